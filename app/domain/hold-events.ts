@@ -1,5 +1,6 @@
 import type { HoldAfter } from './hold-types.ts';
 import type { HoldOrder } from './holds.ts';
+import type { LimitRefusal } from './limits.ts';
 import type { Refusal } from './problem.ts';
 import type { Origin, Side } from './types.ts';
 
@@ -32,6 +33,8 @@ export interface HoldRefused extends HoldEventCommon {
   kind: 'REFUSED';
   order: HoldOrder;
   refusal: Refusal;
+  /** For `limit_exceeded`: which limit, and what was left of it at that time. */
+  limit?: LimitRefusal;
 }
 export interface HoldUpdated extends HoldChanged {
   kind: 'CHANGED' | 'VOIDED' | 'EXPIRED';

@@ -1,6 +1,22 @@
 /** Types of holds that other types refer to; the rules are in holds.ts. Money in minor units. */
 export type HoldStatus = 'OPEN' | 'CAPTURED' | 'VOIDED' | 'EXPIRED';
 
+/**
+ * What the windows of its account count of what is left of a hold, minor units. Nothing needs to be known of earlier windows:
+ * an account never returns to one that has ended.
+ */
+export interface CountedHold {
+  /** When something of it was last counted, ms since 1970 by the ledger's clock. */
+  at: number;
+  /** What was counted in the business day of that time, and in its month. */
+  day: number;
+  month: number;
+}
+/** By how much an event changed what its account's windows count, minor units: below zero is given back. */
+export interface UsageChange {
+  day: number;
+  month: number;
+}
 /** The part of a hold that changes. */
 export interface HoldState {
   status: HoldStatus;
@@ -12,6 +28,8 @@ export interface HoldState {
   expiresAt: number;
   /** The number of its events: 1 after placing. */
   revision: number;
+  /** Absent if no window has ever counted it. */
+  counted?: CountedHold;
 }
 
 /** What a capture requested. Together with the order, this is the content of its id. */
@@ -31,6 +49,8 @@ export interface HoldAfter {
   held: number;
   /** By how much the event changed `held`. */
   heldChange: number;
+  /** Absent if it changed nothing. */
+  usageChange?: UsageChange;
 }
 
 /** A hold without the fields that only its placing has. */

@@ -53,12 +53,13 @@ export interface CaptureStep extends HoldStep {
 export const leftOf = ({ status, amount, captured }: HoldState): number => (status === 'OPEN' ? amount - captured : 0);
 
 /** The part of a hold that changes, without the rest. */
-export const stateOf = ({ status, amount, captured, expiresAt, revision }: HoldState): HoldState => ({
+export const stateOf = ({ status, amount, captured, expiresAt, revision, counted }: HoldState): HoldState => ({
   status,
   amount,
   captured,
   expiresAt,
   revision,
+  ...(counted && { counted }),
 });
 
 /** @param destination null if the hold leaves it open */

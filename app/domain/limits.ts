@@ -64,19 +64,36 @@ export function limitRefusalOf(
   amount: number,
   windows: Windows,
 ): LimitRefusal | null {
-  const refusals: (LimitRefusal | null)[] = [];
-  if (source.limits) {
-    const { transferMax, dailyDebitMax, monthlyDebitMax, usage } = source.limits;
-    const { dayDebit, monthDebit } = usageIn(usage, windows);
-    refusals.push(over('transferMax', transferMax, 0, amount), over('dailyDebitMax', dailyDebitMax, dayDebit, amount));
-    refusals.push(over('monthlyDebitMax', monthlyDebitMax, monthDebit, amount));
-  }
-  if (destination.limits) {
-    const { dailyCreditMax, balanceMax, usage } = destination.limits;
-    refusals.push(over('dailyCreditMax', dailyCreditMax, usageIn(usage, windows).dayCredit, amount));
-    refusals.push(over('balanceMax', balanceMax, destination.balance, amount));
-  }
-  return refusals.find((refusal) => refusal !== null) ?? null;
+  return debitRefusalOf(source, amount, amount, windows) ?? creditRefusalOf(destination, amount, windows);
+}
+
+/** @param single the whole debit, or the whole hold @param amount what it adds to the windows */
+export function debitRefusalOf(
+  { limits }: Limited,
+  single: number,
+  amount: number,
+  windows: Windows,
+): LimitRefusal | null {
+  if (!limits) return null;
+  const { dayDebit, monthDebit } = usageIn(limits.usage, windows);
+  return (
+    over('transferMax', limits.transferMax, 0, single) ??
+    over('dailyDebitMax', limits.dailyDebitMax, dayDebit, amount) ??
+    over('monthlyDebitMax', limits.monthlyDebitMax, monthDebit, amount)
+  );
+}
+
+export function creditRefusalOf(
+  { limits, balance }: Limited & { balance: number },
+  amount: number,
+  windows: Windows,
+): LimitRefusal | null {
+  if (!limits) return null;
+  const { dayCredit } = usageIn(limits.usage, windows);
+  return (
+    over('dailyCreditMax', limits.dailyCreditMax, dayCredit, amount) ??
+    over('balanceMax', limits.balanceMax, balance, amount)
+  );
 }
 
 /** Sums of two exact numbers are only compared: a sum beyond the exact range may be rounded, but never back into it. */
@@ -102,6 +119,27 @@ export function counting(usage: Usage, windows: Windows, moved: { debit: number 
   return { ...now, dayDebit: sum(now.dayDebit, moved.debit), monthDebit: sum(now.monthDebit, moved.debit) };
 }
 const sum = (a: number, b: number): number => Math.min(a + b, Number.MAX_SAFE_INTEGER);
+
+/** Whether what was counted at a time is in a window with this start; nothing is from before the account had limits. */
+export const isCountedIn = (start: number, at: number, { countedSince }: Usage): boolean =>
+  at >= start && at >= countedSince;
+
+/**
+ * The usage after debits were given back that were counted at a time, to each window that is still the account's latest.
+ * Whether that one has ended meanwhile makes no difference, so no calendar is needed.
+ */
+export function givingBack(usage: Usage, at: number, back: { day: number; month: number }): Usage {
+  const { dayStart, monthStart, dayDebit, monthDebit } = usage;
+  return {
+    ...usage,
+    dayDebit: isCountedIn(dayStart, at, usage) ? less(dayDebit, back.day) : dayDebit,
+    monthDebit: isCountedIn(monthStart, at, usage) ? less(monthDebit, back.month) : monthDebit,
+  };
+}
+
+/** A sum that has reached the end of the exact range may be higher than it says, and stays there. */
+const less = (used: number, back: number): number =>
+  used === Number.MAX_SAFE_INTEGER ? used : Math.max(0, used - back);
 
 /** The sides of a transfer that are counted; 0 for none. */
 export const countedSides = (source: Limited, destination: Limited): Counted | 0 =>

@@ -281,7 +281,7 @@ export const timesOf = ({ acceptedAt }: JournalEntry, takenAt: number) =>
   acceptedAt === null ? { acceptedAt: takenAt, takenAt: null } : { acceptedAt, takenAt };
 
 /** The length of the record of a hold item: a record, followed by the hold after the item; see hold-codec.ts. */
-export const HOLD_RECORD_BYTES = RECORD_BYTES + 53;
+export const HOLD_RECORD_BYTES = RECORD_BYTES + 93;
 
 /** The last seq in an entry; items without an outcome in that call have none. */
 export function lastSeqOf(entry: JournalEntry): number {

@@ -1,10 +1,13 @@
+import type { HoldEvent } from '../domain/hold-events.ts';
+import type { HoldAfter } from '../domain/hold-types.ts';
+import { usageAfterEvent } from '../domain/hold-usage.ts';
 import { counting, type Usage, usageSince, type Windows } from '../domain/limits.ts';
 import type { Outcome, Posted } from '../domain/types.ts';
 import type { JournaledChange } from './flush-batch.ts';
 
 /** The items of a batch that change the usage of accounts with limits. */
 export interface CountedBatch {
-  counted: Posted[];
+  counted: (Posted | HoldEvent)[];
   /** Changes with which counting begins. */
   begun: JournaledChange[];
   accountIds: string[];
@@ -14,12 +17,18 @@ export interface CountedBatch {
  * What is counted follows from outcomes and changes alone, so it is the same whether the flush, an epoch recovery or a
  * transaction in `DIRECT` writes it.
  */
-export function countedIn(outcomes: readonly Outcome[], changes: readonly JournaledChange[]): CountedBatch {
-  const counted = outcomes.filter((one): one is Posted => one.status === 'POSTED' && one.counted !== undefined);
+export function countedIn(
+  decided: readonly (Outcome | HoldEvent)[],
+  changes: readonly JournaledChange[],
+): CountedBatch {
+  const counted = decided.filter((one) => isPostedOrEvent(one) && effectsOf(one).length > 0) as (Posted | HoldEvent)[];
   const begun = changes.filter(({ limits }) => limits?.begins);
-  const sides = counted.flatMap((one) => sidesOf(one).map(({ accountId }) => accountId));
-  return { counted, begun, accountIds: [...new Set([...sides, ...begun.map(({ accountId }) => accountId)])].sort() };
+  const accounts = counted.flatMap((one) => effectsOf(one).map(({ accountId }) => accountId));
+  return { counted, begun, accountIds: [...new Set([...accounts, ...begun.map(({ accountId }) => accountId)])].sort() };
 }
+
+const isPostedOrEvent = (one: Outcome | HoldEvent): one is Posted | HoldEvent =>
+  !('status' in one) || one.status === 'POSTED';
 
 /** @param before the usage of its accounts; an account that is absent has counted nothing */
 export function usagesAfter(
@@ -29,20 +38,40 @@ export function usagesAfter(
 ): Map<string, Usage> {
   const usages = new Map(before);
   for (const one of [...counted, ...begun].sort((a, b) => a.seq - b.seq)) {
-    if (!('order' in one)) {
+    if ('changeId' in one) {
       usages.set(one.accountId, usageSince(one.acceptedAt));
       continue;
     }
-    const windows = windowsOf(one.acceptedAt);
-    for (const { accountId, moved } of sidesOf(one)) {
-      usages.set(accountId, counting(usages.get(accountId) ?? usageSince(0), windows, moved));
+    for (const { accountId, after } of effectsOf(one)) {
+      const usage = usages.get(accountId) ?? usageSince(0);
+      usages.set(
+        accountId,
+        after(usage, () => windowsOf(one.acceptedAt)),
+      );
     }
   }
   return usages;
 }
 
-function sidesOf({ counted = 0, order }: { counted?: number; order: Posted['order'] }) {
-  const debit = { accountId: order.source, moved: { debit: order.amount } };
-  const credit = { accountId: order.destination, moved: { credit: order.amount } };
-  return [...((counted & 1) > 0 ? [debit] : []), ...((counted & 2) > 0 ? [credit] : [])];
+/** What an item does to the usage of an account. */
+interface Effect {
+  accountId: string;
+  after(usage: Usage, windowsOf: () => Windows): Usage;
 }
+
+function effectsOf(one: Posted | HoldEvent): Effect[] {
+  if (!('status' in one)) return one.kind === 'REFUSED' ? [] : holdEffects(one.account, one);
+  const { counted = 0, order, hold } = one;
+  const side = (accountId: string, moved: Parameters<typeof counting>[2]): Effect => ({
+    accountId,
+    after: (usage, windowsOf) => counting(usage, windowsOf(), moved),
+  });
+  return [
+    ...((counted & 1) > 0 ? [side(order.source, { debit: order.amount })] : []),
+    ...((counted & 2) > 0 ? [side(order.destination, { credit: order.amount })] : []),
+    ...(hold ? holdEffects(order.source, hold) : []),
+  ];
+}
+
+const holdEffects = (accountId: string, event: HoldAfter): Effect[] =>
+  event.usageChange ? [{ accountId, after: (usage, windowsOf) => usageAfterEvent(usage, event, windowsOf) }] : [];

@@ -21,28 +21,36 @@ const TAKEN_AT = 1_000;
 const TRACE = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
 
 const exact = fc.maxSafeInteger();
-const anyState: fc.Arbitrary<HoldState> = fc.record({
-  status: fc.constantFrom('OPEN', 'CAPTURED', 'VOIDED', 'EXPIRED'),
-  amount: exact,
-  captured: exact,
-  expiresAt: exact,
-  revision: fc.integer({ min: 0, max: 2 ** 32 - 1 }),
-});
-const anyRecord: fc.Arbitrary<HoldRecord> = fc.record({
-  status: fc.integer({ min: 0, max: 255 }),
-  detail: fc.integer({ min: 0, max: 255 }),
-  balance: exact,
-  version: exact,
-  otherBalance: exact,
-  otherVersion: exact,
-  settingsVersion: fc.integer({ min: 0, max: 2 ** 32 - 1 }),
-  otherSettingsVersion: fc.integer({ min: 0, max: 2 ** 32 - 1 }),
-  seq: exact,
-  held: exact,
-  heldChange: exact,
-  moved: exact,
-  hold: anyState,
-});
+const anyCounted = fc.record({ at: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }), day: exact, month: exact });
+const anyUsageChange = fc.record({ day: exact, month: exact }).filter(({ day, month }) => day !== 0 || month !== 0);
+const anyState: fc.Arbitrary<HoldState> = fc
+  .record({
+    status: fc.constantFrom('OPEN', 'CAPTURED', 'VOIDED', 'EXPIRED'),
+    amount: exact,
+    captured: exact,
+    expiresAt: exact,
+    revision: fc.integer({ min: 0, max: 2 ** 32 - 1 }),
+    counted: fc.option(anyCounted),
+  })
+  .map(({ counted, ...state }) => (counted ? { ...state, counted } : state));
+const anyRecord: fc.Arbitrary<HoldRecord> = fc
+  .record({
+    status: fc.integer({ min: 0, max: 255 }),
+    detail: fc.integer({ min: 0, max: 255 }),
+    balance: exact,
+    version: exact,
+    otherBalance: exact,
+    otherVersion: exact,
+    settingsVersion: fc.integer({ min: 0, max: 2 ** 32 - 1 }),
+    otherSettingsVersion: fc.integer({ min: 0, max: 2 ** 32 - 1 }),
+    seq: exact,
+    held: exact,
+    heldChange: exact,
+    moved: exact,
+    hold: anyState,
+    usageChange: fc.option(anyUsageChange),
+  })
+  .map(({ usageChange, ...record }) => (usageChange ? { ...record, usageChange } : record));
 
 const anyText = fc.string({ unit: 'binary' });
 const anyOrigin = { user: anyText, correlationId: fc.string() };

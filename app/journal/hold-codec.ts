@@ -1,5 +1,5 @@
 import type { HoldEvent, HoldUpdated } from '../domain/hold-events.ts';
-import type { CaptureRequest, HoldAfter, HoldStatus } from '../domain/hold-types.ts';
+import type { CaptureRequest, CountedHold, HoldAfter, HoldState, HoldStatus } from '../domain/hold-types.ts';
 import type { HoldChange, HoldOrder } from '../domain/holds.ts';
 import type { Origin, Outcome, TransferOrder } from '../domain/types.ts';
 import {
@@ -13,7 +13,7 @@ import {
   RECORD_BYTES,
   RecordStatus,
   type ResultRecord,
-  refusalName,
+  refusalIn,
   timesOf,
   traceOf,
 } from './codec.ts';
@@ -23,7 +23,8 @@ import type { JournalEntry } from './journal-entry.ts';
  * Entries of hold items: captures, and the events of holds. A record is like that of a transfer, followed by the hold
  * after the item, little endian; see lua/includes/layout.lua.
  *
- *   held after d, change of held d, amount moved d, hold's amount d, captured d, expires at d, revision I4, status B
+ *   held after d, change of held d, amount moved d, hold's amount d, captured d, expires at d, revision I4, status B,
+ *   counted at d, counted of it in that day d, in that month d, change of the day's usage d, of the month's d
  */
 export interface HoldRecord extends ResultRecord, HoldAfter {
   /**
@@ -54,11 +55,24 @@ export function decodeHoldRecord(bytes: Buffer, start: number): HoldRecord {
       expiresAt: bytes.readDoubleLE(at + 40),
       revision: bytes.readUInt32LE(at + 48),
       status: holdStatusName(bytes.readUInt8(at + 52)),
+      ...countedIn(bytes, at + 53),
     },
+    ...usageChangeIn(bytes, at + 77),
   };
 }
 
-export function encodeHoldRecord({ held, heldChange, moved, hold, ...record }: HoldRecord): Buffer {
+/** Empty if no window has counted the hold, or the event has changed nothing. */
+export function countedIn(bytes: Buffer, start: number): Pick<HoldState, 'counted'> {
+  const at = bytes.readDoubleLE(start);
+  if (at === 0) return {};
+  return { counted: { at, day: bytes.readDoubleLE(start + 8), month: bytes.readDoubleLE(start + 16) } };
+}
+function usageChangeIn(bytes: Buffer, start: number): Pick<HoldAfter, 'usageChange'> {
+  const [day, month] = [bytes.readDoubleLE(start), bytes.readDoubleLE(start + 8)];
+  return day === 0 && month === 0 ? {} : { usageChange: { day, month } };
+}
+
+export function encodeHoldRecord({ held, heldChange, moved, hold, usageChange, ...record }: HoldRecord): Buffer {
   const after = Buffer.allocUnsafe(HOLD_RECORD_BYTES - RECORD_BYTES);
   after.writeDoubleLE(held, 0);
   after.writeDoubleLE(heldChange, 8);
@@ -68,8 +82,14 @@ export function encodeHoldRecord({ held, heldChange, moved, hold, ...record }: H
   after.writeDoubleLE(hold.expiresAt, 40);
   after.writeUInt32LE(hold.revision, 48);
   after[52] = holdStatusNumber(hold.status);
+  const { at, day, month } = hold.counted ?? NOT_COUNTED;
+  const change = usageChange ?? NOT_COUNTED;
+  for (const [n, double] of [at, day, month, change.day, change.month].entries())
+    after.writeDoubleLE(double, 53 + 8 * n);
   return Buffer.concat([encodeRecord(record), after]);
 }
+
+const NOT_COUNTED: CountedHold = { at: 0, day: 0, month: 0 };
 
 /** A hold item as a pod submits it. */
 export type HoldItem =
@@ -189,18 +209,19 @@ export function holdResultOf(
   record: HoldRecord,
   when: { acceptedAt: number; takenAt: number; epoch: number },
 ): HoldResult {
-  const { held, heldChange, hold, seq } = record;
+  const { held, heldChange, usageChange, hold, seq } = record;
+  const change = { hold, held, heldChange, ...(usageChange && { usageChange }) };
   if (item.op === 'capture') {
     const outcome = outcomeOf(record, { ...when, order: { ...item.order, amount: record.moved } });
-    return { capture: outcome.status === 'POSTED' ? { ...outcome, hold: { hold, held, heldChange } } : outcome };
+    return { capture: outcome.status === 'POSTED' ? { ...outcome, hold: change } : outcome };
   }
   const { holdId, account, currency, user, correlationId } = item.op === 'place' ? item.order : item;
   const common = { holdId, account, currency, user, correlationId, ...when, seq };
   if (item.op === 'place' && record.status === RecordStatus.REJECTED)
-    return { event: { ...common, kind: 'REFUSED', order: item.order, refusal: refusalName(record.detail) } };
+    return { event: { ...common, kind: 'REFUSED', order: item.order, ...refusalIn(record) } };
   if (record.status !== RecordStatus.POSTED) throw new RangeError(`record status ${record.status} is not an event`);
   const { balance, version, settingsVersion } = record;
-  const after = { ...common, side: { balance, version, settingsVersion }, hold, held, heldChange };
+  const after = { ...common, side: { balance, version, settingsVersion }, ...change };
   if (item.op === 'place') return { event: { ...after, kind: 'PLACED', order: item.order } };
   const updated: HoldUpdated = { ...after, kind: EVENT_KINDS[item.op], eventId: item.eventId };
   return { event: updated };

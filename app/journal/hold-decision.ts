@@ -1,4 +1,6 @@
-import type { HoldState, StoredHold } from '../domain/hold-types.ts';
+import type { Unwindowed } from '../domain/business-calendar.ts';
+import type { HoldState, StoredHold, UsageChange } from '../domain/hold-types.ts';
+import { counted } from '../domain/hold-usage.ts';
 import {
   type CaptureStep,
   decideCapture,
@@ -11,6 +13,7 @@ import {
   leftOf,
   stateOf,
 } from '../domain/holds.ts';
+import { creditRefusalOf, debitRefusalOf, type LimitRefusal, type Windows } from '../domain/limits.ts';
 import type { Refusal } from '../domain/problem.ts';
 import type { Account } from '../domain/types.ts';
 import type { HoldItem } from './hold-codec.ts';
@@ -28,23 +31,40 @@ export interface HoldTimes {
   now: number;
   /** The pod's own clock, ms. */
   podNow: number;
+  /** Those into which `now` falls, or why they are unknown. */
+  windows: Windows | Unwindowed;
 }
 
 /**
  * The effect of an item:
- * - `changes`: the hold after it, by how much `held` changes, and what moves to the destination
+ * - `changes`: the hold after it, by how much `held` and the usage of the account change, what moves to the destination, and
+ *   whether the destination's windows count it
  * - `refused`: `moved` is the amount that a capture requested, or that was left
  * - `nothing`: the hold is already as requested, or not due
- * - `clock_unsure`: it is due only by the clock of a store that is far ahead
+ * - `clock_unsure`: the clock of the store is far ahead, and only by this clock the hold is due, or its windows are known
+ * - `calendar_unavailable`: the windows are unknown, and would count it
  */
-export type HoldDecision =
-  | { kind: 'changes'; hold: HoldState; heldChange: number; moved: number }
-  | { kind: 'refused'; refusal: Refusal | 'hold_changed'; moved: number }
-  | { kind: 'nothing' }
-  | { kind: 'clock_unsure' };
+export type HoldDecision = HoldChanges | HoldRefusal | { kind: 'nothing' } | { kind: Unwindowed };
+export interface HoldChanges {
+  kind: 'changes';
+  hold: HoldState;
+  heldChange: number;
+  usageChange?: UsageChange;
+  moved: number;
+  creditCounted: boolean;
+}
+export interface HoldRefusal {
+  kind: 'refused';
+  refusal: Refusal | 'hold_changed';
+  /** For `limit_exceeded`. */
+  limit?: LimitRefusal;
+  moved: number;
+}
 
-/** Decides a hold item in the same way as decide_hold in app/redis/lua/includes/holds.lua. */
-export function decideHold(item: HoldItem, parties: HoldParties, { now, podNow }: HoldTimes): HoldDecision {
+/** Decides a hold item in the same way as decide_hold in app/redis/lua/includes/apply-holds.lua. */
+export function decideHold(item: HoldItem, parties: HoldParties, times: HoldTimes): HoldDecision {
+  const { now, podNow, windows } = times;
+  if (typeof windows === 'string' && needsWindows(item, parties)) return { kind: windows };
   const expiresAt = item.op === 'place' ? (item.order.expiresAt ?? Number.POSITIVE_INFINITY) : parties.hold?.expiresAt;
   const answer = stepOf(item, parties, now);
   const rests = answer === 'hold_expired' || (item.op === 'expire' && answer !== null);
@@ -52,7 +72,32 @@ export function decideHold(item: HoldItem, parties: HoldParties, { now, podNow }
     return { kind: 'clock_unsure' };
   if (answer === null) return { kind: 'nothing' };
   if (typeof answer === 'string') return { kind: 'refused', refusal: answer, moved: askedOf(item, parties) };
-  return { kind: 'changes', moved: 0, ...answer };
+  const step = { moved: 0, ...answer };
+  const known = typeof windows === 'string' ? null : windows;
+  const limit = known && limitRefusalOf(parties, step, known);
+  if (limit) return { kind: 'refused', refusal: 'limit_exceeded', limit, moved: askedOf(item, parties) };
+  const after = counted(parties.hold, step, parties.account.limits, { windows: known, now });
+  const creditCounted = item.op === 'capture' && parties.destination?.limits != null;
+  return { kind: 'changes', ...step, ...after, creditCounted };
+}
+
+/**
+ * Whether limits have a say in an item: those of the account in what it newly holds, those of the destination in a capture.
+ * What is released is given back without knowing the windows.
+ */
+function needsWindows(item: HoldItem, { account, destination, hold }: HoldParties): boolean {
+  if (item.op === 'capture') return destination?.limits != null;
+  if (account.limits === null) return false;
+  return item.op === 'place' || (item.op === 'change' && (item.wanted.amount ?? 0) > (hold?.amount ?? 0));
+}
+
+function limitRefusalOf(
+  { account, destination }: HoldParties,
+  { hold, heldChange, moved }: HoldStep & { moved: number },
+  windows: Windows,
+): LimitRefusal | null {
+  if (heldChange > 0) return debitRefusalOf(account, hold.amount, heldChange, windows);
+  return moved > 0 && destination ? creditRefusalOf(destination, moved, windows) : null;
 }
 
 function stepOf(

@@ -29,7 +29,7 @@ class UsageLostWithTheEpoch extends CacheModel {
 
 class CountingEveryTry extends JournalTables {
   override async commit(batch: FlushBatch, authorityEpoch: number): Promise<void> {
-    await this.client.call(({ tables }) => tables.countUsage(batch.outcomes, batch.changes));
+    await this.client.call(({ tables }) => tables.countUsage([...batch.outcomes, ...batch.holdEvents], batch.changes));
     await super.commit(batch, authorityEpoch);
   }
 }

@@ -43,5 +43,5 @@ function write({ tables }: MysqlServer, { moves, outcomes, groups, changes, hold
   tables.insertGroups(groups);
   tables.writeHolds(holdEvents, outcomes);
   for (const change of changes) tables.writeChange(change, epoch);
-  tables.countUsage(outcomes, changes);
+  tables.countUsage([...outcomes, ...holdEvents], changes);
 }

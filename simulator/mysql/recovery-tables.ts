@@ -181,7 +181,7 @@ export class RecoveryTables {
     tables.insertGroups(page.groups);
     tables.writeHolds(page.holdEvents, page.outcomes);
     for (const change of page.changes) tables.writeChange(change, epoch);
-    tables.countUsage(page.outcomes, page.changes);
+    tables.countUsage([...page.outcomes, ...page.holdEvents], page.changes);
   }
 
   freeze(tables: Tables, accountIds: readonly string[], reason: FrozenAccount['reason']): void {

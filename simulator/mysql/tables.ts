@@ -234,8 +234,8 @@ export class Tables {
   }
 
   /** Adds the debits of a batch to the usage of limits. @throws IntegrityError */
-  countUsage(outcomes: readonly Outcome[], changes: readonly JournaledChange[]): void {
-    const batch = countedIn(outcomes, changes);
+  countUsage(decided: readonly (Outcome | HoldEvent)[], changes: readonly JournaledChange[]): void {
+    const batch = countedIn(decided, changes);
     const usageOf = (id: string) => this.accounts.get(id)?.limits?.usage;
     const before = new Map(batch.accountIds.map((id) => [id, usageOf(id) ?? usageSince(0)]));
     const windowsOf = (time: number) => {

@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { businessDaysFrom, calendarFrom } from '../../domain/testing/business-days.ts';
+import { NO_LIMITS } from '../../domain/testing/limits.ts';
 import { checkCache } from '../../jobs/check-cache.ts';
 import { order } from '../../journal/testing/epoch-under-test.ts';
 import { capture, change, place, voided } from '../../journal/testing/hold-items.ts';
 import { SqlLedgerPages } from '../../mysql/ledger/ledger-pages.ts';
+import { putBusinessDays } from '../../mysql/testing/test-database.ts';
 import { BooksBench } from '../testing/books-bench.ts';
 
 let bench: BooksBench;
@@ -108,6 +111,32 @@ describe('Holds', () => {
   ])('are reported if one %s', async (_what, statement) => {
     await sql(statement);
     expect((await drifts()).inconsistentHolds).toHaveLength(1);
+  });
+
+  it('are reported if their account counts something else for its limits', async () => {
+    const what = 'has usage of its limits that differs from its postings';
+    await bench.epoch.change('01890000-0000-7000-8000-00000000aaaa', 'bob', {
+      limits: { ...NO_LIMITS, dailyDebitMax: 1000 },
+    });
+    const now = Date.now();
+    await putBusinessDays(bench.db.database, businessDaysFrom(now));
+    await bench.epoch.cache.setCalendar(bench.epoch.keeper, calendarFrom(now));
+    const bobs = { account: 'bob' };
+    await bench.epoch.applyHolds(place('b1', 40, bobs), place('b2', 10, bobs));
+    await bench.epoch.applyHolds(
+      capture('b1', 'k7', 15, { source: 'bob', destination: 'ada' }),
+      change('b2', { amount: 12 }, 'bob'),
+      voided('b2', 'bob'),
+    );
+    await bench.flush();
+    expect(await bench.reconciliation().run()).toMatchObject({ clean: true, drift: [] });
+    const [bob] = await sql("SELECT day_debit, month_debit FROM accounts WHERE account_id = 'bob'");
+    expect(bob).toEqual({ day_debit: 15, month_debit: 15 });
+    await sql("UPDATE hold_captures SET month_change = month_change + 1 WHERE hold_id = 'b1'");
+    expect(await drifts()).toMatchObject({ drift: [['bob', what, 0]] });
+    await sql("UPDATE hold_captures SET month_change = month_change - 1 WHERE hold_id = 'b1'");
+    await sql("UPDATE hold_events SET day_change = -11 WHERE hold_id = 'b2' AND kind = 'VOIDED'");
+    expect(await drifts()).toMatchObject({ drift: [['bob', what, -1]] });
   });
 
   it('are not reported if MySQL has advanced since a page of the cache was read', async () => {

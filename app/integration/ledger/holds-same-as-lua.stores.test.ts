@@ -1,12 +1,16 @@
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
+import { unwindowed } from '../../domain/business-calendar.ts';
+import type { HoldPlaced } from '../../domain/hold-events.ts';
 import type { StoredHold } from '../../domain/hold-types.ts';
+import { stateOf } from '../../domain/holds.ts';
 import { Problem } from '../../domain/problem.ts';
 import { ofTestLedger } from '../../domain/testing/ledger-id.ts';
-import type { Account } from '../../domain/types.ts';
+import { NO_LIMITS } from '../../domain/testing/limits.ts';
+import type { Account, Posted } from '../../domain/types.ts';
 import type { Caller, HoldCallItem } from '../../journal/cache-port.ts';
-import { HOLD_CHANGED, RecordStatus, refusalName } from '../../journal/codec.ts';
+import { HOLD_CHANGED, RecordStatus, refusalIn } from '../../journal/codec.ts';
 import {
   accountsOfItem,
   type HoldItem,
@@ -17,17 +21,27 @@ import {
 } from '../../journal/hold-codec.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import { notFound } from '../../ledger/accounts/account-loader.ts';
-import type { HoldAnswer } from '../../ledger/ports/direct-server.ts';
+import type { DirectChange, HoldAnswer } from '../../ledger/ports/direct-server.ts';
 import { lockHolds } from '../../mysql/ledger/direct-holds.ts';
 import { DirectStore } from '../../mysql/ledger/direct-store.ts';
 import { LedgerReader } from '../../mysql/ledger/ledger-reader.ts';
 import { DIRECT_EPOCH, putAccounts } from '../../mysql/testing/direct-accounts.ts';
-import { migratedDatabase, type TestDatabase } from '../../mysql/testing/test-database.ts';
+import { migratedDatabase, putBusinessDays, type TestDatabase } from '../../mysql/testing/test-database.ts';
 import { RedisScripts } from '../../redis/redis-scripts.ts';
-import { anyHoldCall, anyStoredHold, HOLD_ACCOUNTS, HOLD_IDS } from '../../redis/testing/any-holds.ts';
+import {
+  anyLaterMs,
+  anyLimited,
+  anyNewLimits,
+  anyPlain,
+  BEGIN,
+  HOLD_ACCOUNTS,
+  HOLD_CALENDAR,
+  HOLD_IDS,
+} from '../../redis/testing/any-holds.ts';
 
-const HISTORIES = 60;
-const SHRINKING_MS_MAX = 60_000;
+const HISTORIES = 120;
+const MAX = Number.MAX_SAFE_INTEGER;
+const SHRINKING_MS_MAX = 120_000;
 /** The cases that all histories together must contain for the test to be meaningful. */
 const SEEN = [
   'place posted',
@@ -47,7 +61,23 @@ const SEEN = [
   'clock_unsure',
   'account_not_found',
 ];
+const SEEN_OF_LIMITED = [
+  'clock_unsure',
+  'calendar_unavailable',
+  'place limit_exceeded',
+  'change limit_exceeded',
+  'capture limit_exceeded',
+  'place counted',
+  'change counted',
+  'change given back',
+  'capture counted',
+  'capture given back',
+  'void given back',
+  'expire given back',
+];
 
+/** The pod's clock, ms. */
+let podNow = MAX;
 let db: TestDatabase;
 let redis: Redis;
 let replid: string;
@@ -57,7 +87,8 @@ beforeAll(async () => {
   await db.reset(DIRECT_EPOCH, 'DIRECT');
   redis = new Redis(inject('redisPort'));
   replid = /master_replid:(\w+)/.exec(await redis.info('replication'))?.[1] ?? '';
-  store = new DirectStore({ database: db.database, clock: systemClock });
+  await putBusinessDays(db.database, HOLD_CALENDAR.days);
+  store = new DirectStore({ database: db.database, clock: { ...systemClock, now: () => podNow } });
 });
 afterAll(async () => {
   redis.disconnect();
@@ -96,6 +127,7 @@ class Lua {
   readonly #scripts: RedisScripts;
   readonly #caller: Caller;
   readonly #results = new Map<string, HoldResult>();
+  #there: Account[] = [];
   constructor(prefix: string) {
     this.#scripts = new RedisScripts(redis, prefix, ofTestLedger);
     this.#caller = { epoch: 1, format: 2, replid, podId: 'pod' };
@@ -103,13 +135,23 @@ class Lua {
   async begin(accounts: readonly Account[]): Promise<void> {
     await this.#scripts.activate({ epoch: 1, format: 2 }, replid, 'marker', 0);
     await this.#scripts.register(this.#caller, 'marker');
-    await this.#scripts.install(this.#caller, accounts, Number.MAX_SAFE_INTEGER, 1000);
+    await this.#scripts.setCalendar({ ...this.#caller, fenceEpoch: 1 }, HOLD_CALENDAR);
+    await this.#scripts.install(this.#caller, accounts, MAX, 1000, BEGIN);
+    this.#there = accounts.slice(0, 1);
+  }
+  /** Moves the ledger's time: what is there is left as it is. */
+  async moveTo(time: number): Promise<void> {
+    await this.#scripts.install(this.#caller, this.#there, MAX, 1000, time);
+  }
+  async change({ changeId, accountId, limits = NO_LIMITS }: DirectChange): Promise<void> {
+    const unchanged = { expectedSettingsVersion: null, status: null, overdraftLimit: null };
+    await this.#scripts.change(this.#caller, { changeId, accountId, limits, payload: '{}', ...unchanged });
   }
   async put(holds: readonly StoredHold[]): Promise<void> {
     await this.#scripts.installHolds(this.#caller, holds, Number.MAX_SAFE_INTEGER);
   }
   async apply(items: readonly HoldCallItem[], there: ReadonlySet<string>): Promise<(HoldAnswer | Problem)[]> {
-    const { records, head } = await this.#scripts.apply(this.#caller, items);
+    const { records, head } = await this.#scripts.apply(this.#caller, items, podNow);
     return items.map(({ hold }, index) => {
       const record = records[index] as HoldRecord;
       const key = keyOfItem(hold);
@@ -118,12 +160,13 @@ class Lua {
         return known ? { kind: 'result', result: known, replayed: true } : { kind: 'no_hold' };
       if (record.status === RecordStatus.MISSING) return missing(record.detail, hold, there);
       if (record.status === RecordStatus.CLOCK_UNSURE) return { kind: 'clock_unsure' };
+      if (record.status === RecordStatus.NO_CALENDAR) return unwindowed('calendar_unavailable');
       if (record.status === RecordStatus.UNCHANGED)
         return { kind: 'unchanged', hold: { ...record.hold } as StoredHold };
       if (record.seq === 0)
         return {
           kind: 'refused',
-          refusal: record.detail === HOLD_CHANGED ? 'hold_changed' : refusalName(record.detail),
+          ...(record.detail === HOLD_CHANGED ? { refusal: 'hold_changed' } : refusalIn(record)),
         };
       const result = holdResultOf(hold, record, { acceptedAt: head.time, takenAt: 1, epoch: 1 });
       this.#results.set(key, result);
@@ -149,6 +192,12 @@ class Sql {
   async begin(accounts: readonly Account[]): Promise<void> {
     await putAccounts(db.database, accounts);
   }
+  async moveTo(time: number, ids: readonly string[]): Promise<void> {
+    await db.database.rows('UPDATE accounts SET last_accepted_ms = ? WHERE account_id IN (?)', [time, ids]);
+  }
+  async change(change: DirectChange): Promise<void> {
+    await store.change(DIRECT_EPOCH, change);
+  }
   async put(holds: readonly StoredHold[]): Promise<void> {
     const rows = holds.map((h) => [
       h.holdId,
@@ -161,6 +210,9 @@ class Sql {
       h.captured,
       h.expiresAt,
       h.revision,
+      h.counted?.at ?? 0,
+      h.counted?.day ?? 0,
+      h.counted?.month ?? 0,
       new Date(0),
       0,
       'u',
@@ -170,7 +222,7 @@ class Sql {
     ]);
     await db.database.rows(
       `INSERT INTO holds (hold_id, status, account_id, destination_account, currency, placed_amount, hold_amount, captured,
-         expires_at_ms, revision, accepted_at, accepted_after_ms, \`user\`, correlation_id, epoch, seq) VALUES ?`,
+         expires_at_ms, revision, counted_at_ms, counted_day, counted_month, accepted_at, accepted_after_ms, \`user\`, correlation_id, epoch, seq) VALUES ?`,
       [rows],
     );
   }
@@ -187,71 +239,108 @@ class Sql {
   }
 }
 
-/** Positions, times and some fields of an unchanged hold differ between the stores; everything else must be equal. */
+/** Positions and some fields of an unchanged hold differ between the stores; everything else must be equal. */
 function plain(answer: HoldAnswer | Problem): unknown {
   if (answer instanceof Problem) return { code: answer.code, message: answer.message };
-  if (answer.kind === 'unchanged') {
-    const { status, amount, captured, expiresAt, revision } = answer.hold;
-    return { kind: answer.kind, hold: { status, amount, captured, expiresAt, revision } };
-  }
+  if (answer.kind === 'unchanged') return { kind: answer.kind, hold: stateOf(answer.hold) };
   if (answer.kind !== 'result') return answer;
   const one = 'capture' in answer.result ? answer.result.capture : answer.result.event;
-  const { epoch: _, seq: __, acceptedAt: ___, ...rest } = one;
+  const { epoch: _, seq: __, ...rest } = one;
   const outcome = 'replayed' in rest ? { ...rest, replayed: false, persisted: false } : rest;
   return { kind: 'result', replayed: answer.replayed, outcome };
 }
 
-function wordOf(item: HoldItem, answer: HoldAnswer | Problem): string {
-  if (answer instanceof Problem) return answer.code;
-  if (answer.kind === 'no_hold' || answer.kind === 'other_hold' || answer.kind === 'clock_unsure') return answer.kind;
-  if (answer.kind !== 'result') return `${item.op} ${answer.kind}`;
-  if (answer.replayed) return 'again';
+function wordsOf(item: HoldItem, answer: HoldAnswer | Problem): string[] {
+  if (answer instanceof Problem) return [answer.code];
+  if (answer.kind === 'unchanged') return [`${item.op} unchanged`];
+  if (answer.kind === 'refused') return [`${item.op} refused`, `${item.op} ${answer.refusal}`];
+  if (answer.kind !== 'result') return [answer.kind];
+  if (answer.replayed) return ['again'];
   const { result } = answer;
-  const isRefused = 'capture' in result ? result.capture.status === 'REJECTED' : result.event.kind === 'REFUSED';
-  return `${item.op} ${isRefused ? 'refused' : 'posted'}`;
+  const one = 'capture' in result ? result.capture : result.event;
+  if ('refusal' in one) return [`${item.op} refused`, `${item.op} ${one.refusal}`];
+  const after = 'capture' in result ? (one as Posted).hold : (one as HoldPlaced);
+  const isCounted = (after?.usageChange?.day ?? 0) > 0 || ('counted' in one && one.counted === 2);
+  const isGivenBack = (after?.usageChange?.day ?? 0) < 0;
+  return [
+    `${item.op} posted`,
+    ...(isCounted ? [`${item.op} counted`] : []),
+    ...(isGivenBack ? [`${item.op} given back`] : []),
+  ];
 }
 
-const anyStep = fc.oneof(
-  { weight: 6, arbitrary: anyHoldCall.map((items) => ({ items })) },
-  { weight: 1, arbitrary: fc.array(anyStoredHold, { minLength: 1, maxLength: 1 }).map((holds) => ({ holds })) },
-);
+const stepsOf = ({ holdCall, storedHold, timed }: typeof anyPlain) =>
+  fc.array(
+    fc.oneof(
+      {
+        weight: 8,
+        arbitrary: fc.record({ items: holdCall, callNow: fc.constantFrom(MAX, MAX, MAX, MAX, MAX, BEGIN) }),
+      },
+      { weight: timed ? 2 : 0, arbitrary: anyLaterMs.map((laterMs) => ({ laterMs })) },
+      { weight: timed ? 1 : 0, arbitrary: anyNewLimits.map((newLimits) => ({ newLimits })) },
+      { weight: 1, arbitrary: fc.array(storedHold, { minLength: 1, maxLength: 1 }).map((holds) => ({ holds })) },
+    ),
+    { minLength: 20, maxLength: 50 },
+  );
 
 let run = 0;
-it('The transactions of MySQL and the scripts of Redis decide holds in the same way, in any history', async () => {
-  const seen = new Set<string>();
-  await fc.assert(
-    fc.asyncProperty(fc.array(anyStep, { minLength: 15, maxLength: 40 }), async (steps) => {
-      run += 1;
-      const { name, item, stored } = named(`r${run}-`);
-      const accounts = HOLD_ACCOUNTS.map((one) => ({ ...one, accountId: name(one.accountId) }));
-      const ids = accounts.map(({ accountId }) => accountId);
-      const lua = new Lua(`holds-sql-${process.pid}-${run}`);
-      const sql = new Sql();
-      /** How each hold was created. */
-      const used = new Map<string, 'put' | 'placed'>();
-      await Promise.all([lua.begin(accounts), sql.begin(accounts)]);
-      for (const step of steps) {
-        if ('holds' in step) {
-          // Skips holds that exist already: no client would place a hold that this test has put into the stores.
-          const fresh = step.holds.filter(({ holdId }) => !used.has(holdId)).map(stored);
-          for (const { holdId } of step.holds) used.set(holdId, used.get(holdId) ?? 'put');
-          if (fresh.length > 0) await Promise.all([lua.put(fresh), sql.put(fresh)]);
-          continue;
+it.each([
+  ['any history', anyPlain, SEEN],
+  ['any history of accounts with limits, over midnights', anyLimited, SEEN_OF_LIMITED],
+] as const)(
+  'The transactions of MySQL and the scripts of Redis decide holds in the same way, in %s',
+  async (_, any, words) => {
+    const seen = new Set<string>();
+    await fc.assert(
+      fc.asyncProperty(stepsOf(any), async (steps) => {
+        run += 1;
+        const { name, item, stored } = named(`r${run}-`);
+        const accounts = HOLD_ACCOUNTS.map((one) => ({ ...one, accountId: name(one.accountId) }));
+        const ids = accounts.map(({ accountId }) => accountId);
+        const lua = new Lua(`holds-sql-${process.pid}-${run}`);
+        const sql = new Sql();
+        /** How each hold was created. */
+        const used = new Map<string, 'put' | 'placed'>();
+        let time = BEGIN;
+        await Promise.all([lua.begin(accounts), sql.begin(accounts).then(() => sql.moveTo(time, ids))]);
+        for (const [index, step] of steps.entries()) {
+          if ('laterMs' in step) {
+            time += step.laterMs;
+            await Promise.all([lua.moveTo(time), sql.moveTo(time, ids)]);
+            continue;
+          }
+          if ('newLimits' in step) {
+            const changeId = `018f${String(run).padStart(4, '0')}-0000-7000-8000-${String(index).padStart(12, '0')}`;
+            const { accountId, limits } = step.newLimits;
+            const change = { changeId, accountId: name(accountId), limits, user: 'u', correlationId: 'c', takenAt: 1 };
+            await Promise.all([lua.change(change), sql.change(change)]);
+            continue;
+          }
+          if ('holds' in step) {
+            // Skips holds that exist already: no client would place a hold that this test has put into the stores.
+            const fresh = step.holds.filter(({ holdId }) => !used.has(holdId)).map(stored);
+            for (const { holdId } of step.holds) used.set(holdId, used.get(holdId) ?? 'put');
+            if (fresh.length > 0) await Promise.all([lua.put(fresh), sql.put(fresh)]);
+            continue;
+          }
+          const items = step.items
+            .filter(({ hold }) => hold.op !== 'place' || used.get(hold.order.holdId) !== 'put')
+            .map((one) => ({ ...one, hold: item(one.hold) }));
+          for (const { hold } of step.items)
+            if (hold.op === 'place' && !used.has(hold.order.holdId)) used.set(hold.order.holdId, 'placed');
+          if (items.length === 0) continue;
+          podNow = step.callNow;
+          const [meant, done] = await Promise.all([lua.apply(items, new Set(ids)), sql.apply(items)]);
+          expect(done.map(plain), JSON.stringify(items)).toEqual(meant.map(plain));
+          for (const [n, answer] of done.entries())
+            for (const word of wordsOf((items[n] as HoldCallItem).hold, answer)) seen.add(word);
         }
-        const items = step.items
-          .filter(({ hold }) => hold.op !== 'place' || used.get(hold.order.holdId) !== 'put')
-          .map((one) => ({ ...one, hold: item(one.hold) }));
-        for (const { hold } of step.items)
-          if (hold.op === 'place' && !used.has(hold.order.holdId)) used.set(hold.order.holdId, 'placed');
-        if (items.length === 0) continue;
-        const [meant, done] = await Promise.all([lua.apply(items, new Set(ids)), sql.apply(items)]);
-        expect(done.map(plain), JSON.stringify(items)).toEqual(meant.map(plain));
-        for (const [index, answer] of done.entries()) seen.add(wordOf((items[index] as HoldCallItem).hold, answer));
-      }
-      const holdIds = HOLD_IDS.map(name);
-      expect(await sql.state(ids, holdIds)).toEqual(await lua.state(ids, holdIds));
-    }),
-    { numRuns: HISTORIES, interruptAfterTimeLimit: SHRINKING_MS_MAX },
-  );
-  expect(SEEN.filter((word) => !seen.has(word))).toEqual([]);
-}, 600_000);
+        const holdIds = HOLD_IDS.map(name);
+        expect(await sql.state(ids, holdIds)).toEqual(await lua.state(ids, holdIds));
+      }),
+      { numRuns: HISTORIES, interruptAfterTimeLimit: SHRINKING_MS_MAX },
+    );
+    expect(words.filter((word) => !seen.has(word))).toEqual([]);
+  },
+  600_000,
+);

@@ -27,6 +27,7 @@ import {
   statusNumber,
 } from '../codec.ts';
 import { encodeHoldRecord, type HoldRecord, keyOfItem as keyOfHoldItem } from '../hold-codec.ts';
+import { decideHold } from '../hold-decision.ts';
 import type { JournalEntry } from '../journal-entry.ts';
 import { bareHold, ModelHolds, refusedHold, unchangedHold } from './model-holds.ts';
 import { ModelIds } from './model-ids.ts';
@@ -55,6 +56,11 @@ const bare = (status: number, detail: number, seq: number): ResultRecord => ({ s
 type CallWindows = Windows | Unwindowed;
 const unwindowed = (why: Unwindowed): ResultRecord =>
   bare(why === 'clock_unsure' ? RecordStatus.CLOCK_UNSURE : RecordStatus.NO_CALENDAR, 0, 0);
+const UNDECIDED = {
+  nothing: RecordStatus.UNCHANGED,
+  clock_unsure: RecordStatus.CLOCK_UNSURE,
+  calendar_unavailable: RecordStatus.NO_CALENDAR,
+} as const;
 const rejected = ({ refusal, limit }: Verdict, seq: number): ResultRecord => ({
   ...bare(RecordStatus.REJECTED, refusalNumber(refusal), seq),
   ...(limit && limitFields(limit)),
@@ -118,7 +124,7 @@ export class ModelEpoch {
     const windows = windowsOfCall(this.#calendar, this.#time, podNow);
     const results = items.map((item, index): (ResultRecord | HoldRecord)[] => {
       if (isGroup(item)) return this.#decideGroup(item, index, known, inCall, windows);
-      if (isHold(item)) return [this.#decideHold(item, index, known, inCall)];
+      if (isHold(item)) return [this.#decideHold(item, index, known, inCall, windows)];
       return [this.#decide(item, index, known, inCall, windows)];
     });
     if (results.flat().some(isOutcome)) this.#acceptedUpTo = this.#time;
@@ -249,14 +255,21 @@ export class ModelEpoch {
     return this.#post(order, source, destination, windows);
   }
 
-  #decideHold(item: HoldCallItem, index: number, known: KnownSeqs, inCall: Map<string, number>): HoldRecord {
+  #decideHold(
+    item: HoldCallItem,
+    index: number,
+    known: KnownSeqs,
+    inCall: Map<string, number>,
+    windows: CallWindows,
+  ): HoldRecord {
     const why = this.#undecidedOne(item, known, inCall, bareHold);
     if (why) return why;
     const parties = this.#holds.partiesOf(item, this.#accounts);
     if ('status' in parties) return parties;
-    const decision = this.#holds.decide(item, parties, this.#time);
-    if (decision.kind === 'nothing') return unchangedHold(RecordStatus.UNCHANGED, parties.hold);
-    if (decision.kind === 'clock_unsure') return unchangedHold(RecordStatus.CLOCK_UNSURE, parties.hold);
+    const times = { now: this.#time, podNow: item.podNow, windows };
+    const decision = decideHold(item.hold, parties, times);
+    if (decision.kind !== 'changes' && decision.kind !== 'refused')
+      return unchangedHold(UNDECIDED[decision.kind], parties.hold);
     // A refused placing or capture is an outcome; any other refusal is not stored.
     const { op } = item.hold;
     const hasOutcome = decision.kind === 'changes' || op === 'place' || op === 'capture';
@@ -264,7 +277,7 @@ export class ModelEpoch {
     const seq = hasOutcome ? this.#seq : 0;
     if (hasOutcome) this.#take(keyOfItem(item), index, seq, inCall);
     if (decision.kind === 'refused') return refusedHold(decision, seq, parties.hold);
-    return this.#holds.post(item.hold, parties, decision, seq);
+    return this.#holds.post(item.hold, parties, decision, { seq, windows });
   }
 
   readHolds(holdIds: readonly string[]) {

@@ -1,10 +1,13 @@
+import type { Unwindowed } from '../../domain/business-calendar.ts';
 import type { HoldState, StoredHold } from '../../domain/hold-types.ts';
+import { usageAfterEvent } from '../../domain/hold-usage.ts';
 import { stateOf } from '../../domain/holds.ts';
+import { counting, type Windows } from '../../domain/limits.ts';
 import type { CachedAccount } from '../account-codec.ts';
 import type { CachedHold, HoldCallItem } from '../cache-port.ts';
-import { HOLD_CHANGED, RecordStatus, refusalNumber } from '../codec.ts';
+import { HOLD_CHANGED, limitFields, RecordStatus, refusalNumber } from '../codec.ts';
 import { currencyOf, type HoldItem, type HoldRecord } from '../hold-codec.ts';
-import { decideHold, type HoldDecision } from '../hold-decision.ts';
+import type { HoldChanges, HoldRefusal } from '../hold-decision.ts';
 
 const NO_HOLD: HoldState = { status: 'OPEN', amount: 0, captured: 0, expiresAt: 0, revision: 0 };
 const MISSING = { account: 1, destination: 2, hold: 4, otherHold: 8 };
@@ -79,19 +82,16 @@ export class ModelHolds {
     return isOther ? bareHold(RecordStatus.MISSING, MISSING.otherHold, 0) : { account, destination, hold };
   }
 
-  decide({ hold: item, podNow }: HoldCallItem, parties: Parties, now: number): HoldDecision {
-    return decideHold(item, parties, { now, podNow });
-  }
-
-  /** Carries out a decision. @param seq the seq of the item */
+  /** Carries out a decision. @param at the seq of the item, and the windows of its call */
   post(
     item: HoldItem,
     { account, destination, hold }: Parties,
-    decision: Extract<HoldDecision, { kind: 'changes' }>,
-    seq: number,
+    decision: HoldChanges,
+    { seq, windows }: { seq: number; windows: Windows | Unwindowed },
   ): HoldRecord {
-    const { heldChange, moved } = decision;
+    const { heldChange, usageChange, moved, creditCounted } = decision;
     const names = namesOf(item);
+    const credited = item.op === 'capture' ? destination : null;
     const fixed = hold ?? { ...names, currency: item.op === 'place' ? item.order.currency : '' };
     this.#holds.set(names.holdId, {
       holdId: names.holdId,
@@ -102,6 +102,7 @@ export class ModelHolds {
       modified: true,
       seq,
     });
+    countEvent(account, credited, decision, windows);
     Object.assign(account, {
       balance: account.balance - moved,
       held: account.held + heldChange,
@@ -109,7 +110,6 @@ export class ModelHolds {
       seq,
       modified: true,
     });
-    const credited = item.op === 'capture' ? destination : null;
     if (credited)
       Object.assign(credited, {
         balance: credited.balance + moved,
@@ -119,7 +119,7 @@ export class ModelHolds {
       });
     return {
       status: RecordStatus.POSTED,
-      detail: 0,
+      detail: creditCounted ? 2 : 0,
       balance: account.balance,
       version: account.version,
       otherBalance: credited?.balance ?? 0,
@@ -129,21 +129,35 @@ export class ModelHolds {
       seq,
       held: account.held,
       heldChange,
+      ...(usageChange && { usageChange }),
       moved,
       hold: decision.hold,
     };
   }
 }
 
+function countEvent(
+  account: CachedAccount,
+  credited: CachedAccount | null,
+  decision: HoldChanges,
+  windows: Windows | Unwindowed,
+): void {
+  const known = () => {
+    if (typeof windows === 'string') throw new RangeError('limits need the windows of the call');
+    return windows;
+  };
+  const { limits } = account;
+  if (limits) account.limits = { ...limits, usage: usageAfterEvent(limits.usage, decision, known) };
+  if (!credited?.limits) return;
+  const usage = counting(credited.limits.usage, known(), { credit: decision.moved });
+  credited.limits = { ...credited.limits, usage };
+}
+
 /** The record of a refused item; if it has a seq, it is an outcome. */
-export function refusedHold(
-  decision: Extract<HoldDecision, { kind: 'refused' }>,
-  seq: number,
-  hold: CachedHold | null,
-) {
-  const { refusal, moved } = decision;
+export function refusedHold({ refusal, limit, moved }: HoldRefusal, seq: number, hold: CachedHold | null): HoldRecord {
   const detail = refusal === 'hold_changed' ? HOLD_CHANGED : refusalNumber(refusal);
-  return { ...bareHold(RecordStatus.REJECTED, detail, seq), moved, hold: hold ? stateOf(hold) : NO_HOLD };
+  const bare = bareHold(RecordStatus.REJECTED, detail, seq);
+  return { ...bare, ...(limit && limitFields(limit)), moved, hold: hold ? stateOf(hold) : NO_HOLD };
 }
 
 export const unchangedHold = (status: number, hold: CachedHold | null): HoldRecord => ({

@@ -1,9 +1,12 @@
+import { type Unwindowed, unwindowed } from '../../domain/business-calendar.ts';
 import type { HoldEvent } from '../../domain/hold-events.ts';
 import type { HoldState, StoredHold } from '../../domain/hold-types.ts';
+import { usageAfterEvent } from '../../domain/hold-usage.ts';
 import { idAhead, uuidV7Time, withoutMark } from '../../domain/ids.ts';
+import { type AccountLimits, counting, type Windows } from '../../domain/limits.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Account, Outcome } from '../../domain/types.ts';
-import { HOLD_CHANGED, RecordStatus, refusalNumber } from '../../journal/codec.ts';
+import { HOLD_CHANGED, limitFields, RecordStatus, refusalNumber } from '../../journal/codec.ts';
 import type { AccountMove } from '../../journal/flush-batch.ts';
 import {
   accountsOfItem,
@@ -15,9 +18,9 @@ import {
   holdResultOf,
   keyOfItem,
 } from '../../journal/hold-codec.ts';
-import { decideHold, type HoldDecision, type HoldParties } from '../../journal/hold-decision.ts';
+import { decideHold, type HoldChanges, type HoldParties, type HoldRefusal } from '../../journal/hold-decision.ts';
 import type { DirectHold, HoldAnswer } from '../ports/direct-server.ts';
-import { type Found, movesBetween, NO_SEQ, notFound, unsettledAccount, unsettledId } from './decide.ts';
+import { type Found, movesBetween, NO_SEQ, notFound, unsettledAccount, unsettledId, windowsFor } from './decide.ts';
 
 /** The rows in MySQL that a call's hold items need, with their accounts and holds locked. */
 interface FoundForHolds extends Omit<Found, 'existing' | 'unsettled'> {
@@ -32,7 +35,8 @@ interface FoundForHolds extends Omit<Found, 'existing' | 'unsettled'> {
 interface DecidedHolds {
   /** One per item, in order. */
   answers: (HoldAnswer | Problem)[];
-  /** What must be written. */
+  /** What must be written: captures and events, together in the order of their decisions, and each by itself. */
+  decided: (Outcome | HoldEvent)[];
   outcomes: Outcome[];
   events: HoldEvent[];
   moves: AccountMove[];
@@ -55,24 +59,29 @@ export function decideHolds(items: readonly DirectHold[], found: FoundForHolds):
     const parties = partiesOf(one.hold, { accounts, holds, frozen: found.frozen });
     if (parties instanceof Problem || 'kind' in parties) return parties;
     const accountIds = accountsOfItem(one.hold);
-    const decision = decideHold(one.hold, parties, { now: found.time.of(accountIds), podNow: one.podNow });
+    const windows = windowsFor(accountIds, found);
+    const times = { now: found.time.of(accountIds), podNow: one.podNow, windows };
+    const decision = decideHold(one.hold, parties, times);
     if (decision.kind === 'nothing' && parties.hold) return { kind: 'unchanged', hold: parties.hold };
+    if (decision.kind === 'calendar_unavailable') return unwindowed(decision.kind);
     if (decision.kind !== 'changes' && decision.kind !== 'refused') return { kind: 'clock_unsure' };
     // A refused placing or capture is an outcome; any other refusal is not stored.
     const { op } = one.hold;
     if (decision.kind === 'refused' && op !== 'place' && op !== 'capture')
-      return { kind: 'refused', refusal: decision.refusal };
+      return { kind: 'refused', refusal: decision.refusal, ...(decision.limit && { limit: decision.limit }) };
     const acceptedAt = found.time.accept(accountIds);
-    const record = recordOf(one.hold, decision, { parties, accounts, holds });
+    const record = recordOf(one.hold, decision, { parties, accounts, holds, windows });
     const result = holdResultOf(one.hold, record, { acceptedAt, takenAt: one.takenAt, epoch: found.epoch });
     const committed = 'capture' in result ? { capture: { ...result.capture, persisted: true } } : result;
     results.set(key, committed);
     return { kind: 'result', result: committed, replayed: false };
   });
+  const decided = [...results.values()].map((one): Outcome | HoldEvent => ('capture' in one ? one.capture : one.event));
   return {
     answers,
-    outcomes: [...results.values()].flatMap((one) => ('capture' in one ? [one.capture] : [])),
-    events: [...results.values()].flatMap((one) => ('event' in one ? [one.event] : [])),
+    decided,
+    outcomes: decided.filter((one) => 'status' in one),
+    events: decided.filter((one): one is HoldEvent => !('status' in one)),
     moves: movesBetween(found.accounts, accounts, found.time),
   };
 }
@@ -106,9 +115,10 @@ const NO_HOLD: HoldState = { status: 'OPEN', amount: 0, captured: 0, expiresAt: 
 /** Applies the decision, and records it as a Redis script would. */
 function recordOf(
   item: HoldItem,
-  decision: Extract<HoldDecision, { kind: 'changes' | 'refused' }>,
-  { parties: { account, destination, hold }, accounts, holds }: { parties: HoldParties } & State,
+  decision: HoldChanges | HoldRefusal,
+  { parties, accounts, holds, windows }: { parties: HoldParties; windows: Windows | Unwindowed } & State,
 ): HoldRecord {
+  const { account, destination, hold } = parties;
   const { moved } = decision;
   const record = {
     seq: NO_SEQ,
@@ -122,20 +132,38 @@ function recordOf(
   if (decision.kind === 'refused') {
     const detail = decision.refusal === 'hold_changed' ? HOLD_CHANGED : refusalNumber(decision.refusal);
     const nothing = { balance: 0, version: 0, settingsVersion: 0, hold: hold ?? NO_HOLD };
-    return { ...record, ...nothing, status: RecordStatus.REJECTED, detail };
+    const refused = { ...record, ...nothing, status: RecordStatus.REJECTED, detail };
+    return decision.limit ? { ...refused, ...limitFields(decision.limit) } : refused;
   }
-  const { heldChange } = decision;
+  const { heldChange, usageChange, creditCounted } = decision;
   const { balance, held, version, settingsVersion } = account;
   const after = { balance: balance - moved, held: held + heldChange, version: version + 1 };
-  accounts.set(account.accountId, { ...account, ...after });
+  accounts.set(account.accountId, { ...account, ...after, limits: limitsAfter(account, decision, windows) });
   const fixed = hold ?? (item.op === 'place' ? item.order : null);
   if (!fixed) throw new RangeError(`hold ${holdIdOf(item)} was not loaded`);
   const { holdId, account: accountId, destination: named, currency } = fixed;
   holds.set(holdId, { holdId, account: accountId, destination: named, currency, ...decision.hold });
-  const posted = { ...record, ...after, settingsVersion, heldChange, hold: decision.hold };
-  if (item.op !== 'capture' || !destination) return { ...posted, status: RecordStatus.POSTED, detail: 0 };
-  const credited = { ...destination, balance: destination.balance + moved, version: destination.version + 1 };
-  accounts.set(credited.accountId, credited);
-  const { balance: otherBalance, version: otherVersion, settingsVersion: otherSettingsVersion } = credited;
-  return { ...posted, otherBalance, otherVersion, otherSettingsVersion, status: RecordStatus.POSTED, detail: 0 };
+  const change = { heldChange, hold: decision.hold, ...(usageChange && { usageChange }) };
+  const posted = { ...record, ...after, ...change, settingsVersion, status: RecordStatus.POSTED, detail: 0 };
+  if (item.op !== 'capture' || !destination) return posted;
+  const limits = credited(destination.limits, moved, windows);
+  const other = { ...destination, balance: destination.balance + moved, version: destination.version + 1, limits };
+  accounts.set(other.accountId, other);
+  return {
+    ...posted,
+    otherBalance: other.balance,
+    otherVersion: other.version,
+    otherSettingsVersion: other.settingsVersion,
+    detail: creditCounted ? 2 : 0,
+  };
+}
+
+type CallWindows = Windows | Unwindowed;
+const limitsAfter = ({ limits }: Account, event: HoldChanges, windows: CallWindows): AccountLimits | null =>
+  limits && { ...limits, usage: usageAfterEvent(limits.usage, event, () => known(windows)) };
+const credited = (limits: AccountLimits | null, credit: number, windows: CallWindows): AccountLimits | null =>
+  limits && { ...limits, usage: counting(limits.usage, known(windows), { credit }) };
+function known(windows: CallWindows): Windows {
+  if (typeof windows === 'string') throw new RangeError('limits need the windows of the call');
+  return windows;
 }

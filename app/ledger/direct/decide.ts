@@ -109,7 +109,10 @@ function decide({ order, takenAt }: DirectItem, accounts: Map<string, Account>, 
 }
 
 /** The windows that contain the next time of acceptance on these accounts, or why they are unknown. */
-export function windowsFor(accountIds: readonly string[], { time, calendar, podNow }: Found): Windows | Unwindowed {
+export function windowsFor(
+  accountIds: readonly string[],
+  { time, calendar, podNow }: Pick<Found, 'time' | 'calendar' | 'podNow'>,
+): Windows | Unwindowed {
   return windowsOfCall(calendar ?? null, time.of(accountIds), podNow ?? Number.POSITIVE_INFINITY);
 }
 

@@ -1,5 +1,6 @@
 import type { GroupOrder, GroupOutcome } from '../../domain/group.ts';
 import type { StoredHold } from '../../domain/hold-types.ts';
+import type { LimitRefusal } from '../../domain/limits.ts';
 import type { Problem, Refusal } from '../../domain/problem.ts';
 import type { Account, AccountChange, Outcome, TransferOrder } from '../../domain/types.ts';
 import type { HoldItem, HoldResult } from '../../journal/hold-codec.ts';
@@ -39,7 +40,7 @@ export interface DirectHold {
 export type HoldAnswer =
   | { kind: 'result'; result: HoldResult; replayed: boolean }
   | { kind: 'unchanged'; hold: StoredHold }
-  | { kind: 'refused'; refusal: Refusal | 'hold_changed' }
+  | { kind: 'refused'; refusal: Refusal | 'hold_changed'; limit?: LimitRefusal }
   | { kind: 'no_hold' | 'other_hold' | 'clock_unsure' };
 
 export interface DirectChange extends AccountChange {

@@ -38,7 +38,7 @@ export async function writeBooks(session: Session, books: Books): Promise<void> 
     await insertGroups(session, books.groups);
     await writeHolds(session, books.holdEvents, books.outcomes);
     for (const change of books.changes) await writeChange(session, change, books.epoch);
-    await countUsage(session, books.outcomes, books.changes);
+    await countUsage(session, [...books.outcomes, ...books.holdEvents], books.changes);
   } catch (error) {
     throw duplicateAsIntegrity(error);
   }

@@ -131,7 +131,8 @@ export class DirectStore implements DirectServer, DirectHoldServer {
     const keys = unique(items.map(({ hold }) => keyOfItem(hold)));
     const ids = keys.map(withoutMark);
     const accountIds = unique(items.flatMap(({ hold }) => accountsOfItem(hold)));
-    return this.#transaction(epoch, ids, async (session, unsettled) => {
+    let reached: LimitReached[] = [];
+    const answers = await this.#transaction(epoch, ids, async (session, unsettled) => {
       const locked = await lockAccounts(session, accountIds);
       this.#mustCover(ids, locked.time);
       const decided = decideHolds(items, {
@@ -141,12 +142,17 @@ export class DirectStore implements DirectServer, DirectHoldServer {
         known: await knownResults(session, keys),
         frozen: unsettled ? await frozenAmong(session, accountIds) : NONE,
         unsettledKeys: unsettled ? await unsettledKeys(session, keys) : NONE,
+        calendar: await calendarFor(session, locked),
+        podNow: this.#clock.now(),
       });
       await moveAccounts(session, decided.moves);
+      reached = await countUsage(session, decided.decided, []);
       await insertOutcomes(session, decided.outcomes.sort(byTransactionId));
       await writeHolds(session, decided.events, decided.outcomes);
       return decided.answers;
     });
+    this.#onReached(reached);
+    return answers;
   }
 
   async change(epoch: number, change: DirectChange): Promise<Account> {

@@ -65,7 +65,7 @@ export class FlushStore implements JournalStore {
       if (batch.holdEvents.length > 0 || batch.moves.some(({ held }) => held !== undefined))
         await writeHolds(session, batch.holdEvents, batch.outcomes);
       for (const change of batch.changes) await writeChange(session, change, batch.epoch);
-      return countUsage(session, batch.outcomes, batch.changes);
+      return countUsage(session, [...batch.outcomes, ...batch.holdEvents], batch.changes);
     });
     this.#onReached(reached);
   }

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { HoldEvent } from '../../domain/hold-events.ts';
+import { businessDaysFrom } from '../../domain/testing/business-days.ts';
+import { NO_LIMITS } from '../../domain/testing/limits.ts';
 import type { Outcome } from '../../domain/types.ts';
 import { batchOf, type FlushBatch, IntegrityError } from '../../journal/flush-batch.ts';
 import type { HoldItem } from '../../journal/hold-codec.ts';
@@ -11,7 +13,7 @@ import {
   order,
 } from '../../journal/testing/epoch-under-test.ts';
 import { holdUpdatesOf, placingsOf } from '../rows/hold-rows.ts';
-import { ledgerRows, migratedDatabase, openIn, type TestDatabase } from '../testing/test-database.ts';
+import { ledgerRows, migratedDatabase, openIn, putBusinessDays, type TestDatabase } from '../testing/test-database.ts';
 import { FlushStore } from './flush-store.ts';
 import { LedgerReader } from './ledger-reader.ts';
 
@@ -24,6 +26,7 @@ let epoch: EpochUnderTest;
 
 beforeAll(async () => {
   db = await migratedDatabase();
+  await putBusinessDays(db.database, businessDaysFrom(ACCEPTED_AT));
   store = new FlushStore(db.database);
 });
 afterAll(() => db.drop());
@@ -124,7 +127,8 @@ describe('The flush of holds', () => {
       { hold_id: 'h2', status: 'VOIDED', hold_amount: 100, captured: 0, revision: 2, previous_revision: 0 },
       { hold_id: 'h3', status: 'REFUSED', hold_amount: 0, captured: 0, revision: 0, previous_revision: 0 },
     ]);
-    expect(await db.database.rows('SELECT * FROM hold_captures ORDER BY revision')).toEqual([
+    const columns = 'hold_id, revision, transaction_id, account_id, version, held_after';
+    expect(await db.database.rows(`SELECT ${columns} FROM hold_captures ORDER BY revision`)).toEqual([
       { hold_id: 'h1', revision: 3, transaction_id: 'k1', account_id: 'ada', version: 5, held_after: 400 },
       { hold_id: 'h1', revision: 4, transaction_id: 'k3', account_id: 'ada', version: 7, held_after: 0 },
     ]);
@@ -145,6 +149,20 @@ describe('The flush of holds', () => {
     expect(await holds()).toEqual([
       { hold_id: 'h1', status: 'VOIDED', hold_amount: 300, captured: 100, revision: 3, previous_revision: 2 },
     ]);
+  });
+
+  it('keeps what windows count of holds, and gives it back to the day and the month', async () => {
+    await epoch.change(eventId(), 'ada', { limits: { ...NO_LIMITS, transferMax: 400, monthlyDebitMax: 410 } });
+    await epoch.applyHolds(place('h1', 300), place('h2', 110), place('h3', 1), place('h4', 401));
+    await expectReadBack(await flush());
+    expect((await heldOfAda())?.limits?.usage).toMatchObject({ dayDebit: 410, monthDebit: 410 });
+    epoch.cache.now = () => ACCEPTED_AT + 24 * 3_600_000;
+    await epoch.applyHolds(capture('h1', 'k1', 100, false), change('h1', 250, 2), capture('h1', 'k2', 20));
+    await epoch.applyHolds(place('h5', 5), { op: 'void', ...event('h2') });
+    await expectReadBack(await flush());
+    const cached = (await epoch.cache.read(epoch.pod, ['ada'])).accounts[0];
+    expect(cached?.limits?.usage).toMatchObject({ dayDebit: 5, monthDebit: 410 - 50 - 130 + 5 - 110 });
+    expect(await heldOfAda()).toMatchObject({ limits: cached?.limits });
   });
 
   it('has each version of an account in exactly one table', async () => {

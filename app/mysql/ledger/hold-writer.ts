@@ -1,9 +1,11 @@
 import type { HoldEvent, HoldPlaced, HoldRefused } from '../../domain/hold-events.ts';
-import type { HoldState } from '../../domain/hold-types.ts';
+import type { HoldState, UsageChange } from '../../domain/hold-types.ts';
 import type { Outcome } from '../../domain/types.ts';
 import { IntegrityError } from '../../journal/flush-batch.ts';
 import type { Session } from '../connection/pool.ts';
 import { integer, moment, statements, text, textOrNull } from '../connection/sql.ts';
+import { STATE_COLUMNS } from '../rows/hold-rows.ts';
+import { refusedByOf } from '../rows/transfer-row.ts';
 
 /**
  * Writes the changes of holds: their rows, their events, and the list of their captures. The captures themselves are
@@ -29,8 +31,8 @@ export async function writeHolds(
   await insertEvents(session, events);
   for (const rows of statements(captures.map(captureLiteral)))
     await session.run(
-      `INSERT INTO hold_captures (hold_id, revision, transaction_id, account_id, version, held_after)
-       VALUES ${rows.join(',')}`,
+      `INSERT INTO hold_captures (hold_id, revision, transaction_id, account_id, version, held_after, counted_at_ms,
+         day_change, month_change) VALUES ${rows.join(',')}`,
     );
 }
 
@@ -46,15 +48,16 @@ interface CaptureStep extends HoldStep {
   /** Of the hold's account. */
   version: number;
   held: number;
+  usageChange: UsageChange | undefined;
 }
 
 function captureStep(outcome: Outcome): CaptureStep[] {
   const { order } = outcome;
   if (outcome.status === 'REJECTED' || !outcome.hold || !order.capture) return [];
   const { source: account, currency, transactionId } = order;
-  const { hold, held } = outcome.hold;
+  const { hold, held, usageChange } = outcome.hold;
   const { version } = outcome.source;
-  return [{ holdId: order.capture.holdId, account, currency, transactionId, hold, version, held }];
+  return [{ holdId: order.capture.holdId, account, currency, transactionId, hold, version, held, usageChange }];
 }
 
 /** The change of a hold by several steps. */
@@ -99,8 +102,8 @@ function take(moves: Map<string, HoldMove>, step: HoldStep, placed: HoldPlaced |
 
 async function insertHolds(session: Session, literals: readonly string[]): Promise<void> {
   for (const rows of statements(literals)) {
-    await session.run(`INSERT INTO holds (hold_id, \`status\`, refusal, account_id, destination_account, currency, placed_amount,
-      asked_expires_at_ms, \`reference\`, metadata, hold_amount, captured, expires_at_ms, revision, accepted_at,
+    await session.run(`INSERT INTO holds (hold_id, \`status\`, refusal, refused_by, account_id, destination_account, currency,
+      placed_amount, asked_expires_at_ms, \`reference\`, metadata, ${STATE_COLUMNS}, accepted_at,
       accepted_after_ms, \`user\`, correlation_id, epoch, seq) VALUES ${rows.join(',')}`);
   }
 }
@@ -108,15 +111,22 @@ async function insertHolds(session: Session, literals: readonly string[]): Promi
 function holdLiteral(event: HoldPlaced | HoldRefused, state: HoldState | null): string {
   const { order } = event;
   const metadata = order.metadata === null ? 'NULL' : text(JSON.stringify(order.metadata));
-  const verdict = event.kind === 'REFUSED' ? `'REFUSED','${event.refusal}'` : `'${state?.status ?? 'OPEN'}',NULL`;
+  const verdict = event.kind === 'REFUSED' ? refusalLiterals(event) : `'${state?.status ?? 'OPEN'}',NULL,NULL`;
   const asked = order.expiresAt === null ? 'NULL' : integer(order.expiresAt);
   return `(${text(order.holdId)},${verdict},${text(order.account)},${textOrNull(order.destination)},${text(order.currency)},${integer(order.amount)},${asked},${textOrNull(order.reference)},${metadata},${stateLiterals(state)},${decidedLiterals(event)})`;
 }
 
+const refusalLiterals = ({ refusal, limit }: HoldRefused): string =>
+  `'REFUSED','${refusal}',${limit ? text(refusedByOf(limit)) : 'NULL'}`;
+
+/** In the order of `STATE_COLUMNS`. */
 const stateLiterals = (state: HoldState | null): string =>
   state
-    ? `${integer(state.amount)},${integer(state.captured)},${integer(state.expiresAt)},${integer(state.revision)}`
-    : '0,0,0,0';
+    ? `${integer(state.amount)},${integer(state.captured)},${integer(state.expiresAt)},${integer(state.revision)},${countedLiterals(state)}`
+    : '0,0,0,0,0,0,0';
+
+const countedLiterals = ({ counted }: HoldState): string =>
+  counted ? `${integer(counted.at)},${integer(counted.day)},${integer(counted.month)}` : '0,0,0';
 
 const decidedLiterals = ({ acceptedAt, takenAt, user, correlationId, epoch, seq }: HoldEvent): string =>
   `${moment(acceptedAt)},${integer(acceptedAt - takenAt)},${text(user)},${text(correlationId)},${integer(epoch)},${integer(seq)}`;
@@ -134,8 +144,8 @@ async function moveHolds(session: Session, moves: readonly HoldMove[]): Promise<
   for (const rows of statements(literals)) {
     const changed = await session
       .run(
-        `INSERT INTO holds (hold_id, \`status\`, account_id, currency, placed_amount, hold_amount, captured, expires_at_ms,
-           revision, previous_revision, accepted_at, accepted_after_ms, \`user\`, correlation_id, epoch, seq)
+        `INSERT INTO holds (hold_id, \`status\`, account_id, currency, placed_amount, ${STATE_COLUMNS},
+           previous_revision, accepted_at, accepted_after_ms, \`user\`, correlation_id, epoch, seq)
          VALUES ${rows.join(',')}
          ON DUPLICATE KEY UPDATE
            revision = IF(revision = VALUES(previous_revision) AND account_id = VALUES(account_id)
@@ -144,7 +154,10 @@ async function moveHolds(session: Session, moves: readonly HoldMove[]): Promise<
            \`status\` = VALUES(\`status\`),
            hold_amount = VALUES(hold_amount),
            captured = VALUES(captured),
-           expires_at_ms = VALUES(expires_at_ms)`,
+           expires_at_ms = VALUES(expires_at_ms),
+           counted_at_ms = VALUES(counted_at_ms),
+           counted_day = VALUES(counted_day),
+           counted_month = VALUES(counted_month)`,
       )
       .catch((error: unknown) => {
         if ((error as { code?: string }).code !== 'ER_BAD_NULL_ERROR') throw error;
@@ -157,8 +170,8 @@ async function moveHolds(session: Session, moves: readonly HoldMove[]): Promise<
 async function insertEvents(session: Session, events: readonly HoldEvent[]): Promise<void> {
   for (const rows of statements(events.flatMap(eventLiteral))) {
     await session.run(`INSERT INTO hold_events (account_id, version, kind, event_id, hold_id, currency, balance_after, held_after,
-      held_change, settings_version, hold_amount, captured, expires_at_ms, revision, accepted_at, accepted_after_ms, \`user\`,
-      correlation_id, epoch, seq) VALUES ${rows.join(',')}`);
+      held_change, settings_version, ${STATE_COLUMNS}, day_change, month_change, accepted_at, accepted_after_ms,
+      \`user\`, correlation_id, epoch, seq) VALUES ${rows.join(',')}`);
   }
 }
 
@@ -167,9 +180,12 @@ function eventLiteral(event: HoldEvent): string[] {
   const { side, hold, held, heldChange } = event;
   const eventId = 'eventId' in event ? text(event.eventId) : 'NULL';
   return [
-    `(${text(event.account)},${integer(side.version)},'${event.kind}',${eventId},${text(event.holdId)},${text(event.currency)},${integer(side.balance)},${integer(held)},${integer(heldChange)},${integer(side.settingsVersion)},${stateLiterals(hold)},${decidedLiterals(event)})`,
+    `(${text(event.account)},${integer(side.version)},'${event.kind}',${eventId},${text(event.holdId)},${text(event.currency)},${integer(side.balance)},${integer(held)},${integer(heldChange)},${integer(side.settingsVersion)},${stateLiterals(hold)},${changeLiterals(event)},${decidedLiterals(event)})`,
   ];
 }
 
-const captureLiteral = ({ holdId, hold, transactionId, account, version, held }: CaptureStep): string =>
-  `(${text(holdId)},${integer(hold.revision)},${text(transactionId)},${text(account)},${integer(version)},${integer(held)})`;
+const captureLiteral = (step: CaptureStep): string =>
+  `(${text(step.holdId)},${integer(step.hold.revision)},${text(step.transactionId)},${text(step.account)},${integer(step.version)},${integer(step.held)},${integer(step.hold.counted?.at ?? 0)},${changeLiterals(step)})`;
+
+const changeLiterals = ({ usageChange }: { usageChange?: UsageChange | undefined }): string =>
+  `${integer(usageChange?.day ?? 0)},${integer(usageChange?.month ?? 0)}`;

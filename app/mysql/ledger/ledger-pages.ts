@@ -179,18 +179,19 @@ const countedIn = (row: LimitedColumns): WindowSums => ({
 const NO_SUMS: WindowSums = { dayDebit: '0', dayCredit: '0', monthDebit: '0' };
 
 /**
- * The usage in the latest windows of accounts, computed from their postings. Times of acceptance are compared in ms,
+ * The usage in the latest windows of accounts, computed from their postings and holds. Times of acceptance are compared in ms,
  * independent of the time zone.
  */
 async function usageSums(session: Session, ids: readonly string[]): Promise<Map<string, WindowSums>> {
   if (ids.length === 0) return new Map();
   const rows = await session.rows<{ account_id: string; day_debit: string; day_credit: string; month_debit: string }>(
-    `SELECT s.account_id, CAST(SUM(IF(s.at_ms >= s.day_start_ms, s.debit, 0)) AS CHAR) AS day_debit,
+    `SELECT s.account_id, CAST(SUM(IF(s.at_ms >= s.day_start_ms, s.day_debit, 0)) AS CHAR) AS day_debit,
        CAST(SUM(IF(s.at_ms >= s.day_start_ms, s.credit, 0)) AS CHAR) AS day_credit,
-       CAST(SUM(IF(s.at_ms >= s.month_start_ms, s.debit, 0)) AS CHAR) AS month_debit
-     FROM (${countedSide('source', 'amount', '0', 1)} UNION ALL ${countedSide('destination', '0', 'amount', 2)}) s
+       CAST(SUM(IF(s.at_ms >= s.month_start_ms, s.month_debit, 0)) AS CHAR) AS month_debit
+     FROM (${countedSide('source', 'amount', '0', 1)} UNION ALL ${countedSide('destination', '0', 'amount', 2)}
+       UNION ALL ${countedHolds('hold_events')} UNION ALL ${countedHolds('hold_captures')}) s
      WHERE s.at_ms >= s.counted_since_ms GROUP BY s.account_id`,
-    [ids, ids],
+    [ids, ids, ids, ids],
   );
   return new Map(
     rows.map((row) => [
@@ -201,10 +202,18 @@ async function usageSums(session: Session, ids: readonly string[]): Promise<Map<
 }
 
 const countedSide = (side: 'source' | 'destination', debit: string, credit: string, bit: 1 | 2): string =>
-  `SELECT a.account_id, a.day_start_ms, a.month_start_ms, a.counted_since_ms, ${debit} AS debit, ${credit} AS credit,
+  `SELECT a.account_id, a.day_start_ms, a.month_start_ms, a.counted_since_ms, ${debit} AS day_debit,
+     ${debit} AS month_debit, ${credit} AS credit,
      TIMESTAMPDIFF(MICROSECOND, '1970-01-01', t.accepted_at) DIV 1000 AS at_ms
    FROM accounts a JOIN transfers t ON t.${side}_account = a.account_id
    WHERE a.account_id IN (?) AND t.${side}_version IS NOT NULL AND (t.counted & ${bit}) > 0`;
+
+/** The amounts that holds added to the windows of the time at which they were counted, or gave back to them later. */
+const countedHolds = (table: 'hold_events' | 'hold_captures'): string =>
+  `SELECT a.account_id, a.day_start_ms, a.month_start_ms, a.counted_since_ms, h.day_change AS day_debit,
+     h.month_change AS month_debit, 0 AS credit, h.counted_at_ms AS at_ms
+   FROM accounts a JOIN ${table} h ON h.account_id = a.account_id
+   WHERE a.account_id IN (?) AND (h.day_change <> 0 OR h.month_change <> 0)`;
 
 const NOTHING = { postings: 0, version_max: 0, version_sum: '0', square_sum: '0', amount_sum: '0', held_sum: '0' };
 

@@ -1,4 +1,5 @@
 import { windowsAt } from '../../domain/business-calendar.ts';
+import type { HoldEvent } from '../../domain/hold-events.ts';
 import { type LimitReached, reachedBy, type Usage, type Windows } from '../../domain/limits.ts';
 import type { Outcome } from '../../domain/types.ts';
 import { countedIn, usagesAfter } from '../../journal/counted-usage.ts';
@@ -11,15 +12,15 @@ import { rowsByIds } from '../rows/unsettled-rows.ts';
 
 /**
  * Counts the amounts of a batch in the windows of accounts with limits, which are locked
- * already. @param outcomes the outcomes in the order of their decisions @returns the limits
- * that were reached
+ * already. @param decided the outcomes and the events of holds; they are in the order of their decisions, or have seqs
+ * @returns the limits that were reached
  */
 export async function countUsage(
   session: Session,
-  outcomes: readonly Outcome[],
+  decided: readonly (Outcome | HoldEvent)[],
   changes: readonly JournaledChange[],
 ): Promise<LimitReached[]> {
-  const batch = countedIn(outcomes, changes);
+  const batch = countedIn(decided, changes);
   if (batch.accountIds.length === 0) return [];
   const accounts = await limitedAmong(session, batch.accountIds);
   const before = new Map([...accounts].map(([id, row]) => [id, usageOfRow(row)]));

@@ -70,17 +70,26 @@ const DECIDED = `
   correlation_id VARCHAR(128) ${NAME} NOT NULL,
   epoch BIGINT NOT NULL,
   seq BIGINT NOT NULL`;
+const COUNTED_AT =
+  "counted_at_ms BIGINT NOT NULL DEFAULT 0 COMMENT 'when windows last counted something of it; 0: never'";
+const CHANGES = `
+  day_change BIGINT NOT NULL DEFAULT 0 COMMENT 'of the usage in the windows of that time: below zero is given back',
+  month_change BIGINT NOT NULL DEFAULT 0`;
 const STATE = `
   hold_amount BIGINT NOT NULL DEFAULT 0,
   captured BIGINT NOT NULL DEFAULT 0,
   expires_at_ms BIGINT NOT NULL DEFAULT 0 COMMENT 'ms since 1970, by the time of the ledger',
-  revision INT UNSIGNED NOT NULL DEFAULT 0`;
+  revision INT UNSIGNED NOT NULL DEFAULT 0,
+  ${COUNTED_AT},
+  counted_day BIGINT NOT NULL DEFAULT 0 COMMENT 'what the business day of that time counts of what is left',
+  counted_month BIGINT NOT NULL DEFAULT 0`;
 
 const TABLES = {
   holds: `
     hold_id ${ID} NOT NULL,
     \`status\` ENUM('OPEN','CAPTURED','VOIDED','EXPIRED','REFUSED') NOT NULL,
     refusal VARCHAR(32) ${NAME} NULL,
+    refused_by VARCHAR(80) ${NAME} NULL COMMENT 'the limit that refused it, its value, and what was left',
     account_id ${ID} NOT NULL,
     destination_account ${ID} NULL COMMENT 'null: each capture names one',
     currency CHAR(3) ${NAME} NOT NULL,
@@ -107,6 +116,7 @@ const TABLES = {
     held_change BIGINT NOT NULL,
     settings_version INT UNSIGNED NOT NULL,
     ${STATE},
+    ${CHANGES},
     ${DECIDED},
     PRIMARY KEY (account_id, version),
     UNIQUE KEY hold_event (event_id),
@@ -119,6 +129,8 @@ const TABLES = {
     account_id ${ID} NOT NULL,
     version BIGINT NOT NULL COMMENT 'of the account of the hold',
     held_after BIGINT NOT NULL,
+    ${COUNTED_AT},
+    ${CHANGES},
     PRIMARY KEY (hold_id, revision),
     UNIQUE KEY capture_version (account_id, version)`,
 };

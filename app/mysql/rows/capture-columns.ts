@@ -12,22 +12,29 @@ export interface CaptureColumns {
 export const CAPTURE_COLUMNS = 'hold_id, held_after, held_change, capture';
 
 /**
- * The request and, for a posted capture, the hold after it, as one short text, because no query searches for its parts.
+ * The request and, for a posted capture, the hold after it, as one short text, because no query searches for its parts. If
+ * windows have counted the hold, what they still count of it follows, and what the capture gave back to them.
  */
 type Fields = [
   amount: number | null,
   destination: string | null,
   final: number,
-  ...after: [] | [HoldStatus, amount: number, captured: number, expiresAt: number, revision: number],
+  ...after: [] | [...After] | [...After, ...Counted],
 ];
+type After = [HoldStatus, amount: number, captured: number, expiresAt: number, revision: number];
+type Counted = [at: number, day: number, month: number, dayChange: number, monthChange: number];
 
 /** The literals of a capture's columns, in the order of `CAPTURE_COLUMNS`. */
 export function captureLiterals(outcome: Outcome, { holdId, amount, destination, final }: CaptureRequest): string {
   const asked = [amount, destination, final ? 1 : 0] as const;
   const after = outcome.status === 'POSTED' ? outcome.hold : undefined;
   if (!after) return `${text(holdId)},NULL,NULL,${text(JSON.stringify(asked))}`;
-  const { hold, held, heldChange } = after;
-  const fields: Fields = [...asked, hold.status, hold.amount, hold.captured, hold.expiresAt, hold.revision];
+  const { hold, held, heldChange, usageChange } = after;
+  const state: After = [hold.status, hold.amount, hold.captured, hold.expiresAt, hold.revision];
+  const { counted } = hold;
+  const fields: Fields = counted
+    ? [...asked, ...state, counted.at, counted.day, counted.month, usageChange?.day ?? 0, usageChange?.month ?? 0]
+    : [...asked, ...state];
   return `${text(holdId)},${integer(held)},${integer(heldChange)},${text(JSON.stringify(fields))}`;
 }
 
@@ -42,8 +49,9 @@ export function holdAfterOf({ capture, held_after, held_change }: CaptureColumns
   if (!capture || held_after === null || held_change === null) return {};
   const [, , , ...after] = JSON.parse(capture) as Fields;
   if (after.length === 0) throw new TypeError('the row of a posted capture has no hold');
-  const [status, amount, captured, expiresAt, revision] = after;
-  return {
-    hold: { hold: { status, amount, captured, expiresAt, revision }, held: held_after, heldChange: held_change },
-  };
+  const [status, amount, captured, expiresAt, revision, at, day = 0, month = 0, dayChange = 0, monthChange = 0] = after;
+  const hold = { status, amount, captured, expiresAt, revision, ...(at && { counted: { at, day, month } }) };
+  const changes = dayChange !== 0 || monthChange !== 0;
+  const usageChange = { day: dayChange, month: monthChange };
+  return { hold: { hold, held: held_after, heldChange: held_change, ...(changes && { usageChange }) } };
 }

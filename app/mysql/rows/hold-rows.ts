@@ -2,7 +2,7 @@ import type { HoldEvent, HoldPlaced, HoldRefused, HoldUpdated } from '../../doma
 import type { HoldState, HoldStatus } from '../../domain/hold-types.ts';
 import type { HoldOrder } from '../../domain/holds.ts';
 import type { Database, Session } from '../connection/pool.ts';
-import { asRefusal } from './transfer-row.ts';
+import { asRefusal, limitRefusalOf } from './transfer-row.ts';
 import { rowsByIds } from './unsettled-rows.ts';
 
 interface DecidedColumns {
@@ -18,13 +18,20 @@ interface StateColumns {
   captured: number;
   expires_at_ms: number;
   revision: number;
+  counted_at_ms: number;
+  counted_day: number;
+  counted_month: number;
 }
+/** In the order in which they are written. */
+export const STATE_COLUMNS =
+  'hold_amount, captured, expires_at_ms, revision, counted_at_ms, counted_day, counted_month';
 
 /** A row of `holds` as returned by mysql2: the original order, and the current state of the hold. */
 export interface HoldRow extends DecidedColumns, StateColumns {
   hold_id: string;
   status: HoldStatus | 'REFUSED';
   refusal: string | null;
+  refused_by: string | null;
   account_id: string;
   destination_account: string | null;
   currency: string;
@@ -33,9 +40,8 @@ export interface HoldRow extends DecidedColumns, StateColumns {
   reference: string | null;
   metadata: string | null;
 }
-export const HOLD_COLUMNS = `h.hold_id, h.\`status\`, h.refusal, h.account_id, h.destination_account, h.currency,
-  h.placed_amount, h.asked_expires_at_ms, h.\`reference\`, h.metadata, h.hold_amount, h.captured, h.expires_at_ms,
-  h.revision, h.accepted_at, h.accepted_after_ms, h.\`user\`, h.correlation_id, h.epoch, h.seq`;
+export const HOLD_COLUMNS = `h.hold_id, h.\`status\`, h.refusal, h.refused_by, h.account_id, h.destination_account, h.currency,
+  h.placed_amount, h.asked_expires_at_ms, h.\`reference\`, h.metadata, ${STATE_COLUMNS}, h.accepted_at, h.accepted_after_ms, h.\`user\`, h.correlation_id, h.epoch, h.seq`;
 
 /** A row of `hold_events`. */
 export interface HoldEventRow extends DecidedColumns, StateColumns {
@@ -49,9 +55,11 @@ export interface HoldEventRow extends DecidedColumns, StateColumns {
   held_after: number;
   held_change: number;
   settings_version: number;
+  day_change: number;
+  month_change: number;
 }
 export const HOLD_EVENT_COLUMNS = `account_id, version, kind, event_id, hold_id, currency, balance_after, held_after,
-  held_change, settings_version, hold_amount, captured, expires_at_ms, revision, accepted_at, accepted_after_ms, \`user\`,
+  held_change, settings_version, ${STATE_COLUMNS}, day_change, month_change, accepted_at, accepted_after_ms, \`user\`,
   correlation_id, epoch, seq`;
 
 export const holdOrderOfRow = (row: HoldRow): HoldOrder => ({
@@ -78,7 +86,8 @@ export function holdStateOfRow({ status, ...row }: HoldRow): HoldState | null {
 export function placingOfRow(row: HoldRow, placed: HoldEventRow | null): HoldPlaced | HoldRefused {
   const order = holdOrderOfRow(row);
   if (placed) return { ...changedOf(placed, 'OPEN'), kind: 'PLACED', order };
-  return { ...commonOf(row), kind: 'REFUSED', order, refusal: asRefusal(row.refusal) };
+  const limit = row.refused_by === null ? {} : { limit: limitRefusalOf(row.refused_by) };
+  return { ...commonOf(row), kind: 'REFUSED', order, refusal: asRefusal(row.refusal), ...limit };
 }
 
 const STATUS_AFTER = { CHANGED: 'OPEN', VOIDED: 'VOIDED', EXPIRED: 'EXPIRED' } as const;
@@ -96,6 +105,9 @@ const stateOf = (row: StateColumns, status: HoldStatus): HoldState => ({
   captured: row.captured,
   expiresAt: row.expires_at_ms,
   revision: row.revision,
+  ...(row.counted_at_ms > 0 && {
+    counted: { at: row.counted_at_ms, day: row.counted_day, month: row.counted_month },
+  }),
 });
 
 const commonOf = (row: DecidedColumns & Pick<HoldRow, 'hold_id' | 'account_id' | 'currency'>) => ({
@@ -119,6 +131,9 @@ const changedOf = (
   hold: stateOf(row, status),
   held: row.held_after,
   heldChange: row.held_change,
+  ...((row.day_change !== 0 || row.month_change !== 0) && {
+    usageChange: { day: row.day_change, month: row.month_change },
+  }),
 });
 
 type Source = Pick<Session | Database, 'rows'>;

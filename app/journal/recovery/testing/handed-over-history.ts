@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { membersOf } from '../../../domain/group.ts';
+import type { HoldAfter } from '../../../domain/hold-types.ts';
 import type { LimitsChange } from '../../../domain/limits.ts';
 import { businessDaysFrom } from '../../../domain/testing/business-days.ts';
 import { NO_LIMITS, NO_USAGE } from '../../../domain/testing/limits.ts';
@@ -56,7 +57,7 @@ const anyGroup = fc.record({
 const anyHold = fc.record({
   op: fc.constantFrom('place', 'place', 'place', 'capture', 'capture', 'change', 'void', 'expire', 'expire'),
   /** The number of the hold, which also determines its account. */
-  hold: fc.nat(4),
+  hold: fc.nat(5),
   id: fc.nat(40),
   amount: fc.option(fc.integer({ min: 1, max: 30 })),
   final: fc.boolean(),
@@ -105,7 +106,7 @@ export interface Lived {
 type AnyHold = typeof anyHold extends fc.Arbitrary<infer H> ? H : never;
 
 function holdOf({ op, hold, id, amount, final, expiresAt, revision }: AnyHold, correlationId: string): HoldItem {
-  const account = ['bob', 'ada'][hold % 2] ?? 'bob';
+  const account = ['bob', 'ada', 'cy'][hold % 3] ?? 'bob';
   const expires = expiresAt === null ? null : ACCEPTED_AT + expiresAt * STEP_MS;
   const named = { holdId: `h${hold}`, account, currency: 'EUR', user: 'shop', correlationId };
   if (op === 'place') {
@@ -236,6 +237,7 @@ export function replayed(journal: readonly Journaled[], from: Iterable<Account> 
       if (event.kind === 'REFUSED') continue;
       const { balance, version } = event.side;
       Object.assign(accounts.get(event.account) ?? {}, { balance, version, held: event.held });
+      countHold(accounts.get(event.account), event, event.acceptedAt);
       continue;
     }
     if (item.outcome.status === 'REJECTED') continue;
@@ -249,7 +251,9 @@ export function replayed(journal: readonly Journaled[], from: Iterable<Account> 
         Object.assign(accounts.get(id) ?? {}, { balance, version });
       if (counted & 1) count(accounts.get(one.source), acceptedAt, { debit: one.amount, credit: 0 });
       if (counted & 2) count(accounts.get(one.destination), acceptedAt, { debit: 0, credit: one.amount });
-      if (hold) Object.assign(accounts.get(one.source) ?? {}, { held: hold.held });
+      if (!hold) continue;
+      Object.assign(accounts.get(one.source) ?? {}, { held: hold.held });
+      countHold(accounts.get(one.source), hold, acceptedAt);
     }
   }
   return accounts;
@@ -260,6 +264,21 @@ function setLimits(account: Account | undefined, { begins, ...limits }: LimitsCh
   const usage = begins || !account.limits ? { ...NO_USAGE, countedSince: acceptedAt } : account.limits.usage;
   const some = Object.values(limits).some((limit) => limit !== null);
   account.limits = some ? { ...limits, usage } : null;
+}
+
+/** A give-back without limits has no effect, and neither has one to a window that has ended. */
+function countHold(account: Account | undefined, { hold, usageChange }: HoldAfter, acceptedAt: number): void {
+  if (!usageChange || !account?.limits) return;
+  if (usageChange.day > 0) {
+    count(account, acceptedAt, { debit: usageChange.day, credit: 0 });
+    return;
+  }
+  const { usage } = account.limits;
+  const at = hold.counted?.at ?? 0;
+  const isCounted = at >= usage.countedSince;
+  const dayDebit = usage.dayDebit + (isCounted && at >= usage.dayStart ? usageChange.day : 0);
+  const monthDebit = usage.monthDebit + (isCounted && at >= usage.monthStart ? usageChange.month : 0);
+  account.limits = { ...account.limits, usage: { ...usage, dayDebit, monthDebit } };
 }
 
 function count(

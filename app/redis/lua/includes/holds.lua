@@ -2,22 +2,25 @@
 -- over random histories. This part runs only if a call has hold items.
 --
 -- A hold in Redis, little endian: amount d, captured d, expires at d, revision I4, status B, modified B, currency c3, seq d,
---   account s, destination s ('': none). `modified` and `seq` as for accounts.
-local HOLD = '<dddI4BBc3dss'
--- The bytes that follow the record of a hold item: held after d, change of held d, amount moved d, the hold's amount d,
--- captured d, expires at d, revision I4, status B
-local HOLD_AFTER = '<ddddddI4B'
+--   account s, destination s ('': none). `modified` and `seq` as for accounts. If windows have ever counted it, what they count
+--   of what is left follows: counted at d, in the business day of that time d, in its month d
+local HOLD, COUNTED = '<dddI4BBc3dss', '<ddd'
+-- The bytes that follow the record of a hold item: held after d, change of held d, amount moved d, the hold's amount d, captured d,
+--   expires at d, revision I4, status B, counted at d, counted of it in that day d, in that month d, change of the day's
+--   usage d, of the month's d
+local HOLD_AFTER = '<ddddddI4Bddddd'
 local OPEN, CAPTURED, VOIDED, EXPIRED = 0, 1, 2, 3
 local PLACE, CAPTURE, CHANGE, VOID, EXPIRE = 1, 2, 3, 4, 5
 local HOLD_NOT_ALLOWED, HOLD_NOT_OPEN, HOLD_EXPIRED, HOLD_EXCEEDED, HOLD_CHANGED = 33, 34, 35, 36, 64
 local DEFAULT_MS, CLOCK_AHEAD_MAX = 604800000, 5000
-local NO_HOLD = { amount = 0, captured = 0, expires = 0, revision = 0, status = OPEN }
+local NO_HOLD = { amount = 0, captured = 0, expires = 0, revision = 0, status = OPEN, counted_at = 0, day = 0, month = 0 }
 
-local function hold_after(hold, held, change, moved)
-  return struct.pack(HOLD_AFTER, held, change, moved, hold.amount, hold.captured, hold.expires, hold.revision, hold.status)
+local function hold_after(hold, held, change, moved, day_change, month_change)
+  return struct.pack(HOLD_AFTER, held, change, moved, hold.amount, hold.captured, hold.expires, hold.revision, hold.status,
+    hold.counted_at, hold.day, hold.month, day_change, month_change)
 end
 local function bare_hold(status, detail, seq, hold, moved)
-  return bare(status, detail, seq) .. hold_after(hold or NO_HOLD, 0, 0, moved or 0)
+  return bare(status, detail, seq) .. hold_after(hold or NO_HOLD, 0, 0, moved or 0, 0, 0)
 end
 
 -- Sums of exact numbers are only compared. A sum outside the exact range may be rounded, but never back into the range.
@@ -38,6 +41,7 @@ local function next_of(hold, amount, captured, expires, status)
   return {
     amount = amount, captured = captured, expires = expires, revision = hold.revision + 1, status = status,
     account = hold.account, destination = hold.destination, currency = hold.currency,
+    counted_at = hold.counted_at, day = hold.day, month = hold.month,
   }
 end
 
@@ -58,6 +62,7 @@ local function place(item, account, destination, now)
   return 0, {
     amount = item.amount, captured = 0, expires = expires, revision = 1, status = OPEN,
     account = item.account_id, destination = item.destination_id, currency = item.currency,
+    counted_at = 0, day = 0, month = 0,
   }, item.amount, 0
 end
 
@@ -123,6 +128,53 @@ local function asked_of(item, hold)
   if item.op ~= CAPTURE then return 0 end
   if item.amount >= 0 then return item.amount end
   return hold.status == OPEN and hold.amount - hold.captured or 0
+end
+
+-- Holds and the windows of limits, the same as app/domain/hold-usage.ts: what an account newly holds counts as a debit, what is
+-- released without a capture is given back to each window in which it was counted, if that is still the account's latest one.
+
+-- Whether limits have a say: those of the account in what it newly holds, those of the destination in a capture.
+local function needs_windows(item, hold, account, destination)
+  if item.op == CAPTURE then return destination.limits end
+  return account.limits and (item.op == PLACE or (item.op == CHANGE and item.amount > hold.amount))
+end
+
+local function refusing_hold(after, by, moved, account, destination, windows)
+  if by > 0 then return refusing_debit(account.limits, after.amount, by, windows) end
+  if moved > 0 then return refusing_credit(destination.limits, destination.balance, moved, windows) end
+  return 0
+end
+
+local function give_back(limits, at, day, month)
+  if at < limits.since then return end
+  -- A sum that has reached the end of the exact range may be higher than it says, and stays there.
+  if at >= limits.day and limits.day_debit < EXACT_MAX then limits.day_debit = math.max(0, limits.day_debit - day) end
+  if at >= limits.month and limits.month_debit < EXACT_MAX then
+    limits.month_debit = math.max(0, limits.month_debit - month)
+  end
+end
+
+-- Counts an event of a hold in the windows of its account. `left`: of the hold, before it  @returns what changes in the day and
+-- in the month
+local function count_hold(after, limits, left, by, moved, windows, now)
+  if by > 0 then
+    if not limits then return 0, 0 end
+    count(limits, windows, by, 0)
+    local at = after.counted_at
+    local was_counted = at >= limits.since
+    after.day = (was_counted and at >= limits.day and after.day or 0) + by
+    after.month = (was_counted and at >= limits.month and after.month or 0) + by
+    after.counted_at = now
+    return by, by
+  end
+  if after.counted_at == 0 then return 0, 0 end
+  left = left - moved
+  local released = 0 - by - moved
+  local day, month = math.min(after.day, left), math.min(after.month, left)
+  local day_back, month_back = math.min(day, released), math.min(month, released)
+  after.day, after.month = day - day_back, month - month_back
+  if limits then give_back(limits, after.counted_at, day_back, month_back) end
+  return 0 - day_back, 0 - month_back
 end
 
 -- An account without limits has an extension only while something is held.

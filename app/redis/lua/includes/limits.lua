@@ -48,27 +48,32 @@ local function over(limit, value, used, amount)
   return limit, value, math.max(0, math.min(value - used, EXACT_MAX))
 end
 
--- 0 if the limits of both accounts allow a transfer; otherwise the limit that refuses it, its value, and what is left of it.
+-- 0 if an account's limits allow a debit; otherwise the limit that refuses it, its value, and what is left of it.
+-- `single`: the whole debit, or the whole hold  `amount`: what it adds to the windows
+local function refusing_debit(limits, single, amount, windows)
+  local limit, value, remaining = over(TRANSFER_MAX, limits.transfer_max, 0, single)
+  if limit > 0 then return limit, value, remaining end
+  local used = windows.day > limits.day and 0 or limits.day_debit
+  limit, value, remaining = over(DAILY_DEBIT_MAX, limits.daily_debit_max, used, amount)
+  if limit > 0 then return limit, value, remaining end
+  used = windows.month > limits.month and 0 or limits.month_debit
+  return over(MONTHLY_DEBIT_MAX, limits.monthly_debit_max, used, amount)
+end
+
+local function refusing_credit(limits, balance, amount, windows)
+  local used = windows.day > limits.day and 0 or limits.day_credit
+  local limit, value, remaining = over(DAILY_CREDIT_MAX, limits.daily_credit_max, used, amount)
+  if limit > 0 then return limit, value, remaining end
+  return over(BALANCE_MAX, limits.balance_max, balance, amount)
+end
+
 local function refusing_limit(source, destination, amount, windows)
-  local limits, limit, value, remaining = source.limits, 0, nil, nil
-  if limits then
-    limit, value, remaining = over(TRANSFER_MAX, limits.transfer_max, 0, amount)
-    if limit > 0 then return limit, value, remaining end
-    local used = windows.day > limits.day and 0 or limits.day_debit
-    limit, value, remaining = over(DAILY_DEBIT_MAX, limits.daily_debit_max, used, amount)
-    if limit > 0 then return limit, value, remaining end
-    used = windows.month > limits.month and 0 or limits.month_debit
-    limit, value, remaining = over(MONTHLY_DEBIT_MAX, limits.monthly_debit_max, used, amount)
+  if source.limits then
+    local limit, value, remaining = refusing_debit(source.limits, amount, amount, windows)
     if limit > 0 then return limit, value, remaining end
   end
-  limits = destination.limits
-  if limits then
-    local used = windows.day > limits.day and 0 or limits.day_credit
-    limit, value, remaining = over(DAILY_CREDIT_MAX, limits.daily_credit_max, used, amount)
-    if limit > 0 then return limit, value, remaining end
-    return over(BALANCE_MAX, limits.balance_max, destination.balance, amount)
-  end
-  return 0
+  if not destination.limits then return 0 end
+  return refusing_credit(destination.limits, destination.balance, amount, windows)
 end
 
 -- Usage of a window that has ended is dropped; a later window is never replaced by an earlier one.
