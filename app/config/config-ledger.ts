@@ -115,6 +115,12 @@ export const LEDGER_SETTINGS = {
       1_000_000,
       'Maximum number of accounts in Redis; beyond it, the least recently used ones are evicted.',
     ),
+    cachedHoldsMax: setting(
+      'CACHED_HOLDS_MAX',
+      integer(1000, 100_000_000),
+      500_000,
+      'Maximum number of holds in Redis; beyond it, keepers evict holds that are in MySQL, those that have ended first.',
+    ),
     idWindowMs: setting(
       'ID_WINDOW_MS',
       integer(1000, 24 * HOUR_MS),

@@ -5,8 +5,10 @@ import type { KeeperCaller } from '../journal/cache-port.ts';
 import { SqlCalendarStore } from '../mysql/operations/calendar-store.ts';
 import { Keys } from '../redis/run-script.ts';
 import type { Flusher } from '../sync/flusher.ts';
+import { HoldJanitor } from '../sync/hold-janitor.ts';
 import { IdJanitor } from '../sync/id-janitor.ts';
 import type { Context } from './context.ts';
+import { HoldGauges } from './hold-gauges.ts';
 
 const SUPERVISION_MS = 5_000;
 
@@ -18,11 +20,14 @@ export class Housekeeping implements AsyncDisposable {
   readonly #flusher: Flusher;
   readonly #target: () => KeeperCaller | null;
   readonly #janitor: IdJanitor;
+  readonly #holdJanitor: HoldJanitor;
+  readonly #holdGauges: HoldGauges;
   readonly #retirement: Retirement;
   readonly #calendar: CalendarKeeper;
   #supervisor: SyncSupervisor | null = null;
   #frozenAccounts = 0;
   #accountsCached = 0;
+  #holdsCached = 0;
 
   /** @param target the epoch in Redis that has the authority, if any */
   constructor(context: Context, flusher: Flusher, target: () => KeeperCaller | null) {
@@ -31,6 +36,8 @@ export class Housekeeping implements AsyncDisposable {
     this.#flusher = flusher;
     this.#target = target;
     this.#janitor = new IdJanitor({ cache: scripts, clock, windowMs: config.ledger.idWindowMs });
+    this.#holdJanitor = new HoldJanitor({ cache: scripts, holdsMax: config.ledger.cachedHoldsMax });
+    this.#holdGauges = new HoldGauges(context);
     this.#retirement = createRetirement(context);
     const { businessTimeZone: timeZone, businessDayCutoff: cutoff } = config.ledger;
     const settings = { timeZone, cutoff };
@@ -40,7 +47,11 @@ export class Housekeeping implements AsyncDisposable {
       clock,
       settings,
     });
-    metrics.sample({ frozenAccounts: () => this.#frozenAccounts, accountsCached: () => this.#accountsCached });
+    metrics.sample({
+      frozenAccounts: () => this.#frozenAccounts,
+      accountsCached: () => this.#accountsCached,
+      holdsCached: () => this.#holdsCached,
+    });
     metrics.limits({ journal_entries: config.ledger.backlogEntriesMax });
   }
 
@@ -50,9 +61,11 @@ export class Housekeeping implements AsyncDisposable {
     await authority.keeperHeartbeat(processId);
     this.#supervisor ??= this.#startSupervisor(await identity.read());
     this.#frozenAccounts = await unsettled.frozenAccounts();
+    await this.#holdGauges.round();
     const caller = this.#target();
     await this.#calendar.round(caller);
     this.#accountsCached = caller ? await redis.hlen(new Keys(config.ledger.keyPrefix, caller).accounts) : 0;
+    this.#holdsCached = caller ? await this.#holdJanitor.round(caller) : 0;
     if (!caller) return;
     const { seq, idTimeMax } = await flushStore.cursor();
     await this.#janitor.round(caller, idTimeMax);

@@ -41,6 +41,20 @@ describe('Metrics', () => {
     expect(await sample('holdfast_errors_total{code="overloaded"}')).toBe(1);
   });
 
+  it('shows the holds of each currency that has open ones, and counts those that have ended', async () => {
+    metrics.holdsOpen([
+      { currency: 'EUR', holds: 3, heldMinorUnits: 1250 },
+      { currency: 'JPY', holds: 1, heldMinorUnits: 7 },
+    ]);
+    expect(await sample('holdfast_holds_open{currency="EUR"}')).toBe(3);
+    expect(await sample('holdfast_held_minor_units{currency="JPY"}')).toBe(7);
+    metrics.holdsOpen([{ currency: 'EUR', holds: 2, heldMinorUnits: 100 }]);
+    expect(await sample('holdfast_holds_open{currency="JPY"}')).toBeUndefined();
+    metrics.holdsExpired(2);
+    metrics.holdsExpired(1);
+    expect(await sample('holdfast_holds_expired_total')).toBe(3);
+  });
+
   it('uses request buckets that are fine enough to distinguish milliseconds', async () => {
     metrics.httpAnswered('/v1/accounts/:id/balance', 'GET', 200, 0.0018);
     metrics.httpAnswered('/v1/accounts/:id/balance', 'GET', 200, 0.0042);
@@ -150,7 +164,8 @@ describe('docs/observability.md', () => {
     const zero = () => 0;
     metrics.sample({ requestsInFlight: zero, queueTransfers: zero, tailEntries: zero, tailBytes: zero });
     metrics.sample({ journalEntries: zero, journalAgeSeconds: zero, accountsCached: zero, frozenAccounts: zero });
-    metrics.sample({ clockOffsetSeconds: zero, clientConnections: zero });
+    metrics.sample({ clockOffsetSeconds: zero, clientConnections: zero, holdsCached: zero });
+    metrics.sample({ holdExpiryDelaySeconds: zero });
     const there = (await metrics.text()).matchAll(/^# TYPE (holdfast_\w+) /gm);
     const explained = page.matchAll(/^\| `(holdfast_\w+)(?:\{[\w,]+\})?` \|/gm);
     expect([...explained].map(([, name]) => name).sort()).toEqual([...there].map(([, name]) => name).sort());

@@ -34,6 +34,8 @@ const SAMPLED = {
   journalEntries: ['journal_entries', 'Journal entries that are not in MySQL yet'],
   journalAgeSeconds: ['journal_age_seconds', 'Age of the oldest journal entry that is not in MySQL yet'],
   accountsCached: ['accounts_cached', 'Accounts held in Redis'],
+  holdsCached: ['holds_cached', 'Holds of amounts that are in Redis'],
+  holdExpiryDelaySeconds: ['hold_expiry_delay_seconds', 'Seconds by which the oldest expiry of a hold is late'],
   clockOffsetSeconds: [
     'clock_offset_seconds',
     "Seconds by which this process's clock is ahead of the ledger's (Redis, or MySQL while it decides); negative: behind",
@@ -90,6 +92,13 @@ export class Metrics {
   readonly #applySeconds = this.#histogram('apply_duration_seconds', 'Duration of one script call', APPLY_SECONDS);
   readonly #idLookups = this.#counter('id_lookups_total', 'Transaction ids that had to be looked up in MySQL');
   readonly #evictions = this.#counter('evictions_total', 'Accounts evicted from Redis');
+
+  readonly #holdsOpen = this.#gauge('holds_open', 'Open holds', ['currency']);
+  readonly #held = this.#gauge('held_minor_units', 'Total that open holds reserve, in minor units', ['currency']);
+  readonly #holdsExpired = this.#counter(
+    'holds_expired_total',
+    'Holds that this process has ended because they were due',
+  );
 
   readonly #flushSeconds = this.#histogram(
     'flush_duration_seconds',
@@ -209,6 +218,20 @@ export class Metrics {
 
   accountsEvicted(accounts: number): void {
     this.#evictions.inc(accounts);
+  }
+
+  /** All currencies in which holds are open. */
+  holdsOpen(open: readonly { currency: string; holds: number; heldMinorUnits: number }[]): void {
+    this.#holdsOpen.reset();
+    this.#held.reset();
+    for (const { currency, holds, heldMinorUnits } of open) {
+      this.#holdsOpen.set({ currency }, holds);
+      this.#held.set({ currency }, heldMinorUnits);
+    }
+  }
+
+  holdsExpired(holds: number): void {
+    this.#holdsExpired.inc(holds);
   }
 
   /** Call after the commit. `lagsMs` has one value per transfer, from its acceptance to the commit. */

@@ -122,6 +122,40 @@ export const LEDGER_ROWS = [
     ],
   },
   {
+    title: 'Holds',
+    panels: [
+      {
+        title: 'Open holds',
+        about: 'By currency, as a keeper counts them in MySQL about once per minute.',
+        stack: true,
+        queries: [[`max by (currency) (${gauge('holdfast_holds_open')})`, '{{currency}}']],
+      },
+      {
+        title: 'Held amounts',
+        about: 'The total that open holds reserve, in minor units of each currency.',
+        queries: [[`max by (currency) (${gauge('holdfast_held_minor_units')})`, '{{currency}}']],
+      },
+      {
+        title: 'Expired holds per second',
+        about: 'Holds that were ended because they were due. One pod at a time does this.',
+        unit: 'ops',
+        queries: [[`sum by (pod) (${rate('holdfast_holds_expired_total')})`, '{{pod}}']],
+      },
+      {
+        title: 'Delay of expiries',
+        about: 'By how much the oldest expiry is late. More than 30 s for a minute triggers an alert.',
+        unit: 's',
+        thresholds: [5, 30],
+        queries: [[`max(${gauge('holdfast_hold_expiry_delay_seconds')})`, 'delay']],
+      },
+      {
+        title: 'Holds in Redis',
+        about: 'At CACHED_HOLDS_MAX, holds that are in MySQL are evicted, those that have ended first.',
+        queries: [[`max(${gauge('holdfast_holds_cached')})`, 'holds']],
+      },
+    ],
+  },
+  {
     title: 'Ledger',
     panels: [
       {

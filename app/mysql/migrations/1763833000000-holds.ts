@@ -17,10 +17,12 @@ export class Holds1763833000000 implements MigrationInterface {
       await runner.query(`ALTER TABLE ${table} MODIFY ${column} ${enumOf(after)} NOT NULL`);
     for (const [table, columns] of Object.entries(TABLES))
       await runner.query(`CREATE TABLE IF NOT EXISTS ${table} (${columns}) ENGINE=InnoDB`);
+    await runner.query("INSERT IGNORE INTO job_leases (job) VALUES ('hold-expiry')");
   }
 
   /** Fails if any row has one of the new kinds. */
   async down(runner: QueryRunner): Promise<void> {
+    await runner.query("DELETE FROM job_leases WHERE job = 'hold-expiry'");
     for (const table of Object.keys(TABLES).reverse()) await runner.query(`DROP TABLE IF EXISTS ${table}`);
     for (const { table, column, before } of ENUMS)
       await runner.query(`ALTER TABLE ${table} MODIFY ${column} ${enumOf(before)} NOT NULL`);

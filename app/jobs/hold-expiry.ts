@@ -1,0 +1,149 @@
+import { newUuidV7 } from '../domain/ids.ts';
+import { Problem } from '../domain/problem.ts';
+import type { Origin } from '../domain/types.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { Lease } from './single-run.ts';
+
+/** An open hold in MySQL whose time has passed, as far as MySQL knows. */
+export interface DueHold {
+  holdId: string;
+  account: string;
+  currency: string;
+  expiresAt: number;
+}
+
+export interface DueHolds {
+  /**
+   * In order of (expiresAt, holdId), after the given one, without those whose accounts wait for a journal.
+   * @param nowMs by the ledger's clock @throws Problem database_unavailable
+   */
+  due(nowMs: number, after: DueHold | null, holdsMax: number): Promise<DueHold[]>;
+}
+
+/** Ends a hold that is open and due, in the store that decides. */
+interface ExpiringLedger {
+  /** @returns whether this call has ended it; a Problem if that could not be decided */
+  expire(request: Omit<DueHold, 'expiresAt'> & Origin & { eventId: string }): Promise<boolean | Problem>;
+}
+
+interface HoldExpiryDependencies {
+  lease: Lease;
+  holds: DueHolds;
+  ledger: ExpiringLedger;
+  /** Whether a store decides about holds, and this pod may call it. */
+  ready(): boolean;
+  /** By the ledger's clock, ms. */
+  ledgerNow(): number;
+  clock: Clock;
+  holder: string;
+  /** How many holds have ended. */
+  onExpired(holds: number): void;
+  leaseMs?: number;
+  pageHolds?: number;
+}
+
+/** Recorded as the user of the events. */
+export const EXPIRY_USER = 'holdfast';
+
+/** How long the lease of a crashed pod blocks the others, ms. */
+const LEASE_MS = 10_000;
+/** All holds of a page go to the ledger together, among the requests of clients: few enough not to delay these. */
+const PAGE_HOLDS = 100;
+/** A hold that was decided is not sent again so soon, ms: MySQL learns with the next flush that it has ended. */
+const DECIDED_MS = 10_000;
+/** One that could not be decided is sent again after this, ms. */
+const UNDECIDED_MS = 2_000;
+const SENT_MAX = 50_000;
+
+/**
+ * Writes the expiries of holds, in one pod at a time. What it finds in MySQL is only a list of candidates: the store that has
+ * the authority decides whether a hold is open and due. So the lease saves work, and nothing depends on it: two pods that
+ * expire the same hold write one event, and a pod that was paused after its lookup changes no hold that was extended since.
+ */
+export class HoldExpiry {
+  readonly #deps: HoldExpiryDependencies;
+  readonly #leaseMs: number;
+  readonly #pageHolds: number;
+  /** On the monotonic clock, ms; null: this pod has no lease. */
+  #leasedAt: number | null = null;
+  /** Until when holds are not sent again, on the monotonic clock, ms. */
+  readonly #sent = new Map<string, number>();
+
+  constructor(deps: HoldExpiryDependencies) {
+    this.#deps = deps;
+    this.#leaseMs = deps.leaseMs ?? LEASE_MS;
+    this.#pageHolds = deps.pageHolds ?? PAGE_HOLDS;
+  }
+
+  /** Expires everything that is due, if no other pod does. @throws Problem: why it could not continue */
+  async round(): Promise<void> {
+    const { ready, ledgerNow, clock } = this.#deps;
+    if (!ready()) return this.release();
+    this.#forgetSent(clock.monotonic());
+    const now = ledgerNow();
+    // One id for everything that a round does.
+    const correlationId = newUuidV7(clock.now());
+    let after: DueHold | null = null;
+    let trouble: Problem | null = null;
+    try {
+      while (ready() && (await this.#hasLease())) {
+        const page: DueHold[] = await this.#deps.holds.due(now, after, this.#pageHolds);
+        const { undecided, problem } = await this.#expire(page, correlationId);
+        trouble ??= problem;
+        after = page.at(-1) ?? null;
+        // One hold must not keep others from ending; but if none could be decided, the next ones could not be, either.
+        if (page.length < this.#pageHolds || undecided === page.length) break;
+      }
+      if (trouble) throw trouble;
+    } catch (error) {
+      // Perhaps another pod is better off.
+      await this.release().catch(() => {});
+      throw error;
+    }
+  }
+
+  /** Lets another pod continue at once. @throws Problem database_unavailable */
+  async release(): Promise<void> {
+    if (this.#leasedAt === null) return;
+    this.#leasedAt = null;
+    await this.#deps.lease.finish(this.#deps.holder, null);
+  }
+
+  async #hasLease(): Promise<boolean> {
+    const { lease, holder, clock } = this.#deps;
+    const now = clock.monotonic();
+    if (this.#leasedAt !== null) {
+      if (now - this.#leasedAt < this.#leaseMs / 3) return true;
+      this.#leasedAt = (await lease.renew(holder, this.#leaseMs)) ? now : null;
+      return this.#leasedAt !== null;
+    }
+    // Nearly always another pod has it: a read locks nothing.
+    if ((await lease.state()).held) return false;
+    if (await lease.take(holder, this.#leaseMs, null)) this.#leasedAt = now;
+    return this.#leasedAt !== null;
+  }
+
+  async #expire(page: readonly DueHold[], correlationId: string) {
+    const { ledger, clock, onExpired } = this.#deps;
+    const origin = { user: EXPIRY_USER, correlationId };
+    const open = page.filter(({ holdId }) => !this.#sent.has(holdId));
+    const answers = await Promise.all(
+      open.map(({ holdId, account, currency }) =>
+        ledger.expire({ ...origin, eventId: newUuidV7(clock.now()), holdId, account, currency }),
+      ),
+    );
+    const now = clock.monotonic();
+    const problems = answers.filter((answer) => answer instanceof Problem);
+    const expired = answers.filter((answer) => answer === true).length;
+    for (const [index, { holdId }] of open.entries()) {
+      if (this.#sent.size >= SENT_MAX) break;
+      this.#sent.set(holdId, now + (answers[index] instanceof Problem ? UNDECIDED_MS : DECIDED_MS));
+    }
+    if (expired > 0) onExpired(expired);
+    return { undecided: problems.length, problem: problems[0] ?? null };
+  }
+
+  #forgetSent(now: number): void {
+    for (const [holdId, until] of this.#sent) if (until <= now) this.#sent.delete(holdId);
+  }
+}

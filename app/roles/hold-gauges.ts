@@ -1,0 +1,34 @@
+import { HoldSchedule } from '../mysql/operations/hold-schedule.ts';
+import type { Context } from './context.ts';
+
+/** Open holds are counted at most this often, ms, and at most for a twentieth of the time. */
+const COUNT_EVERY_MS = 60_000;
+const COUNT_SHARE = 20;
+
+/** What the metrics show of holds: how late their expiries are, and how many are open. */
+export class HoldGauges {
+  readonly #context: Context;
+  readonly #schedule: HoldSchedule;
+  /** Null before the first round: no value, instead of one that hides what other keepers report. */
+  #lateMs: number | null = null;
+  #countAt = Number.NEGATIVE_INFINITY;
+
+  constructor(context: Context) {
+    this.#context = context;
+    this.#schedule = new HoldSchedule(context.database);
+    const holdExpiryDelaySeconds = (): number => (this.#lateMs === null ? Number.NaN : this.#lateMs / 1000);
+    context.metrics.sample({ holdExpiryDelaySeconds });
+  }
+
+  /** @throws Problem database_unavailable */
+  async round(): Promise<void> {
+    const { clock, ledgerClock, metrics } = this.#context;
+    this.#lateMs = null;
+    this.#lateMs = await this.#schedule.lateMs(ledgerClock.now());
+    const started = clock.monotonic();
+    if (started < this.#countAt) return;
+    this.#countAt = started + COUNT_EVERY_MS;
+    metrics.holdsOpen(await this.#schedule.open());
+    this.#countAt = started + Math.max(COUNT_EVERY_MS, COUNT_SHARE * (clock.monotonic() - started));
+  }
+}

@@ -1,0 +1,24 @@
+import type { CacheKeeper, KeeperCaller } from '../journal/cache-port.ts';
+
+/** Each call evicts at most 500, so that transfers need not wait for it. */
+const CALLS_PER_ROUND_MAX = 100;
+
+/** Evicts holds from Redis beyond a maximum number, those that have ended first. They are loaded again when they are needed. */
+export class HoldJanitor {
+  readonly #deps: { cache: CacheKeeper; holdsMax: number };
+
+  constructor(deps: { cache: CacheKeeper; holdsMax: number }) {
+    this.#deps = deps;
+  }
+
+  /** @returns how many holds are left; more than the maximum if these are not in MySQL yet @throws CacheError */
+  async round(caller: KeeperCaller): Promise<number> {
+    const { cache, holdsMax } = this.#deps;
+    // Format 1 has no holds.
+    if (caller.format === 1) return 0;
+    for (let calls = 1; ; calls++) {
+      const { evicted, size } = await cache.evictHolds(caller, holdsMax);
+      if (size <= holdsMax || evicted === 0 || calls === CALLS_PER_ROUND_MAX) return size;
+    }
+  }
+}
