@@ -8,7 +8,6 @@ import {
   decideExpiry,
   decidePlacing,
   decideVoid,
-  HOLD_DEFAULT_MS,
   type HoldStep,
   isClockUnsure,
   leftOf,
@@ -45,7 +44,7 @@ const order = (amount: number, different: { currency?: string; expiresAt?: numbe
 describe('decidePlacing', () => {
   it('reserves the amount, for seven days if no end is given', () => {
     expect(decidePlacing(order(100), holder(), null, NOW)).toEqual({
-      hold: { status: 'OPEN', amount: 100, captured: 0, expiresAt: NOW + HOLD_DEFAULT_MS, revision: 1 },
+      hold: { status: 'OPEN', amount: 100, captured: 0, expiresAt: NOW + 604_800_000, revision: 1 },
       heldChange: 100,
     });
     const until = decidePlacing(order(1, { expiresAt: NOW + 1 }), holder(), null, NOW);
