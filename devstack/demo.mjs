@@ -48,6 +48,17 @@ const REQUESTS = [
       ],
     },
   },
+  // For users of /docs: to read and change, to capture, and to void.
+  ...['4', '5', '6'].map((last) => ({
+    path: '/v1/holds',
+    body: {
+      holdId: `019b7650-2c00-7000-8000-00000000000${last}`,
+      account: ALICE,
+      destinationAccount: BOB,
+      amount: '20.00',
+      currency: 'EUR',
+    },
+  })),
 ];
 
 /**
@@ -85,8 +96,8 @@ async function post(url, apiKey, body, signal) {
       });
       const text = await response.text();
       if (response.ok) return null;
-      // A ledger of an older release has no groups until an operator activates them, and then lacks
-      // this example.
+      // A ledger of an older release has neither groups nor holds until an operator activates them, and then lacks
+      // these examples.
       if (text.includes('feature_not_active')) return null;
       fault = `${response.status} ${text}`;
       if (response.status < 500 && response.status !== 429) return fault;

@@ -170,8 +170,8 @@ try {
       session: sessionAt(view),
       clock: systemClock,
       events: nothing,
-      database: { loadAccounts: never, findOutcomes: never, findGroups: never },
-      direct: { apply: never, applyGroups: never, change: never },
+      database: { loadAccounts: never, findOutcomes: never, findGroups: never, findHolds: never, loadHolds: never },
+      direct: { apply: never, applyGroups: never, applyHolds: never, change: never },
       limits: {
         requestTimeoutMs: 10_000,
         queueTransfersMax: 100_000,

@@ -1,3 +1,4 @@
+import type { HoldBooks, Holds } from '../ledger/ports/holds.ts';
 import type { Books, Ledger } from '../ledger/ports/ledger.ts';
 import type { ReadinessReport } from './health/health-routes.ts';
 import type { HttpDependencies } from './http/http-dependencies.ts';
@@ -7,6 +8,8 @@ import type { OpsPort } from './ops/ops-port.ts';
 export interface ApiDependencies extends HttpDependencies {
   ledger: Ledger;
   books: Books;
+  holds: Holds;
+  holdBooks: HoldBooks;
   ops: OpsPort;
   readiness: () => ReadinessReport;
   /** Absent if metrics have a separate port. */

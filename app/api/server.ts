@@ -6,6 +6,7 @@ import type { ApiDependencies } from './api-dependencies.ts';
 import { balanceRoutes } from './balances/balance-routes.ts';
 import { docsRoutes } from './docs/docs-routes.ts';
 import { healthRoutes } from './health/health-routes.ts';
+import { holdRoutes } from './holds/hold-routes.ts';
 import {
   ApiApplication,
   type ApiMiddleware,
@@ -76,6 +77,7 @@ export function apiRoutes(deps: ApiDependencies): readonly Route[] {
     ...postingRoutes(deps),
     ...transferRoutes(deps),
     ...groupRoutes(deps),
+    ...holdRoutes(deps),
     ...opsRoutes(deps),
     ...healthRoutes(deps),
   ];

@@ -28,7 +28,7 @@ function sameCapture(a: CaptureRequest | undefined, b: CaptureRequest | undefine
   return a.holdId === b.holdId && a.amount === b.amount && a.destination === b.destination && a.final === b.final;
 }
 
-function sameMetadata(a: TransferOrder['metadata'], b: TransferOrder['metadata']): boolean {
+export function sameMetadata(a: TransferOrder['metadata'], b: TransferOrder['metadata']): boolean {
   if (a === null || b === null) return a === b;
   const names = Object.keys(a);
   return names.length === Object.keys(b).length && names.every((name) => Object.hasOwn(b, name) && a[name] === b[name]);

@@ -1,4 +1,4 @@
-import type { LimitName } from './limits.ts';
+import type { LimitName, LimitRefusal } from './limits.ts';
 
 /**
  * Every problem that Holdfast can return, in one table: its HTTP status, its title, and whether the same request may be
@@ -14,11 +14,13 @@ export const PROBLEMS = {
   not_found: { status: 404, title: 'No resource exists at this address', ...FINAL },
   account_not_found: { status: 404, title: 'The account does not exist', ...FINAL },
   transfer_not_found: { status: 404, title: 'The transfer does not exist', ...FINAL },
+  hold_not_found: { status: 404, title: 'The hold does not exist', ...FINAL },
   group_not_found: { status: 404, title: 'The group does not exist', ...FINAL },
   method_not_allowed: { status: 405, title: 'This address does not support that method', ...FINAL },
   request_timeout: { status: 408, title: 'The request did not arrive in time', ...RETRY },
   transaction_id_reused: { status: 409, title: 'This transaction id belongs to another transfer', ...FINAL },
   group_id_reused: { status: 409, title: 'This group id belongs to another group', ...FINAL },
+  hold_id_reused: { status: 409, title: 'This hold id belongs to another hold', ...FINAL },
   account_id_reused: {
     status: 409,
     title: 'This account id belongs to an account opened with different content',
@@ -31,6 +33,7 @@ export const PROBLEMS = {
   },
   account_not_empty: { status: 409, title: 'Only an account with a balance of zero can be closed', ...FINAL },
   settings_version_mismatch: { status: 412, title: 'The account has changed in the meantime', ...FINAL },
+  hold_changed: { status: 412, title: 'The hold has changed in the meantime', ...FINAL },
   payload_too_large: { status: 413, title: 'The body is larger than allowed', ...FINAL },
   unsupported_media_type: { status: 415, title: 'The body must be application/json', ...FINAL },
   currency_mismatch: { status: 422, title: 'The currencies differ', ...FINAL },
@@ -41,7 +44,12 @@ export const PROBLEMS = {
   balance_out_of_range: { status: 422, title: 'A balance would exceed the exact range', ...FINAL },
   limit_exceeded: { status: 422, title: 'A limit of the account would be exceeded', ...FINAL },
   group_refused: { status: 422, title: 'A transfer of the group was refused, so none of them was made', ...FINAL },
+  hold_not_allowed: { status: 422, title: 'An external account cannot have holds', ...FINAL },
+  hold_not_open: { status: 422, title: 'The hold was captured or voided', ...FINAL },
+  hold_expired: { status: 422, title: 'The hold has expired', ...FINAL },
+  hold_exceeded: { status: 422, title: 'The amount does not fit the hold', ...FINAL },
   transfer_not_reversible: { status: 422, title: 'This transfer cannot be reversed', ...FINAL },
+  precondition_required: { status: 428, title: 'The request must say which state it changes', ...FINAL },
   rate_limited: { status: 429, title: 'Too many requests', ...RETRY },
   headers_too_large: { status: 431, title: 'The headers are larger than allowed', ...FINAL },
   internal_error: { status: 500, title: 'Something went wrong on our side', ...FINAL },
@@ -76,8 +84,13 @@ export const REFUSALS = [
   'limit_exceeded',
 ] as const satisfies readonly ProblemCode[];
 
-/** Refusals that only holds and captures can have. No route returns one yet, so they are not problem codes. */
-export const HOLD_REFUSALS = ['hold_not_allowed', 'hold_not_open', 'hold_expired', 'hold_exceeded'] as const;
+/** Refusals that only holds and captures can have. */
+export const HOLD_REFUSALS = [
+  'hold_not_allowed',
+  'hold_not_open',
+  'hold_expired',
+  'hold_exceeded',
+] as const satisfies readonly ProblemCode[];
 export type TransferRefusal = (typeof REFUSALS)[number];
 export type Refusal = TransferRefusal | (typeof HOLD_REFUSALS)[number];
 
@@ -92,6 +105,8 @@ export interface ProblemExtras {
   transactionId?: string;
   /** The id of the group to look up or to send again. */
   groupId?: string;
+  /** The id of the hold to look up or to send again. */
+  holdId?: string;
   /** The index (from 0) of the transfer in a group that this concerns. */
   index?: number;
   /** For `group_refused`: why that transfer was refused. */
@@ -104,6 +119,8 @@ export interface ProblemExtras {
   limit?: LimitName;
   value?: string;
   remaining?: string;
+  /** The same as the ledger returns it, for any caller: never for the client. */
+  refusedBy?: LimitRefusal;
   /** The reason, for the log only, never for the client. */
   logged?: string;
   /** Seconds after which to retry; retryable problems default to 1. */
@@ -133,9 +150,9 @@ export class Problem extends Error {
   }
 }
 
-/** The refusal of a transfer as a problem code. @throws Problem internal_error for one that no route can return yet */
+/** The refusal of a transfer that is no capture. @throws Problem internal_error for one that only a hold can have */
 export function transferRefusal(refusal: Refusal): TransferRefusal {
   const known = REFUSALS.find((code) => code === refusal);
-  if (!known) throw new Problem('internal_error', `no route returns ${refusal}`);
+  if (!known) throw new Problem('internal_error', `a transfer was refused as ${refusal}`);
   return known;
 }

@@ -168,6 +168,9 @@ export function keyOfItem(item: HoldItem): string {
   return item.op === 'place' ? `=${item.order.holdId}` : `#${item.eventId}`;
 }
 
+/** The same for what became of an item. */
+export const keyOfEvent = (event: HoldEvent): string => ('eventId' in event ? `#${event.eventId}` : `=${event.holdId}`);
+
 export function holdIdOf(item: HoldItem): string {
   if (item.op === 'capture') return item.order.capture.holdId;
   return item.op === 'place' ? item.order.holdId : item.holdId;

@@ -8,8 +8,12 @@ import type { Clock } from '../kernel/clock.ts';
 import { AccountChanger } from './accounts/account-changer.ts';
 import { AccountLoader } from './accounts/account-loader.ts';
 import { AccountReader } from './accounts/account-reader.ts';
+import { currentAccounts } from './accounts/current-accounts.ts';
+import { HoldLoader } from './accounts/hold-loader.ts';
+import { HoldReader } from './accounts/hold-reader.ts';
 import { isLimitedIn, postAll } from './direct/decide.ts';
 import type { Session } from './epoch/epoch-view.ts';
+import { HoldLedger } from './holds/hold-ledger.ts';
 import { type Finders, findersOf } from './outcomes/finders.ts';
 import { PersistenceWatch } from './outcomes/persistence-watch.ts';
 import type { DirectServer } from './ports/direct-server.ts';
@@ -42,6 +46,7 @@ export class PodLedger implements Ledger {
   readonly #reader: AccountReader;
   readonly #finders: Finders;
   readonly #watch: PersistenceWatch;
+  readonly holds: HoldLedger;
   readonly #changer: AccountChanger;
   readonly #session: Session;
   readonly #clock: Clock;
@@ -56,9 +61,19 @@ export class PodLedger implements Ledger {
     this.#requestTimeoutMs = limits.requestTimeoutMs;
     const loader = new AccountLoader({ ...deps, accountsMax: limits.cachedAccountsMax });
     this.#finders = findersOf(deps);
-    this.#queue = new TransferQueue({ ...deps, loader, finders: this.#finders });
+    const holdLoader = new HoldLoader(deps);
+    this.#queue = new TransferQueue({ ...deps, loader, holdLoader, finders: this.#finders });
     this.#reader = new AccountReader({ ...deps, loader });
     this.#watch = new PersistenceWatch({ cache, session, clock, finders: this.#finders });
+    this.holds = new HoldLedger({
+      ...deps,
+      queue: this.#queue,
+      reader: new HoldReader(deps),
+      finder: this.#finders.holds,
+      accounts: this.#reader,
+      watch: this.#watch,
+      requestTimeoutMs: limits.requestTimeoutMs,
+    });
     this.#changer = new AccountChanger({ ...deps, loader, requestTimeoutMs: limits.requestTimeoutMs });
   }
 
@@ -110,23 +125,11 @@ export class PodLedger implements Ledger {
   ): Promise<PostedSides | RefusedOrder> {
     if (what === 'group') requireFeature(this.#session.format(), 'groups');
     const ids = [...new Set(orders.flatMap(({ source, destination }) => [source, destination]))];
-    const accounts = new Map<string, AccountView>();
-    for (const view of await this.#reader.read(ids)) {
-      if (view instanceof Problem) throw view;
-      // While neither store decides, the result cannot be known.
-      if (view.stale) throw this.#stale(view.accountId);
-      accounts.set(view.accountId, view);
-    }
+    const accounts = await currentAccounts({ reader: this.#reader, session: this.#session }, ids);
     if (!orders.some((order) => isLimitedIn(order, accounts))) return postAll(orders, accounts, 'calendar_unavailable');
     const now = await windows(Math.max(...[...accounts.values()].map(({ asOf }) => asOf)));
     if (!now) throw unwindowed('calendar_unavailable');
     return postAll(orders, accounts, now);
-  }
-
-  #stale(accountId: string): Problem {
-    if (this.#session.view() === null && this.#session.direct() === null)
-      return new Problem(this.#session.holdReason(), 'the result of a dry run is not known at the moment');
-    return new Problem('account_unsettled', `account ${accountId} waits for the journal of the cache`);
   }
 
   /** A group that was not posted counts as one refused transfer. */

@@ -7,6 +7,7 @@ import { PodSession } from '../authority/pod/pod-session.ts';
 import { PodLedger } from '../ledger/pod-ledger.ts';
 import type { LedgerEvents } from '../ledger/ports/ledger-events.ts';
 import { SqlBooks } from '../mysql/ledger/books.ts';
+import { SqlHoldBooks } from '../mysql/ledger/hold-books.ts';
 import type { ApiKeyStore } from '../mysql/operations/api-keys.ts';
 import { cachePages } from '../redis/cache-pages.ts';
 import { cutConnection } from '../redis/connection.ts';
@@ -16,7 +17,7 @@ import { moveFormat } from './format-move.ts';
 import { acceptLoss, takeRedisOver, unsettled } from './operator.ts';
 import { OpsStatus } from './ops-status.ts';
 import { SharedReconciliation } from './shared-reconciliation.ts';
-import { tracedDirect, tracedLedger } from './traced.ts';
+import { tracedDirect, tracedHolds, tracedLedger } from './traced.ts';
 
 /** The pod's session; it does nothing before it is started. */
 export function createSession(context: Context): PodSession {
@@ -107,6 +108,8 @@ export function apiDependencies(context: Context, pod: Pod): ApiDependencies {
   return {
     ledger: tracedLedger(ledger, tracing),
     books: new SqlBooks({ database: context.database, clock }),
+    holds: tracedHolds(ledger.holds, tracing),
+    holdBooks: new SqlHoldBooks({ database: context.database }),
     keys,
     ...jwt(context),
     ...(tracing && { tracing }),

@@ -1,6 +1,7 @@
 import type { GroupOrder } from '../domain/group.ts';
 import type { FlushBatch } from '../journal/flush-batch.ts';
 import type { DirectServer } from '../ledger/ports/direct-server.ts';
+import type { Holds } from '../ledger/ports/holds.ts';
 import type { Ledger } from '../ledger/ports/ledger.ts';
 import type { JournalStore } from '../sync/flusher.ts';
 import type { Tracing } from '../telemetry/span.ts';
@@ -46,11 +47,32 @@ export function tracedLedger(ledger: Ledger, tracing: Tracing | null): Ledger {
   };
 }
 
+export function tracedHolds(holds: Holds, tracing: Tracing | null): Holds {
+  if (!tracing) return holds;
+  const traced = <T>(work: () => Promise<T>) =>
+    tracing.withSpan('ledger apply', (span) => {
+      span.set('holdfast.transfers', 1);
+      return work();
+    });
+  return {
+    requireActive: () => holds.requireActive(),
+    factsOf: (holdId) => holds.factsOf(holdId),
+    place: (order, durability) => traced(() => holds.place(order, durability)),
+    capture: (order, durability) => traced(() => holds.capture(order, durability)),
+    change: (wanted, request, durability) => traced(() => holds.change(wanted, request, durability)),
+    void: (request, durability) => traced(() => holds.void(request, durability)),
+    expire: (request) => holds.expire(request),
+    hold: (holdId) => holds.hold(holdId),
+    preview: (item, windows) => holds.preview(item, windows),
+  };
+}
+
 export function tracedDirect(direct: DirectServer, tracing: Tracing | null): DirectServer {
   if (!tracing) return direct;
   return {
     apply: (epoch, items) => tracedCall(tracing, 'mysql', items, () => direct.apply(epoch, items)),
     applyGroups: (epoch, items) => tracedCall(tracing, 'mysql', items, () => direct.applyGroups(epoch, items)),
+    applyHolds: (epoch, items) => tracedCall(tracing, 'mysql', items, () => direct.applyHolds(epoch, items)),
     change: (epoch, change) => direct.change(epoch, change),
   };
 }

@@ -1,16 +1,20 @@
 import { accountsOfGroup, type GroupOutcome } from '../../app/domain/group.ts';
-import { ID_AHEAD_MS_MAX, uuidV7Time } from '../../app/domain/ids.ts';
+import { ID_AHEAD_MS_MAX, uuidV7Time, withoutMark } from '../../app/domain/ids.ts';
 import { Problem } from '../../app/domain/problem.ts';
 import type { Account, Outcome } from '../../app/domain/types.ts';
+import { accountsOfItem, type HoldResult, holdIdOf, keyOfItem } from '../../app/journal/hold-codec.ts';
 import type { InDoubtAttempt } from '../../app/journal/journal-entry.ts';
 import { decideChange, decideTransfers, LedgerTime } from '../../app/ledger/direct/decide.ts';
 import { decideGroups } from '../../app/ledger/direct/decide-group.ts';
+import { decideHolds } from '../../app/ledger/direct/decide-holds.ts';
 import {
   type DirectChange,
   DirectError,
   type DirectGroup,
+  type DirectHold,
   type DirectItem,
   type DirectServer,
+  type HoldAnswer,
 } from '../../app/ledger/ports/direct-server.ts';
 import { type MysqlClient, StoreLost } from './mysql-client.ts';
 import type { MysqlServer } from './mysql-server.ts';
@@ -74,6 +78,32 @@ export class DirectTables implements DirectServer {
     });
   }
 
+  applyHolds(epoch: number, items: readonly DirectHold[]): Promise<(HoldAnswer | Problem)[]> {
+    const packed = items.map(({ hold, takenAt, podNow }) => ({ hold, takenAt, podNow }));
+    const keys = packed.map(({ hold }) => keyOfItem(hold));
+    const accountIds = packed.flatMap(({ hold }) => accountsOfItem(hold));
+    return this.#transaction(epoch, keys.map(withoutMark), (server) => {
+      const { tables } = server;
+      const decided = decideHolds(packed, {
+        epoch,
+        accounts: new Map(accountIds.flatMap((id) => pairOf(id, tables.accounts.get(id)))),
+        holds: new Map(
+          packed.flatMap(({ hold }) => pairOf(holdIdOf(hold), tables.storedHold(holdIdOf(hold)) ?? undefined)),
+        ),
+        known: this.knownResults(server, keys),
+        frozen: this.frozenIn(server, accountIds),
+        unsettledKeys: this.unsettledKeys(server, keys),
+        time: this.time(server),
+        calendar: tables.calendar,
+      });
+      tables.moveAccounts(decided.moves);
+      tables.insertOutcomes(decided.outcomes);
+      tables.countUsage(decided.decided, []);
+      tables.writeHolds(decided.events, decided.outcomes);
+      return decided.answers;
+    });
+  }
+
   async change(epoch: number, change: DirectChange): Promise<Account> {
     const packed = { ...change };
     const { accountId, changeId } = change;
@@ -103,6 +133,27 @@ export class DirectTables implements DirectServer {
 
   protected existing({ tables }: MysqlServer, ids: readonly string[]): Map<string, Outcome> {
     return new Map(ids.flatMap((id) => pairOf(id, tables.transfers.get(id))));
+  }
+
+  protected knownResults({ tables }: MysqlServer, keys: readonly string[]): Map<string, HoldResult> {
+    const known = new Map<string, HoldResult>();
+    for (const key of keys) {
+      const id = withoutMark(key);
+      const capture = tables.transfers.get(key);
+      const event = key.startsWith('=') ? tables.holds.get(id)?.placing : tables.holdUpdates.get(id);
+      if (capture) known.set(key, { capture });
+      else if (event && key !== id) known.set(key, { event });
+    }
+    return known;
+  }
+
+  protected unsettledKeys(server: MysqlServer, keys: readonly string[]): Set<string> {
+    return new Set(
+      keys.filter((key) => {
+        const kind = key.startsWith('=') ? 'hold' : key.startsWith('#') ? 'hold-event' : 'transfers';
+        return this.unsettledIn(server, kind, [withoutMark(key)]).size > 0;
+      }),
+    );
   }
 
   protected existingGroups({ tables }: MysqlServer, ids: readonly string[]): Map<string, GroupOutcome> {

@@ -1,3 +1,6 @@
+import { type HoldOutcome, holdOutcomeOf } from '../../app/domain/hold-events.ts';
+import type { StoredHold } from '../../app/domain/hold-types.ts';
+import { withoutMark } from '../../app/domain/ids.ts';
 import type { Account, Outcome } from '../../app/domain/types.ts';
 import type { Stamp } from '../../app/journal/cursor.ts';
 import type { AuthorityStamp, LedgerDatabase } from '../../app/ledger/ports/ledger-database.ts';
@@ -48,6 +51,34 @@ export class ReaderTables implements LedgerDatabase {
         ...transactionIds.filter((id) => tables.unsettled.has(keyOf('transfers', id))),
       ]);
       return { ...this.stampsOf(tables), outcomes, taken, unsettled };
+    });
+  }
+
+  findHolds(keys: readonly string[]) {
+    return this.client.call(({ tables }) => {
+      const outcomes = new Map<string, HoldOutcome>();
+      const unsettled = new Set<string>();
+      for (const key of keys) {
+        const id = withoutMark(key);
+        const isPlacing = key.startsWith('=');
+        const event = isPlacing ? tables.holds.get(id)?.placing : tables.holdUpdates.get(id);
+        if (event) outcomes.set(key, holdOutcomeOf(event, true, true));
+        if (tables.unsettled.has(keyOf(isPlacing ? 'hold' : 'hold-event', id))) unsettled.add(key);
+      }
+      return { ...this.stampsOf(tables), outcomes, unsettled };
+    });
+  }
+
+  loadHolds(holdIds: readonly string[]) {
+    return this.client.call(({ tables, wallMs }) => {
+      const holds = new Map<string, StoredHold>();
+      const frozen = new Set<string>();
+      for (const id of holdIds) {
+        const hold = tables.storedHold(id);
+        if (hold) holds.set(id, hold);
+        if (hold && tables.frozen.has(hold.account)) frozen.add(id);
+      }
+      return { ...this.stampsOf(tables), holds, frozen, readAt: wallMs };
     });
   }
 

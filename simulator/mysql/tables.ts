@@ -2,7 +2,7 @@ import type { Format, Mode } from '../../app/domain/authority.ts';
 import { type BusinessCalendar, windowsAt } from '../../app/domain/business-calendar.ts';
 import type { GroupOutcome } from '../../app/domain/group.ts';
 import type { HoldEvent, HoldPlaced, HoldRefused, HoldUpdated } from '../../app/domain/hold-events.ts';
-import type { HoldState } from '../../app/domain/hold-types.ts';
+import type { HoldState, StoredHold } from '../../app/domain/hold-types.ts';
 import { changedLimits, usageSince } from '../../app/domain/limits.ts';
 import type { Account, Outcome } from '../../app/domain/types.ts';
 import { countedIn, usagesAfter } from '../../app/journal/counted-usage.ts';
@@ -210,6 +210,14 @@ export class Tables {
     if (this.holdUpdates.has(event.eventId)) throw new DuplicateKey(`event ${event.eventId} already exists`);
     this.set(this.holdUpdates, event.eventId, event);
     this.#moveHold(event.holdId, event.hold);
+  }
+
+  /** A hold as it is; null if there is none, or if it was refused. */
+  storedHold(holdId: string): StoredHold | null {
+    const hold = this.holds.get(holdId);
+    if (!hold?.state) return null;
+    const { account, destination, currency } = hold.placing.order;
+    return { holdId, account, destination, currency, ...hold.state };
   }
 
   #moveHold(holdId: string, state: HoldState): void {

@@ -17,6 +17,7 @@ export interface ProblemDocument {
   correlationId: string;
   transactionId?: string;
   groupId?: string;
+  holdId?: string;
   index?: number;
   refusal?: Refusal;
   limit?: LimitName;
@@ -26,7 +27,7 @@ export interface ProblemDocument {
 }
 
 export function problemDocument(problem: Problem, instance: string, correlationId: string): ProblemDocument {
-  const { transactionId, groupId, index, refusal, limit, value, remaining, errors } = problem.extras;
+  const { transactionId, groupId, holdId, index, refusal, limit, value, remaining, errors } = problem.extras;
   return {
     type: `urn:holdfast:problem:${problem.code}`,
     title: problem.title,
@@ -37,6 +38,7 @@ export function problemDocument(problem: Problem, instance: string, correlationI
     correlationId,
     ...(transactionId !== undefined && { transactionId }),
     ...(groupId !== undefined && { groupId }),
+    ...(holdId !== undefined && { holdId }),
     ...(index !== undefined && { index }),
     ...(refusal !== undefined && { refusal }),
     ...(limit !== undefined && { limit }),
@@ -65,6 +67,7 @@ export const ProblemSchema = z
     correlationId: z.string(),
     transactionId: z.string().optional().meta({ description: 'The id to look up or to send again.' }),
     groupId: z.string().optional().meta({ description: 'The id of the group or split to look up or to send again.' }),
+    holdId: z.string().optional().meta({ description: 'The id of the hold to look up or to send again.' }),
     index: z
       .int()
       .optional()

@@ -107,7 +107,9 @@ export function idempotencyKeyOf(call: WithHeader, id: z.ZodType<string>): strin
  */
 export function refuseIdempotencyKey(call: WithHeader): void {
   if (call.header(HEADER) === undefined) return;
-  throw refused('is accepted only by POST /v1/transfers and POST /v1/transfers/batch, /group and /split');
+  throw refused(
+    'is accepted only by POST /v1/transfers, /v1/transfers/batch, /group and /split, POST /v1/holds, and captures',
+  );
 }
 
 export function refused(detail: string) {

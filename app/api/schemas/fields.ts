@@ -88,6 +88,9 @@ export function text(lengthMax: number) {
     .refine((value) => !CONTROL_CHARACTER.test(value), 'must not contain control characters');
 }
 
+const REFERENCE_LENGTH_MAX = 140;
+export const Reference = text(REFERENCE_LENGTH_MAX);
+
 /** The key pattern also keeps `__proto__` out. */
 export const Metadata = z
   .record(

@@ -9,6 +9,7 @@ import type { LoopUtilization } from '../http/connections/load-shedding.ts';
 import { ProblemSchema } from '../http/problems.ts';
 import { RouteTable } from '../http/route.ts';
 import { apiRoutes, createApiServer } from '../server.ts';
+import { MemoryHolds } from './memory-holds.ts';
 import { MemoryLedger } from './memory-ledger.ts';
 
 export const NOW = Date.UTC(2026, 0, 31, 12);
@@ -41,6 +42,7 @@ export class ApiUnderTest {
   /** The ledger's time, if it differs from the pod's clock. */
   ledgerTime: number | null = null;
   readonly ledger = new MemoryLedger(this.clock);
+  readonly holds = new MemoryHolds(this.ledger, this.clock);
   readonly logged: { level: string; fields: object; message: string }[] = [];
   readonly observed: { route: string; method: string; status: number; seconds: number }[] = [];
   readonly problems: string[] = [];
@@ -57,6 +59,8 @@ export class ApiUnderTest {
     this.deps = {
       ledger: this.ledger,
       books: this.ledger,
+      holds: this.holds,
+      holdBooks: this.holds,
       keys: { identify: async (key) => identityOf(key) },
       ops: {
         status: async () => ({ mode: 'CACHE' }),

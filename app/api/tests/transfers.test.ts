@@ -276,6 +276,7 @@ describe('GET /v1/transfers/{transactionId}', () => {
       metadata: { k: 'v' },
       reverses: null,
       groupId: null,
+      holdId: null,
     });
   });
   it('returns the reason of a refusal, without balances', async () => {

@@ -1,7 +1,7 @@
 import { replay } from '../../domain/content.ts';
 import { type GroupOrder, memberIdTaken, replayGroup } from '../../domain/group.ts';
 import type { Identity } from '../../domain/identity.ts';
-import { Problem, type ProblemCode, transferRefusal } from '../../domain/problem.ts';
+import { Problem, type ProblemCode } from '../../domain/problem.ts';
 import type { TransferOrder } from '../../domain/types.ts';
 import type { Books, Ledger, WindowsAt } from '../../ledger/ports/ledger.ts';
 import { groupAnswer, groupPreview, groupRefusedBy, splitAnswer, splitPreview } from './group-schema.ts';
@@ -34,7 +34,7 @@ export async function dryTransfer(
   const result = await ledger.preview([order], 'transfers', windowsIn(books));
   if (!('sides' in result)) {
     const extras = { ...(id !== null && { transactionId: id }), ...limitFigures(result.limit, order, identity) };
-    throw new Problem(transferRefusal(result.refusal), refusalDetail(order, result.refusal), extras);
+    throw new Problem(result.refusal, refusalDetail(order, result.refusal), extras);
   }
   const [side] = result.sides;
   if (!side) throw new Error('the preview of a transfer has no result');
@@ -72,7 +72,8 @@ export async function dryGroup({ ledger, books }: Stores, group: GroupOrder, own
   return { status: 200, body };
 }
 
-async function orNull<T>(absent: ProblemCode, look: () => Promise<T>): Promise<T | null> {
+/** The result, or null for a Problem with this code. */
+export async function orNull<T>(absent: ProblemCode, look: () => Promise<T>): Promise<T | null> {
   try {
     return await look();
   } catch (error) {
@@ -81,7 +82,7 @@ async function orNull<T>(absent: ProblemCode, look: () => Promise<T>): Promise<T
   }
 }
 
-const windowsIn =
+export const windowsIn =
   (books: Stores['books']): WindowsAt =>
   async (time) => {
     const windows = await books.businessWindows(time);

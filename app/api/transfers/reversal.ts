@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { RESERVED_ID_PREFIX } from '../../domain/ids.ts';
+import { REVERSAL_ID_PREFIX } from '../../domain/ids.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Durability, Origin, Outcome, Posted, TransferOrder } from '../../domain/types.ts';
 import type { Ledger } from '../../ledger/ports/ledger.ts';
@@ -41,7 +41,7 @@ export async function reverse(
 
 /** Fits into 64 characters: 9 for the prefix, 43 for the hash, a colon and the attempt. */
 export function reversalId(originalId: string, attempt: number): string {
-  return `${RESERVED_ID_PREFIX}${createHash('sha256').update(originalId).digest('base64url')}:${attempt}`;
+  return `${REVERSAL_ID_PREFIX}${createHash('sha256').update(originalId).digest('base64url')}:${attempt}`;
 }
 
 async function reversible(ledger: Ledger, originalId: string): Promise<Posted> {
@@ -49,7 +49,7 @@ async function reversible(ledger: Ledger, originalId: string): Promise<Posted> {
   if (original.status === 'REJECTED') {
     throw new Problem('transfer_not_reversible', `${originalId} was refused, so there is nothing to reverse.`);
   }
-  if (original.order.kind !== 'transfer') {
+  if (original.order.kind === 'reversal') {
     throw new Problem('transfer_not_reversible', `${originalId} is itself a reversal; send a new transfer instead.`);
   }
   return original;

@@ -1,10 +1,12 @@
 import { z } from 'zod';
+import { holdRefusalDetail } from '../../domain/hold-refusals.ts';
 import type { Identity } from '../../domain/identity.ts';
-import { ID_AHEAD_MS_MAX, newUuidV7, RESERVED_ID_PREFIX, uuidV7Time } from '../../domain/ids.ts';
+import { ID_AHEAD_MS_MAX, newUuidV7, RESERVED_ID_PREFIXES, uuidV7Time } from '../../domain/ids.ts';
 import type { LimitRefusal } from '../../domain/limits.ts';
 import { formatAmount } from '../../domain/money.ts';
 import {
   type FieldError,
+  HOLD_REFUSALS,
   Problem,
   type ProblemCode,
   REFUSALS,
@@ -27,20 +29,18 @@ import {
   Money,
   MoneyInput,
   NewId,
+  Reference,
   TIMESTAMP_AHEAD_MS_MAX,
   Timestamp,
   TimestampInput,
   TransferId,
-  text,
   Version,
 } from '../schemas/fields.ts';
 import { batchAnswerOf, batchOf } from '../schemas/items.ts';
 
-const REFERENCE_LENGTH_MAX = 140;
-
 export const TransactionId = NewId.refine(
-  (id) => !id.startsWith(RESERVED_ID_PREFIX),
-  `must not begin with ${RESERVED_ID_PREFIX}, which is reserved`,
+  (id) => !RESERVED_ID_PREFIXES.some((prefix) => id.startsWith(prefix)),
+  `must not begin with ${RESERVED_ID_PREFIXES.join(' or ')}, which are reserved`,
 ).meta({
   description:
     'The idempotency key: one id has one outcome, forever. Use a UUIDv7: any other id is looked up in MySQL first. If absent, the `Idempotency-Key` is used, or an id is generated.',
@@ -57,7 +57,7 @@ export const TransferRequest = z
     timestamp: TimestampInput.nullish().meta({
       description: 'When the transfer happened, according to the client; at most 5 minutes ahead of our clock.',
     }),
-    reference: text(REFERENCE_LENGTH_MAX).nullish(),
+    reference: Reference.nullish(),
     metadata: Metadata.nullish(),
     durability: DurabilityInput,
     dryRun: DryRun,
@@ -96,13 +96,17 @@ export const TransferRecord = Transfer.extend({
   status: z.enum(['POSTED', 'REJECTED']),
   sourceVersion: Version.optional(),
   destinationVersion: Version.optional(),
-  refusal: z.enum(REFUSALS).optional().meta({ description: 'Why it is `REJECTED`.' }),
+  refusal: z
+    .enum([...REFUSALS, ...HOLD_REFUSALS])
+    .optional()
+    .meta({ description: 'Why it is `REJECTED`.' }),
   persisted: z.boolean().meta({ description: 'True once it is in MySQL.' }),
-  kind: z.enum(['transfer', 'reversal']),
+  kind: z.enum(['transfer', 'reversal', 'capture']),
   reference: z.string().nullable(),
   metadata: z.record(z.string(), z.string()).nullable(),
   reverses: Id.nullable().meta({ description: 'The transfer that this reversal reverses.' }),
   groupId: Id.nullable().meta({ description: 'The group, or split, that this transfer is part of.' }),
+  holdId: Id.nullable().meta({ description: 'The hold that this transfer captures.' }),
 }).meta({ id: 'TransferRecord' });
 
 /** The answer to a dry run: nothing was changed. */
@@ -224,14 +228,13 @@ export function previewAnswer(
 export function transferRecord(outcome: Outcome, identity: Identity): z.input<typeof TransferRecord> {
   const { order, persisted } = outcome;
   const { currency, kind, reference, metadata, reverses, groupId = null } = order;
-  // No route captures a hold yet.
-  if (kind === 'capture') throw new Problem('internal_error', 'a capture has no representation yet');
-  const more = { persisted, kind, reference, metadata, reverses, groupId };
+  const holdId = order.capture?.holdId ?? null;
+  const more = { persisted, kind, reference, metadata, reverses, groupId, holdId };
   if (outcome.status === 'POSTED') return { ...transferAnswer(outcome, 'cache', identity), ...more };
   return {
     transactionId: order.transactionId,
     status: 'REJECTED',
-    refusal: REFUSALS.find((known) => known === outcome.refusal),
+    refusal: outcome.refusal,
     sourceAccount: order.source,
     destinationAccount: order.destination,
     amount: formatAmount(order.amount, currency),
@@ -248,19 +251,27 @@ export function transferRecord(outcome: Outcome, identity: Identity): z.input<ty
  * The problem of a refused transfer. It is the same for a new refusal and for its replay, because they are one outcome.
  */
 function refusalProblem({ order, refusal, limit }: Rejected, identity: Identity): Problem {
-  const extras = { transactionId: order.transactionId, ...limitFigures(limit, order, identity) };
-  return new Problem(transferRefusal(refusal), refusalDetail(order, refusal), extras);
+  const { transactionId, capture } = order;
+  const extras = { transactionId, ...(capture && { holdId: capture.holdId }), ...limitFigures(limit, order, identity) };
+  return new Problem(refusal, refusalDetail(order, refusal), extras);
 }
 
 /** Which limit refused a transfer, for callers who may read the balance. */
-export function limitFigures(refused: LimitRefusal | undefined, { currency }: TransferOrder, identity: Identity) {
+export function limitFigures(
+  refused: LimitRefusal | undefined,
+  { currency }: { currency: string },
+  identity: Identity,
+) {
   if (!refused || !identity.scopes.has('balances:read')) return {};
   const { limit, value, remaining } = refused;
   return { limit, value: formatAmount(value, currency), remaining: formatAmount(remaining, currency) };
 }
 
-export const refusalDetail = (order: TransferOrder, refusal: Refusal): string =>
-  REFUSAL_DETAILS[transferRefusal(refusal)](order);
+export function refusalDetail(order: TransferOrder, refusal: Refusal): string {
+  const { capture, source: account, destination, currency } = order;
+  if (!capture) return REFUSAL_DETAILS[transferRefusal(refusal)](order);
+  return holdRefusalDetail(refusal, { what: 'capture', holdId: capture.holdId, account, destination, currency });
+}
 
 /** The details contain no figures: permission to transfer from an account does not include reading its balance. */
 const REFUSAL_DETAILS: Readonly<Record<TransferRefusal, (order: TransferOrder) => string>> = {
@@ -277,10 +288,8 @@ function amountOf({ amount, currency }: TransferOrder): string {
   return `${formatAmount(amount, currency)} ${currency}`;
 }
 
-/** Problems that any change to the ledger can return. */
-export const LEDGER_PROBLEMS: readonly ProblemCode[] = [
-  'account_not_found',
-  ...REFUSALS,
+/** Why any change to the ledger may have to wait. */
+export const WAITING_PROBLEMS: readonly ProblemCode[] = [
   'ledger_switching',
   'ledger_closed',
   'clock_unsure',
@@ -290,6 +299,8 @@ export const LEDGER_PROBLEMS: readonly ProblemCode[] = [
   'database_unavailable',
   'outcome_unknown',
 ];
+/** Problems that any transfer can return. */
+export const LEDGER_PROBLEMS: readonly ProblemCode[] = ['account_not_found', ...REFUSALS, ...WAITING_PROBLEMS];
 
 export function originOf({ identity, correlationId }: Call): Origin {
   return { user: identity.user, correlationId };

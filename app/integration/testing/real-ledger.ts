@@ -24,7 +24,7 @@ import { testFlusher } from '../../sync/testing/test-flusher.ts';
 /** Counts the reads that a pod makes from MySQL. */
 export class CountedReader implements LedgerDatabase {
   readonly #reader: LedgerDatabase;
-  reads = { accounts: 0, outcomes: 0 };
+  reads = { accounts: 0, outcomes: 0, holds: 0 };
   /** Awaited between a read and its result. */
   delayed: () => Promise<void> = async () => {};
   constructor(reader: LedgerDatabase) {
@@ -43,6 +43,14 @@ export class CountedReader implements LedgerDatabase {
   async findGroups(groupIds: readonly string[], transactionIds: readonly string[]) {
     this.reads.outcomes += 1;
     return this.#reader.findGroups(groupIds, transactionIds);
+  }
+  async findHolds(keys: readonly string[]) {
+    this.reads.outcomes += 1;
+    return this.#reader.findHolds(keys);
+  }
+  async loadHolds(holdIds: readonly string[]) {
+    this.reads.holds += 1;
+    return this.#reader.loadHolds(holdIds);
   }
 }
 

@@ -5,22 +5,27 @@ import { idAhead, placeOf } from '../../domain/ids.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Outcome } from '../../domain/types.ts';
 import { type ApplyReply, CacheError, type CacheServer } from '../../journal/cache-port.ts';
-import { outcomeOf, RecordStatus, type ResultRecord } from '../../journal/codec.ts';
+import { type Head, outcomeOf, RecordStatus, type ResultRecord } from '../../journal/codec.ts';
 import { groupOutcome } from '../../journal/group-codec.ts';
+import { type HoldRecord, holdIdOf } from '../../journal/hold-codec.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { backoffMs } from '../../kernel/retry.ts';
 import { type AccountLoader, Uncached } from '../accounts/account-loader.ts';
+import type { HoldLoader } from '../accounts/hold-loader.ts';
 import { AttemptCall, type EpochView, type Session } from '../epoch/epoch-view.ts';
 import type { Finders } from '../outcomes/finders.ts';
 import type { LedgerEvents } from '../ports/ledger-events.ts';
 import type { DatabaseWait } from './database-wait.ts';
+import { answerIn, isHoldRecord, itemAhead, OtherHold } from './hold-answers.ts';
 import type { Lane } from './lane.ts';
 import { lanesOf } from './lanes.ts';
 import { isDatabaseAway, isHeld, MysqlWaiters } from './mysql-waiters.ts';
 import {
   isGroup,
+  isHold,
   type Pending,
   type PendingGroup,
+  type PendingHold,
   type PendingTransfer,
   type ResultSink,
   transfersIn,
@@ -34,6 +39,7 @@ export interface CacheCallsDependencies {
   cache: CacheServer;
   session: Session;
   loader: AccountLoader;
+  holdLoader: HoldLoader;
   finders: Finders;
   clock: Clock;
   events: LedgerEvents;
@@ -63,6 +69,7 @@ export class CacheCalls {
   async call(view: EpochView, batch: readonly Pending[]): Promise<void> {
     const { cache, clock, events } = this.#deps;
     for (const pending of batch) {
+      if (isHold(pending)) pending.podNow = clock.now();
       // A lookup counts only in the epoch of its snapshot.
       if (pending.lookupEpoch !== view.caller.epoch) pending.lookupCursor = -1;
       pending.trouble = null;
@@ -97,7 +104,14 @@ export class CacheCalls {
     for (const [index, pending] of batch.entries()) {
       const record = reply.records[index];
       if (!record) throw new RangeError('the cache returned fewer results than it received transfers');
-      if (record.status === RecordStatus.MISSING) missing.push(pending);
+      if (isHold(pending)) {
+        if (!isHoldRecord(record)) throw new RangeError('the cache returned the record of a transfer for a hold');
+        if (!this.#takeHold(view, pending, record, reply.head)) {
+          if (record.status === RecordStatus.MISSING) missing.push(pending);
+          else if (record.status === RecordStatus.NEEDS_LOOKUP) lookUps.push(pending);
+          else known.push(pending);
+        }
+      } else if (record.status === RecordStatus.MISSING) missing.push(pending);
       else if (record.status === RecordStatus.NEEDS_LOOKUP) lookUps.push(pending);
       else if (record.status === RecordStatus.REPLAYED) known.push(pending);
       else if (record.status === RecordStatus.AHEAD)
@@ -138,6 +152,42 @@ export class CacheCalls {
     this.#sink.answer(pending, groupOutcome(group, entry, taken));
   }
 
+  /** @returns whether it needs nothing more: otherwise it lacks something, or its id is known */
+  #takeHold(view: EpochView, pending: PendingHold, record: HoldRecord, head: Head): boolean {
+    const { hold } = pending;
+    switch (record.status) {
+      case RecordStatus.NEEDS_LOOKUP:
+      case RecordStatus.REPLAYED:
+      case RecordStatus.SAME_CALL:
+        return false;
+      case RecordStatus.MISSING:
+        pending.lacks = { accounts: (record.detail & 3) > 0, hold: (record.detail & 4) > 0 };
+        if (record.detail < 8) return false;
+        this.#sink.giveUp(pending, new OtherHold(holdIdOf(hold)));
+        return true;
+      case RecordStatus.AHEAD:
+        if (pending.hasOwnId || pending.inDoubt) this.#sink.giveUp(pending, itemAhead(hold));
+        else {
+          // Uses the current lookup horizon, which may have been lowered since this pod first received it.
+          pending.renew(Math.max(head.time, head.lookupHorizon + 1));
+          this.#sink.again([pending]);
+        }
+        return true;
+      case RecordStatus.NO_CALENDAR:
+        this.#sink.giveUp(pending, unwindowed('calendar_unavailable'));
+        return true;
+      default: {
+        const answer = answerIn(view, pending, record, head.time);
+        if (answer instanceof Problem) this.#sink.giveUp(pending, answer);
+        else {
+          if (!('unchanged' in answer)) pending.resolvedIn(view);
+          this.#sink.answer(pending, answer);
+        }
+        return true;
+      }
+    }
+  }
+
   #failed(view: EpochView, batch: readonly Pending[], error: unknown): void {
     const { session, clock, events } = this.#deps;
     session.suspect(error, view);
@@ -159,12 +209,19 @@ export class CacheCalls {
   }
 
   async #load(view: EpochView, batch: readonly Pending[]): Promise<void> {
-    const loaded = await this.#deps.loader.ensure([...new Set(batch.flatMap(({ accounts }) => accounts))]);
+    const { loader, holdLoader } = this.#deps;
+    const [loaded, holds] = await Promise.all([
+      loader.ensure([...new Set(batch.flatMap(accountsLacked))]),
+      holdLoader.ensure([...new Set(batch.flatMap(holdsLacked))]),
+    ]);
     const ready: Pending[] = [];
     const crowdedOut: Pending[] = [];
     const held: Pending[] = [];
     for (const pending of batch) {
-      const sides = pending.accounts.map((id) => loaded.get(id));
+      const sides = [
+        ...accountsLacked(pending).map((id) => loaded.get(id)),
+        ...holdsLacked(pending).map((id) => holds.get(id)),
+      ];
       const problem = sides.find((side) => side instanceof Problem);
       if (problem && isDatabaseAway(problem)) held.push(pending);
       else if (problem && !isHeld(problem)) {
@@ -188,6 +245,11 @@ export class CacheCalls {
     await Promise.all(this.#lanes.map((lane) => lane.lookUp(admitted)));
   }
 }
+
+const accountsLacked = (pending: Pending): readonly string[] =>
+  isHold(pending) && !pending.lacks.accounts ? [] : pending.accounts;
+const holdsLacked = (pending: Pending): readonly string[] =>
+  isHold(pending) && pending.lacks.hold ? [holdIdOf(pending.hold)] : [];
 
 const isUuidV7 = ({ ids }: Pending): boolean => ids.every((id) => placeOf(id).bucket !== null);
 

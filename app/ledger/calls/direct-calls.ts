@@ -1,13 +1,13 @@
 import { replay } from '../../domain/content.ts';
-import { type GroupOutcome, replayGroup } from '../../domain/group.ts';
+import { replayGroup } from '../../domain/group.ts';
 import { Problem } from '../../domain/problem.ts';
-import type { Outcome } from '../../domain/types.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { backoffMs } from '../../kernel/retry.ts';
 import { AttemptCall, type Session } from '../epoch/epoch-view.ts';
 import { DirectError, type DirectServer } from '../ports/direct-server.ts';
 import type { LedgerEvents } from '../ports/ledger-events.ts';
-import { isGroup, isTransfer, type Pending, type ResultSink, transfersIn } from './pending.ts';
+import { answerOf } from './hold-answers.ts';
+import { type Answer, isGroup, isHold, isTransfer, type Pending, type ResultSink, transfersIn } from './pending.ts';
 
 /**
  * Locks are held until a call commits. Calls must therefore be small enough not to lock a hot account for long, and
@@ -39,23 +39,27 @@ export class DirectCalls {
     this.#sink = sink;
   }
 
-  /** Sends transfers in one transaction and groups in another. */
+  /** Sends transfers in one transaction, groups in another, and captures and events of holds in a third. */
   async call(epoch: number, batch: readonly Pending[]): Promise<void> {
-    const { direct } = this.#deps;
+    const { clock, direct } = this.#deps;
     const transfers = batch.filter(isTransfer);
     const groups = batch.filter(isGroup);
+    const holds = batch.filter(isHold);
+    for (const pending of holds) pending.podNow = clock.now();
     await Promise.all([
-      transfers.length > 0 && this.#call(epoch, transfers, () => direct.apply(epoch, transfers), replay),
-      groups.length > 0 && this.#call(epoch, groups, () => direct.applyGroups(epoch, groups), replayGroup),
+      this.#call(epoch, transfers, () => direct.apply(epoch, transfers), replayed(replay)),
+      this.#call(epoch, groups, () => direct.applyGroups(epoch, groups), replayed(replayGroup)),
+      this.#call(epoch, holds, () => direct.applyHolds(epoch, holds), answerOf),
     ]);
   }
 
-  async #call<P extends Pending, O extends Outcome | GroupOutcome>(
+  async #call<P extends Pending, A extends object>(
     epoch: number,
     batch: readonly P[],
-    send: () => Promise<(O | Problem)[]>,
-    replayOf: (pending: P, existing: O) => O | Problem,
+    send: () => Promise<(A | Problem)[]>,
+    answerOf: (pending: P, answer: A) => Answer | Problem,
   ): Promise<void> {
+    if (batch.length === 0) return;
     const { clock, events } = this.#deps;
     for (const pending of batch) pending.trouble = null;
     const started = clock.monotonic();
@@ -70,10 +74,12 @@ export class DirectCalls {
           pending.inDoubt = true;
           throw new RangeError('MySQL returned fewer results than transfers were sent');
         }
-        if (answer instanceof Problem) {
-          pending.resolveBy(answer, epoch);
-          this.#sink.giveUp(pending, answer);
-        } else this.#sink.answer(pending, answer.replayed ? replayOf(pending, answer) : answer);
+        const shown = answer instanceof Problem ? answer : answerOf(pending, answer);
+        // What a known id has led to is an answer, even if that is a problem.
+        if (shown instanceof Problem && (answer instanceof Problem || !('replayed' in answer))) {
+          pending.resolveBy(shown, epoch);
+          this.#sink.giveUp(pending, shown);
+        } else this.#sink.answer(pending, shown);
       }
     } catch (error) {
       if (error instanceof DirectError && error.kind !== 'in_doubt') call.proven();
@@ -106,3 +112,9 @@ export class DirectCalls {
     }
   }
 }
+
+/** An outcome that existed before is compared with what was asked. */
+const replayed =
+  <P, O extends { replayed: boolean }>(replayOf: (pending: P, existing: O) => O | Problem) =>
+  (pending: P, outcome: O): O | Problem =>
+    outcome.replayed ? replayOf(pending, outcome) : outcome;

@@ -3,11 +3,11 @@ import type { Stamp } from '../../journal/cursor.ts';
 import type { EpochView } from '../epoch/epoch-view.ts';
 import type { Finder, LookUp } from '../outcomes/finder.ts';
 import { isDatabaseAway, isHeld, type MysqlWaiters } from './mysql-waiters.ts';
-import type { Answer, Pending, ResultSink } from './pending.ts';
+import type { Answer, HoldUnchanged, Pending, ResultSink } from './pending.ts';
 
 /** The operations on items whose own ids are of one kind. */
-interface LaneKind<P extends Pending, O extends Answer, W, L extends LookUp<O>> {
-  finder: Pick<Finder<O & { seq: number; persisted: boolean }, W, L>, 'find' | 'inDatabase'>;
+interface LaneKind<P extends Pending, O extends Exclude<Answer, HoldUnchanged>, W, L extends LookUp<O>> {
+  finder: Pick<Finder<O, W, L>, 'find' | 'inDatabase'>;
   has(pending: Pending): pending is P;
   idOf(pending: P): string;
   /** The ids of an item that are looked up in MySQL before it is sent to Redis. */
@@ -26,7 +26,7 @@ export interface Lane {
   replayKnown(view: EpochView, batch: readonly Pending[]): Promise<void>;
 }
 
-export function laneOf<P extends Pending, O extends Answer, W, L extends LookUp<O>>(
+export function laneOf<P extends Pending, O extends Exclude<Answer, HoldUnchanged>, W, L extends LookUp<O>>(
   { finder, has, idOf, wantedOf, replay, refusedBy = () => null }: LaneKind<P, O, W, L>,
   sink: ResultSink,
   waiters: MysqlWaiters,

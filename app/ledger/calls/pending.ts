@@ -1,14 +1,24 @@
 import { accountsOfGroup, type GroupOrder, type GroupOutcome } from '../../domain/group.ts';
+import type { HoldOutcome } from '../../domain/hold-events.ts';
+import type { HoldState } from '../../domain/hold-types.ts';
+import { newUuidV7, withoutMark } from '../../domain/ids.ts';
 import { Problem, type ProblemCode } from '../../domain/problem.ts';
 import type { Outcome, TransferOrder } from '../../domain/types.ts';
-import type { ApplyItem, GroupItem } from '../../journal/cache-port.ts';
+import type { ApplyItem, GroupItem, HoldCallItem } from '../../journal/cache-port.ts';
 import { encodeOrder } from '../../journal/codec.ts';
 import { encodeGroup } from '../../journal/group-codec.ts';
+import { accountsOfItem, encodeHoldItem, type HoldItem, holdIdOf, keyOfItem } from '../../journal/hold-codec.ts';
 import { attemptsOfGroup, type InDoubtAttempt } from '../../journal/journal-entry.ts';
 import type { EpochView, TrackedAttempt } from '../epoch/epoch-view.ts';
-import type { DirectGroup, DirectItem } from '../ports/direct-server.ts';
+import type { DirectGroup, DirectHold, DirectItem } from '../ports/direct-server.ts';
 
-export type Answer = Outcome | GroupOutcome;
+/** What became of a void or an expiry that has changed nothing: the hold as it is. */
+export interface HoldUnchanged {
+  unchanged: HoldState;
+  persisted: boolean;
+}
+export type HoldDone = HoldOutcome | HoldUnchanged;
+export type Answer = Outcome | GroupOutcome | HoldDone;
 
 /** One call to the ledger. It resolves when all its transfers, or its group, have an answer. */
 export class Submission<O extends Answer = Answer> {
@@ -46,7 +56,7 @@ interface Taken {
 abstract class PendingItem implements TrackedAttempt {
   /** The number of transfers that the item counts as. */
   abstract readonly weight: number;
-  readonly payload: string;
+  payload: string;
   readonly trace: string | null;
   /** When the request was received, by this pod's own clock, ms. */
   readonly takenAt: number;
@@ -139,9 +149,7 @@ export class PendingTransfer extends PendingItem implements ApplyItem, DirectIte
     return [{ kind: 'transfers', id: this.order.transactionId, accounts: this.accounts }];
   }
   protected unknown(): Problem {
-    const { transactionId } = this.order;
-    const detail = `the outcome of transaction ${transactionId} is not known yet`;
-    return new Problem('outcome_unknown', detail, { transactionId });
+    return transferUnknown(this.order.transactionId);
   }
 }
 
@@ -171,9 +179,68 @@ export class PendingGroup extends PendingItem implements GroupItem, DirectGroup 
   }
 }
 
-export type Pending = PendingTransfer | PendingGroup;
+/** A capture or an event of a hold. */
+export class PendingHold extends PendingItem implements HoldCallItem, DirectHold {
+  hold: HoldItem;
+  readonly weight = 1;
+  podNow: number;
+  /** Whether Redis lacked one of the accounts, and whether it lacked the hold, at the last attempt. */
+  lacks = { accounts: false, hold: false };
+
+  constructor(hold: HoldItem, taken: Taken, submission: Submission<Outcome | HoldDone>) {
+    super(encodeHoldItem(hold, taken.takenAt, taken.trace), taken, submission, 0);
+    this.hold = hold;
+    this.podNow = taken.takenAt;
+  }
+
+  /** The id under which it is stored in Redis. */
+  get key(): string {
+    return keyOfItem(this.hold);
+  }
+  get accounts(): string[] {
+    return accountsOfItem(this.hold);
+  }
+  get ids(): string[] {
+    return [withoutMark(this.key)];
+  }
+  /** A place or a capture has the id that its client knows; anything else has one of the pod. */
+  get hasOwnId(): boolean {
+    return this.hold.op === 'place' || this.hold.op === 'capture';
+  }
+  inDoubtAttempts(): InDoubtAttempt[] {
+    const { op } = this.hold;
+    const [id = ''] = this.ids;
+    if (op === 'capture') return [{ kind: 'transfers', id, accounts: this.accounts }];
+    return [{ kind: op === 'place' ? 'hold' : 'hold-event', id, accounts: this.accounts.slice(0, 1) }];
+  }
+  /** Gives an event of which no attempt is in doubt another id: it is as new as the first one. */
+  renew(nowMs: number): void {
+    if (this.hold.op === 'place' || this.hold.op === 'capture') throw new TypeError('its id is that of its client');
+    this.hold = { ...this.hold, eventId: newUuidV7(nowMs) };
+    this.payload = encodeHoldItem(this.hold, this.takenAt, this.trace);
+  }
+  protected unknown(): Problem {
+    if (this.hold.op === 'capture') return transferUnknown(this.hold.order.transactionId);
+    const holdId = holdIdOf(this.hold);
+    const detail =
+      this.hold.op === 'place'
+        ? `the outcome of hold ${holdId} is not known yet`
+        : `it is unknown whether hold ${holdId} was changed; read the hold`;
+    return new Problem('outcome_unknown', detail, { holdId });
+  }
+}
+
+const transferUnknown = (transactionId: string): Problem =>
+  new Problem('outcome_unknown', `the outcome of transaction ${transactionId} is not known yet`, { transactionId });
+
+export type PendingCapture = PendingHold & { hold: Extract<HoldItem, { op: 'capture' }> };
+
+export type Pending = PendingTransfer | PendingGroup | PendingHold;
 export const isTransfer = (pending: Pending): pending is PendingTransfer => 'order' in pending;
 export const isGroup = (pending: Pending): pending is PendingGroup => 'group' in pending;
+export const isHold = (pending: Pending): pending is PendingHold => 'hold' in pending;
+export const isCapture = (pending: Pending): pending is PendingCapture =>
+  isHold(pending) && pending.hold.op === 'capture';
 
 /** The number of transfers in a batch. */
 export const transfersIn = (batch: readonly Pending[]): number => batch.reduce((sum, { weight }) => sum + weight, 0);

@@ -101,13 +101,15 @@ function partiesOf(
   if (!account) return notFound(accountId);
   const destination = destinationId === undefined ? null : accounts.get(destinationId);
   if (destination === undefined) return notFound(destinationId ?? '');
+  // First of all: what is not there may be in the journal.
+  const frozenId = accountsOfItem(item).find((id) => frozen.has(id));
+  if (frozenId !== undefined) return unsettledAccount(frozenId);
   const hold = item.op === 'place' ? null : holds.get(holdIdOf(item));
   if (hold === undefined) return { kind: 'no_hold' };
   const named = item.op === 'capture' ? hold?.destination : null;
   const isOther = hold?.account !== accountId || hold.currency !== currencyOf(item);
   if (hold && (isOther || (named !== null && named !== destinationId))) return { kind: 'other_hold' };
-  const frozenId = accountsOfItem(item).find((id) => frozen.has(id));
-  return frozenId === undefined ? { account, destination, hold } : unsettledAccount(frozenId);
+  return { account, destination, hold };
 }
 
 const NO_HOLD: HoldState = { status: 'OPEN', amount: 0, captured: 0, expiresAt: 0, revision: 0 };

@@ -1,3 +1,4 @@
+import { withoutMark } from '../../domain/ids.ts';
 import { Problem } from '../../domain/problem.ts';
 import { CacheError, type CacheServer } from '../../journal/cache-port.ts';
 import type { Stamp } from '../../journal/cursor.ts';
@@ -93,7 +94,7 @@ export class Finder<O extends Positioned, W = string, L extends LookUp<O> = Look
       const stored = inDatabase.outcomes.get(id);
       if (stored) return stored;
       if (inDatabase.unsettled.has(keyOf(id)))
-        return new Problem('account_unsettled', `${name} ${id} waits for the journal`);
+        return new Problem('account_unsettled', `${name} ${withoutMark(id)} waits for the journal`);
       const asked = inCache && view && view === session.view() ? view.caller.epoch : null;
       if (isNowhere(inDatabase.authority, asked)) return null;
       return new Problem(session.holdReason(), 'the outcome cannot be looked up at the moment');

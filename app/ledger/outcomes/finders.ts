@@ -1,22 +1,28 @@
 import { type GroupOrder, type GroupOutcome, membersOf } from '../../domain/group.ts';
+import { type HoldOutcome, holdOutcomeOf } from '../../domain/hold-events.ts';
 import type { Outcome } from '../../domain/types.ts';
 import { outcomesOf } from '../../journal/codec.ts';
 import { groupOutcomeOf } from '../../journal/group-codec.ts';
-import { holdResultsOf } from '../../journal/hold-codec.ts';
+import { holdResultsOf, keyOfEvent } from '../../journal/hold-codec.ts';
 import type { JournalEntry } from '../../journal/journal-entry.ts';
 import { Finder, type FinderDependencies, type LookUp } from './finder.ts';
 
 export type TransferFinder = Finder<Outcome>;
 export type GroupFinder = Finder<GroupOutcome, WantedGroup, GroupLookUp>;
 
+/** By the ids of holds and of their events, as they are stored in Redis. */
+export type HoldFinder = Finder<HoldOutcome>;
+
 export interface Finders {
   transfers: TransferFinder;
   groups: GroupFinder;
+  holds: HoldFinder;
 }
 
 export const findersOf = (deps: FinderDependencies): Finders => ({
   transfers: transferFinder(deps),
   groups: groupFinder(deps),
+  holds: holdFinder(deps),
 });
 
 const unique = (ids: readonly string[]): string[] => [...new Set(ids)];
@@ -73,5 +79,21 @@ function groupFinder(deps: FinderDependencies): GroupFinder {
         unique(wanted.map(({ groupId }) => groupId)),
         unique(wanted.flatMap(({ transactionIds }) => transactionIds)),
       ),
+  });
+}
+
+function holdFinder(deps: FinderDependencies): HoldFinder {
+  return new Finder<HoldOutcome>(deps, {
+    name: 'hold',
+    keyOf: (key) => key,
+    outcomesIn(entry, epoch) {
+      if (entry.kind !== 'holds') return [];
+      return holdResultsOf(entry, epoch).flatMap((result) =>
+        'event' in result ? [[keyOfEvent(result.event), holdOutcomeOf(result.event, false)] as const] : [],
+      );
+    },
+    wantedOf: (key) => key,
+    weightOf: () => 1,
+    read: (keys) => deps.database.findHolds(unique(keys)),
   });
 }

@@ -1,8 +1,10 @@
 import { persistedAs } from '../../domain/content.ts';
 import { type GroupOutcome, groupPersistedAs, lastSeqOfGroup } from '../../domain/group.ts';
+import { type HoldOutcome, holdPersistedAs } from '../../domain/hold-events.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Outcome } from '../../domain/types.ts';
 import type { CacheServer } from '../../journal/cache-port.ts';
+import { keyOfEvent } from '../../journal/hold-codec.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { EpochView, Session } from '../epoch/epoch-view.ts';
 import type { Finder, LookUp } from './finder.ts';
@@ -17,7 +19,7 @@ const LOOK_UP_EVERY_MS = 100;
  */
 const WAITERS_MAX = 50_000;
 
-type Answer = Outcome | GroupOutcome;
+type Answer = Outcome | GroupOutcome | HoldOutcome;
 interface Waiter {
   outcome: Answer;
   deadline: number;
@@ -55,6 +57,11 @@ export class PersistenceWatch {
         has: (outcome) => 'group' in outcome,
         idOf: ({ group }) => group.groupId,
         persistedAs: groupPersistedAs,
+      }),
+      kindOf(deps.finders.holds, {
+        has: (outcome) => 'event' in outcome,
+        idOf: ({ event }) => keyOfEvent(event),
+        persistedAs: holdPersistedAs,
       }),
     ];
   }
@@ -150,8 +157,10 @@ export class PersistenceWatch {
 const lastSeqOf = (outcome: Answer): number => ('group' in outcome ? lastSeqOfGroup(outcome) : outcome.seq);
 
 /** The id by which a client can look the outcome up. */
-const extrasOf = (outcome: Answer): { transactionId?: string; groupId?: string } =>
-  'group' in outcome ? { groupId: outcome.group.groupId } : { transactionId: outcome.order.transactionId };
+function extrasOf(outcome: Answer): { transactionId?: string; groupId?: string; holdId?: string } {
+  if ('event' in outcome) return { holdId: outcome.event.holdId };
+  return 'group' in outcome ? { groupId: outcome.group.groupId } : { transactionId: outcome.order.transactionId };
+}
 
 /** How outcomes of one kind are looked up. */
 interface WatchedKind {

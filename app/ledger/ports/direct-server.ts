@@ -66,21 +66,17 @@ export interface DirectServer {
    */
   applyGroups(epoch: number, items: readonly DirectGroup[]): Promise<(GroupOutcome | Problem)[]>;
   /**
+   * Applies events of holds and captures in order, each atomically. Per item, in order: what became of it, or a Problem, which
+   * leaves nothing behind.
+   * @throws DirectError
+   */
+  applyHolds(epoch: number, items: readonly DirectHold[]): Promise<(HoldAnswer | Problem)[]>;
+  /**
    * Changes an account's settings; repeating the same change id returns the account as it is.
    * @throws DirectError; Problem account_not_found, account_unsettled, settings_version_mismatch, account_closed,
    * account_not_empty
    */
   change(epoch: number, change: DirectChange): Promise<Account>;
-}
-
-/** The same for holds. */
-export interface DirectHoldServer {
-  /**
-   * Applies events of holds and captures in order, each atomically. Per item, in order: its result, or a Problem, which
-   * leaves nothing behind.
-   * @throws DirectError
-   */
-  applyHolds(epoch: number, items: readonly DirectHold[]): Promise<(HoldAnswer | Problem)[]>;
 }
 
 /**

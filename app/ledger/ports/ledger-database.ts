@@ -1,4 +1,6 @@
 import type { GroupOutcome } from '../../domain/group.ts';
+import type { HoldOutcome } from '../../domain/hold-events.ts';
+import type { StoredHold } from '../../domain/hold-types.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Account, Outcome } from '../../domain/types.ts';
 import type { Stamp } from '../../journal/cursor.ts';
@@ -46,6 +48,27 @@ export interface LedgerDatabase {
     outcomes: Map<string, GroupOutcome>;
     taken: Set<string>;
     unsettled: Set<string>;
+  }>;
+  /**
+   * What the ids of holds (with the prefix '=') and of their events ('#') have led to. @throws Problem database_unavailable
+   */
+  findHolds(keys: readonly string[]): Promise<{
+    stamp: Stamp;
+    authority: AuthorityStamp;
+    outcomes: Map<string, HoldOutcome>;
+    unsettled: Set<string>;
+  }>;
+  /**
+   * Holds as they are, in any state. Those that do not exist, or were refused, are absent from the map.
+   * @throws Problem database_unavailable
+   */
+  loadHolds(holdIds: readonly string[]): Promise<{
+    stamp: Stamp;
+    authority: AuthorityStamp;
+    holds: Map<string, StoredHold>;
+    /** The holds among them whose account waits for the journal. */
+    frozen: Set<string>;
+    readAt: number;
   }>;
 }
 

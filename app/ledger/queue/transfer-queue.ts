@@ -4,15 +4,18 @@ import { Problem } from '../../domain/problem.ts';
 import type { Outcome, TransferOrder } from '../../domain/types.ts';
 import { CALL_TRANSFERS_MAX } from '../../journal/cache-port.ts';
 import { GROUP_BYTES_MAX } from '../../journal/group-codec.ts';
+import type { HoldItem } from '../../journal/hold-codec.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { CacheCalls, type CacheCallsDependencies } from '../calls/cache-calls.ts';
 import { DatabaseWait } from '../calls/database-wait.ts';
 import { DIRECT_BATCH_MAX, DirectCalls, type DirectCallsDependencies } from '../calls/direct-calls.ts';
 import {
   type Answer,
+  type HoldDone,
   isTransfer,
   type Pending,
   PendingGroup,
+  PendingHold,
   PendingTransfer,
   type ResultSink,
   Submission,
@@ -156,20 +159,31 @@ export class TransferQueue implements ResultSink {
     return submission.answers;
   }
 
-  /**
-   * Resolves with the answer to a group, which is one item in the queue but counts as all its transfers. Never rejects.
-   */
+  /** The answer to a group, which is one item in the queue but counts as all its transfers. Never rejects. */
   async submitGroup(group: GroupOrder): Promise<GroupOutcome | Problem> {
-    const submission = new Submission<GroupOutcome>(1);
-    const refused = this.#refusal(group.orders.length);
-    if (refused) return refused;
-    const pending = new PendingGroup(group, this.#taken(), submission);
-    if (Buffer.byteLength(pending.payload) > GROUP_BYTES_MAX) return groupTooLarge();
+    return this.#submitOne<GroupOutcome>(group.orders.length, (submission) => {
+      const pending = new PendingGroup(group, this.#taken(), submission);
+      return Buffer.byteLength(pending.payload) > GROUP_BYTES_MAX ? groupTooLarge() : pending;
+    });
+  }
+
+  /** The answer to a capture, or to an event of a hold. Never rejects. */
+  submitHold(item: HoldItem): Promise<Outcome | HoldDone | Problem> {
+    return this.#submitOne<Outcome | HoldDone>(1, (submission) => new PendingHold(item, this.#taken(), submission));
+  }
+
+  async #submitOne<A extends Answer>(
+    transfers: number,
+    pendingOf: (submission: Submission<A>) => Pending | Problem,
+  ): Promise<A | Problem> {
+    const submission = new Submission<A>(1);
+    const pending = this.#refusal(transfers) ?? pendingOf(submission);
+    if (pending instanceof Problem) return pending;
     this.#enter(pending, this.#session.view());
     this.#schedulePump();
     this.#scheduleSweep();
     const [answer] = await submission.answers;
-    return answer ?? new Problem('internal_error', 'a group got no answer');
+    return answer ?? new Problem('internal_error', 'a request got no answer');
   }
 
   #refusal(transfers: number): Problem | null {

@@ -1,15 +1,19 @@
 import type { GroupOutcome } from '../../domain/group.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Account, Outcome } from '../../domain/types.ts';
+import type { HoldResult } from '../../journal/hold-codec.ts';
 import { decideChange, decideTransfers, LedgerTime } from '../direct/decide.ts';
 import { decideGroups } from '../direct/decide-group.ts';
+import { decideHolds } from '../direct/decide-holds.ts';
 import {
   type DirectChange,
   DirectError,
   type DirectErrorKind,
   type DirectGroup,
+  type DirectHold,
   type DirectItem,
   type DirectServer,
+  type HoldAnswer,
 } from '../ports/direct-server.ts';
 import type { MemoryDatabase } from './model-ledger.ts';
 
@@ -63,6 +67,24 @@ export class MemoryDirect implements DirectServer {
       for (const { accountId, balance, version } of decided.moves) {
         const account = accounts.get(accountId);
         if (account) accounts.set(accountId, { ...account, balance, version });
+      }
+      return decided.answers;
+    });
+  }
+
+  async applyHolds(epoch: number, items: readonly DirectHold[]): Promise<(HoldAnswer | Problem)[]> {
+    return this.#call(epoch, () => {
+      const { accounts, outcomes: existing, holds, holdOutcomes, frozen, unsettled } = this.#database;
+      const known = new Map<string, HoldResult>();
+      for (const [id, capture] of existing) known.set(id, { capture });
+      for (const [key, { event }] of holdOutcomes) known.set(key, { event });
+      const found = { epoch, accounts, holds, known, frozen, unsettledKeys: unsettled, time: this.#time() };
+      const decided = decideHolds(items, found);
+      for (const outcome of decided.outcomes) existing.set(outcome.order.transactionId, { ...outcome, replayed: true });
+      this.#database.writeHolds(decided.events, decided.outcomes);
+      for (const { accountId, balance, version, held } of decided.moves) {
+        const account = accounts.get(accountId);
+        if (account) accounts.set(accountId, { ...account, balance, version, held: held?.after ?? account.held });
       }
       return decided.answers;
     });

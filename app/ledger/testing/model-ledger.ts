@@ -1,8 +1,11 @@
 import type { GroupOutcome } from '../../domain/group.ts';
+import { type HoldEvent, type HoldOutcome, holdOutcomeOf } from '../../domain/hold-events.ts';
+import type { HoldState, StoredHold } from '../../domain/hold-types.ts';
 import { accountOf, orderOf } from '../../domain/testing/orders.ts';
 import type { Account, Outcome, TransferOrder } from '../../domain/types.ts';
 import type { Caller, KeeperCaller } from '../../journal/cache-port.ts';
 import type { Stamp } from '../../journal/cursor.ts';
+import { keyOfEvent } from '../../journal/hold-codec.ts';
 import { CacheModel } from '../../journal/testing/cache-model.ts';
 import { FaultyCache } from '../../journal/testing/faulty-cache.ts';
 import { VirtualClock } from '../../kernel/testing/virtual-clock.ts';
@@ -34,6 +37,9 @@ export class MemoryDatabase implements LedgerDatabase {
   readonly accounts = new Map<string, Account>();
   readonly outcomes = new Map<string, Outcome>();
   readonly groups = new Map<string, GroupOutcome>();
+  readonly holds = new Map<string, StoredHold>();
+  /** By the ids of holds and of their events, as they are stored in Redis. */
+  readonly holdOutcomes = new Map<string, HoldOutcome>();
   /** Accounts and ids that wait for a journal. */
   readonly frozen = new Set<string>();
   readonly unsettled = new Set<string>();
@@ -41,7 +47,7 @@ export class MemoryDatabase implements LedgerDatabase {
   now: () => number = () => 0;
   /** If set, every read fails with this error. */
   broken: Error | null = null;
-  reads = { accounts: 0, outcomes: 0 };
+  reads = { accounts: 0, outcomes: 0, holds: 0 };
   /** Runs while a read of accounts or outcomes is in progress. */
   whileLoading: () => Promise<void> = async () => {};
   whileReading: () => Promise<void> = async () => {};
@@ -81,6 +87,44 @@ export class MemoryDatabase implements LedgerDatabase {
     };
     await this.whileReading();
     return answer;
+  }
+  async findHolds(keys: readonly string[]) {
+    this.reads.outcomes += 1;
+    if (this.broken) throw this.broken;
+    const found = keys.flatMap((key) => {
+      const outcome = this.holdOutcomes.get(key);
+      return outcome ? [[key, outcome] as const] : [];
+    });
+    const unsettled = new Set(keys.filter((key) => this.unsettled.has(key)));
+    const answer = { ...this.#snapshot(), outcomes: new Map(found), unsettled };
+    await this.whileReading();
+    return answer;
+  }
+  async loadHolds(ids: readonly string[]) {
+    this.reads.holds += 1;
+    if (this.broken) throw this.broken;
+    const found = ids.flatMap((id) => this.holds.get(id) ?? []);
+    const frozen = found.filter(({ account }) => this.frozen.has(account)).map(({ holdId }) => holdId);
+    const holds = new Map(found.map((hold) => [hold.holdId, { ...hold }]));
+    const answer = { ...this.#snapshot(), holds, frozen: new Set(frozen), readAt: this.now() };
+    await this.whileLoading();
+    return answer;
+  }
+  /** Writes what has happened to holds, without its effect on accounts. Captures are in `outcomes`, too. */
+  writeHolds(events: readonly HoldEvent[], outcomes: readonly Outcome[]): void {
+    for (const event of events) {
+      this.holdOutcomes.set(keyOfEvent(event), holdOutcomeOf(event, true, true));
+      if (event.kind === 'PLACED') {
+        const { holdId, account, destination, currency } = event.order;
+        this.holds.set(holdId, { holdId, account, destination, currency, ...event.hold });
+      } else if (event.kind !== 'REFUSED') this.#moveHold(event.holdId, event.hold);
+    }
+    for (const { order, ...outcome } of outcomes)
+      if (outcome.status === 'POSTED' && outcome.hold) this.#moveHold(order.capture?.holdId ?? '', outcome.hold.hold);
+  }
+  #moveHold(holdId: string, state: HoldState): void {
+    const hold = this.holds.get(holdId);
+    if (hold && hold.revision < state.revision) this.holds.set(holdId, { ...hold, ...state });
   }
   #snapshot(): { stamp: Stamp; authority: AuthorityStamp } {
     const authority = this.authority ?? { epoch: this.stamp.epoch, mode: 'CACHE', recovered: true };

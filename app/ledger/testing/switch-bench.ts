@@ -1,13 +1,15 @@
 import { type GroupOutcome, membersOf } from '../../domain/group.ts';
 import { accountOf, orderOf } from '../../domain/testing/orders.ts';
 import type { Outcome, TransferOrder } from '../../domain/types.ts';
+import type { KeeperCaller } from '../../journal/cache-port.ts';
+import { keyOfItem } from '../../journal/hold-codec.ts';
 import { itemsOf } from '../../journal/journaled.ts';
 import { CacheModel } from '../../journal/testing/cache-model.ts';
 import { type Fault, FaultyCache, passing } from '../../journal/testing/faulty-cache.ts';
 import { VirtualClock } from '../../kernel/testing/virtual-clock.ts';
 import { EpochView } from '../epoch/epoch-view.ts';
 import { PodLedger, type PodLedgerDependencies } from '../pod-ledger.ts';
-import type { DirectChange, DirectGroup, DirectItem, DirectServer } from '../ports/direct-server.ts';
+import type { DirectChange, DirectGroup, DirectHold, DirectItem, DirectServer } from '../ports/direct-server.ts';
 import type { AuthorityStamp } from '../ports/ledger-database.ts';
 import { CountedEvents } from './counted-events.ts';
 import { ManualSession } from './manual-session.ts';
@@ -45,6 +47,11 @@ export class FaultyDirect implements DirectServer {
   applyGroups(epoch: number, items: readonly DirectGroup[]) {
     this.calls.push(items.map(({ group }) => `+${group.groupId}`));
     return this.#through(() => this.#server.applyGroups(epoch, items));
+  }
+
+  applyHolds(epoch: number, items: readonly DirectHold[]) {
+    this.calls.push(items.map(({ hold }) => keyOfItem(hold)));
+    return this.#through(() => this.#server.applyHolds(epoch, items));
   }
 
   change(epoch: number, change: DirectChange) {
@@ -91,6 +98,9 @@ export class SwitchBench {
   get epoch(): number {
     return this.#epoch;
   }
+  get keeper(): KeeperCaller {
+    return { fenceEpoch: this.#epoch, epoch: this.#epoch, format: 1, replid: 'replid' };
+  }
   #moved(mode: AuthorityStamp['mode'], recovered: boolean): void {
     this.#epoch += 1;
     this.database.authority = { epoch: this.#epoch, mode, recovered };
@@ -130,14 +140,26 @@ export class SwitchBench {
         this.direct.recovered.add(item.id);
         continue;
       }
-      if ('event' in item) throw new TypeError(`this bench has no holds: ${item.kind} ${item.id}`);
+      if ('event' in item) {
+        this.database.writeHolds([item.event], []);
+        if (item.event.kind !== 'REFUSED') {
+          const { account, side, held } = item.event;
+          changed(account, { balance: side.balance, version: side.version, held });
+        }
+        continue;
+      }
       if (item.kind === 'group') groups.set(item.id, { ...item.outcome, replayed: true, persisted: true });
       for (const outcome of item.kind === 'group' ? membersIn(item.outcome) : [item.outcome]) {
         const { order } = outcome;
         outcomes.set(order.transactionId, { ...outcome, replayed: true, persisted: true });
         if (outcome.status === 'REJECTED') continue;
-        const { source, destination } = outcome;
-        changed(order.source, { balance: source.balance, version: source.version });
+        const { source, destination, hold } = outcome;
+        this.database.writeHolds([], [outcome]);
+        changed(order.source, {
+          balance: source.balance,
+          version: source.version,
+          ...(hold && { held: hold.held }),
+        });
         changed(order.destination, { balance: destination.balance, version: destination.version });
       }
     }

@@ -3,14 +3,7 @@ import { withoutMark } from '../../domain/ids.ts';
 import type { HoldResult } from '../../journal/hold-codec.ts';
 import type { IdKind } from '../../journal/journal-entry.ts';
 import type { Session } from '../connection/pool.ts';
-import {
-  HOLD_COLUMNS,
-  type HoldRow,
-  holdOrderOfRow,
-  holdStateOfRow,
-  holdUpdatesOf,
-  placingsOf,
-} from '../rows/hold-rows.ts';
+import { HOLD_COLUMNS, type HoldRow, holdUpdatesOf, placingsOf, storedHoldOfRow } from '../rows/hold-rows.ts';
 import { outcomeOfRow, TRANSFER_COLUMNS, type TransferRow } from '../rows/transfer-row.ts';
 import { rowsByIds, unsettledAmong } from '../rows/unsettled-rows.ts';
 
@@ -26,10 +19,8 @@ export async function lockHolds(session: Session, holdIds: readonly string[]): P
   );
   return new Map(
     rows.flatMap((row) => {
-      const state = holdStateOfRow(row);
-      if (!state) return [];
-      const { holdId, account, destination, currency } = holdOrderOfRow(row);
-      return [[holdId, { holdId, account, destination, currency, ...state }] as const];
+      const hold = storedHoldOfRow(row);
+      return hold ? [[hold.holdId, hold] as const] : [];
     }),
   );
 }

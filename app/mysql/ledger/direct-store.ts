@@ -15,7 +15,6 @@ import {
   DirectError,
   type DirectGroup,
   type DirectHold,
-  type DirectHoldServer,
   type DirectItem,
   type DirectServer,
   type HoldAnswer,
@@ -54,7 +53,7 @@ type Work<T> = (session: Session, unsettled: boolean) => Promise<T>;
  * that is still in progress, such as one whose commit was sent but not answered. A conflict with a transaction with the
  * same id and other accounts is detected at the primary key.
  */
-export class DirectStore implements DirectServer, DirectHoldServer {
+export class DirectStore implements DirectServer {
   readonly #database: Database;
   readonly #clock: Clock;
   readonly #onReached: OnLimitsReached;

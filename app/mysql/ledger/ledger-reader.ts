@@ -1,3 +1,5 @@
+import { type HoldOutcome, holdOutcomeOf } from '../../domain/hold-events.ts';
+import type { StoredHold } from '../../domain/hold-types.ts';
 import type { Account, Outcome } from '../../domain/types.ts';
 import type { Stamp } from '../../journal/cursor.ts';
 import type { AuthorityStamp, LedgerDatabase } from '../../ledger/ports/ledger-database.ts';
@@ -5,8 +7,10 @@ import type { Database, Session } from '../connection/pool.ts';
 import { ACCOUNT_COLUMNS, type AccountColumns, accountOfRow } from '../rows/account-row.ts';
 import { type AuthorityColumns, modeOf } from '../rows/authority-row.ts';
 import { groupsByIds } from '../rows/group-row.ts';
+import { HOLD_COLUMNS, type HoldRow, storedHoldOfRow } from '../rows/hold-rows.ts';
 import { outcomeOfRow, TRANSFER_COLUMNS, type TransferRow } from '../rows/transfer-row.ts';
 import { frozenAmong, rowsByIds, unsettledAmong } from '../rows/unsettled-rows.ts';
+import { knownResults, unsettledKeys } from './direct-holds.ts';
 
 interface StampColumns {
   cursor_epoch: number;
@@ -74,6 +78,29 @@ export class LedgerReader implements LedgerDatabase {
       };
     }, 'snapshot');
   }
+
+  async findHolds(keys: readonly string[]) {
+    return this.#database.transaction(async (session) => {
+      const stamps = stampOf(await session.rows(`SELECT ${STAMP_COLUMNS} FROM ${STAMP} WHERE c.shard = 0`));
+      const outcomes = new Map<string, HoldOutcome>();
+      for (const [key, result] of await knownResults(session, keys))
+        if ('event' in result) outcomes.set(key, holdOutcomeOf(result.event, true, true));
+      const unsettled = someWait(stamps.authority) ? await unsettledKeys(session, keys) : new Set<string>();
+      return { ...stamps, outcomes, unsettled };
+    }, 'snapshot');
+  }
+
+  async loadHolds(holdIds: readonly string[]) {
+    const found = await holdsIn(this.#database, holdIds);
+    if (!someWait(found.authority)) return { ...found, frozen: new Set<string>() };
+    return this.#database.transaction(async (session) => {
+      const again = await holdsIn(session, holdIds);
+      const holds = [...again.holds.values()];
+      const accounts = await frozenAmong(session, [...new Set(holds.map(({ account }) => account))]);
+      const frozen = holds.filter(({ account }) => accounts.has(account)).map(({ holdId }) => holdId);
+      return { ...again, frozen: new Set(frozen) };
+    }, 'snapshot');
+  }
 }
 
 async function transfersAmong(session: Session, ids: readonly string[]): Promise<Set<string>> {
@@ -116,9 +143,23 @@ async function outcomesIn(source: Database | Session, transactionIds: readonly s
   return { ...stampOf(rows), outcomes };
 }
 
+async function holdsIn(source: Database | Session, holdIds: readonly string[]) {
+  const rows = await source.rows<StampColumns & Found<HoldRow>>(
+    `SELECT ${STAMP_COLUMNS}, ${HOLD_COLUMNS} FROM ${STAMP} LEFT JOIN holds h ON h.hold_id IN (?) WHERE c.shard = 0`,
+    [holdIds],
+  );
+  const holds = new Map<string, StoredHold>();
+  for (const row of rows) {
+    const hold = isHold(row) ? storedHoldOfRow(row) : null;
+    if (hold) holds.set(hold.holdId, hold);
+  }
+  return { ...stampOf(rows), holds, readAt: rows[0]?.now_ms ?? 0 };
+}
+
 /** The columns of the right side of the join: all null if nothing was found. */
 type Found<T> = T | { [K in keyof T]: null };
 const isAccount = <R>(row: R & Found<AccountColumns>): row is R & AccountColumns => row.account_id !== null;
+const isHold = <R>(row: R & Found<HoldRow>): row is R & HoldRow => row.hold_id !== null;
 const isTransfer = (row: Found<TransferRow>): row is TransferRow => row.transaction_id !== null;
 
 function stampOf(rows: readonly StampColumns[]): { stamp: Stamp; authority: AuthorityStamp } {

@@ -1,5 +1,5 @@
 import type { HoldEvent, HoldPlaced, HoldRefused, HoldUpdated } from '../../domain/hold-events.ts';
-import type { HoldState, HoldStatus } from '../../domain/hold-types.ts';
+import type { HoldState, HoldStatus, StoredHold } from '../../domain/hold-types.ts';
 import type { HoldOrder } from '../../domain/holds.ts';
 import type { Database, Session } from '../connection/pool.ts';
 import { asRefusal, limitRefusalOf } from './transfer-row.ts';
@@ -78,6 +78,14 @@ export const holdOrderOfRow = (row: HoldRow): HoldOrder => ({
 /** The current state of the hold; null if it was refused. */
 export function holdStateOfRow({ status, ...row }: HoldRow): HoldState | null {
   return status === 'REFUSED' ? null : stateOf(row, status);
+}
+
+/** The same with what never changes. */
+export function storedHoldOfRow(row: HoldRow): StoredHold | null {
+  const state = holdStateOfRow(row);
+  if (!state) return null;
+  const { hold_id: holdId, account_id: account, destination_account: destination, currency } = row;
+  return { holdId, account, destination, currency, ...state };
 }
 
 /**

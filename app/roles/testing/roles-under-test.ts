@@ -32,12 +32,19 @@ export class Role {
     return this.#running.server;
   }
 
-  async request(method: string, path: string, body?: unknown, key: string | null = API_KEY): Promise<Answer> {
+  async request(
+    method: string,
+    path: string,
+    body?: unknown,
+    key: string | null = API_KEY,
+    more: Record<string, string> = {},
+  ): Promise<Answer> {
     const response = await fetch(this.#base + path, {
       method,
       headers: {
         ...(key !== null && { Authorization: `Bearer ${key}` }),
         ...(body !== undefined && { 'Content-Type': 'application/json' }),
+        ...more,
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
     });

@@ -1,0 +1,366 @@
+import type { HoldState } from '../../domain/hold-types.ts';
+import type { Identity } from '../../domain/identity.ts';
+import { newUuidV7 } from '../../domain/ids.ts';
+import { HOLD_REFUSALS, Problem, type ProblemCode, REFUSALS } from '../../domain/problem.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import type { HoldBooks, HoldCapture, HoldFacts, HoldResult, Holds } from '../../ledger/ports/holds.ts';
+import type { Books, Ledger } from '../../ledger/ports/ledger.ts';
+import { type Answer, type Route, route } from '../http/route.ts';
+import { IdempotencyKeyHeader, idempotencyKeyOf, KEY_POINTER, refused } from '../http/validation.ts';
+import { IdParams } from '../schemas/fields.ts';
+import { single } from '../schemas/items.ts';
+import { limitFigures, originOf, TransactionId, WAITING_PROBLEMS } from '../transfers/transfer-schema.ts';
+import { askedOf, captureOnce, captureOrderOf, requestOf } from './capture.ts';
+import { Capture, CapturePreview, CaptureRequest, captureAnswer } from './capture-schema.ts';
+import { dryCapture, dryChange, dryPlacing, dryVoid } from './dry-hold.ts';
+import { decodeHoldCursor, encodeHoldCursor } from './hold-cursor.ts';
+import {
+  CAPTURES_MAX,
+  ChangedHold,
+  etagOf,
+  Hold,
+  HoldChangeRequest,
+  HoldId,
+  HoldList,
+  HoldPreview,
+  HoldRecord,
+  HoldRequest,
+  HoldsQuery,
+  HoldVoidRequest,
+  holdAnswer,
+  holdOrderOf,
+  holdParams,
+  holdRecord,
+  IfMatch,
+  limitOf,
+  listedAnswer,
+  placingProblem,
+  revisionIn,
+  stateAnswer,
+  termsOf,
+} from './hold-schema.ts';
+
+export interface HoldDependencies {
+  holds: Holds;
+  holdBooks: HoldBooks;
+  ledger: Ledger;
+  books: Pick<Books, 'accountDetails' | 'businessWindows'>;
+  clock: Clock;
+  /** This pod's estimate of the ledger's time, ms since 1970. */
+  ledgerNow: () => number;
+}
+
+const tag = 'Holds';
+const ETAG = { ETag: 'The `revision`, for `If-Match`.' };
+const FINDING: readonly ProblemCode[] = ['hold_not_found', 'feature_not_active'];
+const DRY = 'or, for a dry run, what would happen';
+/** Of the demo accounts: to read and change, to capture, and to void. */
+const DEMO_HOLDS = {
+  read: '019b7650-2c00-7000-8000-000000000004',
+  capture: '019b7650-2c00-7000-8000-000000000005',
+  void: '019b7650-2c00-7000-8000-000000000006',
+};
+/** A change of any revision, and how often it is tried again if another one comes first. */
+const ANY_REVISION_TRIES = 5;
+/** A capture is in MySQL within tens of milliseconds; until then, a hold that has just been captured waits for it. */
+const CAPTURES_WAIT_MS = 20;
+const CAPTURES_TRIES = 15;
+
+export function holdRoutes(deps: HoldDependencies): Route[] {
+  return [placeHold(deps), captureHold(deps), voidHold(deps), changeHold(deps), readHold(deps), listHolds(deps)];
+}
+
+function placeHold(deps: HoldDependencies): Route {
+  const { holds, ledgerNow } = deps;
+  return route({
+    method: 'POST',
+    path: '/v1/holds',
+    scopes: ['transfers:write'],
+    tag,
+    summary: "Reserve a part of an account's balance for a later transfer",
+    description:
+      'The balance stays; what is `available` falls. The hold ends when it is captured, voided, or expired. A refusal is the outcome of its id.',
+    headers: IdempotencyKeyHeader(
+      'The `holdId` for a body without one; if both are given, they must be equal. An id, bare or in double quotes.',
+    ),
+    takesIdempotencyKey: true,
+    body: {
+      schema: HoldRequest,
+      example: {
+        account: 'demo-alice',
+        destinationAccount: 'demo-bob',
+        amount: '1.00',
+        currency: 'EUR',
+        reference: 'Order 2026-0042',
+      },
+    },
+    answers: {
+      201: { description: 'Placed', schema: Hold, headers: ETAG },
+      200: {
+        description: `A hold with the same id and content was already placed; ${DRY}`,
+        schema: Hold.or(HoldPreview),
+        headers: ETAG,
+      },
+    },
+    problems: [
+      'account_not_found',
+      'hold_id_reused',
+      ...REFUSALS,
+      'hold_not_allowed',
+      'hold_expired',
+      'feature_not_active',
+      ...WAITING_PROBLEMS,
+    ],
+    async handle(call) {
+      const { body, identity } = call;
+      const durability = body.durability ?? 'cache';
+      const key = idempotencyKeyOf(call, HoldId);
+      if (key !== null && (body.holdId ?? key) !== key)
+        throw refused('must equal the holdId of the body, or one of the two must be omitted');
+      const order = holdOrderOf(body, originOf(call), ledgerNow(), key);
+      if (body.dryRun) return dryPlacing(deps, order, body.holdId ?? key, identity);
+      const placing = await withHold(order.holdId, () => holds.place(order, durability));
+      if (placing.hold === null) throw placingProblem(placing.event, identity);
+      const { event, hold, replayed, persisted } = placing;
+      const reached = persisted ? 'persisted' : 'cache';
+      return {
+        status: replayed ? 200 : 201,
+        body: holdAnswer(event.order, event.acceptedAt, hold, { durability: reached, replayed }),
+        headers: etagOf(hold),
+      };
+    },
+  });
+}
+
+function captureHold(deps: HoldDependencies): Route {
+  const { holds, ledger, ledgerNow } = deps;
+  return route({
+    method: 'POST',
+    path: '/v1/holds/{holdId}/capture',
+    scopes: ['transfers:write'],
+    tag,
+    summary: 'Transfer what a hold reserves, or a part of it',
+    description:
+      'The capture is a transfer, with an id of its own. It is never refused for a lack of funds. Unless `final` is false, it ends the hold and releases the rest. A capture that is not final needs a `transactionId` or an `Idempotency-Key`.',
+    params: holdParams(DEMO_HOLDS.capture),
+    headers: IdempotencyKeyHeader(
+      'The `transactionId` for a body without one; if both are given, they must be equal. An id, bare or in double quotes.',
+    ),
+    takesIdempotencyKey: true,
+    body: { schema: CaptureRequest, example: { amount: '15.00' }, optional: true },
+    answers: {
+      201: { description: 'Captured', schema: Capture },
+      200: {
+        description: `The same capture was already made; ${DRY}`,
+        schema: Capture.or(CapturePreview),
+      },
+    },
+    problems: [
+      'account_not_found',
+      'transaction_id_reused',
+      'currency_mismatch',
+      'account_closed',
+      'account_frozen',
+      'limit_exceeded',
+      'balance_out_of_range',
+      ...HOLD_REFUSALS.filter((refusal) => refusal !== 'hold_not_allowed'),
+      ...FINDING,
+      ...WAITING_PROBLEMS,
+    ],
+    async handle(call) {
+      const { body, identity, params } = call;
+      const durability = body.durability ?? 'cache';
+      const key = idempotencyKeyOf(call, TransactionId);
+      if (key !== null && (body.transactionId ?? key) !== key)
+        throw refused('must equal the transactionId of the body, or one of the two must be omitted');
+      const id = body.transactionId ?? key;
+      const facts = await holds.factsOf(params.holdId);
+      const pointer = body.transactionId ? '/transactionId' : KEY_POINTER;
+      const asked = askedOf(body, facts, { value: id, pointer }, ledgerNow());
+      const orderUnder = (transactionId: string) => captureOrderOf(facts, { transactionId, ...asked }, originOf(call));
+      if (body.dryRun) {
+        const order = orderUnder(id ?? newUuidV7(ledgerNow()));
+        return dryCapture(deps, { order, facts, id }, identity);
+      }
+      const outcome =
+        id === null
+          ? await captureOnce({ holds, ledger }, orderUnder, durability)
+          : single([await holds.capture(orderUnder(id), durability)], id);
+      return captureAnswer(outcome, facts, durability, identity);
+    },
+  });
+}
+
+function voidHold(deps: HoldDependencies): Route {
+  const { holds, ledgerNow } = deps;
+  return route({
+    method: 'POST',
+    path: '/v1/holds/{holdId}/void',
+    scopes: ['transfers:write'],
+    tag,
+    summary: 'Release all that is left of a hold',
+    description: 'A hold that is already voided stays as it is, and the answer is the same.',
+    params: holdParams(DEMO_HOLDS.void),
+    body: { schema: HoldVoidRequest, example: { durability: 'persisted' }, optional: true },
+    answers: {
+      200: { description: `The hold after that; ${DRY}`, schema: ChangedHold.or(HoldPreview), headers: ETAG },
+    },
+    problems: ['hold_not_open', ...FINDING, ...WAITING_PROBLEMS],
+    async handle(call) {
+      const { body, identity, params } = call;
+      const facts = await holds.factsOf(params.holdId);
+      const request = requestOf(facts, originOf(call), ledgerNow());
+      if (body.dryRun) return dryVoid(deps, request, identity);
+      return changedAnswer(facts, await holds.void(request, body.durability ?? 'cache'));
+    },
+  });
+}
+
+function changeHold(deps: HoldDependencies): Route {
+  const { holds, ledgerNow } = deps;
+  return route({
+    method: 'PATCH',
+    path: '/v1/holds/{holdId}',
+    scopes: ['transfers:write'],
+    tag,
+    summary: 'Change the amount or the end of an open hold',
+    description: 'A refusal is not remembered: the hold stays as it is.',
+    params: holdParams(DEMO_HOLDS.read),
+    headers: IfMatch,
+    body: { schema: HoldChangeRequest, example: { amount: '20.00' } },
+    answers: {
+      200: { description: `The hold after the change; ${DRY}`, schema: ChangedHold.or(HoldPreview), headers: ETAG },
+    },
+    problems: [
+      'precondition_required',
+      'hold_changed',
+      'hold_not_open',
+      'hold_expired',
+      'hold_exceeded',
+      'account_frozen',
+      'account_suspended',
+      'insufficient_funds',
+      'limit_exceeded',
+      'balance_out_of_range',
+      ...FINDING,
+      ...WAITING_PROBLEMS,
+    ],
+    async handle(call) {
+      const { body, identity, params } = call;
+      const ifMatch = call.header('if-match');
+      if (ifMatch === undefined)
+        throw new Problem('precondition_required', 'Send If-Match with the revision of the hold, or with *.');
+      const known = revisionIn(ifMatch);
+      const facts = await holds.factsOf(params.holdId);
+      const terms = termsOf(body, facts.currency, ledgerNow());
+      const request = () => requestOf(facts, originOf(call), ledgerNow());
+      const change = (expectedRevision: number) =>
+        body.dryRun
+          ? dryChange(deps, { ...terms, expectedRevision }, request(), identity)
+          : holds
+              .change({ ...terms, expectedRevision }, request(), body.durability ?? 'cache')
+              .then((result) => changedAnswer(facts, result));
+      try {
+        return await (known === null ? atAnyRevision(holds, params.holdId, change) : change(known));
+      } catch (error) {
+        throw withFigures(error, facts, identity);
+      }
+    },
+  });
+}
+
+/** Adds which limit refused a change, for callers who may read the balance. */
+function withFigures(error: unknown, facts: HoldFacts, identity: Identity): unknown {
+  if (!(error instanceof Problem) || !error.extras.refusedBy) return error;
+  const extras = { ...error.extras, ...limitFigures(error.extras.refusedBy, facts, identity) };
+  return new Problem(error.code, error.message, extras, { cause: error });
+}
+
+async function atAnyRevision<A>(holds: Holds, holdId: string, change: (revision: number) => Promise<A>): Promise<A> {
+  for (let tries = 1; ; tries++) {
+    const { hold } = await holds.hold(holdId);
+    try {
+      return await change(hold?.revision ?? 0);
+    } catch (error) {
+      const isLate = error instanceof Problem && error.code === 'hold_changed' && tries < ANY_REVISION_TRIES;
+      if (!isLate) throw error;
+    }
+  }
+}
+
+function changedAnswer(facts: HoldFacts, { hold, persisted }: HoldResult): Answer {
+  const durability = persisted ? 'persisted' : 'cache';
+  return { status: 200, body: { ...stateAnswer(facts, hold), durability }, headers: etagOf(hold) };
+}
+
+function readHold({ holds, holdBooks, clock }: HoldDependencies): Route {
+  return route({
+    method: 'GET',
+    path: '/v1/holds/{holdId}',
+    scopes: ['transfers:write', 'balances:read'],
+    tag,
+    summary: 'Read a hold with its captures, or why it was refused',
+    params: holdParams(DEMO_HOLDS.read),
+    answers: { 200: { description: 'The hold', schema: HoldRecord, headers: ETAG } },
+    problems: [...FINDING, 'account_unsettled', 'ledger_switching', 'ledger_closed', 'database_unavailable'],
+    async handle({ params: { holdId } }) {
+      const view = await holds.hold(holdId);
+      const { hold } = view;
+      return {
+        status: 200,
+        body: holdRecord(view, hold ? await capturesOf(holdId, hold) : []),
+        headers: etagOf(hold ?? { revision: 0 }),
+      };
+    },
+  });
+
+  /** Those that make up the captured amount; those that are in MySQL, if the last one takes long to get there. */
+  async function capturesOf(holdId: string, { captured }: HoldState): Promise<HoldCapture[]> {
+    if (captured === 0) return [];
+    for (let tries = 1; ; tries++) {
+      const captures = await holdBooks.captures(holdId, CAPTURES_MAX);
+      const isComplete = captures.reduce((sum, { amount }) => sum + amount, 0) >= captured;
+      if (isComplete || captures.length === CAPTURES_MAX || tries === CAPTURES_TRIES) return captures;
+      await clock.sleep(CAPTURES_WAIT_MS);
+    }
+  }
+}
+
+function listHolds({ holds, holdBooks, books }: HoldDependencies): Route {
+  return route({
+    method: 'GET',
+    path: '/v1/accounts/{id}/holds',
+    scopes: ['balances:read'],
+    tag,
+    summary: 'Read the holds of an account',
+    description:
+      'Read from MySQL: a hold, or a change of one, appears here a few tens of milliseconds later. In order of the ids, which is that of time if they are UUIDv7s; without those that were refused. Send the same `status` along with a cursor.',
+    params: IdParams,
+    query: HoldsQuery,
+    answers: { 200: { description: 'A page of holds', schema: HoldList } },
+    problems: ['account_not_found', 'feature_not_active', 'ledger_switching', 'database_unavailable'],
+    async handle({ params: { id: accountId }, query }) {
+      holds.requireActive();
+      const limit = limitOf(query);
+      const afterHoldId = query.cursor === undefined ? '' : decodeHoldCursor(query.cursor);
+      // One more than requested shows whether there is a next page.
+      const found = await holdBooks.holds({ accountId, status: query.status ?? null, afterHoldId, limit: limit + 1 });
+      // An empty list is correct for an account without holds, but not for one that does not exist.
+      if (found.length === 0) await books.accountDetails(accountId);
+      const items = found.slice(0, limit);
+      const last = items.at(-1);
+      const nextCursor = found.length > limit && last ? encodeHoldCursor(last.order.holdId) : null;
+      return { status: 200, body: { items: items.map(listedAnswer), nextCursor } };
+    },
+  });
+}
+
+/** Adds the hold's id: otherwise, if the id was generated here, the client could not look the hold up. */
+async function withHold<T>(holdId: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof Problem) || error.extras.holdId !== undefined) throw error;
+    throw new Problem(error.code, error.message, { ...error.extras, holdId }, { cause: error });
+  }
+}

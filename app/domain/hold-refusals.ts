@@ -1,0 +1,36 @@
+import type { Refusal } from './problem.ts';
+
+/** What a refusal of a hold, of its change, or of its capture is about. */
+interface About {
+  what: 'place' | 'change' | 'capture' | 'void' | 'expire';
+  holdId: string;
+  account: string;
+  /** Null if there is none, or if it is not known yet. */
+  destination: string | null;
+  currency: string;
+}
+
+/** Without figures: permission to hold money of an account does not include reading its balance. */
+const DETAILS: Readonly<Record<Refusal | 'hold_changed', (about: About) => string>> = {
+  currency_mismatch: ({ currency }) => `One of the accounts does not use ${currency}.`,
+  insufficient_funds: ({ account }) => `${account} has less available than that.`,
+  account_suspended: ({ account }) => `${account} does not allow debits, so no more of it can be held.`,
+  account_frozen: (about) => `${eitherOf(about)} is frozen.`,
+  account_closed: (about) => `${eitherOf(about)} is closed.`,
+  balance_out_of_range: () => 'A balance would be taken beyond the exact range.',
+  limit_exceeded: (about) => `A limit of ${eitherOf(about)} would be exceeded.`,
+  hold_not_allowed: ({ account }) => `${account} is an external account.`,
+  hold_not_open: ({ holdId }) => `Hold ${holdId} was captured or voided.`,
+  hold_expired: ({ what, holdId }) =>
+    what === 'place' ? 'The expiry has already passed.' : `Hold ${holdId} has expired, or the new expiry has passed.`,
+  hold_exceeded: ({ what, holdId }) =>
+    what === 'change'
+      ? `The new amount of hold ${holdId} is not above what was captured of it.`
+      : `Less than that is left of hold ${holdId}.`,
+  hold_changed: ({ holdId }) => `Hold ${holdId} has another revision; read it again.`,
+};
+
+const eitherOf = ({ account, destination }: About): string =>
+  destination === null ? account : `${account} or ${destination}`;
+
+export const holdRefusalDetail = (refusal: Refusal | 'hold_changed', about: About): string => DETAILS[refusal](about);

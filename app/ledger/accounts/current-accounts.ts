@@ -1,0 +1,26 @@
+import { Problem } from '../../domain/problem.ts';
+import type { AccountView } from '../../domain/types.ts';
+import type { Session } from '../epoch/epoch-view.ts';
+import type { AccountReader } from './account-reader.ts';
+
+/** Accounts as the store that decides has them, for a preview. @throws Problem if one does not exist, or if nothing decides */
+export async function currentAccounts(
+  { reader, session }: { reader: AccountReader; session: Session },
+  accountIds: readonly string[],
+): Promise<Map<string, AccountView>> {
+  const accounts = new Map<string, AccountView>();
+  for (const view of await reader.read(accountIds)) {
+    if (view instanceof Problem) throw view;
+    // While nothing decides, nobody can tell.
+    if (view.stale) throw staleProblem(session, `account ${view.accountId}`);
+    accounts.set(view.accountId, view);
+  }
+  return accounts;
+}
+
+/** Why what was read is not current. */
+export function staleProblem(session: Session, what: string): Problem {
+  if (session.view() === null && session.direct() === null)
+    return new Problem(session.holdReason(), `the current state of ${what} is not known at the moment`);
+  return new Problem('account_unsettled', `${what} waits for the journal of the cache`);
+}

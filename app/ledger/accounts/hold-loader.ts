@@ -1,0 +1,51 @@
+import type { StoredHold } from '../../domain/hold-types.ts';
+import { Problem } from '../../domain/problem.ts';
+import type { CacheServer } from '../../journal/cache-port.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import type { Session } from '../epoch/epoch-view.ts';
+import type { LedgerDatabase } from '../ports/ledger-database.ts';
+import type { LedgerEvents } from '../ports/ledger-events.ts';
+import { Loads } from './loads.ts';
+
+interface HoldLoaderDependencies {
+  cache: CacheServer;
+  database: LedgerDatabase;
+  session: Session;
+  clock: Clock;
+  events: LedgerEvents;
+}
+
+type HoldsRead = Awaited<ReturnType<LedgerDatabase['loadHolds']>>;
+
+/** Loads holds from MySQL into the cache on demand, as accounts are loaded. */
+export class HoldLoader {
+  readonly #loads: Loads<StoredHold, HoldsRead>;
+
+  constructor({ cache, database, session, clock, events }: HoldLoaderDependencies) {
+    this.#loads = new Loads({
+      session,
+      clock,
+      events,
+      what: 'holds',
+      onLoad: () => {},
+      read: (ids) => database.loadHolds(ids),
+      // It may be in the journal of another epoch.
+      isNothing: () => false,
+      async install(view, { stamp, holds }) {
+        if (holds.size === 0) return new Map();
+        const reply = await cache.installHolds(view.caller, [...holds.values()], stamp.cursor);
+        view.observe(reply.head);
+        return new Map(reply.holds.map((hold) => [hold.holdId, hold]));
+      },
+      notFound: noHold,
+    });
+  }
+
+  /** Each hold as it is in the cache now, or a Problem: `hold_not_found`, or why it cannot be loaded. */
+  ensure(holdIds: readonly string[]): Promise<Map<string, StoredHold | Problem>> {
+    return this.#loads.ensure(holdIds);
+  }
+}
+
+export const noHold = (holdId: string): Problem =>
+  new Problem('hold_not_found', `hold ${holdId} does not exist`, { holdId });

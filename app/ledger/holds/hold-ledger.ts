@@ -1,0 +1,221 @@
+import { requireFeature } from '../../domain/features.ts';
+import type { HoldOutcome } from '../../domain/hold-events.ts';
+import type { HoldChange, HoldOrder } from '../../domain/holds.ts';
+import { Problem } from '../../domain/problem.ts';
+import type { Durability, Outcome } from '../../domain/types.ts';
+import { accountsOfItem, type HoldItem, holdIdOf } from '../../journal/hold-codec.ts';
+import { decideHold } from '../../journal/hold-decision.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import type { AccountReader } from '../accounts/account-reader.ts';
+import { currentAccounts, staleProblem } from '../accounts/current-accounts.ts';
+import { noHold } from '../accounts/hold-loader.ts';
+import type { HoldReader, ReadHold } from '../accounts/hold-reader.ts';
+import { OtherHold } from '../calls/hold-answers.ts';
+import type { HoldDone } from '../calls/pending.ts';
+import type { Session } from '../epoch/epoch-view.ts';
+import type { HoldFinder } from '../outcomes/finders.ts';
+import type { PersistenceWatch } from '../outcomes/persistence-watch.ts';
+import type {
+  CaptureOrder,
+  HoldFacts,
+  HoldPreview,
+  HoldRequest,
+  HoldResult,
+  Holds,
+  HoldView,
+  Placing,
+} from '../ports/holds.ts';
+import type { WindowsAt } from '../ports/ledger.ts';
+import type { LedgerEvents } from '../ports/ledger-events.ts';
+import { KnownHolds } from './known-holds.ts';
+
+/** How often something that has to wait is tried again, ms. */
+const AGAIN_MS = 20;
+
+interface HoldLedgerDependencies {
+  queue: { submitHold(item: HoldItem): Promise<Outcome | HoldDone | Problem> };
+  reader: HoldReader;
+  finder: HoldFinder;
+  accounts: AccountReader;
+  watch: PersistenceWatch;
+  session: Session;
+  clock: Clock;
+  events: LedgerEvents;
+  requestTimeoutMs: number;
+}
+
+/** Holds, in whichever store decides. A request takes the path of a transfer: it is one item in the queue of this pod. */
+export class HoldLedger implements Holds {
+  readonly #deps: HoldLedgerDependencies;
+  readonly #known = new KnownHolds();
+
+  constructor(deps: HoldLedgerDependencies) {
+    this.#deps = deps;
+  }
+
+  async factsOf(holdId: string): Promise<HoldFacts> {
+    this.requireActive();
+    const known = this.#known.get(holdId);
+    if (known) return known;
+    const { hold } = await this.#found(holdId, this.#deadline());
+    this.#known.keep(hold);
+    return hold;
+  }
+
+  async place(order: HoldOrder, durability: Durability): Promise<Placing> {
+    this.requireActive();
+    const deadline = this.#deadline();
+    const answer = await this.#persisted(eventOf(await this.#submit({ op: 'place', order })), durability, deadline);
+    const { event, replayed, persisted } = answer;
+    if (!('order' in event)) throw new TypeError(`hold ${order.holdId} was not placed, but changed`);
+    if (event.kind === 'REFUSED') return { event, hold: null, replayed, persisted };
+    this.#known.keep(order);
+    if (!replayed) return { event, hold: event.hold, replayed, persisted };
+    const current = await this.#current(order.holdId, deadline);
+    return { event, hold: current.hold, replayed, persisted: current.persisted };
+  }
+
+  async capture(order: CaptureOrder, durability: Durability): Promise<Outcome | Problem> {
+    const answer = await this.#capture(order, durability).catch((error: unknown) => {
+      if (error instanceof Problem) return error;
+      throw error;
+    });
+    this.#deps.events.answered(order, answer);
+    return answer;
+  }
+
+  async #capture(order: CaptureOrder, durability: Durability): Promise<Outcome | Problem> {
+    this.requireActive();
+    const deadline = this.#deadline();
+    const answer = await this.#submit({ op: 'capture', order });
+    if (!('order' in answer)) throw new TypeError(`capture ${order.transactionId} got no outcome`);
+    return this.#persisted(answer, durability, deadline);
+  }
+
+  change(wanted: HoldChange, request: HoldRequest, durability: Durability): Promise<HoldResult> {
+    return this.#update({ op: 'change', wanted, ...request }, durability);
+  }
+
+  void(request: HoldRequest, durability: Durability): Promise<HoldResult> {
+    return this.#update({ op: 'void', ...request }, durability);
+  }
+
+  async #update(item: HoldItem, durability: Durability): Promise<HoldResult> {
+    this.requireActive();
+    const deadline = this.#deadline();
+    for (;;) {
+      const answer = await this.#submit(item);
+      if (!('unchanged' in answer)) {
+        const { event, persisted } = await this.#persisted(eventOf(answer), durability, deadline);
+        if (!('hold' in event)) throw new TypeError(`hold ${event.holdId} was refused, not changed`);
+        return { hold: event.hold, persisted };
+      }
+      // The earlier void may be in no pod's tail: it counts once it is in MySQL. Repeating this one changes nothing.
+      if (answer.persisted) return { hold: answer.unchanged, persisted: true };
+      await this.#again(deadline, holdIdOf(item));
+    }
+  }
+
+  async expire(request: HoldRequest): Promise<boolean | Problem> {
+    this.requireActive();
+    const answer = await this.#deps.queue.submitHold({ op: 'expire', ...request });
+    return answer instanceof Problem ? answer : 'event' in answer;
+  }
+
+  async hold(holdId: string): Promise<HoldView> {
+    this.requireActive();
+    const deadline = this.#deadline();
+    const { event, persisted } = await this.#placing(holdId, deadline);
+    if (event.kind === 'REFUSED') return { event, hold: null, replayed: true, persisted, stale: false };
+    if (event.kind !== 'PLACED') throw new TypeError(`hold ${holdId} was not placed, but changed`);
+    const { hold, ...read } = await this.#found(holdId, deadline);
+    return { event, hold, replayed: true, ...read };
+  }
+
+  async preview(item: HoldItem, windowsAt: WindowsAt): Promise<HoldPreview> {
+    this.requireActive();
+    const { accounts: reader, clock, session } = this.#deps;
+    const [accountId = '', destinationId] = accountsOfItem(item);
+    const accounts = await currentAccounts({ reader, session }, accountsOfItem(item));
+    const hold = item.op === 'place' ? null : (await this.#current(holdIdOf(item), this.#deadline())).hold;
+    const account = accounts.get(accountId);
+    if (!account) throw new TypeError(`account ${accountId} was not read`);
+    const parties = { account, destination: accounts.get(destinationId ?? '') ?? null, hold };
+    const now = Math.max(...[...accounts.values()].map(({ asOf }) => asOf));
+    const isLimited = [...accounts.values()].some(({ limits }) => limits !== null);
+    const windows = (isLimited ? await windowsAt(now) : null) ?? 'calendar_unavailable';
+    return { ...parties, decision: decideHold(item, parties, { now, podNow: clock.now(), windows }) };
+  }
+
+  requireActive(): void {
+    requireFeature(this.#deps.session.format(), 'holds');
+  }
+
+  #deadline(): number {
+    return this.#deps.clock.monotonic() + this.#deps.requestTimeoutMs;
+  }
+
+  /** @throws Problem */
+  async #submit(item: HoldItem): Promise<Outcome | HoldDone> {
+    const answer = await this.#deps.queue.submitHold(item);
+    if (answer instanceof OtherHold) this.#known.forget(holdIdOf(item));
+    if (answer instanceof Problem) throw answer;
+    return answer;
+  }
+
+  /** @throws Problem */
+  async #persisted<A extends Outcome | HoldOutcome>(answer: A, durability: Durability, deadline: number): Promise<A> {
+    if (durability === 'cache') return answer;
+    const persisted = await this.#deps.watch.wait(answer, deadline);
+    if (persisted instanceof Problem) throw persisted;
+    return persisted;
+  }
+
+  /** What became of the placing of a hold. @throws Problem hold_not_found, the 503s */
+  async #placing(holdId: string, deadline: number): Promise<HoldOutcome> {
+    for (;;) {
+      const [found = null] = await this.#deps.finder.find([`=${holdId}`]);
+      if (found === null) throw noHold(holdId);
+      if (!(found instanceof Problem)) return found;
+      // While the ledger moves, absence cannot be determined: the lookup is held like a change.
+      if (found.code !== 'ledger_switching') throw found;
+      await this.#again(deadline, holdId, found);
+    }
+  }
+
+  /** A hold as it is, or as MySQL has it while nothing decides. @throws Problem hold_not_found, the 503s */
+  async #found(holdId: string, deadline: number): Promise<ReadHold> {
+    for (;;) {
+      const read = await this.#deps.reader.read(holdId);
+      if (read instanceof Problem) throw read;
+      if (read) return read;
+      const { event } = await this.#placing(holdId, deadline);
+      if (event.kind === 'REFUSED') throw noHold(holdId);
+      // It was placed after the read.
+      await this.#again(deadline, holdId);
+    }
+  }
+
+  async #current(holdId: string, deadline: number): Promise<ReadHold> {
+    for (;;) {
+      const found = await this.#found(holdId, deadline);
+      if (!found.stale) return found;
+      const problem = staleProblem(this.#deps.session, `hold ${holdId}`);
+      if (problem.code !== 'ledger_switching') throw problem;
+      await this.#again(deadline, holdId, problem);
+    }
+  }
+
+  /** @throws Problem after the deadline */
+  async #again(deadline: number, holdId: string, problem?: Problem): Promise<void> {
+    const { clock } = this.#deps;
+    if (clock.monotonic() >= deadline)
+      throw problem ?? new Problem('outcome_unknown', `hold ${holdId} was not persisted in time`, { holdId });
+    await clock.sleep(AGAIN_MS);
+  }
+}
+
+function eventOf(answer: Outcome | HoldDone): HoldOutcome {
+  if (!('event' in answer)) throw new TypeError('a hold got the answer of a capture');
+  return answer;
+}

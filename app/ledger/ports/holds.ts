@@ -1,0 +1,96 @@
+import type { HoldPlaced, HoldRefused } from '../../domain/hold-events.ts';
+import type { CaptureRequest, HoldState, StoredHold } from '../../domain/hold-types.ts';
+import type { HoldChange, HoldOrder } from '../../domain/holds.ts';
+import type { Problem } from '../../domain/problem.ts';
+import type { Durability, Origin, Outcome, TransferOrder } from '../../domain/types.ts';
+import type { HoldItem } from '../../journal/hold-codec.ts';
+import type { HoldDecision, HoldParties } from '../../journal/hold-decision.ts';
+import type { WindowsAt } from './ledger.ts';
+
+/** What never changes about a hold. */
+export type HoldFacts = Pick<StoredHold, 'holdId' | 'account' | 'destination' | 'currency'>;
+
+/** What became of the placing of a hold, and the hold as it is now. */
+export type Placing = { replayed: boolean; persisted: boolean } & (
+  | { event: HoldPlaced; hold: HoldState }
+  | { event: HoldRefused; hold: null }
+);
+
+/** A hold as it was read. */
+export type HoldView = Placing & {
+  /** True only while the authority is moving or closed, or while its account waits for the journal. */
+  stale: boolean;
+};
+
+/** A hold after a request to change or to end it. */
+export interface HoldResult {
+  hold: HoldState;
+  persisted: boolean;
+}
+
+export type CaptureOrder = TransferOrder & { capture: CaptureRequest };
+/** A change, a void or an expiry. */
+export interface HoldRequest extends Omit<HoldFacts, 'destination'>, Origin {
+  /** A UUIDv7 that was generated for this request. */
+  eventId: string;
+}
+
+/** What would happen, and to which accounts and hold, as they are now. */
+export interface HoldPreview extends HoldParties {
+  decision: HoldDecision;
+}
+
+/**
+ * Holds. Every method throws a Problem where it has no result: `feature_not_active`, the 503s, `outcome_unknown`, and those named.
+ */
+export interface Holds {
+  /** For reads that this interface does not see. @throws Problem feature_not_active, ledger_switching */
+  requireActive(): void;
+  /** The destination is null if each capture names one. @throws Problem hold_not_found */
+  factsOf(holdId: string): Promise<HoldFacts>;
+  /** A refusal is a result, as for transfers. @throws Problem account_not_found, hold_id_reused */
+  place(order: HoldOrder, durability: Durability): Promise<Placing>;
+  /** A refusal is a result, as for transfers; a Problem explains why there is none. Never throws. */
+  capture(order: CaptureOrder, durability: Durability): Promise<Outcome | Problem>;
+  /** @throws Problem hold_not_found, and why it is refused: nothing is remembered */
+  change(wanted: HoldChange, request: HoldRequest, durability: Durability): Promise<HoldResult>;
+  /** A hold that is already voided stays as it is. @throws Problem hold_not_found, hold_not_open, hold_expired */
+  void(request: HoldRequest, durability: Durability): Promise<HoldResult>;
+  /**
+   * Ends it if it is open and due; otherwise it stays as it is. @returns whether this call has ended it; a Problem if that could
+   * not be decided
+   */
+  expire(request: HoldRequest): Promise<boolean | Problem>;
+  /** The hold, refused or not. @throws Problem hold_not_found */
+  hold(holdId: string): Promise<HoldView>;
+  /** What would happen now. Nothing is written, and no id is used or looked up. @throws Problem account_not_found, hold_not_found */
+  preview(item: HoldItem, windows: WindowsAt): Promise<HoldPreview>;
+}
+
+/** A capture as MySQL has it. */
+export interface HoldCapture {
+  transactionId: string;
+  amount: number;
+  destination: string;
+  /** ms since 1970. */
+  acceptedAt: number;
+}
+export interface ListedHold {
+  order: HoldOrder;
+  hold: HoldState;
+  /** ms since 1970. */
+  acceptedAt: number;
+}
+
+/** Reads holds from MySQL alone. @throws Problem database_unavailable */
+export interface HoldBooks {
+  /** In order of their ids, those after `afterHoldId`; without refused ones. */
+  holds(query: {
+    accountId: string;
+    status: HoldState['status'] | null;
+    afterHoldId: string;
+    limit: number;
+  }): Promise<ListedHold[]>;
+  /** The latest ones, oldest first. */
+  captures(holdId: string, limit: number): Promise<HoldCapture[]>;
+}
