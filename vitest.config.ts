@@ -23,10 +23,10 @@ export default defineConfig({
     maxWorkers: Math.max(2, availableParallelism() - 1),
     // Tests use real stores and child processes, which are slow on a busy machine. Every test waits for a condition, so a
     // limit only matters when the condition never holds. A test that passes on a second try is broken: no retries.
-    testTimeout: 180_000,
-    expect: { poll: { timeout: 90_000 } },
-    hookTimeout: 240_000,
-    teardownTimeout: 120_000,
+    testTimeout: 900_000,
+    expect: { poll: { timeout: 300_000 } },
+    hookTimeout: 900_000,
+    teardownTimeout: 300_000,
     retry: 0,
     projects: [
       project('unit', {

@@ -33,7 +33,7 @@ describe('When the host name of Redis moves to another server', () => {
     name.before.fallSilent();
     name.move();
     await reachesNewMaster();
-    expect(name.after.opened).toBe(1);
+    expect(name.after.opened).toBeGreaterThanOrEqual(1);
   });
 
   it('a connection whose server is now a replica is replaced by one to the new server', async () => {
@@ -42,6 +42,6 @@ describe('When the host name of Redis moves to another server', () => {
     old.disconnect();
     name.move();
     await reachesNewMaster();
-    expect(name.after.opened).toBe(1);
+    expect(name.after.opened).toBeGreaterThanOrEqual(1);
   });
 });

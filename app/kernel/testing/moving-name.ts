@@ -10,6 +10,8 @@ class Address {
   #silent = false;
   /** Connections that clients have opened here. */
   opened = 0;
+  /** Requests of clients that were not forwarded. */
+  unanswered = 0;
 
   constructor(host: string, targetPort: number) {
     this.host = host;
@@ -21,7 +23,10 @@ class Address {
         [target, client],
       ] as const) {
         this.#sockets.add(from);
-        from.on('data', (bytes) => void (this.#silent || to.write(bytes)));
+        from.on('data', (bytes) => {
+          if (!this.#silent) to.write(bytes);
+          else if (from === client) this.unanswered += 1;
+        });
         from.on('close', () => void (this.#silent || to.destroy()));
         from.on('error', () => {});
       }

@@ -4,7 +4,7 @@ const POLL_MS = 5;
  * Polls until a condition holds, and returns its value. The limit only ends waits for what never happens; no test
  * depends on it.
  */
-export async function until<T>(what: string, probe: () => T | Promise<T>, limitMs = 90_000): Promise<NonNullable<T>> {
+export async function until<T>(what: string, probe: () => T | Promise<T>, limitMs = 300_000): Promise<NonNullable<T>> {
   const giveUpAt = performance.now() + limitMs;
   for (;;) {
     const found = await probe();

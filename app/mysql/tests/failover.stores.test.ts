@@ -69,17 +69,10 @@ describe('When the host name of MySQL moves to another server', () => {
     name.before.fallSilent();
     name.move();
     await expect(database.rows('SELECT 1')).rejects.toMatchObject(away);
-    let failures = 0;
-    await until('a statement is answered', () =>
-      database.rows('SELECT 1').catch(() => {
-        failures += 1;
-        return null;
-      }),
-    );
-    // On a busy machine a query on a new connection may time out; on an old connection it would
-    // always time out.
+    // On a busy machine, statements on new connections may time out too.
+    await until('a statement is answered', () => database.rows('SELECT 1').catch(() => null));
+    expect(name.before.unanswered).toBe(1);
     expect(name.after.opened).toBeGreaterThanOrEqual(1);
-    expect(name.after.opened).toBeGreaterThanOrEqual(failures);
   });
 
   it('connections to a former primary are replaced in all pools, once it has refused a write on one of them', async () => {
@@ -93,8 +86,9 @@ describe('When the host name of MySQL moves to another server', () => {
     await expect(writing.rows('INSERT INTO notes VALUES (1)')).rejects.toMatchObject(away);
     await root.query('SET GLOBAL read_only = 0');
     await reading.rows('SELECT 1');
-    expect(name.after.opened).toBe(1);
+    const { opened } = name.after;
+    expect(opened).toBeGreaterThanOrEqual(1);
     await writing.rows('INSERT INTO notes VALUES (1)');
-    expect(name.after.opened).toBe(2);
+    expect(name.after.opened).toBeGreaterThan(opened);
   });
 });
