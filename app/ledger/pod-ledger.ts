@@ -138,6 +138,8 @@ export class PodLedger implements Ledger {
       const index = answer instanceof Problem ? answer.extras.index : answer.index;
       const order = orders[index ?? 0];
       if (order) this.#events.answered(order, answer instanceof Problem ? answer : new Problem('group_refused', ''));
+      if (!(answer instanceof Problem) && !answer.replayed && answer.limit)
+        this.#events.limitRefused(answer.limit.limit);
       return;
     }
     for (const member of membersOf(answer)) this.#events.answered(member.order, member);

@@ -6,6 +6,7 @@ import { ApiKeyStore } from '../mysql/operations/api-keys.ts';
 import { closeAdminServer, startAdminServer } from './admin-server.ts';
 import { apiDependencies, createLedger, createSession } from './api-wiring.ts';
 import type { Context } from './context.ts';
+import { expireHolds } from './hold-expiry.ts';
 import { listen } from './listen.ts';
 import { logReadiness } from './readiness-log.ts';
 
@@ -48,6 +49,7 @@ export async function startApi(context: Context): Promise<Running> {
   session.start();
   const stopped = new AbortController();
   const readinessLogged = logReadiness({ readiness, clock, logger: logger.log }, stopped.signal);
+  const expiring = expireHolds(context, pod, stopped.signal);
   const bootstrapped = bootstrapApiKey
     ? addBootstrapKey(context, keys, bootstrapApiKey, stopped.signal).then(() => {
         keyIsStored = true;
@@ -61,7 +63,7 @@ export async function startApi(context: Context): Promise<Running> {
       await clock.sleep(config.process.preStopDelayMs);
       await closed(server);
       stopped.abort();
-      await Promise.all([bootstrapped, readinessLogged]);
+      await Promise.all([bootstrapped, readinessLogged, expiring]);
       await session.stop();
       await closeAdminServer(admin);
     },

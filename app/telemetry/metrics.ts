@@ -3,6 +3,7 @@ import { LIMITS, type LimitName, type LimitReached } from '../domain/limits.ts';
 import { Problem, type ProblemCode, REFUSALS, type Refusal } from '../domain/problem.ts';
 import type { Outcome } from '../domain/types.ts';
 import type { BreakerState } from './breaker.ts';
+import { SAMPLED, type Sampled } from './sampled.ts';
 
 /** The answer to a transfer: posted, replayed, or the code of its problem. */
 type TransferAnswer = 'posted' | 'replayed' | ProblemCode | Refusal;
@@ -25,25 +26,6 @@ const BATCH_SIZES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
 /**
  * Values that are read only when Prometheus scrapes, at no cost between scrapes. A gauge exists once it has a source.
  */
-const SAMPLED = {
-  requestsInFlight: ['requests_in_flight', 'Requests being handled'],
-  clientConnections: ['client_connections', 'Open client connections'],
-  queueTransfers: ['queue_transfers', 'Transfers queued in this pod for a script call'],
-  tailEntries: ['tail_entries', 'Journal entries in the memory of this pod that are not known to be in MySQL'],
-  tailBytes: ['tail_bytes', 'Memory used by the tail of this pod, in bytes'],
-  journalEntries: ['journal_entries', 'Journal entries that are not in MySQL yet'],
-  journalAgeSeconds: ['journal_age_seconds', 'Age of the oldest journal entry that is not in MySQL yet'],
-  accountsCached: ['accounts_cached', 'Accounts held in Redis'],
-  holdsCached: ['holds_cached', 'Holds of amounts that are in Redis'],
-  holdExpiryDelaySeconds: ['hold_expiry_delay_seconds', 'Seconds by which the oldest expiry of a hold is late'],
-  clockOffsetSeconds: [
-    'clock_offset_seconds',
-    "Seconds by which this process's clock is ahead of the ledger's (Redis, or MySQL while it decides); negative: behind",
-  ],
-  frozenAccounts: ['frozen_accounts', 'Accounts that wait for the journal of an ended epoch'],
-} as const;
-export type Sampled = keyof typeof SAMPLED;
-
 /**
  * All metrics of Holdfast, one method per event. Labels have few values, which are all known to the code, and never
  * contain an id. Values that change per transfer are plain numbers until Prometheus scrapes (3 ns instead of 80); the
@@ -61,7 +43,7 @@ export class Metrics {
   ]);
   readonly #limitRefusals = this.#tally<'limit', LimitName>(
     'limit_refusals_total',
-    'Transfers refused by a limit of an account',
+    'Transfers, groups and holds refused by a limit of an account',
     'limit',
     LIMITS,
   );
@@ -176,6 +158,11 @@ export class Metrics {
     this.#transfers.add(kindOf(answer), 1);
     if (answer instanceof Problem || answer.status === 'POSTED' || answer.replayed || !answer.limit) return;
     this.#limitRefusals.add(answer.limit.limit, 1);
+  }
+
+  /** For groups and holds; refused transfers are counted as they are answered. */
+  limitRefused(limit: LimitName): void {
+    this.#limitRefusals.add(limit, 1);
   }
 
   limitsReached(reached: readonly LimitReached[]): void {

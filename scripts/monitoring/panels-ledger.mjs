@@ -40,7 +40,7 @@ export const LEDGER_ROWS = [
       {
         title: 'Limits',
         about:
-          'Transfers refused by a limit of an account, and how often the usage of a limit reached 80 or 95 percent.',
+          'Transfers, groups and holds refused by a limit of an account, and how often the usage of a limit reached 80 or 95 percent.',
         unit: 'ops',
         queries: [
           [`sum by (limit) (${rate('holdfast_limit_refusals_total')})`, 'refused: {{limit}}'],

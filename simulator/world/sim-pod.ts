@@ -11,6 +11,7 @@ import { LEDGER_LIMITS, TIMES } from './settings.ts';
 export const SILENT_EVENTS: LedgerEvents = {
   applied: () => {},
   answered: () => {},
+  limitRefused: () => {},
   retried: () => {},
   lookedUp: () => {},
   accountsHit: () => {},

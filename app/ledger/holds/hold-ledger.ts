@@ -1,6 +1,7 @@
 import { requireFeature } from '../../domain/features.ts';
 import type { HoldOutcome } from '../../domain/hold-events.ts';
 import type { HoldChange, HoldOrder } from '../../domain/holds.ts';
+import type { LimitRefusal } from '../../domain/limits.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Durability, Outcome } from '../../domain/types.ts';
 import { accountsOfItem, type HoldItem, holdIdOf } from '../../journal/hold-codec.ts';
@@ -159,6 +160,8 @@ export class HoldLedger implements Holds {
   async #submit(item: HoldItem): Promise<Outcome | HoldDone> {
     const answer = await this.#deps.queue.submitHold(item);
     if (answer instanceof OtherHold) this.#known.forget(holdIdOf(item));
+    const limit = limitThatRefused(answer);
+    if (limit) this.#deps.events.limitRefused(limit.limit);
     if (answer instanceof Problem) throw answer;
     return answer;
   }
@@ -213,6 +216,12 @@ export class HoldLedger implements Holds {
       throw problem ?? new Problem('outcome_unknown', `hold ${holdId} was not persisted in time`, { holdId });
     await clock.sleep(AGAIN_MS);
   }
+}
+
+/** Captures are answered like transfers. */
+function limitThatRefused(answer: Outcome | HoldDone | Problem): LimitRefusal | undefined {
+  if (answer instanceof Problem) return answer.extras.refusedBy;
+  return 'event' in answer && answer.event.kind === 'REFUSED' && !answer.replayed ? answer.event.limit : undefined;
 }
 
 function eventOf(answer: Outcome | HoldDone): HoldOutcome {

@@ -1,3 +1,4 @@
+import type { LimitName } from '../../domain/limits.ts';
 import type { Problem } from '../../domain/problem.ts';
 import type { Outcome, TransferOrder } from '../../domain/types.ts';
 
@@ -7,6 +8,10 @@ export interface LedgerEvents {
   applied(transfers: number, ms: number): void;
   /** Called once for each transfer, with the answer that its caller gets. */
   answered(order: TransferOrder, answer: Outcome | Problem): void;
+  /**
+   * Called for a group or a hold that a limit of an account has refused, once; transfers are answered with it.
+   */
+  limitRefused(limit: LimitName): void;
   retried(what: 'apply' | 'read' | 'load' | 'change' | 'database'): void;
   lookedUp(ids: number): void;
   accountsHit(count: number): void;

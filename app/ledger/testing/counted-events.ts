@@ -1,3 +1,4 @@
+import type { LimitName } from '../../domain/limits.ts';
 import type { Problem } from '../../domain/problem.ts';
 import type { Outcome, TransferOrder } from '../../domain/types.ts';
 import type { LedgerEvents } from '../ports/ledger-events.ts';
@@ -5,12 +6,16 @@ import type { LedgerEvents } from '../ports/ledger-events.ts';
 /** Counts the ledger's events. */
 export class CountedEvents implements LedgerEvents {
   readonly counts = { applied: 0, retried: 0, lookedUp: 0, hit: 0, missed: 0, evicted: 0 };
+  readonly limits: LimitName[] = [];
   readonly answers: [TransferOrder, Outcome | Problem][] = [];
   applied(transfers: number): void {
     this.counts.applied += transfers;
   }
   answered(order: TransferOrder, answer: Outcome | Problem): void {
     this.answers.push([order, answer]);
+  }
+  limitRefused(limit: LimitName): void {
+    this.limits.push(limit);
   }
   retried(): void {
     this.counts.retried += 1;

@@ -2,6 +2,8 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { GroupOutcome } from '../../domain/group.ts';
 import { usageSince, type Windows } from '../../domain/limits.ts';
 import { Problem } from '../../domain/problem.ts';
+import { calendarFrom } from '../../domain/testing/business-days.ts';
+import { NO_LIMITS, NO_USAGE } from '../../domain/testing/limits.ts';
 import { accountOf, orderOf } from '../../domain/testing/orders.ts';
 import type { TransferOrder } from '../../domain/types.ts';
 import { commandLost, failing, replyLost } from '../../journal/testing/faulty-cache.ts';
@@ -139,6 +141,16 @@ describe('A group in doubt', () => {
 });
 
 describe('A group', () => {
+  it('is reported once with the limit that has refused it', async () => {
+    await bench.model.setCalendar(bench.keeper, calendarFrom(bench.clock.now()));
+    const limits = { ...NO_LIMITS, transferMax: 50, usage: NO_USAGE };
+    bench.database.accounts.set('a', accountOf('a', { balance: 90, limits }));
+    const orders = through();
+    expect(said(await send('g', orders))).toBe('limit_exceeded at 1');
+    expect(said(await send('g', orders))).toBe('again limit_exceeded at 1');
+    expect(bench.events.limits).toEqual(['transferMax']);
+  });
+
   it('counts as all its transfers wherever capacity is limited', async () => {
     bench = await SwitchBench.open({ queueTransfersMax: 3 });
     expect(said(await send('g', [...through(), ...through()]))).toBe('overloaded');

@@ -3,6 +3,8 @@ import type { CaptureRequest, HoldState } from '../../domain/hold-types.ts';
 import type { HoldOrder } from '../../domain/holds.ts';
 import { newUuidV7 } from '../../domain/ids.ts';
 import { Problem } from '../../domain/problem.ts';
+import { calendarFrom } from '../../domain/testing/business-days.ts';
+import { NO_LIMITS, NO_USAGE } from '../../domain/testing/limits.ts';
 import { accountOf, orderOf } from '../../domain/testing/orders.ts';
 import type { Durability } from '../../domain/types.ts';
 import { commandLost, failing, passing, replyLost } from '../../journal/testing/faulty-cache.ts';
@@ -344,4 +346,14 @@ describe('What a pod knows of a hold', () => {
     for (const one of [place(), read(), voided(), change({ amount: 1 }), capture()])
       expect(await one).toBe('feature_not_active');
   });
+});
+
+it('What a limit of the account refuses is reported with the limit, once', async () => {
+  await bench.model.setCalendar(bench.keeper, calendarFrom(bench.clock.now()));
+  const limits = { ...NO_LIMITS, transferMax: 70, usage: NO_USAGE };
+  bench.database.accounts.set('a', accountOf('a', { balance: 1000, limits }));
+  expect(await place({ holdId: 'large', amount: 71 })).toBe('limit_exceeded');
+  expect(bench.events.limits).toEqual(['transferMax']);
+  expect(await place({ holdId: 'large', amount: 71 })).toBe('again limit_exceeded');
+  expect(bench.events.limits).toEqual(['transferMax']);
 });

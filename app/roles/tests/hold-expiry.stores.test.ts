@@ -1,0 +1,61 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { newUuidV7 } from '../../domain/ids.ts';
+import { systemClock } from '../../kernel/clock.ts';
+import { until } from '../../kernel/testing/until.ts';
+import { type Role, RolesUnderTest } from '../testing/roles-under-test.ts';
+
+/** Long enough for the request that places it, however slow the machine is. */
+const LIFE_MS = 15_000;
+
+let roles: RolesUnderTest;
+beforeAll(async () => {
+  roles = await RolesUnderTest.start();
+});
+afterAll(() => roles.stop());
+afterEach(() => roles.stopRoles());
+
+async function gauge(role: Role, name: string): Promise<number> {
+  const line = (await role.context.metrics.text()).split('\n').find((one) => one.startsWith(`holdfast_${name} `));
+  return Number(line?.split(' ')[1]);
+}
+const place = (pod: Role, holdId: string, expiresAt?: string) =>
+  pod.request('POST', '/v1/holds', { holdId, account: 'ada', amount: '10.00', currency: 'EUR', expiresAt });
+const statusOf = async (pod: Role, holdId: string) => (await pod.request('GET', `/v1/holds/${holdId}`)).json['status'];
+
+describe('A hold that is due', () => {
+  it('is ended by one of the pods', async () => {
+    await roles.keeper();
+    const [pod, other] = [await roles.api(), await roles.api()];
+    for (const each of [pod, other]) {
+      await each.ready();
+      await each.worksIn('CACHE');
+    }
+    await roles.openAccounts(pod);
+    await pod.transfer(newUuidV7(systemClock.now()), '100.00');
+    const expiresAt = new Date(systemClock.now() + LIFE_MS).toISOString();
+    expect(await place(pod, 'due', expiresAt)).toMatchObject({ status: 201 });
+    expect(await place(pod, 'open')).toMatchObject({ status: 201 });
+    await until('it has ended', async () => (await statusOf(other, 'due')) === 'EXPIRED');
+    expect(await statusOf(pod, 'open')).toBe('OPEN');
+    expect((await pod.request('GET', '/v1/accounts/ada/balance')).json).toMatchObject({
+      balance: '100.00',
+      held: '10.00',
+      available: '90.00',
+    });
+    const last = await until('that is in its history', async () => {
+      const { json } = await pod.request('GET', '/v1/accounts/ada/postings');
+      return (json['items'] as Record<string, string>[]).find(({ kind }) => kind === 'hold_expired');
+    });
+    expect(last).toMatchObject({ holdId: 'due', user: 'holdfast', heldChange: '-10.00', heldAfter: '10.00' });
+    const counted = [await gauge(pod, 'holds_expired_total'), await gauge(other, 'holds_expired_total')];
+    expect(counted.sort()).toEqual([0, 1]);
+  });
+
+  it('is counted by keepers as long as it is open', async () => {
+    const keeper = await roles.keeper();
+    await until('open holds are counted', async () => (await gauge(keeper, 'holds_open{currency="EUR"}')) === 1);
+    expect(await gauge(keeper, 'held_minor_units{currency="EUR"}')).toBe(1000);
+    expect(await gauge(keeper, 'hold_expiry_delay_seconds')).toBe(0);
+    await until('holds in Redis are counted', async () => (await gauge(keeper, 'holds_cached')) === 2);
+  });
+});

@@ -1,0 +1,18 @@
+export const SAMPLED = {
+  requestsInFlight: ['requests_in_flight', 'Requests being handled'],
+  clientConnections: ['client_connections', 'Open client connections'],
+  queueTransfers: ['queue_transfers', 'Transfers queued in this pod for a script call'],
+  tailEntries: ['tail_entries', 'Journal entries in the memory of this pod that are not known to be in MySQL'],
+  tailBytes: ['tail_bytes', 'Memory used by the tail of this pod, in bytes'],
+  journalEntries: ['journal_entries', 'Journal entries that are not in MySQL yet'],
+  journalAgeSeconds: ['journal_age_seconds', 'Age of the oldest journal entry that is not in MySQL yet'],
+  accountsCached: ['accounts_cached', 'Accounts held in Redis'],
+  holdsCached: ['holds_cached', 'Holds of amounts that are in Redis'],
+  holdExpiryDelaySeconds: ['hold_expiry_delay_seconds', 'Seconds by which the oldest expiry of a hold is late'],
+  clockOffsetSeconds: [
+    'clock_offset_seconds',
+    "Seconds by which this process's clock is ahead of the ledger's (Redis, or MySQL while it decides); negative: behind",
+  ],
+  frozenAccounts: ['frozen_accounts', 'Accounts that wait for the journal of an ended epoch'],
+} as const;
+export type Sampled = keyof typeof SAMPLED;
