@@ -31,7 +31,7 @@ beforeAll(async () => {
         RECONCILIATION_CRON: '30 1,2 * * *',
         RECONCILIATION_TIME_ZONE: 'America/New_York',
       },
-      stdio: ['ignore', 'ignore', 'inherit'],
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
     keepers.push(keeper);
     ended.push(new Promise((resolve) => keeper.once('close', resolve)));

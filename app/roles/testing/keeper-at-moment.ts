@@ -12,6 +12,9 @@ import { startKeeper } from '../keeper-role.ts';
 
 const PAUSE_MS_MAX = 20;
 
+// A test that is killed cannot end its keepers, which would check their schedule at full speed until someone ends them.
+process.once('disconnect', () => process.exit());
+
 const context = await createContext(loadConfig({ ...process.env, ROLE: 'keeper' }), {
   ...systemClock,
   sleep: (ms, signal) => systemClock.sleep(Math.min(ms, PAUSE_MS_MAX), signal),
