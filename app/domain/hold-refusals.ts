@@ -20,7 +20,7 @@ const DETAILS: Readonly<Record<Refusal | 'hold_changed', (about: About) => strin
   balance_out_of_range: () => 'A balance would be taken beyond the exact range.',
   limit_exceeded: (about) => `A limit of ${eitherOf(about)} would be exceeded.`,
   hold_not_allowed: ({ account }) => `${account} is an external account.`,
-  hold_not_open: ({ holdId }) => `Hold ${holdId} was captured or voided.`,
+  hold_not_open: ({ holdId }) => `Hold ${holdId} is no longer open.`,
   hold_expired: ({ what, holdId }) =>
     what === 'place' ? 'The expiry has already passed.' : `Hold ${holdId} has expired, or the new expiry has passed.`,
   hold_exceeded: ({ what, holdId }) =>

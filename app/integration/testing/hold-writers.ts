@@ -1,0 +1,149 @@
+import type { HoldState } from '../../domain/hold-types.ts';
+import { newUuidV7 } from '../../domain/ids.ts';
+import { Problem } from '../../domain/problem.ts';
+import type { Outcome } from '../../domain/types.ts';
+import { systemClock } from '../../kernel/clock.ts';
+import { until } from '../../kernel/testing/until.ts';
+import type { CaptureOrder, HoldRequest, Placing } from '../../ledger/ports/holds.ts';
+import type { PodBench } from './pod-bench.ts';
+
+const RETRY_MS = 20;
+const WHO = { user: 'shop', correlationId: 'c-1' };
+/** More than all accounts have together: a hold with this amount is refused. */
+const TOO_MUCH = 1_000_000_000;
+
+const newId = () => newUuidV7(systemClock.now());
+
+export const holdOf = (amount: number, holdId = newId()) => ({
+  holdId,
+  account: 'ada',
+  destination: 'bob',
+  amount,
+  currency: 'EUR',
+  expiresAt: null,
+  reference: null,
+  metadata: null,
+  ...WHO,
+});
+
+export function captureOf(holdId: string, amount: number | null, final: boolean): CaptureOrder {
+  return {
+    kind: 'capture',
+    transactionId: newId(),
+    source: 'ada',
+    destination: 'bob',
+    amount: amount ?? 0,
+    currency: 'EUR',
+    timestamp: null,
+    reference: null,
+    metadata: null,
+    reverses: null,
+    ...WHO,
+    capture: { holdId, amount, destination: null, final },
+  };
+}
+
+export const requestFor = (holdId: string): HoldRequest => ({
+  holdId,
+  account: 'ada',
+  currency: 'EUR',
+  eventId: newId(),
+  ...WHO,
+});
+
+/** What must hold of a hold in the end, whatever happened on the way. */
+export interface Told {
+  holdId: string;
+  /** As the last answer showed it; null: it was refused. */
+  hold: HoldState | null;
+  captures: { order: CaptureOrder; outcome: Outcome }[];
+}
+
+/** Clients that place, change, capture and void holds of ada until they are stopped, each request until it has an answer. */
+export class HoldWriters {
+  readonly told: Told[] = [];
+  readonly #pod: PodBench;
+  readonly #finished: number[];
+  readonly #done: Promise<unknown>;
+  /** What each request that has no answer yet was told last. */
+  readonly #problems = new Set<string>();
+  #stopped = false;
+  #numbers = 0;
+
+  constructor(pod: PodBench, count: number) {
+    this.#pod = pod;
+    this.#finished = Array.from({ length: count }, () => 0);
+    this.#done = Promise.all(this.#finished.map((_, writer) => this.#write(writer)));
+  }
+
+  async #write(writer: number): Promise<void> {
+    while (!this.#stopped) {
+      this.told.push(await this.#oneHold(this.#numbers++));
+      this.#finished[writer] = (this.#finished[writer] ?? 0) + 1;
+    }
+  }
+
+  async #oneHold(number: number): Promise<Told> {
+    const { holds } = this.#pod.ledger;
+    const order = holdOf(number % 5 === 4 ? TOO_MUCH : 10);
+    const placed: Placing = await this.#persistently(() => holds.place(order, 'cache'));
+    const told: Told = { holdId: order.holdId, hold: placed.hold, captures: [] };
+    if (placed.hold === null) return told;
+    const { holdId } = order;
+    const expectedRevision = placed.hold.revision;
+    const wanted = { amount: 12, expiresAt: null, expectedRevision };
+    // The same request until it has an answer: another one would wait for a flush if this one was made.
+    const change = requestFor(holdId);
+    told.hold = (await this.#persistently(() => holds.change(wanted, change, 'cache'))).hold;
+    await this.#capture(told, 4, false);
+    if (number % 3 === 0) {
+      const ending = requestFor(holdId);
+      told.hold = (await this.#persistently(() => holds.void(ending, 'cache'))).hold;
+    } else if (number % 3 === 1) await this.#capture(told, null, true);
+    return told;
+  }
+
+  async #capture(told: Told, amount: number | null, final: boolean): Promise<void> {
+    const order = captureOf(told.holdId, amount, final);
+    const outcome = await this.#persistently(async () => {
+      const answer = await this.#pod.ledger.holds.capture(order, 'cache');
+      if (answer instanceof Problem) throw answer;
+      return answer;
+    });
+    told.captures.push({ order, outcome });
+    if (outcome.status === 'POSTED' && outcome.hold) told.hold = outcome.hold.hold;
+  }
+
+  /** Waits until each writer has finished some more holds. */
+  async more(count = 3): Promise<void> {
+    const before = [...this.#finished];
+    const hasMore = () => this.#finished.every((finished, writer) => finished >= (before[writer] ?? 0) + count);
+    await Promise.race([until('each has finished more holds', hasMore), this.#done]).catch((error) => {
+      const state = {
+        before,
+        finished: this.#finished,
+        problems: [...this.#problems],
+        log: this.#pod.log.lines.slice(-20),
+      };
+      throw new Error(JSON.stringify(state), { cause: error });
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#done;
+  }
+
+  /** Repeats a request until it has an answer. */
+  async #persistently<T>(ask: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await ask();
+      } catch (error) {
+        if (!(error instanceof Problem) || !error.retryable) throw error;
+        this.#problems.add(`${error.code}: ${error.message}`);
+        await systemClock.sleep(RETRY_MS);
+      }
+    }
+  }
+}
