@@ -28,6 +28,7 @@ it.each([
   ['foreign', 60],
   ['formats', 150],
   ['groups', 100],
+  ['holds', 150],
   ['midnights', 100],
 ] as const)('%s: %i seeds pass', { timeout: 3_600_000 }, async (theme, seeds) => {
   const tally = await runMany({ from: 1, to: 1 + seeds, mutant: null, theme }, WORKERS);
@@ -51,12 +52,33 @@ it('clients send groups in some worlds of any theme', () => {
   expect(new Set(some.map(({ theme }) => theme)).size).toBeGreaterThan(8);
 });
 
+it('clients place holds in some worlds of any theme, and holds are captured, voided and expire', async () => {
+  const plans = Array.from({ length: 300 }, (_, seed) => planOf(new Random(seed).fork(), null));
+  const some = plans.filter(({ holdWeight }) => holdWeight > 0);
+  expect(some.length).toBeGreaterThan(40);
+  expect(some.filter(({ format }) => format === 2).length).toBeGreaterThan(20);
+  expect(new Set(some.map(({ theme }) => theme)).size).toBeGreaterThan(8);
+  const statuses = new Set<string>();
+  for (let seed = 1; seed <= 5; seed++) {
+    await runSeed(seed, {
+      theme: 'holds',
+      trace: (line) => void statuses.add(/ hold .* held ([A-Z]+) /.exec(line)?.[1] ?? ''),
+    });
+  }
+  expect([...statuses].sort()).toEqual(['', 'CAPTURED', 'EXPIRED', 'OPEN', 'VOIDED']);
+});
+
 it('the same seed gives the same run, step by step', async () => {
-  for (const seed of [1, 7, 232]) {
+  for (const [seed, theme] of [
+    [1, null],
+    [7, null],
+    [232, null],
+    [5, 'holds'],
+  ] as const) {
     const lines: string[][] = [[], []];
-    const [first, again] = [await runSeed(seed), await runSeed(seed)];
+    const [first, again] = [await runSeed(seed, { theme }), await runSeed(seed, { theme })];
     expect(again).toEqual(first);
-    for (const kept of lines) await runSeed(seed, { trace: (line) => kept.push(line) });
+    for (const kept of lines) await runSeed(seed, { theme, trace: (line) => kept.push(line) });
     expect(lines[1]).toEqual(lines[0]);
     expect(lines[0]?.length).toBeGreaterThan(100);
   }

@@ -3,6 +3,7 @@ import { CHANGING } from './changing.ts';
 import { FORMATS } from './formats.ts';
 import { GROUPING } from './grouping.ts';
 import { HANDING_OVER } from './handing-over.ts';
+import { HOLDING } from './holding.ts';
 import { LIMITING } from './limiting.ts';
 import { MOVING } from './moving.ts';
 import type { Mutant } from './mutant.ts';
@@ -24,6 +25,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...OWNING,
   ...GROUPING,
   ...LIMITING,
+  ...HOLDING,
   ...FORMATS,
 ];
 

@@ -38,7 +38,7 @@ export class DirectTables implements DirectServer {
       const { tables } = server;
       const decided = decideTransfers(packed, {
         epoch,
-        accounts: new Map(accountIds.flatMap((id) => pairOf(id, tables.accounts.get(id)))),
+        accounts: this.accountsIn(server, accountIds),
         existing: this.existing(server, ids),
         frozen: this.frozenIn(server, accountIds),
         unsettled: this.unsettledIn(server, 'transfers', ids),
@@ -61,7 +61,7 @@ export class DirectTables implements DirectServer {
       const { tables } = server;
       const decided = decideGroups(packed, {
         epoch,
-        accounts: new Map(accountIds.flatMap((id) => pairOf(id, tables.accounts.get(id)))),
+        accounts: this.accountsIn(server, accountIds),
         groups: this.existingGroups(server, groupIds),
         existing: this.existing(server, ids),
         frozen: this.frozenIn(server, accountIds),
@@ -129,6 +129,11 @@ export class DirectTables implements DirectServer {
 
   protected time({ tables, wallMs }: MysqlServer): LedgerTime {
     return new LedgerTime(wallMs, tables.acceptedMs);
+  }
+
+  /** The accounts of transfers. */
+  protected accountsIn({ tables }: MysqlServer, ids: readonly string[]): Map<string, Account> {
+    return new Map(ids.flatMap((id) => pairOf(id, tables.accounts.get(id))));
   }
 
   protected existing({ tables }: MysqlServer, ids: readonly string[]): Map<string, Outcome> {

@@ -104,6 +104,8 @@ export class Tables {
   readonly unsettled = new Map<string, InDoubtAttempt>();
   readonly dropped: { kind: InDoubtAttempt['kind']; id: string; authorityEpoch: number }[] = [];
   recovery: RecoveryRow | null = null;
+  /** The lease on the expiry of holds, virtual ms. */
+  expiryLease: { holder: string; untilMs: number } = { holder: '', untilMs: 0 };
 
   #undo: (() => void)[] | null = null;
 

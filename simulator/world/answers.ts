@@ -12,12 +12,20 @@ export type Reply<T> =
   /** The connection broke, or the client gave up: the request may have been carried out, or may still be. */
   | { kind: 'lost' };
 
-export const contentOf = ({ source, destination, amount, currency, groupId }: TransferOrder): TransferContent => ({
+export const contentOf = ({
+  source,
+  destination,
+  amount,
+  currency,
+  groupId,
+  capture,
+}: TransferOrder): TransferContent => ({
   source,
   destination,
   amount,
   currency,
   ...(groupId !== undefined && { groupId }),
+  ...(capture && { capture }),
 });
 
 /**

@@ -1,9 +1,11 @@
+import type { HoldPlaced, HoldUpdated } from '../../app/domain/hold-events.ts';
+import { stateOf } from '../../app/domain/holds.ts';
 import type { Outcome } from '../../app/domain/types.ts';
-import type { BookedTransfer, Books, Waiting } from '../../verification/checker/books.ts';
+import type { BookedHold, BookedHoldEvent, BookedTransfer, Books, Waiting } from '../../verification/checker/books.ts';
 import type { GivenUp } from '../../verification/checker/given-up.ts';
 import type { Answer } from '../../verification/checker/history.ts';
 import { answersIn, type History, isOutcome } from '../../verification/checker/history.ts';
-import type { Tables } from '../mysql/tables.ts';
+import type { HoldRow, Tables } from '../mysql/tables.ts';
 import { contentOf } from './answers.ts';
 
 /** The contents of the model of MySQL, in the form of the checker. */
@@ -20,6 +22,8 @@ export function booksIn(tables: Tables, history: History): Books {
     })),
     businessDays: tables.calendar.days.map(({ dayStart }) => dayStart),
     changes: [...tables.changes.values()],
+    holds: [...tables.holds.values()].map(bookedHold),
+    holdEvents: holdEventsIn(tables),
     sums,
     views: [],
     waiting: waitingIn(tables, history),
@@ -31,7 +35,27 @@ function bookedTransfer(outcome: Outcome): BookedTransfer {
   const { transactionId, correlationId } = order;
   const row = { transactionId, correlationId, content: contentOf(order), acceptedAt };
   if (outcome.status === 'REJECTED') return { ...row, refusal: outcome.refusal, source: null, destination: null };
-  return { ...row, refusal: null, source: outcome.source, destination: outcome.destination };
+  const { source, destination, hold } = outcome;
+  return { ...row, refusal: null, source, destination, ...(hold && { hold }) };
+}
+
+function bookedHold({ placing, state }: HoldRow): BookedHold {
+  const { order, acceptedAt } = placing;
+  const { holdId, correlationId, account, destination, amount, currency, expiresAt } = order;
+  const content = { account, destination, amount, currency, expiresAt };
+  const refusal = placing.kind === 'REFUSED' ? placing.refusal : null;
+  return { holdId, correlationId, content, acceptedAt, refusal, hold: state && stateOf(state) };
+}
+
+const holdEventsIn = ({ holds, holdUpdates }: Tables): BookedHoldEvent[] =>
+  [...[...holds.values()].map(({ placing }) => placing), ...holdUpdates.values()].flatMap((event) =>
+    event.kind === 'REFUSED' ? [] : [bookedEvent(event)],
+  );
+
+function bookedEvent(event: HoldPlaced | HoldUpdated): BookedHoldEvent {
+  const { kind, holdId, account: accountId, currency, correlationId, acceptedAt, side, held, heldChange, hold } = event;
+  const common = { kind, holdId, accountId, currency, correlationId, acceptedAt };
+  return { ...common, ...side, held, heldChange, hold: stateOf(hold) };
 }
 
 /**
@@ -42,25 +66,27 @@ function waitingIn({ frozen, unsettled, authority, accounts }: Tables, { transfe
   const transactionIds = new Set(
     [...unsettled.values()].filter(({ kind }) => kind === 'transfers').map(({ id }) => id),
   );
-  if (authority.mode !== 'CLOSING') return { accounts: new Set(frozen.keys()), transactionIds };
+  const holdIds = new Set([...unsettled.values()].filter(({ kind }) => kind === 'hold').map(({ id }) => id));
+  if (authority.mode !== 'CLOSING') return { accounts: new Set(frozen.keys()), transactionIds, holdIds };
   for (const transfer of transfers.values()) {
     const isOfEpoch = answersIn(transfer).some(
       ({ answer }) => isReuse(answer) || (isOutcome(answer) && answer.epoch === authority.cacheEpoch),
     );
     if (isOfEpoch) transactionIds.add(transfer.transactionId);
   }
-  return { accounts: new Set(accounts.keys()), transactionIds };
+  return { accounts: new Set(accounts.keys()), transactionIds, holdIds };
 }
 
 const isReuse = (answer: Answer): boolean => answer.kind === 'refused' && answer.status === 409;
 
 /** What an operator has given up by accepting a loss: everything that MySQL does not have at that time. */
-export function givenUpIn({ transfers, changes, accounts }: Tables, history: History, at: number): GivenUp {
+export function givenUpIn({ transfers, changes, accounts, holds }: Tables, history: History, at: number): GivenUp {
   const made = new Set([...changes.values()].map(({ correlationId }) => correlationId));
   return {
     at,
     transactionIds: new Set([...history.transfers.keys()].filter((id) => !transfers.has(id))),
     changes: new Set(history.changes.map(({ correlationId }) => correlationId).filter((id) => !made.has(id))),
     accounts,
+    holds: new Map([...holds].map(([holdId, { state }]) => [holdId, state?.revision ?? 0])),
   };
 }

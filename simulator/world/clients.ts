@@ -6,6 +6,7 @@ import type { Scheduler } from '../core/scheduler.ts';
 import type { SimProcess } from '../core/sim-process.ts';
 import { answerOf, contentOf, hashOf, isOpen, type Reply, said } from './answers.ts';
 import { GroupClient, SharedGroups } from './group-client.ts';
+import { HoldClient, SharedHolds } from './hold-client.ts';
 import { TIMES } from './settings.ts';
 import type { SimPod } from './sim-pod.ts';
 import { uuidV7 } from './uuid.ts';
@@ -19,6 +20,7 @@ export interface ClientPlan {
   amountMax: number;
   changeWeight: number;
   groupWeight: number;
+  holdWeight: number;
 }
 
 interface ClientDependencies {
@@ -31,12 +33,15 @@ interface ClientDependencies {
   note(what: string): void;
   /** Called at the moment at which an answer says "persisted". */
   onPersisted(outcome: Outcome): void;
+  /** The same for a hold in the state with this revision. */
+  onPersistedHold(holdId: string, revision: number): void;
 }
 
 /** Ids that several clients may use at the same time. */
 export class SharedOrders {
   readonly recent: TransferOrder[] = [];
   readonly groups = new SharedGroups();
+  readonly holds = new SharedHolds();
 }
 
 /** A client: sends random requests to any pod, receives answers, and retries under the same id when it should. */
@@ -48,6 +53,7 @@ export class Client {
   #correlations = 0;
   #stopped = false;
   readonly groups: GroupClient;
+  readonly holds: HoldClient;
   /** Requests without an answer. */
   asked = 0;
   /** Transfers whose outcome is being determined. */
@@ -62,6 +68,13 @@ export class Client {
       newOrder: () => this.#newOrder(),
       ask: (work) => this.#askFor(work),
       sendSingle: (order) => void this.#transfer([{ ...order, correlationId: this.#correlation() }]),
+      isStopped: () => this.#stopped,
+    });
+    this.holds = new HoldClient({
+      ...deps,
+      shared: shared.holds,
+      correlation: () => this.#correlation(),
+      ask: (work) => this.#askFor(work),
       isStopped: () => this.#stopped,
     });
     this.#next();
@@ -81,8 +94,8 @@ export class Client {
 
   #act(): void {
     const { random, plan } = this.#deps;
-    const { changeWeight: change, groupWeight: group } = plan;
-    switch (random.weighted({ transfer: 60, again: 8, batch: 3, read: 20, seek: 5, change, group })) {
+    const { changeWeight: change, groupWeight: group, holdWeight: hold } = plan;
+    switch (random.weighted({ transfer: 60, again: 8, batch: 3, read: 20, seek: 5, change, group, hold })) {
       case 'transfer':
         return void this.#transfer([this.#order()]);
       case 'again': {
@@ -103,6 +116,8 @@ export class Client {
         return void this.#change();
       case 'group':
         return void this.groups.act();
+      case 'hold':
+        return void this.holds.act();
     }
   }
 
@@ -219,12 +234,12 @@ export class Client {
   }
 
   #saw(view: AccountView, sentAt: number, pod: SimPod | null): void {
-    const { accountId, balance, version, overdraftLimit, status, settingsVersion, stale } = view;
+    const { accountId, balance, version, held, overdraftLimit, status, settingsVersion, stale } = view;
     const { history, scheduler } = this.#deps;
     this.#settingsVersions.set(accountId, settingsVersion);
     const settings = { overdraftLimit, status, settingsVersion };
     const by = `a read at ${nameOf(pod)}`;
-    history.reads.push({ accountId, balance, version, settings, stale, sentAt, endedAt: scheduler.nowMs, by });
+    history.reads.push({ accountId, balance, version, held, settings, stale, sentAt, endedAt: scheduler.nowMs, by });
   }
 
   async seek(transactionId: string): Promise<void> {

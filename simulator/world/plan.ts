@@ -17,6 +17,9 @@ export interface Plan {
   changeWeight: number;
   /** How often a client sends a group, or another request about a group. */
   groupWeight: number;
+  /** How often a client places a hold, or sends another request about one. */
+  holdWeight: number;
+  cachedHoldsMax: number;
   cachedAccountsMax: number;
   idWindowMs: number;
   /** Whether the servers have names of their own, and can be replicated. */
@@ -39,6 +42,10 @@ export interface Plan {
 /** The share of the worlds of other themes whose clients send some groups, too. */
 const GROUPS_SHARE = 0.2;
 const SOME_GROUPS = 15;
+/** The same for holds. */
+const HOLDS_SHARE = 0.25;
+const SOME_HOLDS = 25;
+const MANY_HOLDS = 110;
 /** A group needs all its accounts in Redis at once, so Redis must have room for this many. */
 const ROOM_FOR_A_GROUP = 20;
 
@@ -48,8 +55,19 @@ export function planOf(random: Random, about: Theme | null): Plan {
   // Drawn last, so that the other worlds stay unchanged.
   const some = random.chance(GROUPS_SHARE) ? SOME_GROUPS : 0;
   const groupWeight = plan.theme === 'groups' ? 60 : some;
-  if (groupWeight === 0) return plan;
-  return { ...plan, groupWeight, cachedAccountsMax: plan.cachedAccountsMax + ROOM_FOR_A_GROUP };
+  const holds = holdsOf(random, plan.theme);
+  if (groupWeight === 0) return { ...plan, ...holds };
+  return { ...plan, ...holds, groupWeight, cachedAccountsMax: plan.cachedAccountsMax + ROOM_FOR_A_GROUP };
+}
+
+/** In worlds with holds, Redis often has room for only a few, so that they are evicted and loaded all the time. */
+function holdsOf(random: Random, theme: Theme): Partial<Plan> {
+  const some = random.chance(HOLDS_SHARE) ? SOME_HOLDS : 0;
+  const cachedHoldsMax = random.chance(0.5) ? random.whole(0, 4) : 1_000;
+  if (theme === 'midnights') return { holdWeight: SOME_HOLDS, cachedHoldsMax };
+  if (theme !== 'holds') return { holdWeight: some, cachedHoldsMax };
+  // Most holds are placed, and some are refused.
+  return { holdWeight: MANY_HOLDS, cachedHoldsMax, overdraftLimit: random.pick([50, 200, 500]) };
 }
 
 function planWithoutGroups(random: Random, about: Theme | null): Plan {
@@ -71,6 +89,8 @@ function planWithoutGroups(random: Random, about: Theme | null): Plan {
     overdraftLimit: random.pick([0, 0, 50]),
     changeWeight: theme === 'changes' ? 60 : theme === 'renewals' ? 30 : 4,
     groupWeight: 0,
+    holdWeight: 0,
+    cachedHoldsMax: 1_000,
     cachedAccountsMax: tight ? random.whole(4, 6) : 1_000,
     idWindowMs: tight ? random.pick([1_000, 2_000]) : random.pick([4_000, 120_000]),
     redisNamed: random.chance(0.6),
@@ -78,7 +98,12 @@ function planWithoutGroups(random: Random, about: Theme | null): Plan {
     loadMs,
     redisReturns: random.chance(0.9),
     faults,
-    format: theme === 'groups' || theme === 'midnights' ? 2 : theme === 'formats' || random.chance(0.5) ? 1 : 2,
+    format:
+      theme === 'groups' || theme === 'holds' || theme === 'midnights'
+        ? 2
+        : theme === 'formats' || random.chance(0.5)
+          ? 1
+          : 2,
     limits: theme === 'midnights' ? limitsOf(random) : null,
   };
 }

@@ -7,11 +7,14 @@ import type {
 } from '../../app/authority/authority-ports.ts';
 import type { PodSession } from '../../app/authority/pod/pod-session.ts';
 import type { ServerFacts } from '../../app/authority/server-facts.ts';
+import type { DueHolds } from '../../app/jobs/hold-expiry.ts';
+import type { Lease } from '../../app/jobs/single-run.ts';
 import type { CacheKeeper, CacheServer, FenceCaller } from '../../app/journal/cache-port.ts';
 import { CacheModel } from '../../app/journal/testing/cache-model.ts';
 import type { Clock } from '../../app/kernel/clock.ts';
 import type { Session } from '../../app/ledger/epoch/epoch-view.ts';
 import type { DirectServer } from '../../app/ledger/ports/direct-server.ts';
+import type { Holds } from '../../app/ledger/ports/holds.ts';
 import type { Ledger } from '../../app/ledger/ports/ledger.ts';
 import type { LedgerDatabase } from '../../app/ledger/ports/ledger-database.ts';
 import type { JournalStore } from '../../app/sync/flusher.ts';
@@ -26,6 +29,7 @@ import {
   type OnAllowed,
 } from '../mysql/former-tables.ts';
 import { HandOverTables } from '../mysql/hand-over-tables.ts';
+import { ExpiryLeaseTables, HoldScheduleTables } from '../mysql/hold-schedule.ts';
 import { JournalTables } from '../mysql/journal-tables.ts';
 import type { MysqlClient } from '../mysql/mysql-client.ts';
 import { ReaderTables } from '../mysql/reader-tables.ts';
@@ -48,6 +52,10 @@ export interface PodPorts {
   session(session: Session): Session;
   /** The ledger as clients see it. */
   ledger(ledger: Ledger): Ledger;
+  holds(holds: Holds): Holds;
+  /** What the expiry of holds needs, in addition to the ledger. */
+  dueHolds: DueHolds;
+  expiryLease: Lease;
 }
 
 /** The dependencies that the real code of a keeper receives. */
@@ -97,6 +105,9 @@ export const PROTOCOL: Assembly = {
     stop: (session) => session.stop(),
     session: (session) => session,
     ledger: (ledger) => ledger,
+    holds: (holds) => holds,
+    dueHolds: new HoldScheduleTables(mysql),
+    expiryLease: new ExpiryLeaseTables(mysql),
   }),
   keeperPorts: (mysql, redis) => ({
     authority: new AuthorityTables(mysql),

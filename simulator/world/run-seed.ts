@@ -2,12 +2,13 @@ import type { AcceptedLossStep } from '../../app/authority/authority-ports.ts';
 import type { Format } from '../../app/domain/authority.ts';
 import { check } from '../../verification/checker/check.ts';
 import { withoutGivenUp } from '../../verification/checker/given-up.ts';
-import { isOutcome } from '../../verification/checker/history.ts';
+import { type HoldHistory, isHoldOutcome, isOutcome } from '../../verification/checker/history.ts';
 import { Random } from '../core/random.ts';
 import { booksIn, givenUpIn } from './books.ts';
 import { begin, healAll } from './faults.ts';
 import { type Plan, planOf } from './plan.ts';
 import { type Assembly, PROTOCOL } from './ports.ts';
+import { TIMES } from './settings.ts';
 import type { Theme } from './themes.ts';
 import { type Finding, World } from './world.ts';
 
@@ -31,6 +32,8 @@ export interface RunResult {
 /** Maximum time for the system to recover after everything is repaired, virtual ms. */
 const BACK_WITHIN_MS = 60_000;
 const LOOK_EVERY_MS = 250;
+/** Time after which a hold that is due must have expired, virtual ms, once nothing is broken any more. */
+const EXPIRES_WITHIN_MS = 3_000;
 
 export interface RunOptions {
   /** The protocol; by default the unmodified one. */
@@ -109,6 +112,9 @@ async function comeBack(world: World): Promise<Ending> {
 async function giveUp(world: World): Promise<void> {
   const { scheduler, mysql, history } = world;
   const recoveryStore = world.operator();
+  // Nothing may be written between the end of the acceptance and the list of what was given up.
+  world.expiring = false;
+  await scheduler.run(scheduler.nowMs + 2 * TIMES.requestTimeoutMs);
   const from = { ...mysql.tables.authority, ageMs: 0 };
   let accepted = false;
   const by = { keeper: 'operator', reason: 'the old Redis is gone' };
@@ -122,6 +128,7 @@ async function giveUp(world: World): Promise<void> {
       accepted = true;
       const givenUp = givenUpIn(mysql.tables, history, scheduler.nowMs);
       history.replaceBy(withoutGivenUp(history, givenUp));
+      world.expiring = true;
       const dropped = done && 'dropped' in done ? done.dropped : mysql.tables.dropped.length;
       world.note(`the loss is accepted: ${dropped} dropped, ${givenUp.transactionIds.size} ids given up`);
     })
@@ -177,21 +184,46 @@ async function audit(world: World): Promise<void> {
   const groups = new Set(open.flatMap(({ attempts }) => attempts.flatMap(({ content }) => content.groupId ?? [])));
   for (const { transactionId, attempts } of open) {
     const single = attempts.find(({ content }) => content.groupId === undefined);
-    if (single) void auditor.settle(transactionId, single.content);
+    if (single?.content.capture) void auditor.holds.settleCapture(transactionId, single.content);
+    else if (single) void auditor.settle(transactionId, single.content);
   }
+  for (const hold of history.holds.values()) if (isOpenHold(hold)) void auditor.holds.settle(hold.holdId);
   for (const groupId of groups) {
     const found = history.groups.get(groupId);
     if (found) void auditor.groups.settle(found.group);
   }
-  await scheduler.run(until, () => auditor.settling + auditor.groups.settling === 0);
+  await scheduler.run(until, () => auditor.settling + auditor.groups.settling + auditor.holds.settling === 0);
   for (const { accountId } of history.accounts) void auditor.read([accountId]);
   for (const { transactionId } of open) void auditor.seek(transactionId);
+  for (const holdId of history.holds.keys()) void auditor.holds.read(holdId);
   await scheduler.run(until, () => world.asked === 0);
-  while (scheduler.nowMs < until && !(await isFlushed(world))) await scheduler.run(scheduler.nowMs + LOOK_EVERY_MS);
+  while (scheduler.nowMs < until && (dueHoldsIn(world) > 0 || !(await isFlushed(world))))
+    await scheduler.run(scheduler.nowMs + LOOK_EVERY_MS);
+  if (auditor.holds.settling > 0)
+    world.violations.push({ kind: 'stuck', what: `${auditor.holds.settling} holds or captures got no outcome` });
+  if (dueHoldsIn(world) > 0)
+    world.violations.push({ kind: 'stuck', what: `${dueHoldsIn(world)} holds are due and do not expire` });
   if (auditor.groups.settling > 0)
     world.violations.push({ kind: 'stuck', what: `${auditor.groups.settling} groups got no outcome` });
   if (auditor.settling > 0) world.violations.push({ kind: 'stuck', what: `${auditor.settling} ids got no outcome` });
   else if (!(await isFlushed(world))) world.violations.push({ kind: 'stuck', what: 'the journal is not flushed' });
+}
+
+/** A hold that nobody knows to be placed or refused. */
+const isOpenHold = (hold: HoldHistory): boolean => {
+  const placings = hold.requests.filter(({ op }) => op === 'place');
+  return (
+    placings.some(({ answer }) => answer.kind === 'unknown' || answer.kind === 'given-up') &&
+    !placings.some(({ answer }) => isHoldOutcome(answer))
+  );
+};
+
+/** The number of open holds whose end has passed by every clock, long enough ago for a pod to have expired them. */
+function dueHoldsIn({ mysql, livePods, redis }: World): number {
+  const clocks = [mysql.wallMs, redis.current?.wallMs ?? mysql.wallMs, ...livePods.map(({ process }) => process.now())];
+  const dueMs = Math.min(...clocks) - EXPIRES_WITHIN_MS;
+  return [...mysql.tables.holds.values()].filter(({ state }) => state?.status === 'OPEN' && state.expiresAt < dueMs)
+    .length;
 }
 
 async function isFlushed(world: World): Promise<boolean> {

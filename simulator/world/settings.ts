@@ -18,6 +18,8 @@ export const TIMES = {
   stepMs: 100,
   housekeepingMs: 375,
   gatherMs: 60,
+  expiryMs: 300,
+  expiryLeaseMs: 1_500,
 } as const;
 
 export const LEDGER_LIMITS = {

@@ -4,6 +4,7 @@ import type { Authority } from '../../app/domain/authority.ts';
 import type { KeeperCaller } from '../../app/journal/cache-port.ts';
 import type { Logger } from '../../app/kernel/log.ts';
 import { type FlushEvents, Flusher } from '../../app/sync/flusher.ts';
+import { HoldJanitor } from '../../app/sync/hold-janitor.ts';
 import { IdJanitor } from '../../app/sync/id-janitor.ts';
 import type { SimProcess } from '../core/sim-process.ts';
 import type { RedisClient } from '../redis/redis-client.ts';
@@ -19,6 +20,7 @@ export class SimKeeper {
   readonly #keeper: Keeper;
   readonly #flusher: Flusher;
   readonly #janitor: IdJanitor;
+  readonly #holdJanitor: HoldJanitor;
   readonly #retirement: Retirement;
   readonly #never = new AbortController().signal;
   #target: KeeperCaller | null = null;
@@ -29,6 +31,7 @@ export class SimKeeper {
     ports: KeeperPorts;
     logger: Logger;
     idWindowMs: number;
+    cachedHoldsMax: number;
     onBroken(error: unknown): void;
   }) {
     const { process, redis, ports, logger } = deps;
@@ -64,6 +67,7 @@ export class SimKeeper {
       onRedisOwner: () => {},
     });
     this.#janitor = new IdJanitor({ cache, clock: process, windowMs: deps.idWindowMs });
+    this.#holdJanitor = new HoldJanitor({ cache, holdsMax: deps.cachedHoldsMax });
     this.#retirement = new Retirement({
       pods: () => authority.pods(),
       markRetired: (podId, seq) => authority.markRetired(podId, seq),
@@ -96,6 +100,7 @@ export class SimKeeper {
         if (caller) {
           const { seq, idTimeMax } = await this.#ports.journal.cursor();
           await this.#janitor.round(caller, idTimeMax);
+          await this.#holdJanitor.round(caller);
           await this.#retirement.round(caller, seq);
           await this.#ports.handOverStore.forget(caller.epoch, seq);
         }

@@ -1,6 +1,8 @@
 import { NOT_HANDED_OVER, PodSession } from '../../app/authority/pod/pod-session.ts';
+import { HoldExpiry } from '../../app/jobs/hold-expiry.ts';
 import type { Logger } from '../../app/kernel/log.ts';
 import { PodLedger } from '../../app/ledger/pod-ledger.ts';
+import type { Holds } from '../../app/ledger/ports/holds.ts';
 import type { Ledger } from '../../app/ledger/ports/ledger.ts';
 import type { LedgerEvents } from '../../app/ledger/ports/ledger-events.ts';
 import type { SimProcess } from '../core/sim-process.ts';
@@ -25,6 +27,7 @@ export class SimPod {
   readonly redis: RedisClient;
   readonly session: PodSession;
   readonly ledger: Ledger;
+  readonly holds: Holds;
   /** Whether it has stopped in an orderly way, without reporting a failed hand-over. */
   stoppedWell = false;
   readonly #ports: PodPorts;
@@ -37,6 +40,8 @@ export class SimPod {
     ports: PodPorts;
     logger: Logger;
     cachedAccountsMax: number;
+    /** Whether holds that are due may be ended now. */
+    mayExpire(): boolean;
   }) {
     const { process, redis, ports, logger } = deps;
     this.process = process;
@@ -68,7 +73,30 @@ export class SimPod {
       limits: { ...LEDGER_LIMITS, cachedAccountsMax: deps.cachedAccountsMax },
     });
     this.ledger = ports.ledger(ledger);
+    this.holds = ports.holds(ledger.holds);
     this.session.start();
+    void this.#expire(logger, deps.mayExpire);
+  }
+
+  /** Ends holds that are due, like app/roles/hold-expiry.ts. */
+  async #expire(logger: Logger, mayExpire: () => boolean): Promise<void> {
+    const { process, session } = this;
+    const decides = () => session.view() !== null || session.direct() !== null;
+    const expiry = new HoldExpiry({
+      lease: this.#ports.expiryLease,
+      holds: this.#ports.dueHolds,
+      ledger: this.holds,
+      ready: () => mayExpire() && session.format() === 2 && decides(),
+      ledgerNow: () => process.now(),
+      clock: process,
+      holder: process.name,
+      onExpired: () => {},
+      leaseMs: TIMES.expiryLeaseMs,
+    });
+    for (;;) {
+      await process.sleep(TIMES.expiryMs);
+      await expiry.round().catch((error: unknown) => logger.warn({ reason: String(error) }, 'expiries were postponed'));
+    }
   }
 
   /** Stops in an orderly way: requests that clients have sent so far are answered, or lost with their connection. */

@@ -200,6 +200,18 @@ const TROUBLES = {
     storm.some({ ...ENDS, redisDiskLost: 6 }, atMs + silentMs, random.between(300, 4_000));
     storm.maybe(0.3, KINDS, atMs + random.between(-500, 1_500));
   },
+  /**
+   * Answers about holds are lost, nothing is flushed, and then Redis is gone, while holds expire: they do not wait for
+   * anybody, and clocks do not agree.
+   */
+  holds(storm, random, atMs) {
+    const silentMs = random.between(50, 500);
+    storm.some({ repliesLost: 4, podCutFromRedis: 1, mysqlUnknownCommits: 2 }, atMs, silentMs + random.between(0, 800));
+    storm.maybe(0.6, STALLS, atMs, silentMs + random.between(50, 1_500));
+    storm.maybe(0.3, { clockJump: 2, podPause: 2, podKill: 1, podStop: 1 }, atMs + random.between(-500, 500));
+    storm.maybe(0.8, { ...ENDS, redisDiskLost: 6 }, atMs + silentMs, random.between(300, 4_000));
+    storm.maybe(0.3, KINDS, atMs + random.between(-500, 1_500));
+  },
   /** A keeper of another ledger uses the same Redis, while the epoch ends and while nothing is flushed. */
   foreign(storm, random, atMs) {
     storm.some({ foreignKeeper: 1 }, atMs - random.between(0, 600), random.between(500, 4_000));
@@ -242,8 +254,9 @@ const THEMES = {
   changes: { weight: 6, everyMs: [2_500, 4_500] },
   foreign: { weight: 4, everyMs: [2_500, 5_000] },
   formats: { weight: 6, everyMs: [2_500, 5_000] },
-  /** Chosen only on request: in all other runs, few clients send groups, and no account has limits. */
+  /** Chosen only on request: in all other runs, few clients send groups or hold money, and no account has limits. */
   groups: { weight: 0, everyMs: [2_500, 4_500] },
+  holds: { weight: 0, everyMs: [2_500, 4_500] },
   midnights: { weight: 0, everyMs: [2_500, 5_000] },
   /** A run with a fault from time to time that is long enough for the journal to be trimmed and ids to be forgotten. */
   long: { weight: 3, everyMs: [3_000, 12_000], loadTimes: 5 },

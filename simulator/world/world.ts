@@ -69,6 +69,8 @@ export class World {
   readonly violations: Finding[] = [];
   /** True once no fault may begin or continue. */
   healed = false;
+  /** Whether pods end holds that are due. */
+  expiring = true;
   readonly plan: Plan;
   readonly random: Random;
   readonly #links = new Map<SimProcess, Links>();
@@ -125,6 +127,7 @@ export class World {
       ports,
       logger: this.#logger(process.name),
       cachedAccountsMax: this.plan.cachedAccountsMax,
+      mayExpire: () => this.expiring,
     });
     if (release) this.formers.push(pod);
     this.pods.push(pod);
@@ -154,6 +157,7 @@ export class World {
         : this.#assembly.keeperPorts(mysql, redis),
       logger: this.#logger(process.name),
       idWindowMs: this.plan.idWindowMs,
+      cachedHoldsMax: this.plan.cachedHoldsMax,
       onBroken: (error) => this.#broken(process.name, error),
     });
     if (release) this.formers.push({ process, kill: () => process.kill() });
@@ -205,10 +209,12 @@ export class World {
           amountMax: plan.amountMax,
           changeWeight: plan.changeWeight,
           groupWeight: plan.groupWeight,
+          holdWeight: plan.holdWeight,
         },
         pods: () => [...this.serving],
         note: (line) => this.note(line),
         onPersisted: (outcome) => this.#mustBePersisted(outcome),
+        onPersistedHold: (holdId, revision) => this.#holdMustBePersisted(holdId, revision),
       },
       this.#shared,
     );
@@ -323,6 +329,11 @@ export class World {
   #mustBePersisted({ order }: Outcome): void {
     if (this.mysql.tables.transfers.has(order.transactionId)) return;
     this.violations.push({ kind: 'not-persisted', what: `${order.transactionId} was reported as persisted` });
+  }
+  #holdMustBePersisted(holdId: string, revision: number): void {
+    const hold = this.mysql.tables.holds.get(holdId);
+    if (hold && (hold.state?.revision ?? 0) >= revision) return;
+    this.violations.push({ kind: 'not-persisted', what: `r${revision} of hold ${holdId} was reported as persisted` });
   }
 }
 

@@ -15,6 +15,7 @@ import {
 } from '../cache-port.ts';
 import type { Head } from '../codec.ts';
 import { type Evict, ModelEpoch } from './model-epoch.ts';
+import { HOLD_RULES, type HoldRules } from './model-holds.ts';
 
 /**
  * The semantics of the Lua scripts in TypeScript: the same port over plain maps. A property test compares the two over
@@ -31,6 +32,8 @@ export class CacheModel implements CacheServer, CacheKeeper {
   #fence = -1;
   /** Epochs by name; like the keys in Redis, the name contains the format. */
   readonly #epochs = new Map<string, ModelEpoch>();
+  /** The simulator breaks some of these on purpose. */
+  holdRules: HoldRules = HOLD_RULES;
   evict: Evict = (clean, needed) => [...clean].sort((a, b) => a.seq - b.seq).slice(0, needed);
 
   constructor(replid: string) {
@@ -63,7 +66,7 @@ export class CacheModel implements CacheServer, CacheKeeper {
     const existing = this.#epochs.get(keyOf(name));
     if (this.#fence === epoch && existing) return existing.marker;
     this.#fence = epoch;
-    this.#epochs.set(keyOf(name), new ModelEpoch(marker, lookupHorizon, () => this.now()));
+    this.#epochs.set(keyOf(name), new ModelEpoch(marker, lookupHorizon, () => this.now(), this.holdRules));
     return marker;
   }
 

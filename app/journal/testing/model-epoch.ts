@@ -27,9 +27,8 @@ import {
   statusNumber,
 } from '../codec.ts';
 import { encodeHoldRecord, type HoldRecord, keyOfItem as keyOfHoldItem } from '../hold-codec.ts';
-import { decideHold } from '../hold-decision.ts';
 import type { JournalEntry } from '../journal-entry.ts';
-import { bareHold, ModelHolds, refusedHold, unchangedHold } from './model-holds.ts';
+import { bareHold, type HoldRules, ModelHolds, refusedHold, unchangedHold } from './model-holds.ts';
 import { ModelIds } from './model-ids.ts';
 
 /** Which accounts to evict: Redis takes a random sample, and the model lets a test choose. */
@@ -81,7 +80,8 @@ export class ModelEpoch {
   readonly #now: () => number;
   readonly #ids: ModelIds;
   readonly #accounts = new Map<string, CachedAccount>();
-  readonly #holds = new ModelHolds();
+  readonly #holds: ModelHolds;
+  readonly #decideHold: HoldRules['decide'];
   #journal: JournalEntry[] = [];
   #seq = 0;
   #cursor = 0;
@@ -89,8 +89,10 @@ export class ModelEpoch {
   #acceptedUpTo = 0;
   #calendar: BusinessCalendar | null = null;
 
-  constructor(marker: string, lookupHorizon: number, now: () => number) {
+  constructor(marker: string, lookupHorizon: number, now: () => number, holdRules: HoldRules) {
     this.marker = marker;
+    this.#holds = new ModelHolds(holdRules);
+    this.#decideHold = holdRules.decide;
     this.#ids = new ModelIds(lookupHorizon);
     this.#now = now;
   }
@@ -124,7 +126,7 @@ export class ModelEpoch {
     const windows = windowsOfCall(this.#calendar, this.#time, podNow);
     const results = items.map((item, index): (ResultRecord | HoldRecord)[] => {
       if (isGroup(item)) return this.#decideGroup(item, index, known, inCall, windows);
-      if (isHold(item)) return [this.#decideHold(item, index, known, inCall, windows)];
+      if (isHold(item)) return [this.#takeHold(item, index, known, inCall, windows)];
       return [this.#decide(item, index, known, inCall, windows)];
     });
     if (results.flat().some(isOutcome)) this.#acceptedUpTo = this.#time;
@@ -255,7 +257,7 @@ export class ModelEpoch {
     return this.#post(order, source, destination, windows);
   }
 
-  #decideHold(
+  #takeHold(
     item: HoldCallItem,
     index: number,
     known: KnownSeqs,
@@ -267,7 +269,7 @@ export class ModelEpoch {
     const parties = this.#holds.partiesOf(item, this.#accounts);
     if ('status' in parties) return parties;
     const times = { now: this.#time, podNow: item.podNow, windows };
-    const decision = decideHold(item.hold, parties, times);
+    const decision = this.#decideHold(item.hold, parties, times);
     if (decision.kind !== 'changes' && decision.kind !== 'refused')
       return unchangedHold(UNDECIDED[decision.kind], parties.hold);
     // A refused placing or capture is an outcome; any other refusal is not stored.

@@ -7,7 +7,7 @@ import type { CachedAccount } from '../account-codec.ts';
 import type { CachedHold, HoldCallItem } from '../cache-port.ts';
 import { HOLD_CHANGED, limitFields, RecordStatus, refusalNumber } from '../codec.ts';
 import { currencyOf, type HoldItem, type HoldRecord } from '../hold-codec.ts';
-import type { HoldChanges, HoldRefusal } from '../hold-decision.ts';
+import { decideHold, type HoldChanges, type HoldRefusal } from '../hold-decision.ts';
 
 const NO_HOLD: HoldState = { status: 'OPEN', amount: 0, captured: 0, expiresAt: 0, revision: 0 };
 const MISSING = { account: 1, destination: 2, hold: 4, otherHold: 8 };
@@ -35,9 +35,27 @@ interface Parties {
   hold: CachedHold | null;
 }
 
+export interface HoldRules {
+  decide: typeof decideHold;
+  /** Whether the hold may be evicted: MySQL has it in this state. */
+  isClean(hold: CachedHold, cursor: number): boolean;
+  /** The highest seq among evicted holds: a snapshot from before it is too old. */
+  evictedUpTo(evicted: readonly CachedHold[]): number;
+}
+export const HOLD_RULES: HoldRules = {
+  decide: decideHold,
+  isClean: ({ modified, seq }, cursor) => !modified || seq <= cursor,
+  evictedUpTo: (evicted) => Math.max(0, ...evicted.map(({ modified, seq }) => (modified ? seq : 0))),
+};
+
 /** The holds that the model of an epoch stores, and how items change them. */
 export class ModelHolds {
   readonly #holds = new Map<string, CachedHold>();
+  readonly #rules: HoldRules;
+
+  constructor(rules: HoldRules) {
+    this.#rules = rules;
+  }
 
   read(ids: readonly string[]): (CachedHold | null)[] {
     return ids.map((id) => copy(this.#holds.get(id)));
@@ -54,11 +72,11 @@ export class ModelHolds {
   /** @returns how many are gone, and the highest seq among them */
   evict(max: number, cursor: number): { evicted: number; highestSeq: number } {
     const clean = [...this.#holds.values()]
-      .filter(({ modified, seq }) => !modified || seq <= cursor)
+      .filter((hold) => this.#rules.isClean(hold, cursor))
       .sort((a, b) => Number(a.status === 'OPEN') - Number(b.status === 'OPEN'));
     const gone = clean.slice(0, Math.max(0, this.#holds.size - max));
     for (const { holdId } of gone) this.#holds.delete(holdId);
-    return { evicted: gone.length, highestSeq: Math.max(0, ...gone.map((one) => (one.modified ? one.seq : 0))) };
+    return { evicted: gone.length, highestSeq: this.#rules.evictedUpTo(gone) };
   }
   get size(): number {
     return this.#holds.size;
