@@ -21,7 +21,7 @@ export interface ServerFacts extends ServerIdentity {
   replicationForbidden: boolean;
 }
 
-/** A server that answers, but refuses the inspection: waiting does not change that. */
+/** The server refuses the inspection or the connection, or its certificate is refused: waiting does not change that. */
 export class InspectionRefused extends Error {
   override readonly name = 'InspectionRefused';
 }

@@ -33,11 +33,23 @@ export class RedisInspection {
       facts = await this.#deps.inspect();
       return unfitness(facts).length > 0 ? 'unfit' : facts.replid;
     });
-    // Redis answers, but refuses the inspection: waiting does not change that.
-    const { trouble } = this.watch;
+    this.#report(this.watch.trouble);
+    return facts;
+  }
+
+  /** For work that failed because there is no connection: logs the reason if waiting does not change it. */
+  async reportRefusal(): Promise<void> {
+    this.#report(
+      await this.#deps.inspect().then(
+        () => null,
+        (error: unknown) => error,
+      ),
+    );
+  }
+
+  #report(trouble: unknown): void {
     if (trouble instanceof InspectionRefused)
       this.#deps.complaints.add(`Redis cannot be inspected: ${trouble.message}`);
-    return facts;
   }
 
   /** A Redis that hangs must not hold up a step for as long as a command may take: a slow answer counts as none. */

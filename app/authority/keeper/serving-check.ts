@@ -33,7 +33,7 @@ export class ServingCheck {
     const { cache, inspection, ownership } = this.#deps;
     const { epoch, format, replid, marker } = authority;
     if (replid === null) throw new Error(`epoch ${epoch} of the cache names no server`);
-    return inspection.watch.look(async () => {
+    const refused = await inspection.watch.look(async () => {
       const found = await cache
         .journal({ fenceEpoch: epoch, epoch, format, replid }, NO_ENTRIES_AFTER, 1)
         .catch(refusal);
@@ -44,6 +44,9 @@ export class ServingCheck {
       const claimed = found.reason === 'unclaimed' && (await ownership.claim(authority, replid));
       return claimed ? null : found.reason;
     });
+    const { trouble } = inspection.watch;
+    if (trouble instanceof CacheError && trouble.kind === 'not_sent') await inspection.reportRefusal();
+    return refused;
   }
 
   /**

@@ -2,6 +2,7 @@ import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { freePort } from '../../../devstack/system/ports.mjs';
 import { order } from '../../journal/testing/epoch-under-test.ts';
+import { until } from '../../kernel/testing/until.ts';
 import { migratedDatabase, type TestDatabase } from '../../mysql/testing/test-database.ts';
 import { identifyServer } from '../../redis/connection.ts';
 import { OwnRedis } from '../../redis/testing/own-redis.ts';
@@ -226,6 +227,18 @@ describe('A Redis whose user lacks permissions', () => {
       await staysIn(bench.keeper(), 'DIRECT');
       expect(bench.complaints()).toEqual([expect.stringMatching(/^Redis cannot be inspected: .*info/)]);
     });
+  });
+
+  it('is reported if it refuses the connection of a keeper while it serves', async () => {
+    const keeper = bench.keeper();
+    await bench.begin(keeper);
+    Object.assign(bench.redis.options, { username: 'nobody', password: 'wrong' });
+    bench.redis.disconnect(true);
+    await until('the refusal is logged', async () => {
+      await keeper.step();
+      return bench.complaints().length > 0;
+    });
+    expect(bench.complaints()).toEqual([expect.stringMatching(/^Redis cannot be inspected: .*WRONGPASS/)]);
   });
 
   it('does not get the authority while it refuses CONFIG; the log names the setting with which an operator can vouch for it', async () => {
