@@ -2,6 +2,7 @@
 import { existsSync, rmSync } from 'node:fs';
 import { choice, flag, readCommandLine, text, texts, wholeNumber } from '../app/config/command-line.mjs';
 import { kubectl } from '../devstack/cluster/commands.ts';
+import { installExternalSecrets } from '../devstack/cluster/external-secrets.ts';
 import { install, loadImageOf, versionTag } from '../devstack/cluster/install.ts';
 import { installMonitoring } from '../devstack/cluster/monitoring.ts';
 import { chooseProvider, PROVIDERS, startedProvider } from '../devstack/cluster/provider.ts';
@@ -10,7 +11,7 @@ import { writeState } from '../devstack/cluster/state.ts';
 import { messageOf, print, UserError } from '../devstack/system/console.mjs';
 import { whileLocked } from '../devstack/system/lock.mjs';
 
-const COMMANDS = ['up', 'install', 'image', 'monitoring', 'status', 'down'] as const;
+const COMMANDS = ['up', 'install', 'image', 'monitoring', 'external-secrets', 'status', 'down'] as const;
 
 const { values, operands } = readCommandLine({
   name: 'npm run cluster --',
@@ -31,7 +32,8 @@ from Go modules (as root, on Debian or Ubuntu; about 20 minutes the first time),
     label: 'COMMAND',
     help: `up starts the cluster. install builds this checkout's image, installs the chart and tests the release. image only
   builds the image of a --commit under a --tag, for upgrades between releases. monitoring
-  adds Prometheus and prometheus-adapter, for scaling on transfers per second. down stops everything and deletes its data.`,
+  adds Prometheus and prometheus-adapter, for scaling on transfers per second. external-secrets adds
+  the External Secrets operator, for npm run examples:kubernetes. down stops everything and deletes its data.`,
     choices: COMMANDS,
     min: 1,
     max: 1,
@@ -62,6 +64,7 @@ const ACTIONS: Readonly<Record<(typeof COMMANDS)[number], () => Promise<void>>> 
     await loadImageOf(required(), commit, tag);
   },
   monitoring: () => installMonitoring(required()),
+  'external-secrets': () => installExternalSecrets(required()),
   async status() {
     const provider = required();
     print(`${provider.kind}${existsSync(KUBECONFIG) ? `, export KUBECONFIG=${KUBECONFIG}` : ''}`);

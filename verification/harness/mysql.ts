@@ -1,5 +1,5 @@
 import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise';
-import type { StackFile } from './system.ts';
+import type { MysqlAddress } from './system.ts';
 
 const QUERY_MS_MAX = 120_000;
 
@@ -12,8 +12,9 @@ export class Mysql implements Disposable {
     connection.on('error', () => {}); // the next query reports it
   }
 
-  static async open({ host, port, user, password, database }: Omit<StackFile['mysql'], 'pid'>): Promise<Mysql> {
-    return new Mysql(await createConnection({ host, port, user, password, database, timezone: 'Z' }));
+  static async open({ host, port, user, password, database, ssl }: MysqlAddress): Promise<Mysql> {
+    const address = { host, port, user, password, database, ...(ssl && { ssl }) };
+    return new Mysql(await createConnection({ ...address, timezone: 'Z' }));
   }
 
   async rows(sql: string, values: unknown[] = []): Promise<RowDataPacket[]> {

@@ -3,8 +3,18 @@ export interface StackFile {
   api: string[];
   apiKey: string;
   redis: { host: string; port: number; pid: number | null };
-  mysql: { host: string; port: number; user: string; password: string; database: string; pid: number | null };
+  mysql: MysqlAddress & { pid: number | null };
   pods: { pid: number | null; role: string; url: string }[];
+}
+
+export interface MysqlAddress {
+  host: string;
+  port: number;
+  user: string;
+  password: string;
+  database: string;
+  /** As in the URL of the service; without it, the connection is not encrypted. */
+  ssl?: object;
 }
 
 /** A running system that answers clients. */

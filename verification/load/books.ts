@@ -6,7 +6,7 @@ import type { OpenedAccount } from '../checker/history.ts';
 import type { Violation } from '../checker/violations.ts';
 import type { Client } from '../harness/client.ts';
 import { Mysql } from '../harness/mysql.ts';
-import type { StackFile } from '../harness/system.ts';
+import type { MysqlAddress } from '../harness/system.ts';
 import { now } from '../harness/time.ts';
 import { balancesOf } from './ledger.ts';
 
@@ -23,7 +23,7 @@ const ACCOUNTS_PER_PART = 250;
 
 /** The rows of the accounts with this prefix, read directly from MySQL, and what the API returns for them. */
 export async function readBooks(
-  address: StackFile['mysql'],
+  address: MysqlAddress,
   client: Client,
   prefix: string,
   accounts: readonly OpenedAccount[],
@@ -44,7 +44,7 @@ export async function readBooks(
 
 /** Checks the books of accounts whose load was not recorded, some accounts at a time. */
 export async function violationsInBooks(
-  address: StackFile['mysql'],
+  address: MysqlAddress,
   client: Client,
   accounts: readonly OpenedAccount[],
 ): Promise<Violation[]> {
@@ -120,7 +120,7 @@ const settingsOf = (row: RowDataPacket) => ({
 });
 
 /** The transfers that an operator has accepted as lost, as the service itself recorded them. */
-export async function readGivenUp(address: StackFile['mysql']): Promise<GivenUp> {
+export async function readGivenUp(address: MysqlAddress): Promise<GivenUp> {
   using mysql = await Mysql.open(address);
   const rows = await mysql.rows("SELECT entry_id, dropped_at FROM dropped_entries WHERE kind = 'transfers'");
   const ahead = Date.now() - now();

@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { findTool } from '../../install/go-tools.mjs';
 import { installPrograms, requireProgram } from '../../install/packages.mjs';
 import { print, UserError } from '../../system/console.mjs';
-import { build } from '../build.ts';
+import { build, buildExternalSecrets } from '../build.ts';
 import { BIN, FOLDER, IMAGES, LOGS } from '../settings.ts';
 import { type ImageConfig, writeArchive } from './archive.ts';
 
@@ -64,6 +64,14 @@ const TESTING: Readonly<Record<string, ProgramImage>> = {
     },
     tag: 'registry.k8s.io/prometheus-adapter/prometheus-adapter:v0.12.0',
     config: { Entrypoint: ['/prometheus-adapter'], User: '65534:65534' },
+  },
+  'external-secrets': {
+    async program() {
+      await buildExternalSecrets();
+      return join(BIN, 'external-secrets');
+    },
+    tag: 'docker.io/library/holdfast-external-secrets:pinned',
+    config: { Entrypoint: ['/external-secrets'], User: '65534:65534' },
   },
 };
 

@@ -11,14 +11,15 @@ import { smallTown } from '../../../verification/load/population.ts';
 declare const PARAMETERS: { prefix: string; key: string };
 
 const { prefix, key } = PARAMETERS;
-const { hostname, port, username, password, pathname } = new URL(process.env['MYSQL_URL'] ?? '');
+const { hostname, port, username, password, pathname, searchParams } = new URL(process.env['MYSQL_URL'] ?? '');
+const ssl = searchParams.get('ssl');
 const mysql = {
   host: hostname,
   port: Number(port || 3306),
   user: decodeURIComponent(username),
   password: decodeURIComponent(password),
   database: pathname.slice(1),
-  pid: null,
+  ...(ssl !== null && { ssl: JSON.parse(ssl) as object }),
 };
 using client = new Client(() => [`http://127.0.0.1:${process.env['PORT'] ?? 8080}`], key);
 const books = await readBooks(mysql, client, prefix, smallTown(prefix).accounts);
