@@ -13,8 +13,8 @@ const DAY_MS = 86_400_000;
 const NOON_MINUTES = 12 * 60;
 
 /**
- * The business days of a zone, oldest first, from the one after `last` on; without one, from the month before `from` on, so
- * that the month into which `from` falls is known from its start. The last one starts after `until`.
+ * The business days of a zone after `last`, oldest first, up to the first one that starts after `until`. If `last` is
+ * null, they begin with the month before `from`, so that the month of `from` is complete.
  */
 export function businessDays(
   settings: CalendarSettings,

@@ -82,8 +82,8 @@ export function decideHold(item: HoldItem, parties: HoldParties, times: HoldTime
 }
 
 /**
- * Whether limits have a say in an item: those of the account in what it newly holds, those of the destination in a capture.
- * What is released is given back without knowing the windows.
+ * Whether limits apply to an item: those of the account if more is held, those of the destination if it is a capture. A
+ * release returns its part of the usage without knowing the windows.
  */
 function needsWindows(item: HoldItem, { account, destination, hold }: HoldParties): boolean {
   if (item.op === 'capture') return destination?.limits != null;

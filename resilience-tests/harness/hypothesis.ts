@@ -44,8 +44,8 @@ export interface Hypothesis<G extends Ground<System> = Ground> {
   /** Whether an operator accepts a loss. Only what the service lists as given up may then be missing. */
   givesUp?: boolean;
   /**
-   * Whether times of acceptance are left unchecked, because release 0.1.0 reports the time of the pod, and this release
-   * that of the ledger.
+   * Whether to skip the check of acceptance times, because release 0.1.0 reports the pod's time, and this release
+   * reports the ledger's.
    */
   withoutTimes?: boolean;
   population?(prefix: string, short: boolean): Population;

@@ -35,7 +35,7 @@ export interface BareKeyword {
   position: number;
 }
 
-/** @param sql source text of one literal: an escape counts as the characters that it is written with */
+/** @param sql one literal as it appears in the source, with its escape sequences not decoded */
 export function bareKeywords(sql: string): BareKeyword[] {
   const found: BareKeyword[] = [];
   let previous = '';

@@ -85,9 +85,11 @@ function wrongWith(step: Step, before: HoldShown): string | null {
   const { kind, hold, acceptedAt, heldChange } = step;
   if (before.status !== 'OPEN') return `it was ${before.status} before`;
   const isDue = acceptedAt !== null && acceptedAt >= before.expiresAt;
-  if (isDue && (kind === 'CHANGED' || kind === 'CAPTURED')) return `its end was at ${before.expiresAt}, not after it`;
-  if (kind === 'EXPIRED' && !isDue) return `its end is at ${before.expiresAt}, later than ${acceptedAt}`;
-  if (heldChange !== leftOf(hold) - leftOf(before)) return `it changes what is held by ${heldChange}`;
+  if (isDue && (kind === 'CHANGED' || kind === 'CAPTURED'))
+    return `it was accepted at ${acceptedAt}, but the hold ended at ${before.expiresAt}`;
+  if (kind === 'EXPIRED' && !isDue)
+    return `it was accepted at ${acceptedAt}, before the hold ends at ${before.expiresAt}`;
+  if (heldChange !== leftOf(hold) - leftOf(before)) return `it changes the held amount by ${heldChange}`;
   const wanted = stateAfter(step, before);
   if (typeof wanted === 'string') return wanted;
   return sameState(hold, wanted) ? null : `it is ${stateText(hold)}, not ${stateText(wanted)}`;

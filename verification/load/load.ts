@@ -95,7 +95,7 @@ export class Load {
     let next = now();
     const work = async () => {
       while (!stop.aborted) {
-        // After a pause of the service, the missed requests are not sent in addition, because the rate is a limit.
+        // The rate is a limit: requests missed during a pause of the service are not made up for later.
         next = Math.max(next + everyMs, now() - 50);
         await sleep(Math.max(0, next - now()), undefined, { signal: stop }).catch(() => {});
         if (!stop.aborted) await this.#one(mix);

@@ -82,7 +82,7 @@ export const KEY_POINTER = '/Idempotency-Key';
 
 const QUOTED = /^"([^"\\]*)"$/;
 
-/** The header as documented for a route that accepts it. */
+/** The schema of the header, with the description that a route gives it. */
 export function IdempotencyKeyHeader(description: string) {
   return z.object({ 'Idempotency-Key': z.string().optional().meta({ description }) });
 }

@@ -95,7 +95,7 @@ describe('POST /v1/transfers/{transactionId}/reversal', () => {
     expect(await reverse()).toMatchObject({ status: 422, json: { code: 'transfer_not_reversible' } });
     expect(api.ledger.applied).toHaveLength(101);
   });
-  it('waits for persisted, even if it was posted before', async () => {
+  it('waits until the reversal is persisted, even if it was posted before', async () => {
     await reverse();
     expect(await reverse('t1', { durability: 'persisted' })).toMatchObject({ status: 200 });
     expect(api.ledger.applied.at(-1)).toMatchObject({

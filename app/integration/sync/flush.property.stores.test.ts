@@ -94,7 +94,7 @@ const anyCall = fc.oneof(
 const anyFate = fc.constantFrom('well', 'well', 'before', 'after', 'twice', 'midway', 'cursor');
 type Fate = typeof anyFate extends fc.Arbitrary<infer F> ? F : never;
 
-/** The real store, with a planned failure for each commit; those beyond the plan succeed. */
+/** The real store, with a planned fate for each of the first commits. Later commits succeed. */
 class FatefulStore implements JournalStore {
   readonly #fates: Fate[];
   readonly #real = new FlushStore(db.database);

@@ -3,7 +3,7 @@ import type { AccountView } from '../../domain/types.ts';
 import type { Session } from '../epoch/epoch-view.ts';
 import type { AccountReader } from './account-reader.ts';
 
-/** Accounts as the store that decides has them, for a preview. @throws Problem if one does not exist, or if nothing decides */
+/** Accounts as the store that decides has them, for a preview. @throws Problem if one does not exist, or if no store decides */
 export async function currentAccounts(
   { reader, session }: { reader: AccountReader; session: Session },
   accountIds: readonly string[],
@@ -11,7 +11,7 @@ export async function currentAccounts(
   const accounts = new Map<string, AccountView>();
   for (const view of await reader.read(accountIds)) {
     if (view instanceof Problem) throw view;
-    // While nothing decides, nobody can tell.
+    // While no store decides, the current state is unknown.
     if (view.stale) throw staleProblem(session, `account ${view.accountId}`);
     accounts.set(view.accountId, view);
   }

@@ -186,7 +186,7 @@ export class HoldLedger implements Holds {
     }
   }
 
-  /** A hold as it is, or as MySQL has it while nothing decides. @throws Problem hold_not_found, the 503s */
+  /** A hold as it is, or as MySQL has it while no store decides. @throws Problem hold_not_found, the 503s */
   async #found(holdId: string, deadline: number): Promise<ReadHold> {
     for (;;) {
       const read = await this.#deps.reader.read(holdId);

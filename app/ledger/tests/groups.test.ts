@@ -215,7 +215,7 @@ describe('A preview', () => {
     });
   });
 
-  it('is 503 while nobody decides', async () => {
+  it('returns 503 while no store decides', async () => {
     bench.close();
     await expect(bench.clock.until(bench.ledger.preview(through(), 'transfers', NO_WINDOWS))).rejects.toMatchObject({
       status: 503,

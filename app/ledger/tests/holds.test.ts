@@ -310,7 +310,7 @@ describe('A hold across a switch', () => {
     expect(await account()).toBe('75 held 0 v5');
   });
 
-  it('is stale while nothing decides, and cannot be tried', async () => {
+  it('is stale while no store decides, and cannot be tried', async () => {
     await place();
     bench.close();
     await bench.settle();

@@ -133,7 +133,7 @@ end
 -- Holds and the windows of limits, the same as app/domain/hold-usage.ts: what an account newly holds counts as a debit, what is
 -- released without a capture is given back to each window in which it was counted, if that is still the account's latest one.
 
--- Whether limits have a say: those of the account in what it newly holds, those of the destination in a capture.
+-- Whether limits apply: those of the account if more is held, those of the destination if it is a capture.
 local function needs_windows(item, hold, account, destination)
   if item.op == CAPTURE then return destination.limits end
   return account.limits and (item.op == PLACE or (item.op == CHANGE and item.amount > hold.amount))
