@@ -5,7 +5,7 @@ interface About {
   what: 'place' | 'change' | 'capture' | 'void' | 'expire';
   holdId: string;
   account: string;
-  /** Null if there is none, or if it is not known yet. */
+  /** Null if the hold names none, or if it is not known yet. */
   destination: string | null;
   currency: string;
 }
@@ -13,7 +13,7 @@ interface About {
 /** Without figures: permission to hold money of an account does not include reading its balance. */
 const DETAILS: Readonly<Record<Refusal | 'hold_changed', (about: About) => string>> = {
   currency_mismatch: ({ currency }) => `One of the accounts does not use ${currency}.`,
-  insufficient_funds: ({ account }) => `${account} has less available than that.`,
+  insufficient_funds: ({ account }) => `${account} does not have that much available.`,
   account_suspended: ({ account }) => `${account} does not allow debits, so no more of it can be held.`,
   account_frozen: (about) => `${eitherOf(about)} is frozen.`,
   account_closed: (about) => `${eitherOf(about)} is closed.`,
@@ -25,9 +25,9 @@ const DETAILS: Readonly<Record<Refusal | 'hold_changed', (about: About) => strin
     what === 'place' ? 'The expiry has already passed.' : `Hold ${holdId} has expired, or the new expiry has passed.`,
   hold_exceeded: ({ what, holdId }) =>
     what === 'change'
-      ? `The new amount of hold ${holdId} is not above what was captured of it.`
+      ? `The new amount of hold ${holdId} must exceed its captured amount.`
       : `Less than that is left of hold ${holdId}.`,
-  hold_changed: ({ holdId }) => `Hold ${holdId} has another revision; read it again.`,
+  hold_changed: ({ holdId }) => `Hold ${holdId} has a different revision; read it again.`,
 };
 
 const eitherOf = ({ account, destination }: About): string =>

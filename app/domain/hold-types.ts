@@ -2,17 +2,17 @@
 export type HoldStatus = 'OPEN' | 'CAPTURED' | 'VOIDED' | 'EXPIRED';
 
 /**
- * What the windows of its account count of what is left of a hold, minor units. Nothing needs to be known of earlier windows:
- * an account never returns to one that has ended.
+ * How much of a hold's remaining amount the windows of its account count, minor units. Earlier windows do not matter,
+ * because an account never returns to one.
  */
 export interface CountedHold {
-  /** When something of it was last counted, ms since 1970 by the ledger's clock. */
+  /** When a part of it was last counted, ms since 1970 by the ledger's clock. */
   at: number;
-  /** What was counted in the business day of that time, and in its month. */
+  /** The part that was counted in the business day of that time, and in its month. */
   day: number;
   month: number;
 }
-/** By how much an event changed what its account's windows count, minor units: below zero is given back. */
+/** By how much an event changed the usage in the windows of its account, minor units; negative if it gave something back. */
 export interface UsageChange {
   day: number;
   month: number;

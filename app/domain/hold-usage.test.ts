@@ -25,7 +25,7 @@ describe('givingBack', () => {
   it.each<[string, number, Partial<Usage>]>([
     ['both windows in which it was counted', 20, { dayDebit: 2, monthDebit: 3 }],
     ['the month alone if it was counted on an earlier day of it', 19, { monthDebit: 3 }],
-    ['none if it was counted before the account had these limits', 9, {}],
+    ['neither if it was counted before the account had these limits', 9, {}],
   ])('reduces %s', (_, at, after) => {
     expect(givingBack(usage, at, { day: 5, month: 6 })).toEqual({ ...usage, ...after });
   });
@@ -60,7 +60,7 @@ class Units {
       if (at >= 0) this.#debits.splice(at, 1);
     }
   }
-  /** Counting begins anew: nothing that was counted before is ever given back. */
+  /** Counting starts over: amounts counted before are never given back. */
   beginAgain(): void {
     this.#debits = [];
   }
@@ -94,7 +94,7 @@ function stepOf({ what, amount, final }: Event, hold: HoldState | undefined, now
   return step === null || typeof step === 'string' ? null : (step as HoldStep & { amount?: number });
 }
 
-it('in any history, usage equals what a count of single units says, and no window is exceeded', () => {
+it('in any history, the usage equals a count of single units, and no window is exceeded', () => {
   const seen = new Set<string>();
   fc.assert(
     fc.property(fc.array(anyEvent, { maxLength: 60 }), (events) => {

@@ -15,7 +15,7 @@ interface Happened extends Pick<HoldAfter, 'hold' | 'heldChange'> {
   moved: number;
 }
 
-/** The hold after an event with what windows count of it, and what the event changes in these. @param before null: it is placed */
+/** The hold after an event, with the amounts that windows count, and how the event changes their usage. @param before null: it is placed */
 export function counted(
   before: HoldState | null,
   { hold, heldChange, moved }: Happened,
@@ -52,7 +52,7 @@ export function counted(
   };
 }
 
-/** The usage of an account after an event of one of its holds. @param windowsOf those in which the event was accepted */
+/** The usage of an account after an event of one of its holds. @param windowsOf the windows in which the event was accepted */
 export function usageAfterEvent(
   usage: Usage,
   { hold, usageChange }: Pick<HoldAfter, 'hold' | 'usageChange'>,

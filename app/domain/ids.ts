@@ -13,7 +13,7 @@ export const ID_PATTERN = /^[A-Za-z0-9._:-]{1,64}$/;
  */
 export const isDotSegment = (id: string): boolean => id === '.' || id === '..';
 
-/** Prefixes of ids that Holdfast derives; clients may not choose such ids. */
+/** Prefixes of ids that Holdfast derives. Clients must not choose such ids. */
 export const REVERSAL_ID_PREFIX = 'reversal:';
 export const CAPTURE_ID_PREFIX = 'capture:';
 export const RESERVED_ID_PREFIXES = [REVERSAL_ID_PREFIX, CAPTURE_ID_PREFIX] as const;

@@ -120,13 +120,13 @@ export function counting(usage: Usage, windows: Windows, moved: { debit: number 
 }
 const sum = (a: number, b: number): number => Math.min(a + b, Number.MAX_SAFE_INTEGER);
 
-/** Whether what was counted at a time is in a window with this start; nothing is from before the account had limits. */
+/** Whether an amount counted at a time is in the window with this start. Amounts from before the account had limits are in none. */
 export const isCountedIn = (start: number, at: number, { countedSince }: Usage): boolean =>
   at >= start && at >= countedSince;
 
 /**
- * The usage after debits were given back that were counted at a time, to each window that is still the account's latest.
- * Whether that one has ended meanwhile makes no difference, so no calendar is needed.
+ * The usage after debits counted at a time are given back to each window that is still the account's latest. Whether
+ * the window has ended in the meantime makes no difference, so no calendar is needed.
  */
 export function givingBack(usage: Usage, at: number, back: { day: number; month: number }): Usage {
   const { dayStart, monthStart, dayDebit, monthDebit } = usage;

@@ -123,7 +123,7 @@ export interface ProblemExtras {
   limit?: LimitName;
   value?: string;
   remaining?: string;
-  /** The same as the ledger returns it, for any caller: never for the client. */
+  /** The limit as the ledger returns it, without regard to the caller's scopes. Never sent to clients. */
   refusedBy?: LimitRefusal;
   /** The reason, for the log only, never for the client. */
   logged?: string;
@@ -154,7 +154,7 @@ export class Problem extends Error {
   }
 }
 
-/** The refusal of a transfer that is no capture. @throws Problem internal_error for one that only a hold can have */
+/** The refusal of a transfer that is not a capture. @throws Problem internal_error for one that only a hold can have */
 export function transferRefusal(refusal: Refusal): TransferRefusal {
   const known = REFUSALS.find((code) => code === refusal);
   if (!known) throw new Problem('internal_error', `a transfer was refused as ${refusal}`);

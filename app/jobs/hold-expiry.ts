@@ -14,7 +14,7 @@ export interface DueHold {
 
 export interface DueHolds {
   /**
-   * In order of (expiresAt, holdId), after the given one, without those whose accounts wait for a journal.
+   * Due holds in order of (expiresAt, holdId), after the given one, except those whose accounts wait for a journal.
    * @param nowMs by the ledger's clock @throws Problem database_unavailable
    */
   due(nowMs: number, after: DueHold | null, holdsMax: number): Promise<DueHold[]>;
@@ -47,18 +47,19 @@ export const EXPIRY_USER = 'holdfast';
 
 /** How long the lease of a crashed pod blocks the others, ms. */
 const LEASE_MS = 10_000;
-/** All holds of a page go to the ledger together, among the requests of clients: few enough not to delay these. */
+/** The holds of a page go to the ledger together, among the requests of clients, so a page is small enough not to delay those. */
 const PAGE_HOLDS = 100;
-/** A hold that was decided is not sent again so soon, ms: MySQL learns with the next flush that it has ended. */
+/** A decided hold is not sent again for this long, ms: MySQL still shows it as open until the next flush. */
 const DECIDED_MS = 10_000;
-/** One that could not be decided is sent again after this, ms. */
+/** A hold that could not be decided is sent again after this time, ms. */
 const UNDECIDED_MS = 2_000;
 const SENT_MAX = 50_000;
 
 /**
- * Writes the expiries of holds, in one pod at a time. What it finds in MySQL is only a list of candidates: the store that has
- * the authority decides whether a hold is open and due. So the lease saves work, and nothing depends on it: two pods that
- * expire the same hold write one event, and a pod that was paused after its lookup changes no hold that was extended since.
+ * Expires holds that are due, in one pod at a time. MySQL provides only candidates: the store that has the authority
+ * decides whether a hold is open and due. The lease therefore only saves work, and correctness does not depend on it:
+ * two pods that expire the same hold write one event, and a pod that was paused after its lookup does not end a hold
+ * that has been extended since.
  */
 export class HoldExpiry {
   readonly #deps: HoldExpiryDependencies;
@@ -91,12 +92,13 @@ export class HoldExpiry {
         const { undecided, problem } = await this.#expire(page, correlationId);
         trouble ??= problem;
         after = page.at(-1) ?? null;
-        // One hold must not keep others from ending; but if none could be decided, the next ones could not be, either.
+        // One hold must not keep others from ending. But if none of a page could be decided, the next ones could not be
+        // either.
         if (page.length < this.#pageHolds || undecided === page.length) break;
       }
       if (trouble) throw trouble;
     } catch (error) {
-      // Perhaps another pod is better off.
+      // Another pod may be able to continue.
       await this.release().catch(() => {});
       throw error;
     }
@@ -117,7 +119,7 @@ export class HoldExpiry {
       this.#leasedAt = (await lease.renew(holder, this.#leaseMs)) ? now : null;
       return this.#leasedAt !== null;
     }
-    // Nearly always another pod has it: a read locks nothing.
+    // Nearly always another pod has the lease, and a read takes no locks.
     if ((await lease.state()).held) return false;
     if (await lease.take(holder, this.#leaseMs, null)) this.#leasedAt = now;
     return this.#leasedAt !== null;

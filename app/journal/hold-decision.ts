@@ -31,7 +31,7 @@ export interface HoldTimes {
   now: number;
   /** The pod's own clock, ms. */
   podNow: number;
-  /** Those into which `now` falls, or why they are unknown. */
+  /** The windows that contain `now`, or why they are unknown. */
   windows: Windows | Unwindowed;
 }
 
@@ -41,7 +41,8 @@ export interface HoldTimes {
  *   whether the destination's windows count it
  * - `refused`: `moved` is the amount that a capture requested, or that was left
  * - `nothing`: the hold is already as requested, or not due
- * - `clock_unsure`: the clock of the store is far ahead, and only by this clock the hold is due, or its windows are known
+ * - `clock_unsure`: the clock of the store is far ahead, and the hold is due, or its windows are known, only by that
+ * clock
  * - `calendar_unavailable`: the windows are unknown, and would count it
  */
 export type HoldDecision = HoldChanges | HoldRefusal | { kind: 'nothing' } | { kind: Unwindowed };

@@ -1,7 +1,7 @@
 import { HoldSchedule } from '../mysql/operations/hold-schedule.ts';
 import type { Context } from './context.ts';
 
-/** Open holds are counted at most this often, ms, and at most for a twentieth of the time. */
+/** Minimum interval between counts of the open holds, ms. Counting also takes at most a twentieth of the time. */
 const COUNT_EVERY_MS = 60_000;
 const COUNT_SHARE = 20;
 
@@ -9,7 +9,7 @@ const COUNT_SHARE = 20;
 export class HoldGauges {
   readonly #context: Context;
   readonly #schedule: HoldSchedule;
-  /** Null before the first round: no value, instead of one that hides what other keepers report. */
+  /** Null before the first round, so that no value hides what other keepers report. */
   #lateMs: number | null = null;
   #countAt = Number.NEGATIVE_INFINITY;
 

@@ -88,7 +88,7 @@ export class Recorder extends Recording {
     this.reads.push(read);
     this.#countRead(read.stale ? `${source}, stale` : source);
   }
-  /** Records the error of a read, or of a request for another limit. */
+  /** Records the error of a read, or of a request to change an overdraft limit. */
   failed(why: string): void {
     this.otherErrors.set(why, (this.otherErrors.get(why) ?? 0) + 1);
   }
@@ -96,7 +96,7 @@ export class Recorder extends Recording {
     this.readsBySource.set(what, (this.readsBySource.get(what) ?? 0) + 1);
   }
 
-  /** Begins a request for another limit. */
+  /** Begins a request to change an overdraft limit. */
   change(accountId: string, overdraftLimit: number, correlationId: string): (answer: ChangeHistory['answer']) => void {
     const change: ChangeHistory = {
       accountId,

@@ -13,7 +13,9 @@ export const CaptureRequest = z
       description:
         'The id of the transfer that it makes, as for any transfer. If absent, the `Idempotency-Key` is used; or, if the capture is final, an id that is derived from the hold.',
     }),
-    amount: MoneyInput.nullish().meta({ description: 'At most what is left of the hold; all of that if absent.' }),
+    amount: MoneyInput.nullish().meta({
+      description: 'At most the remaining amount of the hold; if absent, all of it.',
+    }),
     destinationAccount: Id.nullish().meta({ description: 'Required if the hold does not name its destination.' }),
     final: z.boolean().nullish().meta({
       description: 'With `false`, the rest of the hold stays reserved for further captures; otherwise it is released.',

@@ -10,7 +10,7 @@ import { single } from '../schemas/items.ts';
 import type { CaptureRequest } from './capture-schema.ts';
 import { positiveAt } from './hold-schema.ts';
 
-/** Each refused capture without an id uses up an attempt, as reversals do. */
+/** Each refused capture without an id uses up an attempt, as each refused reversal does. */
 const ATTEMPTS_MAX = 100;
 
 /**
@@ -44,7 +44,7 @@ export async function captureOnce(
 export const captureId = (holdId: string, attempt: number): string =>
   `${CAPTURE_ID_PREFIX}${createHash('sha256').update(holdId).digest('base64url')}:${attempt}`;
 
-/** What a capture asks for, under whatever id. */
+/** What a capture requests, regardless of its id. */
 interface AskedCapture {
   /** In minor units; null: all that is left. */
   amount: number | null;
@@ -55,7 +55,7 @@ interface AskedCapture {
 }
 
 /**
- * @param id the client's own, with the place that it came from
+ * @param id the client's id, and where in the request it was sent
  * @throws Problem validation_failed
  */
 export function askedOf(

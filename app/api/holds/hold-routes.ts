@@ -60,7 +60,7 @@ const DEMO_HOLDS = {
   capture: '019b7650-2c00-7000-8000-000000000005',
   void: '019b7650-2c00-7000-8000-000000000006',
 };
-/** A change of any revision, and how often it is tried again if another one comes first. */
+/** How often a change with `If-Match: *` is tried if other changes keep coming first. */
 const ANY_REVISION_TRIES = 5;
 /** A capture is in MySQL within tens of milliseconds; until then, a hold that has just been captured waits for it. */
 const CAPTURES_WAIT_MS = 20;
@@ -79,7 +79,7 @@ function placeHold(deps: HoldDependencies): Route {
     tag,
     summary: "Reserve a part of an account's balance for a later transfer",
     description:
-      'The balance stays; what is `available` falls. The hold ends when it is captured, voided, or expired. A refusal is the outcome of its id.',
+      'The balance is unchanged; `available` decreases. The hold ends when it is captured or voided, or when it expires. A refusal is the final outcome of its id.',
     headers: IdempotencyKeyHeader(
       'The `holdId` for a body without one; if both are given, they must be equal. An id, bare or in double quotes.',
     ),
@@ -314,7 +314,7 @@ function readHold({ holds, holdBooks, clock }: HoldDependencies): Route {
     },
   });
 
-  /** Those that make up the captured amount; those that are in MySQL, if the last one takes long to get there. */
+  /** The captures that make up the captured amount; without the last ones if they take too long to reach MySQL. */
   async function capturesOf(holdId: string, { captured }: HoldState): Promise<HoldCapture[]> {
     if (captured === 0) return [];
     for (let tries = 1; ; tries++) {
@@ -334,7 +334,7 @@ function listHolds({ holds, holdBooks, books }: HoldDependencies): Route {
     tag,
     summary: 'Read the holds of an account',
     description:
-      'Read from MySQL: a hold, or a change of one, appears here a few tens of milliseconds later. In order of the ids, which is that of time if they are UUIDv7s; without those that were refused. Send the same `status` along with a cursor.',
+      'Read from MySQL: a new or changed hold appears here a few tens of milliseconds later. Holds are sorted by id, so UUIDv7s are in the order of their times. Refused holds are not listed. Send the same `status` along with a cursor.',
     params: IdParams,
     query: HoldsQuery,
     answers: { 200: { description: 'A page of holds', schema: HoldList } },

@@ -34,7 +34,7 @@ import { limitFigures } from '../transfers/transfer-schema.ts';
 const EXPIRES_MS_MAX = 366 * 24 * 60 * 60 * 1000;
 const STATUSES = ['OPEN', 'CAPTURED', 'VOIDED', 'EXPIRED'] as const;
 const LIMIT_DEFAULT = 100;
-/** Of the latest captures, this many are shown. */
+/** The maximum number of captures shown. */
 export const CAPTURES_MAX = 100;
 
 export const HoldId = NewId.meta({
@@ -47,7 +47,7 @@ export const HoldId = NewId.meta({
 export const holdParams = (example: string) => z.object({ holdId: Id.meta({ example }) });
 
 const ExpiresAt = TimestampInput.nullish().meta({
-  description: 'When it ends by itself: in 7 days by default, at most a year ahead.',
+  description: 'When the hold expires: by default after 7 days, at most a year from now.',
 });
 
 export const HoldRequest = z
@@ -69,8 +69,8 @@ export const HoldRequest = z
 
 export const HoldChangeRequest = z
   .strictObject({
-    amount: MoneyInput.nullish().meta({ description: 'The new amount: above what was captured already.' }),
-    expiresAt: TimestampInput.nullish().meta({ description: 'The new end, at most a year ahead.' }),
+    amount: MoneyInput.nullish().meta({ description: 'The new amount; it must exceed the captured amount.' }),
+    expiresAt: TimestampInput.nullish().meta({ description: 'The new expiry, at most a year from now.' }),
     durability: DurabilityInput,
     dryRun: DryRun,
   })
@@ -119,7 +119,7 @@ export const HoldPreview = z
     holdId: Id.optional().meta({ description: 'Only if there is one.' }),
     dryRun: z.literal(true),
     available: Money.optional().meta({
-      description: 'Of the account, after that. Only with the scope `balances:read`.',
+      description: 'The available amount of the account afterwards. Only with the scope `balances:read`.',
     }),
   })
   .meta({ id: 'HoldPreview', description: 'The hold as it would be.' });
@@ -137,19 +137,21 @@ export const HoldRecord = z
   .object({
     ...state,
     ...details,
-    status: z.enum([...STATUSES, 'REFUSED']).meta({ description: '`REFUSED`: its placing was refused.' }),
+    status: z.enum([...STATUSES, 'REFUSED']).meta({ description: '`REFUSED`: the hold was never placed.' }),
     refusal: z
       .enum([...REFUSALS, ...HOLD_REFUSALS])
       .optional()
       .meta({ description: 'Why it is `REFUSED`.' }),
-    expiresAt: Timestamp.nullable().meta({ description: 'Null if it was refused and the request had none.' }),
+    expiresAt: Timestamp.nullable().meta({
+      description: 'Null if the hold was refused and the request had no `expiresAt`.',
+    }),
     persisted: z.boolean().meta({ description: 'True once its latest event is in MySQL.' }),
     stale: z.literal(true).optional().meta({
       description:
         'True only while the ledger moves between its stores or is closed, or while the account waits for a journal.',
     }),
     captures: z.array(Capture).meta({
-      description: `The latest ${CAPTURES_MAX}, oldest first, from MySQL: the last one may be missing for a moment.`,
+      description: `The latest ${CAPTURES_MAX} captures, oldest first, read from MySQL: the last one may be missing for a moment.`,
     }),
   })
   .meta({ id: 'HoldRecord' });
@@ -276,7 +278,7 @@ export const holdAnswer = (
   more: { durability: z.output<typeof Durability>; replayed: boolean },
 ): z.input<typeof Hold> => ({ ...stateAnswer(order, hold), ...detailsAnswer(order, acceptedAt), ...more });
 
-/** The refusal of a placing: the same for a new one and for its replay. */
+/** The problem for a refused hold: the same at first and in a replay. */
 export function placingProblem({ order, refusal, limit }: HoldRefused, identity: Identity): Problem {
   const { holdId, account, destination, currency } = order;
   const detail = holdRefusalDetail(refusal, { what: 'place', holdId, account, destination, currency });

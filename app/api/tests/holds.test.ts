@@ -34,7 +34,7 @@ const read = async (id = 'h') => (await api.get(`/v1/holds/${id}`)).json;
 const accountA = async () => (await api.get('/v1/accounts/a/balance')).json;
 
 describe('POST /v1/holds', () => {
-  it('reserves money: the balance stays, and what is available falls', async () => {
+  it('reserves money: the balance is unchanged, and the available amount decreases', async () => {
     const { status, json, headers } = await place({ reference: 'Order 7', metadata: { order: '7' } });
     expect([status, headers.get('etag')]).toEqual([201, '"1"']);
     expect(json).toEqual({
@@ -57,7 +57,7 @@ describe('POST /v1/holds', () => {
     expect(await accountA()).toMatchObject({ balance: '100.00', held: '60.00', available: '40.00' });
   });
 
-  it('returns the hold as it is now for the same content, and 409 for another one', async () => {
+  it('returns the current hold if the content is the same, and 409 if it differs', async () => {
     await place();
     await capture({ transactionId: 't1', amount: '10.00', final: false });
     expect(await place()).toMatchObject({
@@ -81,7 +81,7 @@ describe('POST /v1/holds', () => {
     });
   });
 
-  it('is refused for good under its id', async () => {
+  it('is refused permanently under its id', async () => {
     const refused = { status: 422, json: { code: 'insufficient_funds', holdId: 'h' } };
     expect(await place({ amount: '100.01' })).toMatchObject(refused);
     api.ledger.open('a', { balance: 20_000 });
@@ -108,7 +108,7 @@ describe('POST /v1/holds', () => {
     expect(await place(different)).toMatchObject({ status: 400, json: { errors: [{ pointer }] } });
   });
 
-  it('needs the scope to make transfers, and active holds', async () => {
+  it('requires the scope to make transfers, and that holds are active', async () => {
     expect(await api.post('/v1/holds', holdOf(), { key: keyWith('balances:read') })).toMatchObject({ status: 403 });
     api.holds.failure = new Problem('feature_not_active', 'not yet');
     expect(await place()).toMatchObject({ status: 503, json: { code: 'feature_not_active', holdId: 'h' } });
@@ -119,7 +119,7 @@ describe('POST /v1/holds', () => {
 describe('POST /v1/holds/{holdId}/capture', () => {
   beforeEach(() => place());
 
-  it('takes all that is left without a body, once', async () => {
+  it('without a body takes all that is left, once', async () => {
     const { status, json } = await capture();
     expect(status).toBe(201);
     expect(json).toMatchObject({
@@ -136,7 +136,7 @@ describe('POST /v1/holds/{holdId}/capture', () => {
     expect(await accountA()).toMatchObject({ balance: '40.00', held: '0.00' });
   });
 
-  it('without an id is tried again under the next one if it was refused', async () => {
+  it('without an id is tried again under the next derived id if it was refused', async () => {
     const refused = { status: 422, json: { code: 'hold_exceeded', holdId: 'h' } };
     expect(await capture({ amount: '60.01' })).toMatchObject(refused);
     expect((await capture({ amount: '60.01' })).json).toMatchObject({ transactionId: captureId('h', 1) });
@@ -147,7 +147,7 @@ describe('POST /v1/holds/{holdId}/capture', () => {
     });
   });
 
-  it('in part keeps the rest, and needs an id', async () => {
+  it('of a part keeps the rest reserved, and requires an id', async () => {
     expect(await capture({ amount: '10.00', final: false })).toMatchObject({
       status: 400,
       json: { errors: [{ pointer: '/transactionId' }] },
@@ -181,7 +181,7 @@ describe('POST /v1/holds/{holdId}/capture', () => {
     expect((await api.get('/v1/transfers/t2')).json).toMatchObject({ status: 'REJECTED', refusal: 'hold_not_open' });
   });
 
-  it('names the destination only where the hold has none', async () => {
+  it('names the destination only if the hold has none', async () => {
     expect(await capture({ destinationAccount: 'c' })).toMatchObject({
       status: 400,
       json: { errors: [{ pointer: '/destinationAccount' }] },
@@ -217,7 +217,7 @@ describe('POST /v1/holds/{holdId}/capture', () => {
 describe('POST /v1/holds/{holdId}/void', () => {
   beforeEach(() => place());
 
-  it('releases what is left, and again is the same', async () => {
+  it('releases what is left, and has the same result when repeated', async () => {
     await capture({ transactionId: 't1', amount: '10.00', final: false });
     const after = { status: 200, json: { status: 'VOIDED', captured: '10.00', remaining: '0.00', revision: 3 } };
     expect(await voided()).toMatchObject(after);
@@ -231,7 +231,7 @@ describe('POST /v1/holds/{holdId}/void', () => {
     expect(await voided()).toMatchObject({ status: 422, json: { code: 'hold_not_open' } });
   });
 
-  it('takes no Idempotency-Key: it is safe to repeat without', async () => {
+  it('takes no Idempotency-Key, because it can be repeated safely without one', async () => {
     const headers = { 'Idempotency-Key': 'k' };
     expect(await api.request('POST', '/v1/holds/h/void', { headers })).toMatchObject({ status: 400 });
   });
@@ -294,7 +294,7 @@ describe('GET /v1/accounts/{id}/holds', () => {
     expect(idsIn(await list('status=VOIDED'))).toEqual(['h2']);
   });
 
-  it('is empty for an account without holds, and 404 for none', async () => {
+  it('is empty for an account without holds, and 404 for an unknown account', async () => {
     expect((await api.get('/v1/accounts/c/holds')).json).toEqual({ items: [], nextCursor: null });
     expect(await api.get('/v1/accounts/nobody/holds')).toMatchObject({ status: 404 });
   });

@@ -16,7 +16,7 @@ import { migratedDatabase, type TestDatabase } from '../../mysql/testing/test-da
 
 const ACCOUNTS = [account('ada', { balance: 10_000 }), account('eve', { balance: 10_000 }), account('bob')];
 const HOUR_MS = 3_600_000;
-/** So long that it does not expire by itself, however slow the machine is. */
+/** Too long for the lease to expire during a test, however slow the machine is. */
 const LEASE_MS = 6 * HOUR_MS;
 
 let db: TestDatabase;
@@ -42,7 +42,7 @@ async function apply(...items: HoldItem[]) {
     items.map((hold) => ({ hold, takenAt: now, podNow: now })),
   );
 }
-/** Holds that end in an hour, and then time passes: those in `due` are due. */
+/** Places holds that end in an hour, and then makes those in `due` due. */
 async function holds(names: readonly string[], due: readonly string[], accountId = 'ada'): Promise<void> {
   const expiresAt = systemClock.now() + HOUR_MS;
   await apply(...names.map((holdId) => place(holdId, 10, { expiresAt, account: accountId })));
@@ -65,7 +65,7 @@ const expiries = async () =>
 
 /** A pod as the expiry sees it. */
 class Pod {
-  /** It stands still, however slow the machine is. */
+  /** Does not advance by itself, however slow the machine is. */
   readonly clock = new TestClock();
   readonly sent: string[] = [];
   readonly lookups: (DueHold | null)[] = [];
@@ -73,7 +73,7 @@ class Pod {
   ready = true;
   /** Runs after each lookup, before anything is sent. */
   afterLookup: () => Promise<void> = async () => {};
-  /** In place of the ledger's answer for a hold. */
+  /** By hold id: the answer instead of the ledger's. */
   problems = new Map<string, Problem>();
   readonly expiry: HoldExpiry;
 
@@ -110,7 +110,7 @@ class Pod {
   round = () => this.expiry.round();
 
   #call: { items: HoldItem[]; answers: ReturnType<typeof apply> } | null = null;
-  /** Like the queue of a pod, which makes one call of all items of a turn. */
+  /** Like the queue of a pod, which sends all items of a turn in one call. */
   async #inOneCall(item: HoldItem): Promise<boolean | Problem> {
     this.#call ??= (() => {
       const items: HoldItem[] = [];
@@ -149,7 +149,7 @@ describe('Expiry', () => {
     ]);
   });
 
-  it('goes on from page to page, in order of their times', async () => {
+  it('continues from page to page, in the order in which holds expire', async () => {
     const names = Array.from({ length: 25 }, (_, n) => `h${n + 10}`);
     await holds(names, names);
     await sql('UPDATE holds SET expires_at_ms = expires_at_ms - 1 WHERE hold_id >= ?', ['h30']);
@@ -223,14 +223,14 @@ describe('Expiry', () => {
     expect([await statuses(), pod.sent]).toMatchObject([{ h1: 'EXPIRED' }, ['h1', 'h2', 'h3', 'h1']]);
   });
 
-  it('stops for now if nothing can be decided', async () => {
+  it('stops the round if nothing can be decided', async () => {
     const names = Array.from({ length: 9 }, (_, n) => `h${n}`);
     await holds(names, names);
     const pod = new Pod({ pageHolds: 3 });
     pod.problems.set('*', new Problem('ledger_switching', 'moves'));
     await expect(pod.round()).rejects.toMatchObject({ code: 'ledger_switching' });
     expect(pod.sent).toEqual(names.slice(0, 3));
-    // Another pod, which may be better off, needs not wait.
+    // Another pod, which may be able to continue, does not have to wait.
     const other = new Pod();
     await other.round();
     expect(other.expired).toBe(9);
@@ -296,7 +296,7 @@ describe('The lease', () => {
     pod.afterLookup = async () => {
       pod.afterLookup = async () => {};
       await loseLease();
-      // The other pod ends everything, and the account gets a new hold under way.
+      // The other pod ends everything, and meanwhile the account gets a new hold.
       await other.round();
       await holds(['later'], []);
       pod.clock.advance(LEASE_MS);

@@ -113,8 +113,8 @@ describe('An account change', () => {
   });
 });
 
-describe('If-Match', () => {
-  it('is made only on the expected settings version', async () => {
+describe('An account change with If-Match', () => {
+  it('is made only if the settings version is the expected one', async () => {
     expect(await change({ overdraftLimit: 1, expectedSettingsVersion: 1 })).toMatchObject({ settingsVersion: 2 });
     expect(await codeOf(change({ overdraftLimit: 2, expectedSettingsVersion: 1 }))).toBe('settings_version_mismatch');
     expect(await change({ overdraftLimit: 3, expectedSettingsVersion: 2 })).toMatchObject({ settingsVersion: 3 });

@@ -140,7 +140,7 @@ class Lua {
     await this.#scripts.install(this.#caller, accounts, MAX, 1000, BEGIN);
     this.#there = accounts.slice(0, 1);
   }
-  /** Moves the ledger's time: what is there is left as it is. */
+  /** Advances the ledger's time by installing accounts that are already there, which leaves them unchanged. */
   async moveTo(time: number): Promise<void> {
     await this.#scripts.install(this.#caller, this.#there, MAX, 1000, time);
   }

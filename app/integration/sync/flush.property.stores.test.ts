@@ -145,7 +145,7 @@ it('writes any journal to MySQL, each outcome exactly once, whatever fails on th
         let now = ACCEPTED_AT;
         epoch.cache.now = () => now;
         for (const call of calls) {
-          // What an account counted before its limits were removed, and what it counts again, must not be at the same time.
+          // An account must not count again at the same time at which it counted before its limits were removed.
           now += 1;
           if (!Array.isArray(call)) {
             if ('laterHours' in call) {

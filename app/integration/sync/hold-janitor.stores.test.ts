@@ -34,7 +34,7 @@ const there = async (ids: readonly string[]) =>
 const janitor = (holdsMax: number) => new HoldJanitor({ cache: epoch.cache, holdsMax });
 
 describe('HoldJanitor', () => {
-  it('evicts what is in MySQL down to the maximum, in as many calls as that takes', async () => {
+  it('evicts holds that are in MySQL until the maximum is reached, in as many calls as necessary', async () => {
     await placeAll();
     await flushed();
     expect(await janitor(100).round(epoch.keeper)).toBe(100);
@@ -42,7 +42,7 @@ describe('HoldJanitor', () => {
     expect(await janitor(100).round(epoch.keeper)).toBe(100);
   });
 
-  it('evicts nothing that is not in MySQL yet, and gives up for now', async () => {
+  it('evicts nothing that is not in MySQL yet, and stops until the next run', async () => {
     await placeAll();
     expect(await janitor(100).round(epoch.keeper)).toBe(HOLDS);
     expect(await there(idsOf(0, HOLDS))).toBe(HOLDS);
@@ -55,7 +55,7 @@ describe('HoldJanitor', () => {
       await epoch.applyHolds(...ended.slice(from, from + 100).map((holdId) => capture(holdId, `k-${holdId}`, null)));
     await flushed();
     expect(await janitor(HOLDS - 200).round(epoch.keeper)).toBe(HOLDS - 200);
-    // By chance: each sample has twice as many holds as are evicted, a third of which have ended.
+    // Samples are random: each has twice as many holds as are evicted, and a third of them have ended.
     expect(await there(ended)).toBeLessThan(300);
   });
 

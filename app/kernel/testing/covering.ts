@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 
-/** How often a property is tried again, in smaller and smaller cases, once it has failed. */
+/** The maximum number of smaller cases that are tried once a property has failed. */
 const SHRINKING_TRIES_MAX = 300;
 const ROUNDS_MAX = 20;
 
 /**
- * Ends the search for a smaller counterexample after a number of tries: each costs as much as a run. A limit in time
- * would also end a run that only is slow.
+ * Ends the search for a smaller counterexample after a number of tries: each costs as much as a run. A time limit would
+ * also end a run that is only slow.
  */
 export function shrinkingAtMost<T extends unknown[]>(
   body: (...values: T) => Promise<void>,
@@ -26,8 +26,8 @@ export function shrinkingAtMost<T extends unknown[]>(
 }
 
 /**
- * Checks a property of random cases, again and again until together they have covered what makes the test meaningful:
- * a fixed number of cases leaves a rare kind out once in a while.
+ * Checks a property with random cases, in rounds, until all the cases together have covered what makes the test
+ * meaningful. A fixed number of cases would occasionally miss a rare kind.
  *
  * @param missing what the cases so far have not covered
  */

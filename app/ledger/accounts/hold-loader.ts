@@ -29,7 +29,7 @@ export class HoldLoader {
       what: 'holds',
       onLoad: () => {},
       read: (ids) => database.loadHolds(ids),
-      // It may be in the journal of another epoch.
+      // Never certain: the hold may be in the journal of another epoch.
       isNothing: () => false,
       async install(view, { stamp, holds }) {
         if (holds.size === 0) return new Map();

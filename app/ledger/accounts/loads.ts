@@ -19,13 +19,13 @@ interface LoadsPlan<T, R extends { stamp: Stamp }> {
   events: LedgerEvents;
   /** For messages. */
   what: string;
-  /** This many are about to be loaded. */
+  /** Called with the number of ids that are about to be loaded. */
   onLoad(count: number): void;
   /** From MySQL. @throws Problem */
   read(ids: readonly string[]): Promise<R>;
-  /** Those that do not exist are absent from the result. @throws CacheError */
+  /** What does not exist is absent from the result. @throws CacheError */
   install(view: EpochView, found: R): Promise<Map<string, T>>;
-  /** True if nothing was found, and that is certain whichever epoch the flush is in. */
+  /** True if nothing was found, and this is certain regardless of how far the flush is. */
   isNothing(found: R): boolean;
   notFound(id: string): Problem;
 }

@@ -19,7 +19,7 @@ import type { EpochView } from '../epoch/epoch-view.ts';
 import type { HoldAnswer } from '../ports/direct-server.ts';
 import type { HoldDone, PendingHold } from './pending.ts';
 
-/** This pod knew another hold under the id: an operator has accepted its loss, and the id was used again. */
+/** This pod knew another hold under the id: an operator has accepted that hold's loss, and the id was used again. */
 export class OtherHold extends Problem {
   constructor(holdId: string) {
     super('overloaded', `hold ${holdId} is not the one that this pod knew; send the request again`, { holdId });
@@ -33,7 +33,7 @@ export const replayEvent = ({ hold, takenAt, inDoubt }: Asked, existing: HoldOut
   replayHold({ order: hold.op === 'place' ? hold.order : null, takenAt, inDoubt }, existing);
 
 function replayCapture({ hold, takenAt, inDoubt }: Asked, existing: Outcome): Outcome | Problem {
-  if (hold.op !== 'capture') throw new TypeError(`a ${hold.op} is no capture`);
+  if (hold.op !== 'capture') throw new TypeError(`a ${hold.op} is not a capture`);
   return replay({ order: hold.order, takenAt, inDoubt }, existing);
 }
 
@@ -51,7 +51,7 @@ const clockUnsure = (): Problem =>
 const POINTERS: Partial<Record<HoldItem['op'], string>> = { place: '/holdId', capture: '/transactionId' };
 export const itemAhead = ({ op }: HoldItem): Problem => idAhead(POINTERS[op] ?? '');
 
-/** What Redis did with an item, if that needs nothing more: its answer, or why it has none. */
+/** The answer to an item that Redis has processed completely, or why there is none. */
 export function answerIn(
   view: EpochView,
   { hold, takenAt }: PendingHold,

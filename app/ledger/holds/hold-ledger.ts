@@ -30,7 +30,7 @@ import type { WindowsAt } from '../ports/ledger.ts';
 import type { LedgerEvents } from '../ports/ledger-events.ts';
 import { KnownHolds } from './known-holds.ts';
 
-/** How often something that has to wait is tried again, ms. */
+/** The interval between tries of something that has to wait, ms. */
 const AGAIN_MS = 20;
 
 interface HoldLedgerDependencies {
@@ -45,7 +45,7 @@ interface HoldLedgerDependencies {
   requestTimeoutMs: number;
 }
 
-/** Holds, in whichever store decides. A request takes the path of a transfer: it is one item in the queue of this pod. */
+/** Holds, in whichever store has the authority. A request takes the same path as a transfer: it is one item in the queue of this pod. */
 export class HoldLedger implements Holds {
   readonly #deps: HoldLedgerDependencies;
   readonly #known = new KnownHolds();

@@ -7,7 +7,7 @@ import type { HoldItem } from '../../journal/hold-codec.ts';
 import type { HoldDecision, HoldParties } from '../../journal/hold-decision.ts';
 import type { WindowsAt } from './ledger.ts';
 
-/** What never changes about a hold. */
+/** The properties of a hold that never change. */
 export type HoldFacts = Pick<StoredHold, 'holdId' | 'account' | 'destination' | 'currency'>;
 
 /** What became of the placing of a hold, and the hold as it is now. */
@@ -35,16 +35,17 @@ export interface HoldRequest extends Omit<HoldFacts, 'destination'>, Origin {
   eventId: string;
 }
 
-/** What would happen, and to which accounts and hold, as they are now. */
+/** What would happen, with the accounts and the hold as they are now. */
 export interface HoldPreview extends HoldParties {
   decision: HoldDecision;
 }
 
 /**
- * Holds. Every method throws a Problem where it has no result: `feature_not_active`, the 503s, `outcome_unknown`, and those named.
+ * Operations on holds. A method without a result throws a Problem: `feature_not_active`, a 503, `outcome_unknown`, or
+ * one that is named at the method.
  */
 export interface Holds {
-  /** For reads that this interface does not see. @throws Problem feature_not_active, ledger_switching */
+  /** For reads that bypass this interface. @throws Problem feature_not_active, ledger_switching */
   requireActive(): void;
   /** The destination is null if each capture names one. @throws Problem hold_not_found */
   factsOf(holdId: string): Promise<HoldFacts>;
@@ -84,7 +85,7 @@ export interface ListedHold {
 
 /** Reads holds from MySQL alone. @throws Problem database_unavailable */
 export interface HoldBooks {
-  /** In order of their ids, those after `afterHoldId`; without refused ones. */
+  /** Holds after `afterHoldId`, in order of their ids, without refused ones. */
   holds(query: {
     accountId: string;
     status: HoldState['status'] | null;

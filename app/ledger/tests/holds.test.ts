@@ -33,7 +33,7 @@ const holdOf = (different: Partial<HoldOrder> = {}): HoldOrder => ({
   ...different,
 });
 
-/** What the answer to a request is in a word. */
+/** The answer to a request, in one word. */
 async function said<T>(answer: Promise<T>, word: (answer: T) => string): Promise<string> {
   try {
     const result = await bench.clock.until(answer);
@@ -109,7 +109,7 @@ describe.each(['Redis', 'MySQL'])('While %s decides, a hold', (store) => {
     expect(await capture()).toBe('hold_not_open');
   });
 
-  it('is refused under its id for good, and is then no hold', async () => {
+  it('is refused permanently under its id, and then does not exist', async () => {
     expect(await place({ amount: 101 })).toBe('insufficient_funds');
     expect(await place({ amount: 101 })).toBe('again insufficient_funds');
     expect(await read()).toBe('insufficient_funds');
@@ -125,7 +125,7 @@ describe.each(['Redis', 'MySQL'])('While %s decides, a hold', (store) => {
       expect(await place(different)).toBe('hold_id_reused');
   });
 
-  it('is changed only at the revision that the client knows', async () => {
+  it('is changed only if its revision is the one that the client sends', async () => {
     await place();
     expect(await change({ amount: 100 })).toBe('OPEN 0/100 #2');
     expect(await change({ amount: 50 })).toBe('hold_changed');
@@ -156,7 +156,7 @@ describe.each(['Redis', 'MySQL'])('While %s decides, a hold', (store) => {
     expect(await voided()).toBe('hold_not_open');
   });
 
-  it('has captures under ids of transfers: the same capture again is a replay, another one 409', async () => {
+  it('has captures with transaction ids: sending the same capture again is a replay, and another one is 409', async () => {
     await place();
     const order = captureOf({ amount: 20, final: false });
     expect(await capture(order)).toBe('POSTED 20');
@@ -174,13 +174,13 @@ describe.each(['Redis', 'MySQL'])('While %s decides, a hold', (store) => {
     expect(await account('b')).toBe('20 held 0 v1');
   });
 
-  it('that does not exist is 404, whatever is asked of it', async () => {
+  it('that does not exist is 404 for every request', async () => {
     const all = [read(), capture(), voided(), change({ amount: 1 })];
     for (const one of all) expect(await one).toBe('hold_not_found');
     await expect(bench.clock.until(bench.ledger.holds.factsOf('h'))).rejects.toMatchObject({ code: 'hold_not_found' });
   });
 
-  it('of another account than this pod knew is not touched', async () => {
+  it('is not touched if its account is not the one that this pod knew', async () => {
     await place();
     await place({ holdId: 'i', account: 'world', destination: null }).catch(() => {});
     const other = { ...captureOf(), source: 'c' };
@@ -188,7 +188,7 @@ describe.each(['Redis', 'MySQL'])('While %s decides, a hold', (store) => {
     expect(await read()).toBe('OPEN 0/60 #1');
   });
 
-  it('can be tried without being made', async () => {
+  it('can be previewed without being placed', async () => {
     const preview = (item: Parameters<typeof bench.ledger.holds.preview>[0]) =>
       bench.clock.until(bench.ledger.holds.preview(item, async () => null)).then(({ decision }) => decision);
     expect(await preview({ op: 'place', order: holdOf() })).toMatchObject({ kind: 'changes', heldChange: 60 });
@@ -235,7 +235,7 @@ describe('A hold whose reply was lost', () => {
     expect(bench.session.view()?.inDoubt.none).toBe(true);
   });
 
-  it('is unknown in the end if no reply comes, and is handed over with its account', async () => {
+  it('finally gets outcome_unknown if no reply comes, and is handed over with its account', async () => {
     await account();
     await account('b');
     bench.cache.always('apply', replyLost);
@@ -268,7 +268,7 @@ describe('A hold whose reply was lost', () => {
     expect(await account()).toBe('100 held 60 v1');
   });
 
-  it('of a commit is unknown while nothing proves what happened', async () => {
+  it('is unknown if a commit got no reply, while nothing proves what happened', async () => {
     await toDirect();
     bench.direct.always(failing(new DirectError('in_doubt', 'the connection was lost')));
     expect(await place()).toBe('outcome_unknown');

@@ -68,7 +68,7 @@ describe('Two pods at the same time', () => {
     await expectWholeHolds(db.database);
   });
 
-  it('never capture together more than was left', async () => {
+  it('never capture more in total than was left', async () => {
     for (let round = 0; round < ROUNDS; round++) {
       const holdId = `h-${round}`;
       await together(placing(holdId, 'a', 5));
@@ -78,7 +78,7 @@ describe('Two pods at the same time', () => {
     await expectWholeHolds(db.database);
   });
 
-  it('bring a hold to one final state, of capture, void and expiry', async () => {
+  it('bring a hold to a single final state if they capture, void and expire it', async () => {
     const won = new Set<string>();
     for (let round = 0; round < ROUNDS; round++) {
       const holdId = `h-${round}`;
@@ -133,7 +133,7 @@ describe('Many calls about holds', () => {
     const holder = await createConnection(db.url);
     await holder.query('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED');
     await holder.query('START TRANSACTION');
-    // It does a lot of work, because the transaction that has done less is rolled back when two of them deadlock.
+    // It does a lot of work, because when two transactions deadlock, the one that has done less is rolled back.
     await holder.query("UPDATE accounts SET name = 'busy' WHERE account_id NOT IN ('a', 'b')");
     await holder.query("SELECT 1 FROM accounts WHERE account_id = 'b' FOR UPDATE");
     const applied = stores(clock)[0]?.applyHolds(DIRECT_EPOCH, [placing('h1', 'b', 1), placing('h2', 'a', 1)]);

@@ -35,7 +35,7 @@ beforeEach(async () => {
 });
 
 const storeOn = (database: Database) => new DirectStore({ database, clock: systemClock });
-/** Places two holds, changes nothing about the first, captures a part of it, and ends both: every kind of write. */
+/** Places two holds, captures a part of the first, and ends both: every kind of write. */
 const ITEMS = [
   placing('h1', 'ada', 30),
   placing('h2', 'ada', 20),

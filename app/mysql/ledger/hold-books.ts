@@ -20,7 +20,7 @@ export class SqlHoldBooks implements HoldBooks {
   }
 
   async holds({ accountId, status, afterHoldId, limit }: Parameters<HoldBooks['holds']>[0]): Promise<ListedHold[]> {
-    // A page of each status along the index: of all of them at once, it would have to sort all holds of the account.
+    // Reads one page per status along the index. A query for all statuses would have to sort all holds of the account.
     const statuses = status === null ? STATUSES : [status];
     const pages = statuses.map(
       (

@@ -119,7 +119,7 @@ function holdLiteral(event: HoldPlaced | HoldRefused, state: HoldState | null): 
 const refusalLiterals = ({ refusal, limit }: HoldRefused): string =>
   `'REFUSED','${refusal}',${limit ? text(refusedByOf(limit)) : 'NULL'}`;
 
-/** In the order of `STATE_COLUMNS`. */
+/** The values in the order of `STATE_COLUMNS`. */
 const stateLiterals = (state: HoldState | null): string =>
   state
     ? `${integer(state.amount)},${integer(state.captured)},${integer(state.expiresAt)},${integer(state.revision)},${countedLiterals(state)}`

@@ -22,7 +22,7 @@ const COUNT_TIMEOUT_MS = 60_000;
 /** Holds of accounts that wait for the journal of a lost Redis cannot end yet. */
 const DECIDABLE = `NOT EXISTS (SELECT 1 FROM frozen_accounts f WHERE f.account_id = h.account_id AND f.${WAITS})`;
 
-/** Which holds are open, and when they end: all along the index on status and `expires_at_ms`. */
+/** Which holds are open, and when they end. All queries use the index on status and `expires_at_ms`. */
 export class HoldSchedule implements DueHolds {
   readonly #database: Database;
   constructor(database: Database) {
@@ -52,7 +52,7 @@ export class HoldSchedule implements DueHolds {
     return oldest ? nowMs - oldest.expiresAt : 0;
   }
 
-  /** Reads every open hold, which may take long. */
+  /** Reads every open hold, which may take a long time. */
   async open(): Promise<OpenHolds[]> {
     const rows = await this.#database.transaction(
       (session) =>

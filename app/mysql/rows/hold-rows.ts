@@ -22,7 +22,7 @@ interface StateColumns {
   counted_day: number;
   counted_month: number;
 }
-/** In the order in which they are written. */
+/** The columns of a hold's state, in the order in which they are written. */
 export const STATE_COLUMNS =
   'hold_amount, captured, expires_at_ms, revision, counted_at_ms, counted_day, counted_month';
 
@@ -80,7 +80,7 @@ export function holdStateOfRow({ status, ...row }: HoldRow): HoldState | null {
   return status === 'REFUSED' ? null : stateOf(row, status);
 }
 
-/** The same with what never changes. */
+/** The same, with the properties that never change. */
 export function storedHoldOfRow(row: HoldRow): StoredHold | null {
   const state = holdStateOfRow(row);
   if (!state) return null;

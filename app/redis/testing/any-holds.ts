@@ -12,7 +12,7 @@ import { encodeHoldItem, type HoldItem } from '../../journal/hold-codec.ts';
 const PAST = Date.UTC(2001, 0, 1);
 const FUTURE = Date.UTC(2100, 0, 1);
 const MAX = Number.MAX_SAFE_INTEGER;
-/** When histories begin, ahead of any clock: from there, their own steps are what moves the ledger's time. */
+/** When histories begin: ahead of any clock, so that only their own steps advance the ledger's time. */
 export const BEGIN = Date.UTC(2050, 0, 1, 20);
 export const HOLD_CALENDAR = { days: businessDaysFrom(BEGIN), validUntil: MAX };
 /** How far a history may go in one step: within a day, over midnights, over the end of a month, or beyond the calendar. */
@@ -48,7 +48,7 @@ export const HOLD_ACCOUNTS: Account[] = [
     },
   }),
 ];
-/** Limits that an account gets during a history; with none, counting ends, and begins anew with the next ones. */
+/** Limits that an account gets during a history. Without limits, counting ends; it starts over with the next ones. */
 export const anyNewLimits = fc.record({
   accountId: fc.constantFrom('thrifty', 'thrifty', 'a', 'spent'),
   limits: fc.constantFrom(NO_LIMITS, { ...NO_LIMITS, dailyDebitMax: 150 }, { ...NO_LIMITS, monthlyDebitMax: 400 }),
@@ -74,7 +74,7 @@ const HOLDERS: Record<string, [account: string, destination: string | null]> = {
   t5: ['spent', null],
 };
 export const HOLD_IDS = Object.keys(HOLDERS);
-/** What a history is about: its holds, and the accounts of transfers and of items that name a wrong one. */
+/** What a history contains: its holds, and the accounts used by transfers and by items that name a wrong account. */
 interface Theme {
   holdId: fc.Arbitrary<string>;
   name: fc.Arbitrary<string>;
@@ -83,7 +83,7 @@ interface Theme {
   /** Whether time passes, and limits change. */
   timed: boolean;
 }
-/** Every refusal but those of limits. */
+/** All reasons for a refusal except limits. */
 const PLAIN: Theme = {
   holdId: fc.constantFrom(
     ...HOLD_IDS.filter((id) => id.startsWith('h')),
@@ -103,7 +103,7 @@ const PLAIN: Theme = {
   places: 1,
   timed: false,
 };
-/** Accounts with limits: few holds, so that much happens to each. */
+/** Accounts with limits, and few holds, so that each has many events. */
 const LIMITED: Theme = {
   holdId: fc.constantFrom('t0', 't0', 't1', 't1', 't2', 't2', 't3', 't3', 't4', 't5', 'h1'),
   name: fc.constantFrom('thrifty', 'thrifty', 'saver', 'world', 'a', 'spent'),

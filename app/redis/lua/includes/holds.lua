@@ -130,8 +130,9 @@ local function asked_of(item, hold)
   return hold.status == OPEN and hold.amount - hold.captured or 0
 end
 
--- Holds and the windows of limits, the same as app/domain/hold-usage.ts: what an account newly holds counts as a debit, what is
--- released without a capture is given back to each window in which it was counted, if that is still the account's latest one.
+-- Holds and the windows of limits, as in app/domain/hold-usage.ts: an amount that is newly held counts as a debit; an
+-- amount released without a capture is given back to each window in which it was counted, if that is still the
+-- account's latest one.
 
 -- Whether limits apply: those of the account if more is held, those of the destination if it is a capture.
 local function needs_windows(item, hold, account, destination)
