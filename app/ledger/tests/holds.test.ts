@@ -257,6 +257,13 @@ describe('A hold whose reply was lost', () => {
     expect(await capture(order)).toBe('POSTED 60');
   });
 
+  it('is not reported as unchanged while an attempt to change it may still run', async () => {
+    await place();
+    bench.cache.next('apply', commandLost);
+    expect(await change({ amount: 70 }, 2)).toBe('outcome_unknown');
+    expect(await change({ amount: 70 }, 2)).toBe('hold_changed');
+  });
+
   it('goes on in MySQL when the authority moves, and is placed once', async () => {
     bench.cache.always('apply', replyLost);
     const placing = place();
@@ -294,7 +301,44 @@ describe('A hold whose reply was lost', () => {
   });
 });
 
+describe('The ids and clocks of a pod', () => {
+  it('that are ahead are refused for a hold, and replaced for its events', async () => {
+    const ahead = newUuidV7(bench.clock.now() + 120_000);
+    expect(await place({ holdId: ahead })).toBe('validation_failed');
+    await place();
+    expect(await capture(captureOf({}, ahead))).toBe('validation_failed');
+    const answer = await bench.clock.until(bench.ledger.holds.void({ ...request(), eventId: ahead }, 'cache'));
+    expect(stateOf(answer.hold)).toBe('VOIDED 0/60 #2');
+  });
+
+  it('let nothing expire while the clock of Redis is far ahead of them', async () => {
+    await place({ expiresAt: bench.clock.now() + SOON_MS });
+    const { now } = bench.model;
+    bench.model.now = () => now() + 2 * SOON_MS;
+    expect(await capture()).toBe('clock_unsure');
+    expect(await expire()).toBe('clock_unsure');
+    await bench.clock.pass(SOON_MS);
+    expect(await expire()).toBe('true');
+  });
+});
+
 describe('A hold across a switch', () => {
+  it('is not missing while the flush is still in another epoch', async () => {
+    await place();
+    await toDirect();
+    await bench.toCache();
+    // A read that is older than this epoch finds nothing.
+    const stored = bench.database.holds.get('h');
+    if (!stored) throw new Error('the hold is not in MySQL');
+    bench.database.holds.delete('h');
+    bench.database.stamp = { ...bench.database.stamp, epoch: 1 };
+    const captured = capture();
+    await bench.clock.pass(5);
+    bench.database.holds.set('h', stored);
+    bench.database.stamp = { ...bench.database.stamp, epoch: bench.epoch };
+    expect(await captured).toBe('POSTED 60');
+  });
+
   it('continues in MySQL, and in the next epoch of Redis, which loads it', async () => {
     await place();
     await capture(captureOf({ amount: 10, final: false }));
@@ -339,6 +383,21 @@ describe('What a pod knows of a hold', () => {
     const before = bench.database.reads.holds;
     expect(await bench.clock.until(holds.factsOf('h'))).toMatchObject({ currency: 'EUR' });
     expect(bench.database.reads.holds).toBe(before);
+  });
+
+  it('is forgotten if the store has another hold under that id', async () => {
+    const { holds } = bench.ledger;
+    await place();
+    // An operator accepted its loss, and the id was used again.
+    bench.close();
+    await bench.settle();
+    const stored = bench.database.holds.get('h');
+    if (!stored) throw new Error('the hold is not in MySQL');
+    bench.database.holds.set('h', { ...stored, account: 'c' });
+    bench.toDirect();
+    expect(await bench.clock.until(holds.factsOf('h'))).toMatchObject({ account: 'a' });
+    expect(await capture()).toBe('overloaded');
+    expect(await bench.clock.until(holds.factsOf('h'))).toMatchObject({ account: 'c' });
   });
 
   it('needs format 2 of the rules', async () => {
