@@ -89,6 +89,7 @@ const accounts = Array.from({ length: ACCOUNTS }, (_, index) => account(index));
 const nothing = {
   applied() {},
   answered() {},
+  holdEvent() {},
   limitRefused() {},
   retried() {},
   lookedUp() {},

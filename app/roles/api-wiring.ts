@@ -90,6 +90,7 @@ function ledgerEvents({ logger, metrics }: Context): LedgerEvents {
     retried: (what) => metrics.retried(what),
     lookedUp: (ids) => metrics.idsLookedUp(ids),
     accountsHit: (hits) => metrics.accountsFound({ hits, misses: 0 }),
+    holdEvent: (outcome) => logger.holdLogged(outcome),
     limitRefused: (limit) => metrics.limitRefused(limit),
     accountsMissed: (misses) => metrics.accountsFound({ hits: 0, misses }),
     evicted: (count) => metrics.accountsEvicted(count),

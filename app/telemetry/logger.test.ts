@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
+import { holdOutcomeOf } from '../domain/hold-events.ts';
 import { Problem } from '../domain/problem.ts';
 import type { Outcome, TransferOrder } from '../domain/types.ts';
 import { type Clock, systemClock } from '../kernel/clock.ts';
@@ -50,6 +51,52 @@ function logging(level: 'info' | 'warn' | 'debug' = 'info', base: Record<string,
     lines: () => written.map((line) => JSON.parse(line) as Record<string, unknown>),
   };
 }
+
+describe('the line of an event of a hold', () => {
+  const order = {
+    holdId: 'h-1',
+    account: 'alice',
+    destination: null,
+    amount: 5,
+    currency: 'EUR',
+    expiresAt: null,
+    reference: 'Order 7',
+    metadata: null,
+    user: 'key-7',
+    correlationId: 'c-1',
+  };
+  const { holdId, account, currency, user, correlationId } = order;
+  const when = { acceptedAt: 1_700_000_000_000, takenAt: 1_700_000_000_000, epoch: 3, seq: 42 };
+  const refused = { holdId, account, currency, user, correlationId, ...when, order } as const;
+
+  it('contains ids, what happened and correlation id, but no amounts', () => {
+    const { holdLogged, lines } = logging('info', {});
+    holdLogged(holdOutcomeOf({ ...refused, kind: 'REFUSED', refusal: 'insufficient_funds' }, false));
+    expect(lines()).toEqual([
+      {
+        level: 'info',
+        time: '2023-11-14T22:13:20.000Z',
+        correlationId: 'c-1',
+        user: 'key-7',
+        holdId: 'h-1',
+        account: 'alice',
+        outcome: 'REFUSED',
+        code: 'insufficient_funds',
+        epoch: 3,
+        seq: 42,
+        replayed: false,
+        acceptedAt: 1_700_000_000_000,
+        msg: 'hold',
+      },
+    ]);
+  });
+
+  it('is not written below level info', () => {
+    const { holdLogged, raw } = logging('warn');
+    holdLogged(holdOutcomeOf({ ...refused, kind: 'REFUSED', refusal: 'insufficient_funds' }, false));
+    expect(raw()).toBe('');
+  });
+});
 
 describe('the line of a transfer', () => {
   it('contains ids, outcome and correlation id, but no personal data and no amounts', () => {

@@ -1,5 +1,6 @@
 import { pino } from 'pino';
 import type { Config } from '../config/config.ts';
+import type { HoldOutcome } from '../domain/hold-events.ts';
 import { Problem } from '../domain/problem.ts';
 import type { Outcome, TransferOrder } from '../domain/types.ts';
 import { type Clock, systemClock } from '../kernel/clock.ts';
@@ -21,6 +22,8 @@ export interface AppLogger {
    * texts. Formatted by hand, because at 10,000 lines a second pino would take a tenth of the CPU budget.
    */
   transferLogged(order: TransferOrder, answer: Outcome | Problem): void;
+  /** Logs an event of a hold, at level info. */
+  holdLogged(outcome: HoldOutcome): void;
   /**
    * Writes buffered lines before it returns. Required before a process kills itself; a normal exit does this by itself.
    */
@@ -70,6 +73,14 @@ export function createLogger(
           `${transferFields(order, answer)},"msg":"transfer"}\n`,
       );
     },
+    holdLogged(outcome) {
+      if (!enabled) return;
+      const { correlationId } = outcome.event;
+      lines.write(
+        `{"level":"info","time":"${time()}"${constant},"correlationId":${quoted(correlationId)},` +
+          `${holdFields(outcome)},"msg":"hold"}\n`,
+      );
+    },
     flushSync: () => lines.flushSync(),
   };
 }
@@ -99,6 +110,14 @@ function transferFields(order: TransferOrder, answer: Outcome | Problem): string
   return (
     `${fields},"outcome":"${answer.status}"${refusal},"epoch":${answer.epoch},"seq":${answer.seq},` +
     `"replayed":${answer.replayed},"acceptedAt":${answer.acceptedAt}`
+  );
+}
+
+function holdFields({ event, epoch, seq, replayed }: HoldOutcome): string {
+  const refusal = event.kind === 'REFUSED' ? `,"code":"${event.refusal}"` : '';
+  return (
+    `"user":${quoted(event.user)},"holdId":${quoted(event.holdId)},"account":${quoted(event.account)},` +
+    `"outcome":"${event.kind}"${refusal},"epoch":${epoch},"seq":${seq},"replayed":${replayed},"acceptedAt":${event.acceptedAt}`
   );
 }
 

@@ -13,6 +13,7 @@ import { LEDGER_LIMITS, TIMES } from './settings.ts';
 export const SILENT_EVENTS: LedgerEvents = {
   applied: () => {},
   answered: () => {},
+  holdEvent: () => {},
   limitRefused: () => {},
   retried: () => {},
   lookedUp: () => {},

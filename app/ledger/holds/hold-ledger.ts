@@ -119,7 +119,7 @@ export class HoldLedger implements Holds {
 
   async expire(request: HoldRequest): Promise<boolean | Problem> {
     this.requireActive();
-    const answer = await this.#deps.queue.submitHold({ op: 'expire', ...request });
+    const answer = await this.#answerTo({ op: 'expire', ...request });
     return answer instanceof Problem ? answer : 'event' in answer;
   }
 
@@ -156,9 +156,16 @@ export class HoldLedger implements Holds {
     return this.#deps.clock.monotonic() + this.#deps.requestTimeoutMs;
   }
 
+  async #answerTo(item: HoldItem): Promise<Outcome | HoldDone | Problem> {
+    const { queue, events } = this.#deps;
+    const answer = await queue.submitHold(item);
+    if ('event' in answer) events.holdEvent(answer);
+    return answer;
+  }
+
   /** @throws Problem */
   async #submit(item: HoldItem): Promise<Outcome | HoldDone> {
-    const answer = await this.#deps.queue.submitHold(item);
+    const answer = await this.#answerTo(item);
     if (answer instanceof OtherHold) this.#known.forget(holdIdOf(item));
     const limit = limitThatRefused(answer);
     if (limit) this.#deps.events.limitRefused(limit.limit);

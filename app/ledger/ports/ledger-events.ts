@@ -1,3 +1,4 @@
+import type { HoldOutcome } from '../../domain/hold-events.ts';
 import type { LimitName } from '../../domain/limits.ts';
 import type { Problem } from '../../domain/problem.ts';
 import type { Outcome, TransferOrder } from '../../domain/types.ts';
@@ -12,6 +13,8 @@ export interface LedgerEvents {
    * Called for a group or a hold that a limit of an account has refused, once; transfers are answered with it.
    */
   limitRefused(limit: LimitName): void;
+  /** Called for every answer that contains an event of a hold, refused placings included. */
+  holdEvent(outcome: HoldOutcome): void;
   retried(what: 'apply' | 'read' | 'load' | 'change' | 'database'): void;
   lookedUp(ids: number): void;
   accountsHit(count: number): void;

@@ -97,6 +97,7 @@ describe.each(['Redis', 'MySQL'])('While %s decides, a hold', (store) => {
 
   it('reserves money, which is captured in parts, and releases the rest', async () => {
     expect(await place()).toBe('OPEN 0/60 #1');
+    expect(bench.events.holds).toMatchObject([{ event: { kind: 'PLACED', holdId: 'h' }, replayed: false }]);
     expect(await account()).toBe('100 held 60 v1');
     expect(await bench.apply(bench.order({ source: 'a', destination: 'c', amount: 41 }))).toMatchObject([
       { status: 'REJECTED', refusal: 'insufficient_funds' },
