@@ -7,6 +7,7 @@ export const SCENARIOS = [
   'hot-account',
   'batches',
   'groups',
+  'holds',
   'mixed-day',
   'spike',
   'soak',
@@ -18,7 +19,7 @@ export type ScenarioName = (typeof SCENARIOS)[number];
 
 /** For each option, the environment variable of the scripts that it sets, and its help. */
 const NUMBERS = {
-  rate: ['RATE', 'transfers (or reads) per second'],
+  rate: ['RATE', 'transfers (or reads, groups, holds) per second'],
   seconds: ['SECONDS', 'duration'],
   accounts: ['ACCOUNTS', 'number of accounts to open (10000)'],
   skew: ['SKEW', "exponent of Zipf's law in percent"],

@@ -22,6 +22,8 @@ const READ = named('balance');
 const TRANSFER = named('transfer');
 const BATCH = named('batch');
 const GROUP = named('group');
+const PLACE = named('place');
+const CAPTURE = named('capture');
 const LOOK_UP = named('look-up');
 /** Whatever the response, it does not count as a failed request: nothing is measured yet. */
 const START = { ...named('start'), responseCallback: http.expectedStatuses({ min: 0, max: 599 }) };
@@ -154,6 +156,38 @@ export function group(orders: readonly Order[]): void {
     transfers.length === orders.length && transfers.every((one, index) => isPosted(one, orders[index] as Order));
   if (check(response, { 'group posted as ordered': () => response.status === 201 && isWhole }))
     posted.add(orders.length);
+}
+
+/** Holds the amount of an order, and captures all of it: two requests. */
+export function authorizeAndCapture(order: Order): void {
+  const { transactionId, sourceAccount: account, destinationAccount, amount, currency } = order;
+  const holdId = newId();
+  const hold = JSON.stringify({ holdId, account, destinationAccount, amount, currency });
+  const placing = http.post(`${home()}/v1/holds`, hold, PLACE);
+  servedMs.add(placing.timings.duration);
+  const { status, ...placed } = fieldsOf(placing);
+  const isPlaced =
+    placing.status === 201 &&
+    status === 'OPEN' &&
+    placed['holdId'] === holdId &&
+    placed['account'] === account &&
+    placed['destinationAccount'] === destinationAccount &&
+    placed['amount'] === amount &&
+    placed['remaining'] === amount;
+  if (!check(placing, { 'hold placed as ordered': () => isPlaced })) return;
+  const capturing = http.post(`${home()}/v1/holds/${holdId}/capture`, JSON.stringify({ transactionId }), CAPTURE);
+  servedMs.add(capturing.timings.duration);
+  const fields = fieldsOf(capturing);
+  const after = (fields['hold'] ?? {}) as Fields;
+  const isEnded =
+    after['holdId'] === holdId &&
+    after['status'] === 'CAPTURED' &&
+    after['captured'] === amount &&
+    Number(after['remaining']) === 0;
+  const good = check(capturing, {
+    'hold captured as ordered': () => capturing.status === 201 && isPosted(fields, order) && isEnded,
+  });
+  if (good) posted.add(1);
 }
 
 export const isRefusal = (status: number): boolean => status === 503 || status === 429;
