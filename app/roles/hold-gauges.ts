@@ -6,12 +6,14 @@ const COUNT_EVERY_MS = 60_000;
 const COUNT_SHARE = 20;
 
 /** What the metrics show of holds: how late their expiries are, and how many are open. */
-export class HoldGauges {
+export class HoldGauges implements Disposable {
   readonly #context: Context;
   readonly #schedule: HoldSchedule;
   /** Null before the first round, so that no value hides what other keepers report. */
   #lateMs: number | null = null;
   #countAt = Number.NEGATIVE_INFINITY;
+  #isCounting = false;
+  #isDisposed = false;
 
   constructor(context: Context) {
     this.#context = context;
@@ -22,13 +24,30 @@ export class HoldGauges {
 
   /** @throws Problem database_unavailable */
   async round(): Promise<void> {
-    const { clock, ledgerClock, metrics } = this.#context;
+    const { clock, ledgerClock, logger } = this.#context;
     this.#lateMs = null;
     this.#lateMs = await this.#schedule.lateMs(ledgerClock.now());
+    if (clock.monotonic() < this.#countAt || this.#isCounting) return;
+    // Not awaited: other housekeeping must not wait for a large table.
+    this.#isCounting = true;
+    this.#count()
+      .catch((error: unknown) => {
+        if (!this.#isDisposed) logger.log.warn({ err: error }, 'open holds could not be counted');
+      })
+      .finally(() => {
+        this.#isCounting = false;
+      });
+  }
+
+  async #count(): Promise<void> {
+    const { clock, metrics } = this.#context;
     const started = clock.monotonic();
-    if (started < this.#countAt) return;
     this.#countAt = started + COUNT_EVERY_MS;
     metrics.holdsOpen(await this.#schedule.open());
     this.#countAt = started + Math.max(COUNT_EVERY_MS, COUNT_SHARE * (clock.monotonic() - started));
+  }
+
+  [Symbol.dispose](): void {
+    this.#isDisposed = true;
   }
 }

@@ -90,6 +90,7 @@ export class Housekeeping implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#holdGauges[Symbol.dispose]();
     await this.#supervisor?.[Symbol.asyncDispose]();
   }
 }
