@@ -31,6 +31,7 @@ export function decodeHold(holdId: string, bytes: Buffer): CachedHold {
   const destinationEnd = bytes.indexOf(0, accountEnd + 1);
   const account = bytes.toString('latin1', FIXED_BYTES, accountEnd);
   const destination = bytes.toString('latin1', accountEnd + 1, destinationEnd);
+  const counted = bytes.length > destinationEnd + 1 ? countedIn(bytes, destinationEnd + 1) : null;
   return {
     holdId,
     account,
@@ -43,6 +44,6 @@ export function decodeHold(holdId: string, bytes: Buffer): CachedHold {
     modified: bytes.readUInt8(29) === 1,
     currency: bytes.toString('latin1', 30, 33),
     seq: bytes.readDoubleLE(33),
-    ...(bytes.length > destinationEnd + 1 && countedIn(bytes, destinationEnd + 1)),
+    ...(counted && { counted }),
   };
 }

@@ -138,7 +138,10 @@ const SAMPLED_TRACEPARENT = /^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/;
  * One order as encoded in a chunk's payload: a positional JSON array, so that a journal is human-readable. Releases
  * before 0.2.0 ignore what follows the thirteenth field.
  */
-export function encodeOrder(order: TransferOrder, takenAt: number, trace: string | null = null): string {
+export const encodeOrder = (order: TransferOrder, takenAt: number, trace: string | null = null): string =>
+  JSON.stringify(orderFields(order, takenAt, trace));
+
+export function orderFields(order: TransferOrder, takenAt: number, trace: string | null): unknown[] {
   const fields: unknown[] = [
     order.transactionId,
     ORDER_KINDS.indexOf(order.kind),
@@ -155,7 +158,7 @@ export function encodeOrder(order: TransferOrder, takenAt: number, trace: string
     order.reverses,
   ];
   if (trace !== null) fields.push(trace);
-  return JSON.stringify(fields);
+  return fields;
 }
 
 export type OrderFields = [

@@ -112,7 +112,7 @@ const stepsOf = ({ call, storedHold, timed }: typeof anyPlain) =>
         }),
       },
       { weight: timed ? 3 : 0, arbitrary: anyLaterMs.map((laterMs) => ({ laterMs })) },
-      { weight: timed ? 1 : 0, arbitrary: anyNewLimits.map((newLimits) => ({ newLimits })) },
+      { weight: timed ? 3 : 0, arbitrary: anyNewLimits.map((newLimits) => ({ newLimits })) },
       { weight: 2, arbitrary: fc.record({ behind: fc.constantFrom(0, 0, 0, 2), holds: uniqueHolds(storedHold) }) },
       { weight: 1, arbitrary: fc.constantFrom(0, 100).map((keep) => ({ keep })) },
       { weight: 1, arbitrary: fc.constant('publish' as const) },

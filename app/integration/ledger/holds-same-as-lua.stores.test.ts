@@ -278,7 +278,7 @@ const stepsOf = ({ holdCall, storedHold, timed }: typeof anyPlain) =>
         arbitrary: fc.record({ items: holdCall, callNow: fc.constantFrom(MAX, MAX, MAX, MAX, MAX, BEGIN) }),
       },
       { weight: timed ? 2 : 0, arbitrary: anyLaterMs.map((laterMs) => ({ laterMs })) },
-      { weight: timed ? 1 : 0, arbitrary: anyNewLimits.map((newLimits) => ({ newLimits })) },
+      { weight: timed ? 2 : 0, arbitrary: anyNewLimits.map((newLimits) => ({ newLimits })) },
       { weight: 1, arbitrary: fc.array(storedHold, { minLength: 1, maxLength: 1 }).map((holds) => ({ holds })) },
     ),
     { minLength: 20, maxLength: 50 },

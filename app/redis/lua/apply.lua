@@ -27,16 +27,27 @@
 --@include layout
 --@include ids
 --@include rules
---@include limits
 
 local ledger, refused = enter()
 if not ledger then return refused end
 
 local FIRST_BUCKET, SEQ_AT = 7, 43
 local GROUP, HOLDS = 32768, 16384
+-- The fixed fields of a hold item, before its ids.
+local HOLD_ITEM_BYTES = 41
 local chunk_count = tonumber(ARGV[5])
 local account_base = 5 + chunk_count
 local blobs = redis.call('HMGET', KEYS[3], unpack(ARGV, account_base + 1))
+
+-- Every function that a call builds costs it time, so what only some calls need is included where such a call needs it:
+-- limits, groups and holds.
+local limit_rules
+for i = 1, #blobs do
+  if blobs[i] and #blobs[i] > HELD_BYTES and not limit_rules then
+--@include limits
+--@include apply-limits
+  end
+end
 
 local accounts = {}
 local function account_at(index)
@@ -54,7 +65,7 @@ local function account_at(index)
   }
   if #blob > ACCOUNT_BYTES then
     account.held = held_of(blob)
-    account.limits = limits_of(blob)
+    if #blob > HELD_BYTES then account.limits = limit_rules.of(blob) end
   end
   accounts[index] = account
   return account
@@ -62,7 +73,7 @@ end
 
 -- Unpack the items, and look up all ids of a hash at once.
 local time_max = ledger.time + AHEAD_MAX
-local items, chunk_ends, asked, groups, hold_chunks, hold_ids = {}, {}, {}, {}, {}, {}
+local items, chunk_ends, asked, groups, hold_chunks = {}, {}, {}, {}, {}
 local packed, position = ARGV[4], 9
 local function ask(key, item)
   local list = asked[key]
@@ -84,36 +95,30 @@ local function locate(item, place, time, lookup)
   end
   if time > time_max and item.looked_up then item.looked_up = AHEAD end
 end
-local function unpack_group()
-  local place, time, lookup, id
-  place, time, lookup, id, position = struct.unpack('<Hdds', packed, position)
-  -- The prefix '+' keeps group ids apart from transaction ids: no client can send it.
-  local group = { key = KEYS[5 + ledger.gen], id = '+' .. id, known = false, looked_up = true, first = #items + 1 }
-  locate(group, place, time, lookup)
-  return group
-end
-local function unpack_hold()
-  local op, source, destination, amount, expires, revision, final, currency, pod_now, place, time, lookup, id, hold_id
-  op, source, destination, amount, expires, revision, final, currency, pod_now, place, time, lookup, id, hold_id, position =
-    struct.unpack('<BHHdddBc3dHddss', packed, position)
-  local item = {
-    key = KEYS[5 + ledger.gen], op = op, source = source, destination = destination, amount = amount, expires = expires,
-    revision = revision, final = final, currency = currency, pod_now = pod_now, id = id, hold_id = hold_id,
-    known = false, looked_up = true,
-  }
-  items[#items + 1] = item
-  hold_ids[#hold_ids + 1] = hold_id
-  locate(item, place, time, lookup)
-end
 for chunk = 1, chunk_count do
   local count
   count, position = struct.unpack('<H', packed, position)
   if count >= GROUP then
     count = count - GROUP
-    groups[chunk] = unpack_group()
+    local place, time, lookup, id
+    place, time, lookup, id, position = struct.unpack('<Hdds', packed, position)
+    -- The prefix '+' keeps group ids apart from transaction ids: no client can send it.
+    local group = { key = KEYS[5 + ledger.gen], id = '+' .. id, known = false, looked_up = true, first = #items + 1 }
+    locate(group, place, time, lookup)
+    groups[chunk] = group
   elseif count >= HOLDS then
     hold_chunks[chunk] = true
-    for _ = 1, count - HOLDS do unpack_hold() end
+    for _ = 1, count - HOLDS do
+      local at, place, time, lookup, id, hold_id = position, nil, nil, nil, nil, nil
+      place, time, lookup, id, hold_id, position = struct.unpack('<Hddss', packed, at + HOLD_ITEM_BYTES)
+      -- The other fields are unpacked when the item is decided.
+      local item = {
+        key = KEYS[5 + ledger.gen], at = at, op = string.byte(packed, at), id = id, hold_id = hold_id, known = false,
+        looked_up = true,
+      }
+      items[#items + 1] = item
+      locate(item, place, time, lookup)
+    end
     count = 0
   end
   for _ = 1, count do
@@ -138,19 +143,6 @@ for key, list in pairs(asked) do
   end
 end
 
--- The windows of the call's time, or nil and the reason; looked up once, and only for accounts with limits.
-local windows, unwindowed
-local function call_windows()
-  if windows or unwindowed then return windows, unwindowed end
-  if ledger.time - struct.unpack('<d', packed) > UNSURE_MS then
-    unwindowed = CLOCK_UNSURE
-  else
-    windows = windows_at(redis.call('HGET', KEYS[2], 'calendar'), ledger.time)
-    if not windows then unwindowed = NO_CALENDAR end
-  end
-  return windows, unwindowed
-end
-
 -- Decide every item on the accounts as the previous items left them.
 local records, changed, in_call, new_ids = {}, {}, {}, {}
 local function take_id(item, index, seq)
@@ -163,21 +155,19 @@ local function take_id(item, index, seq)
   ids[#ids + 1] = item.id
   ids[#ids + 1] = integer(seq)
 end
-local function is_limited(item, source, destination)
-  return (source.limits or destination.limits) and not item.is_reversal
-end
 -- Applies the rules to a new id, and changes the accounts if the rules allow it. @returns the record, and whether it was
 -- posted. `place` is the position of a member in its group; the record of a refusal contains it.
-local function settle(item, source, destination, seq, place)
+-- `windows`: those of the call, if limits have a say.
+local function settle(item, source, destination, windows, seq, place)
   local refusal = refusal_of(source, destination, item.amount, item.currency)
   if refusal > 0 then return struct.pack(RECORD, REJECTED, refusal, place, 0, 0, 0, 0, 0, seq), false end
   local counted = 0
-  if is_limited(item, source, destination) then
-    local limit, value, remaining = refusing_limit(source, destination, item.amount, windows)
+  if windows then
+    local limit, value, remaining = limit_rules.refusing(source, destination, item.amount, windows)
     if limit > 0 then
       return struct.pack(RECORD, REJECTED, LIMIT_EXCEEDED, place, 0, value, remaining, limit, 0, seq), false
     end
-    counted = count_both(source.limits, destination.limits, item.amount, windows)
+    counted = limit_rules.count_both(source.limits, destination.limits, item.amount, windows)
   end
   source.balance = source.balance - item.amount
   source.version = source.version + 1
@@ -199,85 +189,22 @@ local function decide(item, index)
   if not source or not destination then
     return bare(MISSING, (source and 0 or 1) + (destination and 0 or 2), 0)
   end
-  if is_limited(item, source, destination) and not call_windows() then return bare(unwindowed, 0, 0) end
+  local windows, unwindowed
+  if limit_rules and limit_rules.apply_to(item, source, destination) then
+    windows, unwindowed = limit_rules.windows()
+    if unwindowed then return bare(unwindowed, 0, 0) end
+  end
   local seq = ledger.seq + 1
   ledger.seq = seq
   take_id(item, index, seq)
-  return (settle(item, source, destination, seq, 0))
+  return (settle(item, source, destination, windows, seq, 0))
 end
 
--- Returns why a group has no outcome in this call, or nil. Its own id is checked first, because a repeated group also
--- finds its members' ids.
-local function undecided(group, last)
-  if group.known then return bare(REPLAYED, 0, group.known) end
-  if in_call[group.id] then return bare(SAME_CALL, 0, in_call[group.id]) end
-  if not group.looked_up then return bare(NEEDS_LOOKUP, 0, 0) end
-  local own, needs_lookup, ahead, missing, limited = {}, false, group.looked_up == AHEAD, 0, false
-  for i = group.first, last do
-    local item = items[i]
-    if item.known or in_call[item.id] or own[item.id] then return bare(MEMBER_TAKEN, i - group.first, 0) end
-    own[item.id] = true
-    needs_lookup = needs_lookup or not item.looked_up
-    ahead = ahead or item.looked_up == AHEAD
-    local source, destination = account_at(item.source), account_at(item.destination)
-    if not source or not destination then
-      missing = 3
-    else
-      limited = limited or is_limited(item, source, destination)
-    end
-  end
-  if needs_lookup then return bare(NEEDS_LOOKUP, 0, 0) end
-  if ahead then return bare(AHEAD, 0, 0) end
-  if missing > 0 then return bare(MISSING, missing, 0) end
-  if limited and not call_windows() then return bare(unwindowed, 0, 0) end
-  return nil
+local decide_group, decide_hold, changed_holds = nil, nil, {}
+if next(groups) then
+--@include apply-groups
 end
-
-local function copy_of(account)
-  local copy = {}
-  for field, value in pairs(account) do copy[field] = value end
-  if account.limits then
-    copy.limits = {}
-    for field, value in pairs(account.limits) do copy.limits[field] = value end
-  end
-  return copy
-end
-
--- Decides all members, each on the balances as the previous ones left them, and applies all or none of them.
-local function decide_group(group, last, index)
-  local why = undecided(group, last)
-  if why then return why end
-  local seq, was, was_changed, posted = ledger.seq + 1, {}, {}, {}
-  for i = group.first, last do
-    local item = items[i]
-    local source, destination = account_at(item.source), account_at(item.destination)
-    for _, number in ipairs({ item.source, item.destination }) do
-      if not was[number] then
-        was[number] = copy_of(accounts[number])
-        was_changed[number] = changed[number] ~= nil
-      end
-    end
-    local record, is_posted = settle(item, source, destination, seq + i - group.first, i - group.first)
-    if not is_posted then
-      for number, before in pairs(was) do
-        accounts[number] = before
-        changed[number] = was_changed[number] and before or nil
-      end
-      ledger.seq = seq
-      take_id(group, index, seq)
-      -- A refused group has a single seq.
-      return string.sub(record, 1, SEQ_AT - 1) .. struct.pack('<d', seq)
-    end
-    posted[#posted + 1] = record
-  end
-  take_id(group, index, seq)
-  for i = group.first, last do take_id(items[i], index, seq + i - group.first) end
-  ledger.seq = seq + last - group.first
-  return table.concat(posted)
-end
-
-local changed_holds, decide_hold, pack_hold = {}, nil, nil
-if #hold_ids > 0 then
+if next(hold_chunks) then
 --@include holds
 --@include apply-holds
 end
@@ -313,13 +240,18 @@ if ledger.seq > start_seq then
     fields[#fields + 1] = ARGV[account_base + index]
     local blob = struct.pack(ACCOUNT, account.balance, account.version, account.overdraft, account.settings,
       account.status, account.external, 1, account.currency, account.seq)
-    fields[#fields + 1] = account.held and blob .. packed_extension(account.held, account.limits) or blob
+    if account.limits then
+      blob = blob .. limit_rules.packed(account.held, account.limits)
+    elseif account.held then
+      blob = blob .. struct.pack('<d', account.held)
+    end
+    fields[#fields + 1] = blob
   end
   if #fields > 0 then redis.call('HSET', KEYS[3], unpack(fields)) end
   fields = {}
   for id, hold in pairs(changed_holds) do
     fields[#fields + 1] = id
-    fields[#fields + 1] = pack_hold(hold)
+    fields[#fields + 1] = hold
   end
   if #fields > 0 then redis.call('HSET', KEYS[#KEYS], unpack(fields)) end
   for key, ids in pairs(new_ids) do

@@ -11,6 +11,7 @@
 --   empty, 4 = settings version exhausted.
 --@include prologue
 --@include layout
+--@include extension
 --@include ids
 --@include limits
 

@@ -10,6 +10,7 @@
 --   the snapshot is older than what Redis has evicted.
 --@include prologue
 --@include layout
+--@include extension
 
 local ledger, refused = enter()
 if not ledger then return refused end

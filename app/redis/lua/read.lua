@@ -6,6 +6,7 @@
 --   (includes/layout.lua).
 --@include prologue
 --@include layout
+--@include extension
 
 local ledger, refused = enter()
 if not ledger then return refused end

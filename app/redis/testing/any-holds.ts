@@ -50,7 +50,7 @@ export const HOLD_ACCOUNTS: Account[] = [
 ];
 /** Limits that an account gets during a history. Without limits, counting ends; it starts over with the next ones. */
 export const anyNewLimits = fc.record({
-  accountId: fc.constantFrom('thrifty', 'thrifty', 'a', 'spent'),
+  accountId: fc.constantFrom('thrifty', 'thrifty', 'thrifty', 'a', 'spent'),
   limits: fc.constantFrom(NO_LIMITS, { ...NO_LIMITS, dailyDebitMax: 150 }, { ...NO_LIMITS, monthlyDebitMax: 400 }),
 });
 const NAMES = HOLD_ACCOUNTS.map(({ accountId }) => accountId);

@@ -1,94 +1,146 @@
 -- The part of apply.lua that handles hold items. It runs only if a call has some, so that other calls are not slowed
--- down. It sets decide_hold, pack_hold and changed_holds.
-local found = redis.call('HMGET', KEYS[#KEYS], unpack(hold_ids))
-local holds = {}
-for i = 1, #found do
-  if found[i] then
-    local amount, captured, expires, revision, status, modified, currency, seq, account, destination, next =
-      struct.unpack(HOLD, found[i])
-    local counted_at, day, month = 0, 0, 0
-    if next <= #found[i] then counted_at, day, month = struct.unpack(COUNTED, found[i], next) end
-    holds[hold_ids[i]] = {
-      amount = amount, captured = captured, expires = expires, revision = revision, status = status,
-      modified = modified, currency = currency, seq = seq, account = account, destination = destination,
-      counted_at = counted_at, day = day, month = month,
-    }
-  end
+-- down. It sets decide_hold and changed_holds.
+local hold_ids = {}
+for i = 1, #items do
+  local op = items[i].op
+  if op and op ~= PLACE then hold_ids[#hold_ids + 1] = items[i].hold_id end
 end
-function pack_hold(hold)
-  local packed = struct.pack(HOLD, hold.amount, hold.captured, hold.expires, hold.revision, hold.status, 1, hold.currency,
-    hold.seq, hold.account, hold.destination)
-  return hold.counted_at == 0 and packed or packed .. struct.pack(COUNTED, hold.counted_at, hold.day, hold.month)
+-- As they are stored, because most holds of a call are used once.
+local holds = {}
+if #hold_ids > 0 then
+  local found = redis.call('HMGET', KEYS[#KEYS], unpack(hold_ids))
+  for i = 1, #found do holds[hold_ids[i]] = found[i] or nil end
 end
 
--- Returns why an item is not decided, or nil.
-local function undecided_hold(item, hold)
-  if item.known then return bare_hold(REPLAYED, 0, item.known) end
-  if in_call[item.id] then return bare_hold(SAME_CALL, 0, in_call[item.id]) end
-  if not item.looked_up then return bare_hold(NEEDS_LOOKUP, 0, 0) end
-  if item.looked_up == AHEAD then return bare_hold(AHEAD, 0, 0) end
-  local missing = account_at(item.source) and 0 or 1
-  if item.destination > 0 and not account_at(item.destination) then missing = missing + 2 end
-  if item.op ~= PLACE and not hold then missing = missing + 4 end
-  if missing > 0 then return bare_hold(MISSING, missing, 0) end
-  if item.op == PLACE then return nil end
-  local other = hold.account ~= item.account_id or hold.currency ~= item.currency
-    or (item.op == CAPTURE and hold.destination ~= '' and hold.destination ~= item.destination_id)
-  return other and bare_hold(MISSING, 8, 0) or nil
+-- Returns why the id of an item does not allow a decision, or nil.
+local function undecided_id(item)
+  if item.known then return unchanged(REPLAYED, 0, item.known) end
+  if in_call[item.id] then return unchanged(SAME_CALL, 0, in_call[item.id]) end
+  if not item.looked_up then return unchanged(NEEDS_LOOKUP, 0, 0) end
+  if item.looked_up == AHEAD then return unchanged(AHEAD, 0, 0) end
+  return nil
 end
 
 function decide_hold(item, index)
-  local hold = item.op ~= PLACE and holds[item.hold_id] or nil
-  item.account_id = ARGV[account_base + item.source]
-  item.destination_id = item.destination > 0 and ARGV[account_base + item.destination] or ''
-  local why = undecided_hold(item, hold)
+  local why = undecided_id(item)
   if why then return why end
-  local account = account_at(item.source)
-  local destination = item.destination > 0 and account_at(item.destination) or nil
-  local limited = needs_windows(item, hold, account, destination)
-  if limited and not call_windows() then
-    return bare_hold(unwindowed, 0, hold and hold.modified == 1 and hold.seq or 0, hold)
+  local op, source, target, wanted, wanted_expires, wanted_revision, final, currency, pod_now =
+    struct.unpack('<BHHdddBc3d', packed, item.at)
+  local account, destination = account_at(source), target > 0 and account_at(target) or nil
+  local hold = op ~= PLACE and holds[item.hold_id] or nil
+  local missing = (account and 0 or 1) + ((target == 0 or destination) and 0 or 2) + ((hold or op == PLACE) and 0 or 4)
+  if missing > 0 then return unchanged(MISSING, missing, 0) end
+  local account_id, destination_id = ARGV[account_base + source], target > 0 and ARGV[account_base + target] or ''
+  local now = ledger.time
+  local amount, captured, expires, revision, status, at, day, month = 0, 0, wanted_expires, 0, OPEN, 0, 0, 0
+  -- The seq of the entry that a caller has to wait for if nothing is written.
+  local last_seq = 0
+  if hold then
+    local modified, hold_currency, seq, hold_account, hold_destination
+    amount, captured, expires, revision, status, modified, hold_currency, seq, hold_account, hold_destination, at, day, month =
+      unpack_hold(hold)
+    if hold_account ~= account_id or hold_currency ~= currency
+      or (op == CAPTURE and hold_destination ~= '' and hold_destination ~= destination_id) then
+      return unchanged(MISSING, 8, 0)
+    end
+    destination_id = hold_destination
+    if modified == 1 then last_seq = seq end
   end
-  local refusal, after, by, moved = step(item, hold, account, destination, ledger.time)
-  if is_clock_unsure(item, hold, refusal, ledger.time) then
-    return bare_hold(CLOCK_UNSURE, 0, hold and hold.modified == 1 and hold.seq or 0, hold)
+  local left = status == OPEN and amount - captured or 0
+
+  -- Limits have a say in what the account newly holds, and those of the destination in a capture.
+  local windows, unwindowed
+  if limit_rules then
+    local limited = account.limits and (op == PLACE or (op == CHANGE and wanted > amount))
+    if op == CAPTURE then limited = destination.limits end
+    if limited then
+      windows, unwindowed = limit_rules.windows()
+      if unwindowed then return unchanged(unwindowed, 0, last_seq, hold) end
+    end
   end
-  if not refusal then return bare_hold(UNCHANGED, 0, hold.modified == 1 and hold.seq or 0, hold) end
-  local limit, value, remaining = 0, 0, 0
-  if refusal == 0 and limited then
-    limit, value, remaining = refusing_hold(after, by, moved, account, destination, windows)
+
+  local refusal, new_amount, new_captured, new_expires, new_status, by, moved
+  if op == PLACE then
+    refusal, new_amount, new_captured, new_expires, new_status, by, moved =
+      place(account, destination, currency, wanted, wanted_expires, now)
+  elseif op == VOID then
+    if status == OPEN then
+      refusal, new_amount, new_captured, new_expires, new_status, by, moved = 0, amount, captured, expires, VOIDED, 0 - left, 0
+    elseif status ~= VOIDED then
+      refusal = HOLD_NOT_OPEN
+    end
+  elseif op == EXPIRE then
+    if status == OPEN and now >= expires then
+      refusal, new_amount, new_captured, new_expires, new_status, by, moved = 0, amount, captured, expires, EXPIRED, 0 - left, 0
+    end
+  -- From its expiry time on, a hold counts as expired, whether or not the journal contains the expiry yet.
+  elseif status == EXPIRED or (status == OPEN and now >= expires) then
+    refusal = HOLD_EXPIRED
+  elseif status ~= OPEN then
+    refusal = HOLD_NOT_OPEN
+  elseif op == CAPTURE then
+    refusal, new_amount, new_captured, new_expires, new_status, by, moved =
+      capture(account, destination, amount, captured, expires, wanted, final)
+  elseif revision ~= wanted_revision then
+    refusal = HOLD_CHANGED
+  else
+    refusal, new_amount, new_captured, new_expires, new_status, by, moved =
+      change(account, amount, captured, expires, wanted, wanted_expires, now)
+  end
+  -- No decision may depend on a hold that is due only because this server's clock is far ahead of the pod's.
+  if (refusal == HOLD_EXPIRED or (op == EXPIRE and refusal == 0)) and status ~= EXPIRED
+    and now >= expires and now - pod_now > CLOCK_AHEAD_MAX and pod_now < expires then
+    return unchanged(CLOCK_UNSURE, 0, last_seq, hold)
+  end
+  if not refusal then return unchanged(UNCHANGED, 0, last_seq, hold) end
+  local limit, value, remaining
+  if refusal == 0 and windows then
+    if by > 0 then
+      limit, value, remaining = limit_rules.refusing_debit(account.limits, new_amount, by, windows)
+    else
+      limit, value, remaining = limit_rules.refusing_credit(destination.limits, destination.balance, moved, windows)
+    end
     if limit > 0 then refusal = LIMIT_EXCEEDED end
   end
+
   local seq = 0
   -- A refused change, void or expiry is not an outcome.
-  if refusal == 0 or item.op == PLACE or item.op == CAPTURE then
+  if refusal == 0 or op == PLACE or op == CAPTURE then
     seq = ledger.seq + 1
     ledger.seq = seq
     take_id(item, index, seq)
   end
   if refusal > 0 then
-    return struct.pack(RECORD, REJECTED, refusal, 0, 0, value or 0, remaining or 0, limit, 0, seq)
-      .. hold_after(hold or NO_HOLD, 0, 0, asked_of(item, hold), 0, 0)
+    -- A capture is recorded with the amount that it requests, or with what is left.
+    local requested = op == CAPTURE and (wanted >= 0 and wanted or left) or 0
+    return unchanged(REJECTED, refusal, seq, hold, requested, limit, value, remaining)
   end
-  local day_change, month_change =
-    count_hold(after, account.limits, hold and hold.amount - hold.captured or 0, by, moved, windows, ledger.time)
-  after.seq, after.modified = seq, 1
-  holds[item.hold_id] = after
-  changed_holds[item.hold_id] = after
-  set_held(account, (account.held or 0) + by)
+  local day_change, month_change = 0, 0
+  if at > 0 or account.limits then
+    at, day, month, day_change, month_change = count_hold(account.limits, left, at, day, month, by, moved, windows, now)
+  end
+  hold = struct.pack(HOLD, new_amount, new_captured, new_expires, revision + 1, new_status, 1, currency, seq, account_id,
+    destination_id)
+  if at > 0 then hold = hold .. struct.pack(COUNTED, at, day, month) end
+  holds[item.hold_id] = hold
+  changed_holds[item.hold_id] = hold
+  local held = (account.held or 0) + by
+  -- An account without limits has an extension only while something is held.
+  account.held = (held ~= 0 or account.limits) and held or nil
   account.balance = account.balance - moved
   account.version = account.version + 1
   account.seq = seq
-  changed[item.source] = account
+  changed[source] = account
   local balance, version, settings, counted = 0, 0, 0, 0
-  if item.op == CAPTURE then
-    if destination.limits then counted = count_both(nil, destination.limits, moved, windows) end
+  if op == CAPTURE then
+    if windows then counted = limit_rules.count_both(nil, destination.limits, moved, windows) end
     destination.balance = destination.balance + moved
     destination.version = destination.version + 1
     destination.seq = seq
-    changed[item.destination] = destination
+    changed[target] = destination
     balance, version, settings = destination.balance, destination.version, destination.settings
   end
-  return struct.pack(RECORD, POSTED, counted, account.balance, account.version, balance, version, account.settings, settings,
-    seq) .. hold_after(after, account.held or 0, by, moved, day_change, month_change)
+  return struct.pack(HOLD_RECORD, POSTED, counted, account.balance, account.version, balance, version, account.settings,
+    settings, seq, held, by, moved, new_amount, new_captured, new_expires, revision + 1, new_status, at, day, month,
+    day_change, month_change)
 end

@@ -5,17 +5,12 @@ local EXACT_MAX = 9007199254740991
 -- `seq` is the journal's seq of the account's last change or, while the account is not `modified` in this epoch, the seq
 -- at its installation. An account is clean, and may be evicted, if it is not modified or has seq <= cursor.
 local ACCOUNT, ACCOUNT_BYTES = '<dddI4BBBc3d', 42
+-- The length with held money, but without limits.
+local HELD_BYTES = 50
 -- The extension: held d and, if the account has limits, the limits with their usage (includes/limits.lua).
 local function held_of(blob)
   if #blob == ACCOUNT_BYTES then return 0 end
   return (struct.unpack('<d', blob, ACCOUNT_BYTES + 1))
-end
-local function extension_of(blob)
-  return string.sub(blob, ACCOUNT_BYTES + 1)
-end
--- An account in a reply: a byte with its length, or zero for none, and the account.
-local function sized(blob)
-  return blob and string.char(#blob) .. blob or '\0'
 end
 local ACTIVE, SUSPENDED, FROZEN, CLOSED = 0, 1, 2, 3
 

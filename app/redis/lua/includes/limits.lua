@@ -1,8 +1,7 @@
 -- The rules of limits, the same as app/domain/limits.ts; a test compares them over random histories.
 -- The extension of an account with limits: held d, then the limits (d x 5, -1: none), counted since d, start of the day d,
 -- its debits d, its credits d, start of the month d, its debits d.
-local LIMITED, LIMITS_AT = '<ddddddddddd', ACCOUNT_BYTES + 9
-local REVERSAL = 1
+local LIMITED, LIMITS_AT = '<ddddddddddd', HELD_BYTES + 1
 local TRANSFER_MAX, DAILY_DEBIT_MAX, MONTHLY_DEBIT_MAX, DAILY_CREDIT_MAX, BALANCE_MAX = 1, 2, 3, 4, 5
 -- This has the value of CLOCK_AHEAD_MS_MAX in app/domain/business-calendar.ts.
 local UNSURE_MS = 5000

@@ -2,6 +2,7 @@
 -- Refusals are numbered as REFUSALS in app/domain/problem.ts.
 local CURRENCY_MISMATCH, INSUFFICIENT_FUNDS, ACCOUNT_SUSPENDED, ACCOUNT_FROZEN, ACCOUNT_CLOSED, OUT_OF_RANGE = 1, 2, 3, 4, 5, 6
 local LIMIT_EXCEEDED = 7
+local REVERSAL = 1
 
 -- 0 if the transfer is allowed, otherwise its refusal. Sums of two exact numbers are only compared. A sum outside the
 -- exact range may be rounded, but never back into the range.
