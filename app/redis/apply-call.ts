@@ -163,7 +163,7 @@ interface HoldFields {
 
 function holdFieldsOf(item: HoldItem): HoldFields {
   if (item.op === 'place') return item.order;
-  if (item.op === 'change') return { ...item.wanted, ...item, destination: null };
+  if (item.op === 'change') return { ...item, ...item.wanted, destination: null };
   if (item.op !== 'capture') return { ...item, destination: null };
   const { source: account, destination, currency, capture } = item.order;
   return { account, destination, currency, holdId: capture.holdId, amount: capture.amount, final: capture.final };

@@ -212,7 +212,10 @@ function checkMade(
   const { amount, expiresAt, expectedRevision } = request;
   const isWanted = hold.amount === (amount ?? hold.amount) && hold.expiresAt === (expiresAt ?? hold.expiresAt);
   if (kind !== 'CHANGED' || !isWanted)
-    violations.add('contradicted', `${name} is in MySQL as ${kind} ${stateText(hold)}`);
+    violations.add(
+      'contradicted',
+      `${name} is in MySQL as ${kind} ${stateText(hold)}, but ${amount} until ${expiresAt} was requested`,
+    );
   if (hold.revision !== expectedRevision + 1)
     violations.add('rules', `${name} was made on r${hold.revision - 1}, not on r${expectedRevision}`);
 }

@@ -58,9 +58,11 @@ export class HoldLedger implements Holds {
     this.requireActive();
     const known = this.#known.get(holdId);
     if (known) return known;
-    const { hold } = await this.#found(holdId, this.#deadline());
-    this.#known.keep(hold);
-    return hold;
+    const { account, destination, currency } = (await this.#found(holdId, this.#deadline())).hold;
+    // Nothing else: a request is made of these facts, and must not contain the state in which the hold was read.
+    const facts = { holdId, account, destination, currency };
+    this.#known.keep(facts);
+    return facts;
   }
 
   async place(order: HoldOrder, durability: Durability): Promise<Placing> {

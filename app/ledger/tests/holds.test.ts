@@ -323,6 +323,22 @@ describe('The ids and clocks of a pod', () => {
   });
 });
 
+it('A hold that another pod has placed is read for the facts that never change, and only for these', async () => {
+  const facts = { holdId: 'other', account: 'a', destination: null, currency: 'EUR' };
+  const state = {
+    status: 'OPEN',
+    amount: 60,
+    captured: 0,
+    expiresAt: bench.clock.now() + SOON_MS,
+    revision: 1,
+  } as const;
+  const view = bench.session.view();
+  if (!view) throw new Error('Redis decides');
+  await bench.model.installHolds(view.caller, [{ ...facts, ...state }], 0);
+  expect(await bench.clock.until(bench.ledger.holds.factsOf('other'))).toEqual(facts);
+  expect(await bench.clock.until(bench.ledger.holds.factsOf('other'))).toEqual(facts);
+});
+
 describe('A hold across a switch', () => {
   it('is not missing while the flush is still in another epoch', async () => {
     await place();

@@ -2,7 +2,7 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import { ofTestLedger } from '../domain/testing/ledger-id.ts';
 import { account, EpochUnderTest } from '../journal/testing/epoch-under-test.ts';
-import { place } from '../journal/testing/hold-items.ts';
+import { change, place } from '../journal/testing/hold-items.ts';
 import { identifyServer } from './connection.ts';
 import { RedisScripts } from './redis-scripts.ts';
 import { randomPrefix } from './testing/own-redis.ts';
@@ -27,6 +27,13 @@ it('A hold without an end expires seven days after the ledger has accepted it, b
   const { head } = await epoch.applyHolds(place('week', 1, { expiresAt: null }));
   const { holds } = await epoch.cache.readHolds(epoch.pod, ['week']);
   expect(holds).toMatchObject([{ status: 'OPEN', expiresAt: head.time + SEVEN_DAYS_MS }]);
+});
+
+it('A change sends the terms that were requested, whatever else the pod knows about the hold', async () => {
+  const item = Object.assign(change('week', { amount: 2, expectedRevision: 1 }), { amount: 1, expiresAt: 1 });
+  await epoch.applyHolds(item);
+  const { holds } = await epoch.cache.readHolds(epoch.pod, ['week']);
+  expect(holds).toMatchObject([{ amount: 2, revision: 2 }]);
 });
 
 it('One call evicts at most 500 holds, and none that is not in MySQL yet', async () => {
