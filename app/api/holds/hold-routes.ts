@@ -254,7 +254,7 @@ function changeHold(deps: HoldDependencies): Route {
       const facts = await holds.factsOf(params.holdId);
       const terms = termsOf(body, facts.currency, ledgerNow());
       const request = () => requestOf(facts, originOf(call), ledgerNow());
-      const change = (expectedRevision: number) =>
+      const change = (expectedRevision: number): Promise<Answer> =>
         body.dryRun
           ? dryChange(deps, { ...terms, expectedRevision }, request(), identity)
           : holds
