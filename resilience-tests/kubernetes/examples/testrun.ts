@@ -47,7 +47,9 @@ export async function tryTestRun(provider: Provider | null, changed: readonly st
   using api = new ApiServer(NAMESPACE);
   const release = findRelease(api, undefined);
   const { text, seconds } = manifestsWith(changed);
-  remove(api);
+  const remove = () =>
+    kubectl(['delete', '--ignore-not-found', '--cascade=foreground', '--timeout=2m', '-f', '-'], text);
+  remove();
   kubectl(['apply', '-f', '-'], text);
   try {
     const stage = await untilEnded(api, seconds + AROUND_SECONDS_MAX);
@@ -60,13 +62,11 @@ export async function tryTestRun(provider: Provider | null, changed: readonly st
     console.log(`TestRun: finished, ${jobs.length} runners kept every limit`);
     console.log('Reconciliation: clean', JSON.stringify(await reconcile(api, release)));
   } finally {
-    remove(api);
+    remove();
   }
 }
 
 const definition = (): string => kubectl(['get', 'crd', 'testruns.k6.io', '--ignore-not-found', '--output=name']);
-const remove = (api: ApiServer): void =>
-  void api.kubectl('delete', 'testrun', NAME, '--ignore-not-found', '--timeout=2m');
 
 function manifestsWith(changed: readonly string[]): { text: string; seconds: number } {
   const text = readFileSync(FILE, 'utf8');
