@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
+import type { Books } from '../../verification/checker/books.ts';
 import { check, type Verdict } from '../../verification/checker/check.ts';
 import { withoutGivenUp } from '../../verification/checker/given-up.ts';
 import {
@@ -141,7 +142,7 @@ export async function experiment<G extends Ground<System>>(
   if (pauseMs > pauseMsMax) late.push(`${Math.round(pauseMs)} ms without a success, at most ${pauseMsMax} ms expected`);
   notes.push(`timeline: ${linesOf([...moments, ...moves], faultAt).join('; ') || 'the authority did not move'}`);
   notes.push(`responses without an outcome: ${listOf(facts.errors)}`, `ids that failed: ${refusalsIn(recorder)}`);
-  notes.push(`reads: ${listOf(recorder.readsBySource)}`);
+  notes.push(`reads: ${listOf(recorder.readsBySource)}`, `holds: ${holdsIn(books)}`);
   for (const { transactionId, attempts } of recorder.unresolved().slice(0, UNRESOLVED_TOLD_MAX)) {
     notes.push(`unknown: ${transactionId} ${JSON.stringify(attempts.slice(-3))}`);
   }
@@ -195,6 +196,16 @@ function errorsNotAllowed({ errors }: Seen, allowed: RegExp | null, excused: Reg
   return [...errors]
     .filter(([what]) => !allowed.test(codeIn(what)) && !excused?.test(codeIn(what)))
     .map(([what, count]) => `${count} answers were ${what}`);
+}
+
+/** How the holds in MySQL have ended, and why others were refused. */
+function holdsIn({ holds = [] }: Books): string {
+  const counts = new Map<string, number>();
+  for (const { hold, refusal } of holds) {
+    const what = hold?.status ?? refusal ?? '';
+    counts.set(what, (counts.get(what) ?? 0) + 1);
+  }
+  return listOf(counts);
 }
 
 /** Why ids failed, by the answer to their last attempt. */

@@ -1,7 +1,13 @@
 import type { HoldOrder } from '../../app/domain/holds.ts';
 import { PROBLEMS, type Problem } from '../../app/domain/problem.ts';
 import type { Durability, Outcome } from '../../app/domain/types.ts';
-import type { CaptureOrder, HoldResult, HoldView, Placing } from '../../app/ledger/ports/holds.ts';
+import type {
+  CaptureOrder,
+  HoldRequest as HoldRequestOfPod,
+  HoldResult,
+  HoldView,
+  Placing,
+} from '../../app/ledger/ports/holds.ts';
 import type {
   HoldAnswer,
   HoldRequest,
@@ -194,7 +200,7 @@ export class HoldClient {
     const sentAt = scheduler.nowMs;
     const request = { holdId, account, currency, eventId: uuidV7(process.now(), random), ...this.#origin() };
     const { correlationId } = request;
-    const reply = await this.#update(holdId, (pod, durability) => pod.holds.void(request, durability));
+    const reply = await this.#update(request, (pod, found, durability) => pod.holds.void(found, durability));
     const answer = updateAnswer(reply);
     this.#record(holdId, { op: 'void', correlationId, sentAt, endedAt: scheduler.nowMs, answer }, reply);
     if (!isUnsettled(reply) || isStopped() || random.chance(0.3)) return;
@@ -214,18 +220,22 @@ export class HoldClient {
       expectedRevision: random.chance(0.1) ? 1 : (shared.revisions.get(holdId) ?? 1),
     };
     const { correlationId } = request;
-    const reply = await this.#update(holdId, (pod, durability) => pod.holds.change(wanted, request, durability));
+    const reply = await this.#update(request, (pod, found, durability) => pod.holds.change(wanted, found, durability));
     const answer = updateAnswer(reply);
     this.#record(holdId, { op: 'change', correlationId, ...wanted, sentAt, endedAt: scheduler.nowMs, answer }, reply);
   }
 
+  /** Sends a request with the facts that the pod knows about the hold, as its API does. */
   async #update(
-    holdId: string,
-    work: (pod: SimPod, durability: Durability) => Promise<HoldResult>,
+    { eventId, user, correlationId, holdId }: HoldRequestOfPod,
+    work: (pod: SimPod, request: HoldRequestOfPod, durability: Durability) => Promise<HoldResult>,
   ): Promise<Reply<HoldResult>> {
     const { random, ask, onPersistedHold } = this.#deps;
     const durability: Durability = random.chance(0.1) ? 'persisted' : 'cache';
-    const reply = await ask<HoldResult>((pod) => work(pod, durability));
+    const reply = await ask<HoldResult>(async (pod) => {
+      const { destination: _, ...facts } = await pod.holds.factsOf(holdId);
+      return work(pod, { ...facts, eventId, user, correlationId }, durability);
+    });
     if (reply.kind === 'value' && reply.value.persisted) onPersistedHold(holdId, reply.value.hold.revision);
     return reply;
   }

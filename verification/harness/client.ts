@@ -70,13 +70,19 @@ export class Client implements Disposable {
   }
 
   /** @throws NoAnswer */
-  send(method: string, path: string, body?: unknown, correlationId?: string): Promise<Reply> {
+  send(
+    method: string,
+    path: string,
+    body?: unknown,
+    correlationId?: string,
+    more: Readonly<Record<string, string>> = {},
+  ): Promise<Reply> {
     const urls = this.#urls();
     const url = urls[Math.floor(Math.random() * urls.length)] ?? '';
     const [, host, port] = ADDRESS.exec(url) ?? [];
     if (host === undefined || port === undefined) throw new RangeError(`${url} is not the address of a pod`);
     const payload = body === undefined ? '' : JSON.stringify(body);
-    const headers: Record<string, string | number> = { ...this.#headers };
+    const headers: Record<string, string | number> = { ...this.#headers, ...more };
     if (correlationId !== undefined) headers['x-correlation-id'] = correlationId;
     if (payload !== '') {
       headers['content-type'] = 'application/json';

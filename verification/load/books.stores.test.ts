@@ -1,6 +1,10 @@
 import { createServer, type IncomingMessage } from 'node:http';
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { accountOf } from '../../app/domain/testing/orders.ts';
+import { systemClock } from '../../app/kernel/clock.ts';
+import { DirectStore } from '../../app/mysql/ledger/direct-store.ts';
+import { DIRECT_EPOCH } from '../../app/mysql/testing/direct-accounts.ts';
+import { capturing, placing, updating } from '../../app/mysql/testing/direct-holds.ts';
 import { migratedDatabase, openIn, type TestDatabase } from '../../app/mysql/testing/test-database.ts';
 import { Client } from '../harness/client.ts';
 import { readBooks, violationsInBooks } from './books.ts';
@@ -37,7 +41,7 @@ afterAll(async () => {
 
 /** world → a 1.00, a → b 0.40. */
 beforeEach(async () => {
-  await test.reset();
+  await test.reset(DIRECT_EPOCH, 'DIRECT');
   await openIn(
     test.database,
     ACCOUNTS.map(({ accountId, external }) => accountOf(accountId, { external })),
@@ -82,7 +86,7 @@ it('reads the books of the accounts with a prefix', async () => {
     { of: 'the API', accounts: expect.arrayContaining([{ accountId: 'bank:a', balance: 60, version: 2 }]) },
   ]);
   expect(books.accounts).toContainEqual({
-    ...{ accountId: 'bank:a', currency: 'EUR', balance: 60, version: 2 },
+    ...{ accountId: 'bank:a', currency: 'EUR', balance: 60, held: 0, version: 2 },
     ...{ overdraftLimit: 0, settingsVersion: 1, status: 'ACTIVE' },
   });
   expect(books.transfers[0]).toEqual({
@@ -110,4 +114,52 @@ it.each([
 ])('finds that %s', async (_what, sql, expected) => {
   await test.database.rows(sql);
   expect(await kinds()).toEqual(expect.arrayContaining(expected));
+});
+
+describe('Holds', () => {
+  /** 0.30 of a are held, and 0.10 of these are captured to b; another hold is voided. */
+  beforeEach(async () => {
+    const store = new DirectStore({ database: test.database, clock: systemClock });
+    const hold = { holdId: 'h1', source: 'bank:a', destination: 'bank:b' };
+    await store.applyHolds(DIRECT_EPOCH, [
+      placing('h1', 'bank:a', 30),
+      capturing('t3', hold, 10, false),
+      placing('h2', 'bank:a', 30),
+      updating('void', 'h2', 'bank:a'),
+      placing('h3', 'bank:a', 31),
+    ]);
+  });
+
+  it('are read with their events and captures', async () => {
+    const books = await readBooks(address(), client, 'bank:', ACCOUNTS);
+    const state = { status: 'OPEN', amount: 30, captured: 10, revision: 2 };
+    expect(books.holds).toMatchObject([
+      { holdId: 'h1', refusal: null, content: { account: 'bank:a', destination: null, amount: 30 }, hold: state },
+      { holdId: 'h2', refusal: null, hold: { status: 'VOIDED', revision: 2 } },
+      { holdId: 'h3', refusal: 'insufficient_funds', hold: null },
+    ]);
+    expect(books.holdEvents?.map(({ kind, version, held }) => [kind, version, held])).toEqual([
+      ['PLACED', 3, 30],
+      ['PLACED', 5, 50],
+      ['VOIDED', 6, 20],
+    ]);
+    expect(books.transfers.find(({ transactionId }) => transactionId === 't3')).toMatchObject({
+      content: { amount: 10, capture: { holdId: 'h1', amount: 10, destination: 'bank:b', final: false } },
+      hold: { hold: state, held: 20, heldChange: -10 },
+    });
+    expect(await kinds()).toEqual([]);
+  });
+
+  it.each([
+    [
+      'an account holds something else than its holds',
+      "UPDATE accounts SET held = 1 WHERE account_id = 'bank:a'",
+      'held',
+    ],
+    ['a hold is not as its last event left it', "UPDATE holds SET captured = 11 WHERE hold_id = 'h1'", 'hold'],
+    ['an event is missing', "DELETE FROM hold_events WHERE hold_id = 'h2' AND revision = 2", 'held'],
+  ])('are wrong if %s', async (_what, sql, expected) => {
+    await test.database.rows(sql);
+    expect(await kinds()).toContain(expected);
+  });
 });

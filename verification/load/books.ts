@@ -8,14 +8,20 @@ import type { Client } from '../harness/client.ts';
 import { Mysql } from '../harness/mysql.ts';
 import type { MysqlAddress } from '../harness/system.ts';
 import { now } from '../harness/time.ts';
+import { bookedHold, bookedHoldEvent, captureContentOf, holdAfterOf } from './hold-books.ts';
 import { balancesOf } from './ledger.ts';
 
 const TRANSFERS = `SELECT transaction_id, correlation_id, \`status\`, refusal, source_account, destination_account,
   amount, currency, accepted_at, accepted_after_ms, source_balance, source_version, source_settings_version,
-  destination_balance, destination_version, destination_settings_version, group_id FROM transfers`;
+  destination_balance, destination_version, destination_settings_version, group_id, hold_id, held_after, held_change,
+  capture FROM transfers`;
 const ACCOUNTS =
-  'SELECT account_id, currency, balance, version, overdraft_limit, settings_version, `status` FROM accounts';
+  'SELECT account_id, currency, balance, held, version, overdraft_limit, settings_version, `status` FROM accounts';
 const CHANGES = 'SELECT account_id, correlation_id, settings_version, overdraft_limit, `status` FROM account_changes';
+const HOLDS = `SELECT hold_id, correlation_id, \`status\`, refusal, account_id, destination_account, currency, placed_amount,
+  asked_expires_at_ms, hold_amount, captured, expires_at_ms, revision, accepted_at FROM holds`;
+const HOLD_EVENTS = `SELECT account_id, version, kind, hold_id, currency, balance_after, held_after, held_change,
+  settings_version, hold_amount, captured, expires_at_ms, revision, accepted_at, correlation_id FROM hold_events`;
 const SUMS = 'SELECT currency, CAST(SUM(balance) AS CHAR) AS total FROM accounts GROUP BY currency';
 
 /** The number of accounts per part, limited so that their rows fit into memory after a long load. */
@@ -37,6 +43,8 @@ export async function readBooks(
     transfers: transfers.map((row) => transferOf(row)),
     accounts: (await mysql.rows(`${ACCOUNTS} WHERE account_id LIKE ?`, [pattern])).map(accountOf),
     changes: (await mysql.rows(`${CHANGES} WHERE account_id LIKE ?`, [pattern])).map(changeOf),
+    holds: (await mysql.rows(`${HOLDS} WHERE account_id LIKE ?`, [pattern])).map(bookedHold),
+    holdEvents: (await mysql.rows(`${HOLD_EVENTS} WHERE account_id LIKE ?`, [pattern])).map(bookedHoldEvent),
     sums: await sumsIn(mysql),
     views: [await balancesOf(client, accounts)],
   };
@@ -59,6 +67,8 @@ export async function violationsInBooks(
       transfers: (await Promise.all([sides('source'), sides('destination')])).flat(),
       accounts: (await mysql.rows(`${ACCOUNTS} WHERE account_id IN (?)`, ids)).map(accountOf),
       changes: (await mysql.rows(`${CHANGES} WHERE account_id IN (?)`, ids)).map(changeOf),
+      holds: (await mysql.rows(`${HOLDS} WHERE account_id IN (?)`, ids)).map(bookedHold),
+      holdEvents: (await mysql.rows(`${HOLD_EVENTS} WHERE account_id IN (?)`, ids)).map(bookedHoldEvent),
       sums: await sumsIn(mysql),
       views: [await balancesOf(client, part)],
     };
@@ -94,16 +104,18 @@ function transferOf(row: RowDataPacket, sides: readonly Side[] = ['source', 'des
       amount: Number(row['amount']),
       currency: row['currency'],
       ...(row['group_id'] !== null && { groupId: row['group_id'] }),
+      ...captureContentOf(row),
     },
     refusal: row['refusal'],
     source: position('source'),
     destination: position('destination'),
+    ...(sides.includes('source') && holdAfterOf(row)),
   };
 }
 
 function accountOf(row: RowDataPacket): BookedAccount {
   const { account_id: accountId, currency } = row;
-  const position = { balance: Number(row['balance']), version: Number(row['version']) };
+  const position = { balance: Number(row['balance']), version: Number(row['version']), held: Number(row['held']) };
   return { accountId, currency, ...position, ...settingsOf(row) };
 }
 

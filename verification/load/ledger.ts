@@ -57,7 +57,8 @@ export async function balancesOf(client: Client, accounts: readonly OpenedAccoun
       throw new Error(`the request for balances was answered with ${status} ${JSON.stringify(body).slice(0, 500)}`);
     for (const item of items.map(fieldsOf)) {
       const balance = minorUnits(item['balance'], String(item['currency']));
-      found.push({ accountId: String(item['accountId']), balance, version: Number(item['version']) });
+      const held = item['held'] === undefined ? {} : { held: minorUnits(item['held'], String(item['currency'])) };
+      found.push({ accountId: String(item['accountId']), balance, ...held, version: Number(item['version']) });
     }
   });
   return { of: 'the API', accounts: found };

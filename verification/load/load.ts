@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { newUuidV7 } from '../../app/domain/ids.ts';
 import type { AccountStatus } from '../../app/domain/types.ts';
-import type { Answer, TransferContent, TransferHistory } from '../checker/history.ts';
+import type { Answer, HoldHistory, TransferContent, TransferHistory } from '../checker/history.ts';
 import { type Client, NoAnswer, type Reply, silence } from '../harness/client.ts';
 import { now, sleep } from '../harness/time.ts';
 import {
@@ -15,6 +15,7 @@ import {
   minorUnits,
 } from './answers.ts';
 import { newGroup, sendGroup } from './group-load.ts';
+import { HoldLoad } from './hold-load.ts';
 import { oneOf, type Population } from './population.ts';
 import type { Recorder } from './recorder.ts';
 
@@ -31,6 +32,8 @@ export interface LoadOptions {
   changes: number;
   /** Groups of two to five transfers; 0 for a ledger that may be in format 1, which has none. */
   groups: number;
+  /** Holds, with two or three requests each; 0 for a ledger that may be in format 1, which has none. */
+  holds: number;
   /** How many times each single transfer is sent concurrently, under the same id. */
   copies: number;
   /** Share of the transfers whose id is not a UUIDv7. */
@@ -47,6 +50,7 @@ export const STEADY_LOAD: LoadOptions = {
   batchSize: 8,
   changes: 0.01,
   groups: 0.02,
+  holds: 0.02,
   copies: 1,
   ownIds: 0.03,
   transfersPerSecondMin: 0,
@@ -82,11 +86,13 @@ export class Load {
   readonly #client: Client;
   readonly #recorder: Recorder;
   readonly #population: Population;
+  readonly #holds: HoldLoad;
 
   constructor(client: Client, recorder: Recorder, population: Population) {
     this.#client = client;
     this.#recorder = recorder;
     this.#population = population;
+    this.#holds = new HoldLoad(client, recorder, population);
   }
 
   /** Runs until the signal; returns once the last answer has arrived. */
@@ -115,9 +121,16 @@ export class Load {
   /** Sends the transfer again under its id; a transfer of a group is sent with the whole group. */
   async again({ transactionId, attempts }: TransferHistory): Promise<void> {
     const content = attempts[0]?.content;
+    if (content?.capture) return this.#holds.capture(transactionId, content);
     const ofGroup = this.#recorder.groups.get(content?.groupId ?? '');
     if (ofGroup) return sendGroup(this.#client, this.#recorder, ofGroup.group);
     if (content) await this.transfer({ transactionId, content });
+  }
+
+  /** Places a hold again, under its id. */
+  async placeAgain({ holdId, requests }: HoldHistory): Promise<void> {
+    const placing = requests.find((request) => request.op === 'place');
+    if (placing?.op === 'place') await this.#holds.place(holdId, placing.content);
   }
 
   /** Looks up the id, unless an attempt under it may still be in progress. */
@@ -147,6 +160,7 @@ export class Load {
     batchSize,
     changes,
     groups,
+    holds,
     copies,
     ownIds,
   }: Omit<LoadOptions, 'rate' | 'workers' | 'transfersPerSecondMin'>): Promise<void> {
@@ -155,6 +169,7 @@ export class Load {
     if (kind < reads + batches) return this.#batch(batchSize, ownIds);
     if (kind < reads + batches + changes) return this.#change();
     if (kind < reads + batches + changes + groups) return this.#group(ownIds);
+    if (kind < reads + batches + changes + groups + holds) return this.#holds.act(ownIds);
     const other = Math.random();
     const posted = other < AGAIN + LOOKED_FOR ? this.#recorder.somePosted() : null;
     if (posted) return other < AGAIN ? void (await this.again(posted)) : this.lookFor(posted);
@@ -242,9 +257,10 @@ export class Load {
         return;
       }
       const position = { balance: minorUnits(fields['balance'], currency), version: Number(fields['version']) };
+      const held = fields['held'] === undefined ? {} : { held: minorUnits(fields['held'], currency) };
       const [stale, source] = [fields['stale'] === true, String(fields['source'])];
       const by = `a read from ${source}`;
-      this.#recorder.read({ accountId, sentAt, endedAt: now(), ...position, stale, by }, source);
+      this.#recorder.read({ accountId, sentAt, endedAt: now(), ...position, ...held, stale, by }, source);
     } catch (error) {
       if (!(error instanceof NoAnswer)) throw error;
       this.#recorder.failed(of('read', error.message));

@@ -3,6 +3,10 @@ import {
   type Attempt,
   type ChangeHistory,
   fateOf,
+  fateOfHold,
+  type HoldAnswer,
+  type HoldHistory,
+  type HoldRequest,
   type OpenedAccount,
   type ReadHistory,
   Recording,
@@ -18,6 +22,13 @@ const COME_AGAIN = new Set([0, 429, 503]);
 /** The service holds a request for 10 s at most. */
 export const HELD_MS_MAX = 12_000;
 
+/** A request without its times and its answer. */
+type HoldAsked = HoldRequest extends infer R
+  ? R extends HoldRequest
+    ? Omit<R, 'sentAt' | 'endedAt' | 'answer'>
+    : never
+  : never;
+
 /** Records every request when it is sent, and every answer when it arrives. */
 export class Recorder extends Recording {
   readonly #successes: number[] = [];
@@ -25,6 +36,8 @@ export class Recorder extends Recording {
   readonly #known: TransferHistory[] = [];
   readonly #unresolved = new Set<TransferHistory>();
   #refused: TransferHistory[] = [];
+  /** Holds that nobody knows to be placed or refused. */
+  readonly #unresolvedHolds = new Set<HoldHistory>();
   #correlations = 0;
   requests = 0;
   /** The pods that answered them. */
@@ -63,6 +76,26 @@ export class Recorder extends Recording {
       this.#successes.push(attempt.endedAt);
       this.#known.push(transfer);
     };
+  }
+
+  /** Begins a request about a hold other than a capture; its result is unknown until it is completed. */
+  holdRequest(holdId: string, what: HoldAsked): (answer: HoldAnswer) => void {
+    const hold = this.ofHold(holdId);
+    const answer: HoldAnswer = { kind: 'unknown', reason: 'not answered yet' };
+    const request: HoldRequest = { ...what, sentAt: now(), endedAt: Number.POSITIVE_INFINITY, answer };
+    hold.requests.push(request);
+    if (what.op === 'place') this.#unresolvedHolds.add(hold);
+    return (answer) => {
+      request.endedAt = now();
+      request.answer = answer;
+      if (fateOfHold(hold) !== 'unknown') this.#unresolvedHolds.delete(hold);
+    };
+  }
+
+  /** Holds whose placing was sent and has no outcome so far, without those that are in progress. */
+  unresolvedHolds(): HoldHistory[] {
+    const isOver = ({ endedAt }: HoldRequest) => Number.isFinite(endedAt);
+    return [...this.#unresolvedHolds].filter(({ requests }) => requests.every(isOver));
   }
 
   /** A lookup begins. */

@@ -26,6 +26,7 @@ async function retrySome(load: Load, recorder: Recorder, stop?: AbortSignal): Pr
     for (let next = open.pop(); next && !stop?.aborted; next = open.pop()) await load.again(next);
   };
   await Promise.all(Array.from({ length: RETRIES_AT_ONCE }, work));
+  for (const hold of recorder.unresolvedHolds()) if (!stop?.aborted) await load.placeAgain(hold);
 }
 
 /** A group is sent again as a whole, so one of its transfers is enough. */
@@ -47,7 +48,7 @@ function onePerGroup(transfers: readonly TransferHistory[]): TransferHistory[] {
  */
 export async function resolveAll(load: Load, recorder: Recorder): Promise<void> {
   const deadline = now() + RESOLVE_MS_MAX;
-  while (recorder.unresolved().length > 0 && now() < deadline) {
+  while (recorder.unresolved().length + recorder.unresolvedHolds().length > 0 && now() < deadline) {
     const refused = recorder.unresolved().filter(({ attempts }) => attempts.at(-1)?.answer.kind === 'refused');
     for (const transfer of refused) await load.lookFor(transfer);
     await retrySome(load, recorder);
