@@ -33,7 +33,7 @@ export const PROBLEMS = {
   },
   account_not_empty: {
     status: 409,
-    title: 'Only an account with a balance of zero, of which nothing is held, can be closed',
+    title: 'Only an account with a zero balance and no held money can be closed',
     ...FINAL,
   },
   settings_version_mismatch: { status: 412, title: 'The account has changed in the meantime', ...FINAL },

@@ -14,7 +14,7 @@ interface Expiring {
   shuttingDown(): boolean;
 }
 
-/** Ends holds that are due until `stopped` aborts, whenever no other pod does. */
+/** Until `stopped` aborts, ends holds that are due, unless another pod is doing so. */
 export async function expireHolds(
   context: Context,
   { session, ledger, shuttingDown }: Expiring,

@@ -3,7 +3,10 @@ import type { CacheKeeper, KeeperCaller } from '../journal/cache-port.ts';
 /** Each call evicts at most 500, so that transfers need not wait for it. */
 const CALLS_PER_ROUND_MAX = 100;
 
-/** Evicts holds from Redis beyond a maximum number, those that have ended first. They are loaded again when they are needed. */
+/**
+ * Evicts holds from Redis beyond a maximum number, beginning with those that have ended. They are loaded again when they
+ * are needed.
+ */
 export class HoldJanitor {
   readonly #deps: { cache: CacheKeeper; holdsMax: number };
 
@@ -11,7 +14,7 @@ export class HoldJanitor {
     this.#deps = deps;
   }
 
-  /** @returns how many holds are left; more than the maximum if these are not in MySQL yet @throws CacheError */
+  /** @returns the number of holds left: above the maximum if too few of them are in MySQL yet @throws CacheError */
   async round(caller: KeeperCaller): Promise<number> {
     const { cache, holdsMax } = this.#deps;
     // Format 1 has no holds.

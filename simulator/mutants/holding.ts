@@ -27,7 +27,7 @@ const reopened = (parties: HoldParties): HoldParties => ({
   hold: parties.hold && { ...parties.hold, status: 'OPEN' },
 });
 
-/** An expiry ends a hold in whatever state it is. */
+/** An expiry ends a hold whatever its state is. */
 const expireAnything: Decide = (item, parties, times) =>
   decideHold(item, item.op === 'expire' ? reopened(parties) : parties, times);
 
@@ -54,7 +54,7 @@ const keepTheRest: Decide = (item, parties, times) => {
 const ignoreTheEnd: Decide = (item, parties, times) =>
   decideHold(item, parties, item.op === 'capture' || item.op === 'change' ? { ...times, now: 0, podNow: 0 } : times);
 
-/** MySQL decides on transfers without what accounts hold. */
+/** MySQL ignores held amounts when it decides on transfers. */
 class ForgetsHeld extends DirectTables {
   protected override accountsIn(server: MysqlServer, ids: readonly string[]): Map<string, Account> {
     const accounts = super.accountsIn(server, ids);
@@ -73,7 +73,7 @@ class ReopensExpired extends CacheModel {
   }
 }
 
-/** Whatever a void finds counts as being in MySQL. */
+/** A void assumes that the state that it finds is in MySQL. */
 class VoidsAreSafe extends CacheModel {
   override async apply(caller: Caller, items: readonly CallItem[], podNow?: number) {
     const reply = await super.apply(caller, items, podNow);

@@ -201,8 +201,8 @@ const TROUBLES = {
     storm.maybe(0.3, KINDS, atMs + random.between(-500, 1_500));
   },
   /**
-   * Answers about holds are lost, nothing is flushed, and then Redis is gone, while holds expire: they do not wait for
-   * anybody, and clocks do not agree.
+   * Answers about holds are lost, nothing is flushed, and then Redis is lost. Meanwhile holds expire, and the clocks
+   * differ.
    */
   holds(storm, random, atMs) {
     const silentMs = random.between(50, 500);

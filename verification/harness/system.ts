@@ -13,7 +13,7 @@ export interface MysqlAddress {
   user: string;
   password: string;
   database: string;
-  /** As in the URL of the service; without it, the connection is not encrypted. */
+  /** The same as in the service's URL; if absent, the connection is not encrypted. */
   ssl?: object;
 }
 

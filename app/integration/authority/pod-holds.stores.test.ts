@@ -41,7 +41,7 @@ const back = async () => {
   await pod.open();
 };
 
-/** Every hold is in MySQL as it was answered last, and its captures are answered like that again. */
+/** MySQL has every hold as its last answer showed it, and its captures get the same answers again. */
 async function expectTold({ told }: HoldWriters): Promise<void> {
   const { holds } = pod.ledger;
   const seen = new Set(told.map(({ hold }) => hold?.status ?? 'REFUSED'));
@@ -69,7 +69,7 @@ async function expectTold({ told }: HoldWriters): Promise<void> {
 }
 
 describe('Holds that clients use while the authority moves', () => {
-  it('are as they were answered when Redis is killed with unflushed ones, and MySQL decides for a while', async () => {
+  it('match their answers when Redis is killed with unflushed ones, and MySQL decides for a while', async () => {
     const writers = new HoldWriters(pod, WRITERS);
     loseReplies();
     await writers.more();
@@ -91,7 +91,7 @@ describe('Holds that clients use while the authority moves', () => {
     await expectTold(writers);
   });
 
-  it('are as they were answered when replies are lost until the end of the epoch, which its journal recovers', async () => {
+  it('match their answers when replies are lost until the epoch ends and is recovered from its journal', async () => {
     const writers = new HoldWriters(pod, WRITERS);
     loseReplies();
     await writers.more();
@@ -108,7 +108,7 @@ describe('Holds that clients use while the authority moves', () => {
 });
 
 describe('A hold in doubt that was not handed over', () => {
-  it('keeps its account frozen until the journal returns, and is then as Redis has decided', async () => {
+  it('keeps its account frozen until the journal returns, and then has the state that Redis decided', async () => {
     const { holds } = pod.ledger;
     // Its accounts are in Redis already.
     await pod.ledger.read(['ada', 'bob']);
@@ -149,7 +149,7 @@ describe('A hold in doubt that was not handed over', () => {
 });
 
 describe('A hold that Redis has evicted', () => {
-  it('is loaded again for whatever is done with it, and answers the same', async () => {
+  it('is loaded again for any request, which gets the same answer', async () => {
     const { holds } = pod.ledger;
     const other = await pod.another();
     const orders = [holdOf(10), holdOf(20), holdOf(30)];

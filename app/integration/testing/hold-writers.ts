@@ -51,21 +51,24 @@ export const requestFor = (holdId: string): HoldRequest => ({
   ...WHO,
 });
 
-/** What must hold of a hold in the end, whatever happened on the way. */
+/** The expected final state of a hold, whatever faults there were. */
 export interface Told {
   holdId: string;
-  /** As the last answer showed it; null: it was refused. */
+  /** The hold in the last answer; null if it was refused. */
   hold: HoldState | null;
   captures: { order: CaptureOrder; outcome: Outcome }[];
 }
 
-/** Clients that place, change, capture and void holds of ada until they are stopped, each request until it has an answer. */
+/**
+ * Clients that place, change, capture and void holds of ada until they are stopped. They repeat each request until it has
+ * an answer.
+ */
 export class HoldWriters {
   readonly told: Told[] = [];
   readonly #pod: PodBench;
   readonly #finished: number[];
   readonly #done: Promise<unknown>;
-  /** What each request that has no answer yet was told last. */
+  /** The latest problem of each request that has no answer yet. */
   readonly #problems = new Set<string>();
   #stopped = false;
   #numbers = 0;
@@ -92,7 +95,7 @@ export class HoldWriters {
     const { holdId } = order;
     const expectedRevision = placed.hold.revision;
     const wanted = { amount: 12, expiresAt: null, expectedRevision };
-    // The same request until it has an answer: another one would wait for a flush if this one was made.
+    // Repeats the same request until it has an answer: a new one would wait for a flush if the first had taken effect.
     const change = requestFor(holdId);
     told.hold = (await this.#persistently(() => holds.change(wanted, change, 'cache'))).hold;
     await this.#capture(told, 4, false);

@@ -10,7 +10,8 @@ export interface LedgerEvents {
   /** Called once for each transfer, with the answer that its caller gets. */
   answered(order: TransferOrder, answer: Outcome | Problem): void;
   /**
-   * Called for a group or a hold that a limit of an account has refused, once; transfers are answered with it.
+   * Called once for each group or hold that a limit of an account has refused. Refused transfers are reported with
+   * their answers.
    */
   limitRefused(limit: LimitName): void;
   /** Called for every answer that contains an event of a hold, refused placings included. */

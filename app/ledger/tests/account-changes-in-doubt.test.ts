@@ -34,7 +34,7 @@ const unable = failing(new CacheError('unable', 'OOM'));
 const refused = failing(new CacheError('refused', 'fenced'));
 
 describe('An account change whose reply is lost', () => {
-  it('is found to be committed by its id, and takes effect once', async () => {
+  it('is found by its id once it is committed, and takes effect once', async () => {
     stage.cache.next('change', replyLost);
     const changed = start({ expectedSettingsVersion: 1 });
     await flushed();

@@ -1,6 +1,6 @@
 import { generate } from 'selfsigned';
 
-/** Certificates as a managed service has them: of a CA that no system knows, for the names of its endpoints. */
+/** Certificates like those of a managed service: issued for the names of its endpoints, by a CA that no system trusts. */
 
 export interface Authority {
   /** PEM. */
@@ -11,7 +11,7 @@ export interface Authority {
 export async function makeAuthority(name: string): Promise<Authority> {
   const { cert, private: key } = await generate([{ name: 'commonName', value: name }], {
     keyType: 'ec',
-    // SHA-1 by default, which servers refuse.
+    // The default is SHA-1, which servers refuse.
     algorithm: 'sha256',
     extensions: [
       { name: 'basicConstraints', cA: true, critical: true },
@@ -24,7 +24,7 @@ export async function makeAuthority(name: string): Promise<Authority> {
 export async function certify({ certificate, key }: Authority, host: string): Promise<Authority> {
   const made = await generate([{ name: 'commonName', value: host }], {
     keyType: 'ec',
-    // SHA-1 by default, which servers refuse.
+    // The default is SHA-1, which servers refuse.
     algorithm: 'sha256',
     ca: { cert: certificate, key },
     extensions: [

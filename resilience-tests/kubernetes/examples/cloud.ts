@@ -159,8 +159,8 @@ export class CloudRelease implements Disposable {
 }
 
 /**
- * As the controller of a load balancer would do, for which `helm --wait` waits. In a process of its own, because Helm
- * blocks this one.
+ * Does what the controller of a load balancer would do, because `helm --wait` waits for that. Runs in a separate
+ * process, because Helm blocks this one.
  */
 function giveAddress(namespace: string): ChildProcess {
   const status = JSON.stringify({ status: { loadBalancer: { ingress: [{ ip: '192.0.2.1' }] } } });

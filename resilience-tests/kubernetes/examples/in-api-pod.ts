@@ -31,7 +31,7 @@ async function ask<T>(api: ApiServer, release: Release, path: string, method = '
 
 export const statusOf = (api: ApiServer, release: Release): Promise<Status> => ask(api, release, '/v1/ops/status');
 
-/** When everything is in MySQL. @throws Error with the report if the books are not clean */
+/** Runs a reconciliation once everything is in MySQL. @throws Error with the report if the books are not clean */
 export async function reconcile(api: ApiServer, release: Release): Promise<object> {
   const deadline = performance.now() + FLUSHED_MS_MAX;
   for (;;) {

@@ -12,16 +12,16 @@ import { type Authority, certify, makeAuthority } from './certificates.ts';
 const NAMESPACE = 'holdfast-stores';
 const USER = 'holdfast';
 const READY = '--timeout=240s';
-/** With every character that means something in a URL. */
+/** A password with every character that has a meaning in a URL. */
 const password = (): string => `p/w+a b%c@d:e?f#g&h=${randomBytes(6).toString('hex')}`;
-/** As docs/deployment.md gives them to one user for both the migration and the pods. */
+/** The privileges that docs/deployment.md grants to a single user for the migration and the pods. */
 const PRIVILEGES = 'SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, INDEX, REFERENCES, CREATE VIEW, DROP';
 
 export class ManagedStores implements Disposable {
   readonly user = USER;
   readonly redis = { host: hostOf('redis'), otherHost: hostOf('redis-alias'), password: password() };
   readonly mysql = { host: hostOf('mysql'), otherHost: hostOf('mysql-alias'), password: password() };
-  /** PEM: of the CA of both certificates, and of another one. */
+  /** In PEM: the CA of both certificates, and another CA. */
   readonly ca: string;
   readonly otherCa: string;
 
@@ -30,7 +30,7 @@ export class ManagedStores implements Disposable {
     this.otherCa = otherCa;
   }
 
-  /** New and empty; an earlier one is deleted. */
+  /** Starts new, empty stores. Deletes those of an earlier run. */
   static async start(): Promise<ManagedStores> {
     const [ca, other] = await Promise.all([makeAuthority('provider'), makeAuthority('somebody else')]);
     const stores = new ManagedStores(ca.certificate, other.certificate);
@@ -76,7 +76,7 @@ const redisConfig = (secret: string): string =>
     'maxmemory 256mb',
     'maxmemory-policy noeviction',
     'user default off',
-    // By its hash: the file cannot contain a password with spaces.
+    // The password is given as its hash, because the file cannot contain one with spaces.
     `user ${USER} on #${createHash('sha256').update(secret).digest('hex')} ~hf* &hf* +@all -@admin -@dangerous +info`,
     '',
   ].join('\n');
@@ -168,7 +168,7 @@ const mysqlPod = (): object =>
         ...['--innodb-flush-log-at-trx-commit=1', '--log-bin=binlog', '--sync-binlog=1', '--max-connections=400'],
         ...['--innodb-buffer-pool-size=256M', '--character-set-server=utf8mb4', '--init-file=/tls/init.sql'],
       ],
-      // Its entrypoint insists on a user; the one of the service comes from init.sql.
+      // The image's entrypoint requires a user. The user of the service is created by init.sql.
       env: [
         { name: 'MARIADB_DATABASE', value: 'holdfast' },
         { name: 'MARIADB_USER', value: 'nobody' },

@@ -39,7 +39,7 @@ export async function tryTestRun(provider: Provider | null, changed: readonly st
     throw new UserError(
       'The k6 operator is not installed: https://grafana.com/docs/k6/latest/set-up/set-up-distributed-k6/',
     );
-  // Where no image can be pulled.
+  // Nodes of this cluster cannot pull images.
   if (provider?.kind === 'own') {
     const tags = [`docker.io/${TESTRUN_IMAGES.k6}`, TESTRUN_IMAGES.starter];
     await provider.load([await k6WithShell(tags)]);
