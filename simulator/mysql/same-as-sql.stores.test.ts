@@ -7,6 +7,7 @@ import type {
   RuleFormats,
 } from '../../app/authority/authority-ports.ts';
 import type { Authority, Format, Mode } from '../../app/domain/authority.ts';
+import type { StoredHold } from '../../app/domain/hold-types.ts';
 import { Problem } from '../../app/domain/problem.ts';
 import { accountOf, orderOf } from '../../app/domain/testing/orders.ts';
 import type { TransferOrder } from '../../app/domain/types.ts';
@@ -14,6 +15,7 @@ import type { Caller } from '../../app/journal/cache-port.ts';
 import { encodeOrder } from '../../app/journal/codec.ts';
 import { CursorConflictError } from '../../app/journal/cursor.ts';
 import { batchOf, IntegrityError } from '../../app/journal/flush-batch.ts';
+import { encodeHoldItem } from '../../app/journal/hold-codec.ts';
 import type { InDoubtAttempt, JournalEntry } from '../../app/journal/journal-entry.ts';
 import { lastSeqOf } from '../../app/journal/journaled.ts';
 import type { Recovery } from '../../app/journal/recovery/recovery.ts';
@@ -38,6 +40,7 @@ import { uuidV7 } from '../world/uuid.ts';
 import { AuthorityTables } from './authority-tables.ts';
 import { DirectTables } from './direct-tables.ts';
 import { HandOverTables } from './hand-over-tables.ts';
+import { HoldItems } from './hold-items.ts';
 import { JournalTables } from './journal-tables.ts';
 import { MysqlClient } from './mysql-client.ts';
 import { MysqlServer } from './mysql-server.ts';
@@ -153,10 +156,14 @@ class Pair {
   #format: Format = 1;
   #now: Authority | null = null;
   readonly #orders: TransferOrder[] = [];
+  readonly #holds: HoldItems;
   readonly said = new Map<string, number>();
+  /** The states of holds that both have had. */
+  readonly statuses = new Set<string>();
 
   constructor(random: Random) {
     this.#random = random;
+    this.#holds = new HoldItems(random);
   }
 
   async #both<T>(what: string, call: (stores: Stores) => Promise<T>): Promise<unknown> {
@@ -180,7 +187,7 @@ class Pair {
   }
 
   async #compare(): Promise<void> {
-    const ids = this.#orders.map(({ transactionId }) => transactionId).concat('none');
+    const ids = this.#orders.map(({ transactionId }) => transactionId).concat('none', this.#holds.captureIds);
     await this.#both('read', async ({ authority, reader, recoveryStore }) => {
       const now = await authority.read();
       return {
@@ -192,9 +199,16 @@ class Pair {
         handedOver: await authority.allHandedOver(this.#epoch),
         accounts: await reader.loadAccounts(ACCOUNTS.map(({ accountId }) => accountId)),
         outcomes: await reader.findOutcomes(ids),
+        holds: this.#seen(await reader.loadHolds(this.#holds.holdIds)),
+        holdOutcomes: await reader.findHolds(this.#holds.keys),
         recovery: await recoveryStore.recovery(now),
       };
     });
+  }
+
+  #seen<T extends { holds: ReadonlyMap<string, StoredHold> }>(loaded: T): T {
+    for (const { status } of loaded.holds.values()) this.statuses.add(status);
+    return loaded;
   }
 
   get #from(): Authority {
@@ -223,6 +237,8 @@ class Pair {
     const ids = ACCOUNTS.map(({ accountId }) => accountId);
     const { accounts } = await this.#simulated.until(this.#simulated.stores.reader.loadAccounts(ids));
     await this.#redis.install(this.#caller, [...accounts.values()], 0, 10);
+    const { holds } = await this.#simulated.until(this.#simulated.stores.reader.loadHolds(this.#holds.holdIds));
+    await this.#redis.installHolds(this.#caller, [...holds.values()], 0);
   }
   get #caller(): Caller {
     return { epoch: this.#epoch, format: this.#format, replid: this.#redis.replid, podId: 'writer' };
@@ -235,6 +251,13 @@ class Pair {
       const payload = JSON.stringify({ changeId, accountId, acceptedAt: 5, user: 'u', correlationId: 'c' });
       const command = { accountId, changeId, expectedSettingsVersion: null, status: null, overdraftLimit: 20, payload };
       this.#journal.push(...(await this.#redis.change(this.#caller, command)).entries);
+      return;
+    }
+    if (this.#random.chance(0.4)) {
+      const holds = Array.from({ length: this.#random.whole(1, 3) }, () => this.#holds.next()).map((hold) => ({
+        ...{ hold, payload: encodeHoldItem(hold, 5), lookupCursor: 0, podNow: Date.now() },
+      }));
+      this.#journal.push(...(await this.#redis.apply(this.#caller, holds)).entries);
       return;
     }
     const items = Array.from({ length: this.#random.whole(1, 3) }, () => this.#newOrder()).map((order) => ({
@@ -299,6 +322,7 @@ class Pair {
         id,
         accounts: [source, destination],
       }));
+    inDoubt.push(...this.#holds.inDoubt());
     await this.#both('keep', ({ handOverStore }) => handOverStore.keep(this.#epoch, podId, { entries, inDoubt }));
   }
   async complete(): Promise<void> {
@@ -340,6 +364,13 @@ class Pair {
       takenAt: 7,
     }));
     await this.#both('apply', ({ direct }) => direct.apply(this.#from.epoch, items));
+  }
+  async applyHolds(): Promise<void> {
+    const random = this.#random;
+    const items = Array.from({ length: random.whole(1, 3) }, () => ({
+      ...{ hold: random.chance(0.3) ? this.#holds.again() : this.#holds.next(), takenAt: 7, podNow: Date.now() },
+    }));
+    await this.#both('applyHolds', ({ direct }) => direct.applyHolds(this.#from.epoch, items));
   }
   async change(): Promise<void> {
     const who = { user: 'u', correlationId: 'c', takenAt: 7, changeId: uuidV7(1_700_000_000_000, this.#random) };
@@ -383,6 +414,7 @@ const NEXT = {
   },
   DIRECT: {
     apply: 8,
+    applyHolds: 8,
     change: 3,
     late: 2,
     accept: 0.5,
@@ -397,13 +429,16 @@ const NEXT = {
 
 it('the simulated tables behave like the SQL statements, over random histories', { timeout: 1_800_000 }, async () => {
   const said = new Map<string, number>();
+  const statuses = new Set<string>();
   for (let run = 1; run <= RUNS; run++) {
     await db.reset(0, 'DIRECT');
     await openIn(db.database, ACCOUNTS);
     const pair = new Pair(new Random(run));
     for (let step = 0; step < STEPS; step++) await pair.step();
+    for (const status of pair.statuses) statuses.add(status);
     for (const [kind, times] of pair.said) said.set(kind, (said.get(kind) ?? 0) + times);
   }
+  expect([...statuses].sort()).toEqual(['CAPTURED', 'OPEN', 'VOIDED']);
   // Every call succeeded at least once, and most were refused at least once.
   const kinds = [...said.keys()];
   const done = [
@@ -418,6 +453,7 @@ it('the simulated tables behave like the SQL statements, over random histories',
     'late',
     'accept',
     'apply',
+    'applyHolds',
     'change',
   ];
   for (const what of done)
