@@ -58,10 +58,10 @@ local function account_at(index)
     accounts[index] = false
     return false
   end
-  local balance, version, overdraft, settings, status, external, _, currency, seq = struct.unpack(ACCOUNT, blob)
+  local balance, version, overdraft, settings, status, external, _, currency = struct.unpack(ACCOUNT, blob)
   account = {
     balance = balance, version = version, overdraft = overdraft, settings = settings, status = status,
-    external = external, currency = currency, seq = seq,
+    external = external, currency = currency,
   }
   if #blob > ACCOUNT_BYTES then
     account.held = held_of(blob)
@@ -144,6 +144,7 @@ for key, list in pairs(asked) do
 end
 
 -- Decide every item on the accounts as the previous items left them.
+-- `changed`: the seq of the last change of each account that has changed.
 local records, changed, in_call, new_ids = {}, {}, {}, {}
 local function take_id(item, index, seq)
   in_call[item.id] = index
@@ -171,12 +172,10 @@ local function settle(item, source, destination, windows, seq, place)
   end
   source.balance = source.balance - item.amount
   source.version = source.version + 1
-  source.seq = seq
   destination.balance = destination.balance + item.amount
   destination.version = destination.version + 1
-  destination.seq = seq
-  changed[item.source] = source
-  changed[item.destination] = destination
+  changed[item.source] = seq
+  changed[item.destination] = seq
   return struct.pack(RECORD, POSTED, counted, source.balance, source.version, destination.balance, destination.version,
     source.settings, destination.settings, seq), true
 end
@@ -236,10 +235,11 @@ end
 -- WRITES
 if ledger.seq > start_seq then
   local fields, time = {}, integer(ledger.time)
-  for index, account in pairs(changed) do
+  for index, seq in pairs(changed) do
+    local account = accounts[index]
     fields[#fields + 1] = ARGV[account_base + index]
     local blob = struct.pack(ACCOUNT, account.balance, account.version, account.overdraft, account.settings,
-      account.status, account.external, 1, account.currency, account.seq)
+      account.status, account.external, 1, account.currency, seq)
     if account.limits then
       blob = blob .. limit_rules.packed(account.held, account.limits)
     elseif account.held then

@@ -52,7 +52,7 @@ function decide_group(group, last, index)
     for _, number in ipairs({ item.source, item.destination }) do
       if not was[number] then
         was[number] = copy_of(accounts[number])
-        was_changed[number] = changed[number] ~= nil
+        was_changed[number] = changed[number]
       end
     end
     local windows = limit_rules and limit_rules.apply_to(item, source, destination) and limit_rules.windows() or nil
@@ -60,7 +60,7 @@ function decide_group(group, last, index)
     if not is_posted then
       for number, before in pairs(was) do
         accounts[number] = before
-        changed[number] = was_changed[number] and before or nil
+        changed[number] = was_changed[number]
       end
       ledger.seq = seq
       take_id(group, index, seq)

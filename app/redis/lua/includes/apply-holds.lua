@@ -129,15 +129,13 @@ function decide_hold(item, index)
   account.held = (held ~= 0 or account.limits) and held or nil
   account.balance = account.balance - moved
   account.version = account.version + 1
-  account.seq = seq
-  changed[source] = account
+  changed[source] = seq
   local balance, version, settings, counted = 0, 0, 0, 0
   if op == CAPTURE then
     if windows then counted = limit_rules.count_both(nil, destination.limits, moved, windows) end
     destination.balance = destination.balance + moved
     destination.version = destination.version + 1
-    destination.seq = seq
-    changed[target] = destination
+    changed[target] = seq
     balance, version, settings = destination.balance, destination.version, destination.settings
   end
   return struct.pack(HOLD_RECORD, POSTED, counted, account.balance, account.version, balance, version, account.settings,
