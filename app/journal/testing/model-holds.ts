@@ -69,7 +69,7 @@ export class ModelHolds {
     });
   }
 
-  /** @returns how many are gone, and the highest seq among them */
+  /** @returns the number of evicted holds, and the highest seq among them */
   evict(max: number, cursor: number): { evicted: number; highestSeq: number } {
     const clean = [...this.#holds.values()]
       .filter((hold) => this.#rules.isClean(hold, cursor))

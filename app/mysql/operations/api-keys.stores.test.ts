@@ -63,7 +63,7 @@ describe('An API key', () => {
     }
   });
 
-  it('is answered from memory, and read again when the cached answer is old', async () => {
+  it('is looked up in memory, and read from MySQL again when the cached entry is old', async () => {
     await keys.identify(KEY);
     clock.advance(FRESH_MS - 1);
     await keys.identify(KEY);
