@@ -17,14 +17,16 @@ import {
   isEmployed,
   isTenant,
   layBranches,
+  limitsOf,
   openingOf,
   overdraftOf,
+  payrollFeeOf,
   rentOf,
   salaryOf,
 } from './branch.ts';
 import { DAY_MS, daysFrom, HOUR_MS, isFirstOfMonth, isLastWorkingDay } from './calendar.ts';
 import { type IdTimes, TransactionIds } from './ids.ts';
-import type { Line, TransferLine } from './lines.ts';
+import type { AccountBody, Line, TransferLine } from './lines.ts';
 import { toDecimal } from './money.ts';
 import { employerName, landlordName, merchantName, personName } from './names.ts';
 import { EMPLOYED_SHARE, RENTS_SHARE_MAX, SALARIES_SHARE_MAX, TENANT_SHARE } from './profile.ts';
@@ -64,7 +66,12 @@ export interface Bank {
   employedShare: number;
   tenantShare: number;
   openings: number;
+  /** The end of every hold, so that none expires soon; absent if the ids follow the simulated time. */
+  holdsUntil?: string;
 }
+
+/** The service allows a year. */
+const HOLD_DAYS = 300;
 
 /** @throws Error if the options are invalid */
 export function layBank(options: BankOptions): Bank {
@@ -74,7 +81,8 @@ export function layBank(options: BankOptions): Bank {
     throw new Error('A bank needs at least one day, and the number of transfers must not be negative');
   // The options are part of the name, because other options create other accounts: two banks on one stack must never
   // use the same id for different content.
-  const from = ids.kind === 'history' ? 'history' : (ids.from ?? now());
+  const postedMs = ids.kind === 'history' ? null : (ids.from ?? now());
+  const from = postedMs ?? 'history';
   const hash = hash32(`${seed}/${accounts}/${days}/${transfers}/${startMs}/${from}`);
   const name = `b${hash.toString(36).padStart(7, '0')}`;
   const branches = layBranches(name, hash, accounts).map((branch) => ({
@@ -93,6 +101,7 @@ export function layBank(options: BankOptions): Bank {
     employedShare: Math.min(EMPLOYED_SHARE, perMonth(isLastWorkingDay, SALARIES_SHARE_MAX)),
     tenantShare: Math.min(TENANT_SHARE, perMonth(isFirstOfMonth, RENTS_SHARE_MAX)),
     openings: branches.reduce((sum, { branch }) => sum + openingsOf(branch), 0),
+    ...(postedMs !== null && { holdsUntil: new Date(postedMs + HOLD_DAYS * DAY_MS).toISOString() }),
   };
 }
 
@@ -132,6 +141,7 @@ function* accountsOf(branch: Branch): Generator<Line> {
     kind: 'account',
     body: { accountId: accountId(branch, 'banks', 0), currency, name: `Other banks ${currency}`, external: true },
   };
+  yield { kind: 'account', body: { accountId: accountId(branch, 'fees', 0), currency, name: `Fees ${currency}` } };
   const companies = [
     { role: 'e', count: branch.employers, name: employerName },
     { role: 'l', count: branch.landlords, name: landlordName },
@@ -147,8 +157,18 @@ function* accountsOf(branch: Branch): Generator<Line> {
   }
   for (let customer = 0; customer < branch.customers; customer++) {
     const overdraft = overdraftOf(branch, customer);
-    const body = { accountId: accountId(branch, 'c', customer), currency, name: personName(seed, currency, customer) };
-    yield { kind: 'account', body: overdraft > 0 ? { ...body, overdraftLimit: toDecimal(overdraft, currency) } : body };
+    const body: AccountBody = {
+      accountId: accountId(branch, 'c', customer),
+      currency,
+      name: personName(seed, currency, customer),
+    };
+    if (overdraft > 0) body.overdraftLimit = toDecimal(overdraft, currency);
+    const limits = limitsOf(branch, customer);
+    if (limits !== null) {
+      const { transferMax, balanceMax } = limits;
+      body.limits = { transferMax: toDecimal(transferMax, currency), balanceMax: toDecimal(balanceMax, currency) };
+    }
+    yield { kind: 'account', body };
   }
 }
 
@@ -162,7 +182,7 @@ function* deposits(bank: Bank, branch: Branch, purse: Purse): Generator<{ accoun
   for (let customer = branch.firstActive; customer < branch.customers; customer++) {
     if (!isEmployed(branch, customer, bank.employedShare)) continue;
     const employer = employerOf(branch, customer);
-    payroll[employer] = (payroll[employer] ?? 0) + paydays * salaryOf(branch, customer);
+    payroll[employer] = (payroll[employer] ?? 0) + paydays * (salaryOf(branch, customer) + payrollFeeOf(branch));
   }
   for (const [employer, amount] of payroll.entries()) yield { account: accountId(branch, 'e', employer), amount };
   for (let merchant = 0; merchant < branch.merchants; merchant++) {

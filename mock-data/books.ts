@@ -8,26 +8,32 @@ import { type Connection, createConnection, type RowDataPacket } from 'mysql2/pr
 export interface BookedAccount {
   currency: string;
   balance: bigint;
+  held: bigint;
   version: bigint;
 }
 
-/** The sum of an account's transfers. */
+/** The sum of an account's transfers and open holds. */
 export interface BookedSum {
   sum: bigint;
+  held: bigint;
   postings: bigint;
 }
 
-const ACCOUNTS = 'SELECT account_id, currency, balance, version FROM accounts WHERE account_id LIKE ?';
+const ACCOUNTS = 'SELECT account_id, currency, balance, held, version FROM accounts WHERE account_id LIKE ?';
 
-/** Each transfer counts once for each of its sides. MySQL computes the sums, so it returns only one row per account. */
+/** Each transfer counts once for each of its sides, and each event of a hold that is not a capture once. MySQL computes the sums, so it returns only one row per account. */
 const SUMS = `
-  SELECT \`account\`, SUM(amount) AS total, COUNT(*) AS postings
+  SELECT \`account\`, SUM(amount) AS total, SUM(held) AS held, SUM(posting) AS postings
   FROM (
-    SELECT source_account AS \`account\`, -amount AS amount
+    SELECT source_account AS \`account\`, -amount AS amount, 0 AS held, 1 AS posting
     FROM transfers WHERE \`status\` = 'POSTED' AND source_account LIKE ?
     UNION ALL
-    SELECT destination_account, amount
+    SELECT destination_account, amount, 0, 1
     FROM transfers WHERE \`status\` = 'POSTED' AND destination_account LIKE ?
+    UNION ALL
+    SELECT account_id, 0, 0, 1 FROM hold_events WHERE account_id LIKE ?
+    UNION ALL
+    SELECT account_id, 0, hold_amount - captured, 0 FROM holds WHERE \`status\` = 'OPEN' AND account_id LIKE ?
   ) AS sides
   GROUP BY \`account\``;
 
@@ -56,16 +62,24 @@ export class BooksReader implements AsyncDisposable {
     return new Map(
       rows.map((row) => [
         String(row['account_id']),
-        { currency: String(row['currency']), balance: BigInt(row['balance']), version: BigInt(row['version']) },
+        {
+          currency: String(row['currency']),
+          balance: BigInt(row['balance']),
+          held: BigInt(row['held']),
+          version: BigInt(row['version']),
+        },
       ]),
     );
   }
 
-  /** The sum of the posted transfers of each account whose id begins with `prefix`. */
+  /** The sums of the posted transfers and open holds of each account whose id begins with `prefix`. */
   async sums(prefix: string): Promise<Map<string, BookedSum>> {
-    const [rows] = await this.connection.query<RowDataPacket[]>(SUMS, [`${prefix}%`, `${prefix}%`]);
+    const [rows] = await this.connection.query<RowDataPacket[]>(SUMS, Array(4).fill(`${prefix}%`));
     return new Map(
-      rows.map((row) => [String(row['account']), { sum: BigInt(row['total']), postings: BigInt(row['postings']) }]),
+      rows.map((row) => [
+        String(row['account']),
+        { sum: BigInt(row['total']), held: BigInt(row['held']), postings: BigInt(row['postings']) },
+      ]),
     );
   }
 

@@ -1,5 +1,5 @@
 import type { Currency } from './money.ts';
-import { OVERDRAFT_SHARE } from './profile.ts';
+import { OVERDRAFT_SHARE, YOUNG_SHARE } from './profile.ts';
 import { trait } from './random.ts';
 
 /**
@@ -23,11 +23,12 @@ export interface Branch {
   firstActive: number;
 }
 
-export type Role = 'cash' | 'banks' | 'e' | 'l' | 'm' | 'c';
+export type Role = 'cash' | 'banks' | 'fees' | 'e' | 'l' | 'm' | 'c';
 
 export const ACCOUNTS_MIN = 60;
 const BRANCH_ACCOUNTS_MIN = 20;
-const EXTERNALS = 2;
+/** Cash, other banks, and the bank's own account for fees. */
+const OWN_ACCOUNTS = 3;
 const SCALES: Record<Currency, number> = { EUR: 100, CZK: 2000, JPY: 100 };
 
 /**
@@ -56,7 +57,7 @@ function layBranch(bank: string, seed: number, currency: Currency, accounts: num
     employers,
     landlords,
     merchants,
-    customers: accounts - EXTERNALS - employers - landlords - merchants,
+    customers: accounts - OWN_ACCOUNTS - employers - landlords - merchants,
     frozen: odd,
     suspended: odd,
     firstActive: 3 * odd,
@@ -64,7 +65,7 @@ function layBranch(bank: string, seed: number, currency: Currency, accounts: num
 }
 
 export function accountId(branch: Branch, role: Role, index: number): string {
-  if (role === 'cash' || role === 'banks') return `${branch.prefix}-${role}`;
+  if (role === 'cash' || role === 'banks' || role === 'fees') return `${branch.prefix}-${role}`;
   return `${branch.prefix}-${role}${String(index).padStart(6, '0')}`;
 }
 
@@ -88,10 +89,30 @@ const SALT = {
 };
 const LANDLORD_SALT = 10;
 const TENANT_SALT = 11;
+const YOUNG_SALT = 12;
+
+/** In minor units. */
+export interface CustomerLimits {
+  transferMax: number;
+  balanceMax: number;
+}
+
+export function isYoung(branch: Branch, customer: number): boolean {
+  return customer >= branch.firstActive && trait(branch.seed, customer, YOUNG_SALT) < YOUNG_SHARE;
+}
+
+/**
+ * Limits whose effect does not depend on when the bank is posted. Those of a day or a month do: a bank is posted within
+ * minutes, at any hour.
+ */
+export function limitsOf(branch: Branch, customer: number): CustomerLimits | null {
+  return isYoung(branch, customer) ? { transferMax: 50 * branch.scale, balanceMax: 2000 * branch.scale } : null;
+}
 
 /** The overdraft limit in minor units; most customers have none. */
 export function overdraftOf(branch: Branch, customer: number): number {
-  if (customer < branch.firstActive || trait(branch.seed, customer, SALT.overdraft) >= OVERDRAFT_SHARE) return 0;
+  if (customer < branch.firstActive || isYoung(branch, customer)) return 0;
+  if (trait(branch.seed, customer, SALT.overdraft) >= OVERDRAFT_SHARE) return 0;
   const euro = [500, 1000, 2000][Math.floor(trait(branch.seed, customer, SALT.limit) * 3)] ?? 500;
   return euro * branch.scale;
 }
@@ -103,7 +124,10 @@ export function salaryOf(branch: Branch, customer: number): number {
 
 export function openingOf(branch: Branch, customer: number): number {
   const opening = lastingAmount(branch, customer, SALT.opening, SALT.openingB, 1400, 0.9, 5);
-  return Math.max(opening, 60 * branch.scale);
+  return Math.min(
+    Math.max(opening, 60 * branch.scale),
+    limitsOf(branch, customer)?.balanceMax ?? Number.MAX_SAFE_INTEGER,
+  );
 }
 
 /** The monthly rent: a fifth to two fifths of the salary. */
@@ -114,11 +138,20 @@ export function rentOf(branch: Branch, customer: number): number {
 }
 
 export function isEmployed(branch: Branch, customer: number, share: number): boolean {
-  return customer >= branch.firstActive && trait(branch.seed, customer, SALT.employed) < share;
+  return isGrown(branch, customer) && trait(branch.seed, customer, SALT.employed) < share;
 }
 
 export function isTenant(branch: Branch, customer: number, share: number): boolean {
-  return customer >= branch.firstActive && trait(branch.seed, customer, TENANT_SALT) < share;
+  return isGrown(branch, customer) && trait(branch.seed, customer, TENANT_SALT) < share;
+}
+
+function isGrown(branch: Branch, customer: number): boolean {
+  return customer >= branch.firstActive && !isYoung(branch, customer);
+}
+
+/** What a payroll costs per salary, in minor units. */
+export function payrollFeeOf(branch: Branch): number {
+  return Math.round(0.2 * branch.scale);
 }
 
 /** The random number is squared, so that a few employers pay most people. */

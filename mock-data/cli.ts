@@ -16,7 +16,7 @@ import { DAY_MS } from './calendar.ts';
 import { ApiClient } from './client.ts';
 import { generate } from './generate.ts';
 import type { IdTimes } from './ids.ts';
-import { countTransfers, ndjson, readLines, type Source } from './lines.ts';
+import { countTransfers, ndjson, readLines, type Source, weightOf } from './lines.ts';
 import { midnight, runCommand } from './options.ts';
 import { importPkdd99 } from './pkdd99.ts';
 import { describeReport, postLines } from './post-lines.ts';
@@ -143,7 +143,7 @@ async function postAll(
   const report = await postLines(client, source.lines, {
     batch: values.batch,
     concurrency: values.concurrency,
-    onTransfer: () => progress.add(1),
+    onPayment: (line) => progress.add(weightOf(line)),
     onRetry: (reason) => progress.hint(`retrying after ${reason}`),
   });
   progress.end();

@@ -48,13 +48,14 @@ afterEach(async () => {
 async function persist(): Promise<void> {
   const [rows] = await connection.query('SELECT 1 FROM transfers LIMIT 1');
   if (Array.isArray(rows) && rows.length > 0) return;
-  const accounts = [...service.accounts].map(([id, { body, balance, version }]) => [
+  const accounts = [...service.accounts].map(([id, { body, balance, held, version }]) => [
     id,
     body.currency,
     String(balance),
+    String(held),
     version,
   ]);
-  await connection.query('INSERT INTO accounts (account_id, currency, balance, version) VALUES ?', [accounts]);
+  await connection.query('INSERT INTO accounts (account_id, currency, balance, held, version) VALUES ?', [accounts]);
   const transfers = service.posted.map((body, index) => {
     const amount = String(toMinor(body.amount, body.currency));
     const now = new Date();
@@ -77,6 +78,31 @@ async function persist(): Promise<void> {
     `INSERT INTO transfers (transaction_id, kind, status, source_account, destination_account, amount, currency, accepted_at,
       user, correlation_id, epoch, seq) VALUES ?`,
     [transfers],
+  );
+  await persistHolds();
+}
+
+async function persistHolds(): Promise<void> {
+  const { features } = service;
+  if (features.holds.size === 0) return;
+  const decided = [new Date(), 0, 'u', 'c', 1, 0];
+  const holds = [...features.holds].map(([id, { body, status, amount, captured }]) => [
+    ...[id, status, body.account, body.currency, String(amount), String(amount), String(captured)],
+    ...decided,
+  ]);
+  await connection.query(
+    `INSERT INTO holds (hold_id, status, account_id, currency, placed_amount, hold_amount, captured, accepted_at,
+      accepted_after_ms, user, correlation_id, epoch, seq) VALUES ?`,
+    [holds],
+  );
+  const events = features.holdEvents.map(({ holdId, account, version }, index) => [
+    ...[account, version, 'PLACED', holdId, 'EUR', 0, 0, 0, 0, index],
+    ...decided,
+  ]);
+  await connection.query(
+    `INSERT INTO hold_events (account_id, version, kind, hold_id, currency, balance_after, held_after, held_change,
+      settings_version, revision, accepted_at, accepted_after_ms, user, correlation_id, epoch, seq) VALUES ?`,
+    [events],
   );
 }
 

@@ -14,7 +14,7 @@ import { ApiClient } from './client.ts';
 import { idsFromOf } from './demo-ids.ts';
 import { printChecks, printDrift, printTimes } from './demo-report.ts';
 import { generate } from './generate.ts';
-import type { Line, Source } from './lines.ts';
+import { type Line, type Source, weightOf } from './lines.ts';
 import { midnight, runCommand } from './options.ts';
 import { importPkdd99, overdraftFor } from './pkdd99.ts';
 import { describeReport, postLines } from './post-lines.ts';
@@ -71,22 +71,28 @@ async function demo(stack: Stack, values: Given, signal: AbortSignal): Promise<n
   const report = await postLines(client, tallied(source.lines, tally), {
     batch: values.batch,
     concurrency: values.concurrency,
-    onTransfer: (line, result) => {
+    onPayment: (line, result) => {
       tally.apply(line, result);
-      progress.add(1);
+      progress.add(weightOf(line));
     },
     onRetry: (reason) => progress.hint(`retrying after ${reason}`),
   });
   const postedMs = systemClock.monotonic();
   progress.end();
   console.log(describeReport(report));
-  await waitPersisted(client, report.lastTransferIds.values(), PERSIST_MS_MAX);
+  await waitPersisted(client, report.lastPaths.values(), PERSIST_MS_MAX);
   const persistedMs = systemClock.monotonic();
   await using books = await BooksReader.open(stack.mysql);
   const checks = await verifyBooks(client, books, tally, prefix);
   const verifiedMs = systemClock.monotonic();
 
-  const all = [tally.balances, tally.versions, ...checks, ...(tally.recorded.compared > 0 ? [tally.recorded] : [])];
+  const all = [
+    tally.balances,
+    tally.versions,
+    tally.splits,
+    ...checks,
+    ...(tally.recorded.compared > 0 ? [tally.recorded] : []),
+  ];
   printChecks(all);
   if (tally.recorded.compared > 0) printDrift(tally.drift);
   printTimes([

@@ -1,7 +1,7 @@
 import type { Bank, Purse } from './bank.ts';
-import { accountId, type Branch, overdraftOf } from './branch.ts';
+import { accountId, type Branch, limitsOf, overdraftOf } from './branch.ts';
 import type { Order } from './lines.ts';
-import { HABIT_NAMES, HABITS, type Habit, type HabitName, REFUSED_SHARE } from './profile.ts';
+import { BILL_SHARE, HABIT_NAMES, HABITS, type Habit, type HabitName, HOLD_SHARE, REFUSED_SHARE } from './profile.ts';
 import { pickCumulative, type Random, Zipf } from './random.ts';
 
 /** A transfer before it has an id and a time. Amount in minor units of the branch's currency. */
@@ -13,10 +13,14 @@ export interface Draft {
   order: Order;
   expect: string;
   reference: string;
+  /** The payer, if the merchant holds the money first. */
+  holds?: Payer;
+  /** All who get a part of a shared bill, instead of the destination. */
+  friends?: readonly string[];
 }
 
 /** A customer making a payment. */
-interface Payer {
+export interface Payer {
   branch: Branch;
   purse: Purse;
   customer: number;
@@ -36,6 +40,19 @@ export function spend(branch: Branch, purse: Purse, customer: number, amount: nu
 
 export function receive(purse: Purse, customer: number, amount: number): void {
   purse.customers[customer] = (purse.customers[customer] ?? 0) + amount;
+}
+
+/** Whether the customer's account may get so much. Accounts with limits have no holds, so the purse is the balance. */
+function accepts(branch: Branch, purse: Purse, customer: number, amount: number): boolean {
+  const limits = limitsOf(branch, customer);
+  return limits === null || (purse.customers[customer] ?? 0) + amount <= limits.balanceMax;
+}
+
+/** Credits the purse. @returns what the service must answer */
+function credit(branch: Branch, purse: Purse, customer: number, amount: number): string {
+  if (!accepts(branch, purse, customer, amount)) return 'limit_exceeded';
+  receive(purse, customer, amount);
+  return 'POSTED';
 }
 
 function availableOf(branch: Branch, purse: Purse, customer: number): number {
@@ -86,28 +103,59 @@ export class EverydayLife {
   private paid(name: HabitName, payer: Payer, merchant: number): Draft {
     const { branch, purse, customer, account } = payer;
     const habit = HABITS[name];
-    const amount = this.amountOf(habit, branch);
+    const amount = Math.min(this.amountOf(habit, branch), limitsOf(branch, customer)?.transferMax ?? Number.MAX_VALUE);
     const draft = { branch, amount, expect: 'POSTED', reference: habit.reference };
     switch (name) {
-      case 'deposit':
-        receive(purse, customer, amount);
-        return { ...draft, source: accountId(branch, 'cash', 0), destination: account, order: 'destination' };
+      case 'deposit': {
+        const source = accountId(branch, 'cash', 0);
+        const expect = credit(branch, purse, customer, amount);
+        return { ...draft, expect, source, destination: account, order: 'destination' };
+      }
       case 'refund':
         return this.refund(payer, merchant, amount) ?? this.topUp(payer);
       case 'friend': {
+        if (this.random.uniform() < BILL_SHARE) return this.sharedBill(payer, amount);
         const friend = this.otherThan(branch, customer);
-        if (!spend(branch, purse, customer, amount)) return this.topUp(payer);
-        receive(purse, friend, amount);
-        return { ...draft, source: account, destination: accountId(branch, 'c', friend), order: 'both' };
+        if (amount > availableOf(branch, purse, customer)) return this.topUp(payer);
+        const expect = credit(branch, purse, friend, amount);
+        if (expect === 'POSTED') spend(branch, purse, customer, amount);
+        return { ...draft, expect, source: account, destination: accountId(branch, 'c', friend), order: 'both' };
       }
       case 'withdrawal':
         if (!spend(branch, purse, customer, amount)) return this.topUp(payer);
         return { ...draft, source: account, destination: accountId(branch, 'cash', 0), order: 'source' };
       case 'groceries':
-      case 'card':
+      case 'card': {
         if (!spend(branch, purse, customer, amount)) return this.topUp(payer);
-        return { ...draft, source: account, destination: accountId(branch, 'm', merchant), order: 'source' };
+        const holds = name === 'card' && limitsOf(branch, customer) === null && this.random.uniform() < HOLD_SHARE;
+        const destination = accountId(branch, 'm', merchant);
+        return { ...draft, source: account, destination, order: 'source', ...(holds && { holds: payer }) };
+      }
     }
+  }
+
+  /** Pays two or three friends equal parts of what they have advanced: all of them, or none. */
+  private sharedBill(payer: Payer, amount: number): Draft {
+    const { branch, purse, customer, account } = payer;
+    if (amount > availableOf(branch, purse, customer)) return this.topUp(payer);
+    const first = this.otherThan(branch, customer);
+    const friends = [...new Set([first, this.otherThan(branch, customer), this.otherThan(branch, customer)])];
+    const parts = equalParts(amount, friends.length);
+    const isAccepted = friends.every((friend, index) => accepts(branch, purse, friend, parts[index] ?? 0));
+    if (isAccepted) {
+      spend(branch, purse, customer, amount);
+      for (const [index, friend] of friends.entries()) receive(purse, friend, parts[index] ?? 0);
+    }
+    return {
+      branch,
+      source: account,
+      destination: accountId(branch, 'c', first),
+      friends: friends.map((friend) => accountId(branch, 'c', friend)),
+      amount,
+      order: 'both',
+      expect: isAccepted ? 'POSTED' : 'group_refused',
+      reference: 'Shared bill',
+    };
   }
 
   /** A refund that the merchant's opening deposit alone covers, however little revenue has arrived by then. */
@@ -116,10 +164,10 @@ export class EverydayLife {
     const float = purse.merchants[merchant] ?? 0;
     if (amount > float) return null;
     purse.merchants[merchant] = float - amount;
-    receive(purse, customer, amount);
+    const expect = credit(branch, purse, customer, amount);
     const source = accountId(branch, 'm', merchant);
     const { reference } = HABITS.refund;
-    return { branch, source, destination: account, amount, order: 'destination', expect: 'POSTED', reference };
+    return { branch, source, destination: account, amount, order: 'destination', expect, reference };
   }
 
   /** Customers who cannot pay first bring money from another bank, so the bank can run for any length of time. */
@@ -127,10 +175,10 @@ export class EverydayLife {
     const { branch, purse, customer, account } = payer;
     const step = 50 * branch.scale;
     const amount = Math.max(1, Math.round(this.random.logNormal(700 * branch.scale, 0.6) / step)) * step;
-    receive(purse, customer, amount);
+    const expect = credit(branch, purse, customer, amount);
     const source = accountId(branch, 'banks', 0);
     const reference = 'From my other bank';
-    return { branch, source, destination: account, amount, order: 'destination', expect: 'POSTED', reference };
+    return { branch, source, destination: account, amount, order: 'destination', expect, reference };
   }
 
   /** A transfer that must be refused, for a single reason, because the order of the service's checks is unspecified. */
@@ -141,6 +189,12 @@ export class EverydayLife {
     const chance = this.random.uniform();
     const draft = { branch, amount, source: account, order: 'source', reference: 'To be refused' } as const;
     const dormant = (index: number) => accountId(branch, 'c', index);
+    const limits = limitsOf(branch, customer);
+    if (limits !== null) {
+      const above = limits.transferMax + branch.scale;
+      if (above > available) return this.topUp(payer);
+      return { ...draft, amount: above, destination: this.anyFriend(payer), expect: 'limit_exceeded' };
+    }
     if (chance < 0.5 || amount > available) {
       const beyond = Math.max(0, available) + amount;
       return { ...draft, amount: beyond, destination: this.anyFriend(payer), expect: 'insufficient_funds' };
@@ -184,4 +238,10 @@ export class EverydayLife {
     );
     return Math.max(1, Math.round(minor / step)) * step;
   }
+}
+
+/** Exact to the last minor unit: the units that are left go to the first parts. */
+export function equalParts(amount: number, count: number): number[] {
+  const part = Math.floor(amount / count);
+  return Array.from({ length: count }, (_, index) => part + (index < amount - part * count ? 1 : 0));
 }

@@ -4,12 +4,12 @@ import { uuidV7Time } from '../app/domain/ids.ts';
 import type { BankOptions } from './bank.ts';
 import { isFirstOfMonth, isLastWorkingDay } from './calendar.ts';
 import { generate } from './generate.ts';
-import { ndjson, type TransferLine } from './lines.ts';
+import { type HoldEventLine, ndjson, type TransferLine, weightOf } from './lines.ts';
 import { HABIT_NAMES, HABITS } from './profile.ts';
 import { collect, SMALL_BANK, transfersOf } from './testing/banks.ts';
 
 /** Hash of the NDJSON of SMALL_BANK. It changes only when the generator's output changes deliberately. */
-const SMALL_BANK_SHA256 = 'b6f00fda559c241adb392ef593043e0c183f489f1181a4e2afd8e5f902b4172a';
+const SMALL_BANK_SHA256 = '7c755a600272a0fcfa3eaad0270caeaa0de94db79a3e9866951a5334e741fc69';
 
 async function hashOf(options: BankOptions): Promise<string> {
   const hash = createHash('sha256');
@@ -17,8 +17,8 @@ async function hashOf(options: BankOptions): Promise<string> {
   return hash.digest('hex');
 }
 
-function dayOf(line: TransferLine): number {
-  return Date.parse(`${line.body.timestamp.slice(0, 10)}T00:00:00Z`);
+function dayOf(body: Pick<TransferLine['body'], 'timestamp'> | undefined): number {
+  return Date.parse(`${body?.timestamp.slice(0, 10)}T00:00:00Z`);
 }
 
 describe('generate', () => {
@@ -37,17 +37,18 @@ describe('generate', () => {
       const source = generate({ ...SMALL_BANK, accounts, transfers });
       const lines = await collect(source);
       expect(lines.filter((line) => line.kind === 'account')).toHaveLength(accounts);
-      expect(transfersOf(lines)).toHaveLength(transfers);
-      expect(lines.filter((line) => line.kind === 'transfer' || line.kind === 'opening')).toHaveLength(
-        source.transfersTotal,
-      );
+      const weight = lines.reduce((sum, line) => sum + weightOf(line), 0);
+      expect(weight).toBe(source.transfersTotal);
+      expect(weight - lines.filter((line) => line.kind === 'opening').length).toBe(transfers);
     }
     expect(() => generate({ ...SMALL_BANK, accounts: 59 })).toThrow('at least 60 accounts');
   });
 
   it('orders accounts, openings, changes and transfers, and transfers by time', async () => {
     const lines = await collect(generate(SMALL_BANK));
-    const ranks = lines.map((line) => ['account', 'opening', 'change', 'transfer'].indexOf(line.kind));
+    const ranks = lines
+      .map(({ kind }) => ['account', 'opening', 'change'].indexOf(kind))
+      .map((rank) => (rank < 0 ? 3 : rank));
     expect(ranks).toEqual(ranks.toSorted((a, b) => a - b));
     const times = transfersOf(lines).map((line) => line.body.timestamp);
     expect(times).toEqual(times.toSorted());
@@ -55,13 +56,37 @@ describe('generate', () => {
   });
 
   it('pays salaries on the last working day and rents on the first', async () => {
-    const transfers = transfersOf(await collect(generate(SMALL_BANK)));
-    const salaries = transfers.filter((line) => line.body.reference.startsWith('Salary'));
+    const lines = await collect(generate(SMALL_BANK));
+    const transfers = transfersOf(lines);
+    const payrolls = lines.filter((line) => line.kind === 'group');
     const rents = transfers.filter((line) => line.body.reference.startsWith('Rent'));
-    expect(salaries.length).toBeGreaterThan(100);
+    expect(payrolls.reduce((sum, { ordered }) => sum + ordered.length, 0)).toBeGreaterThan(100);
+    for (const { body } of payrolls) {
+      expect(body.transfers.length).toBeLessThanOrEqual(10);
+      expect(body.transfers.at(-1)?.destinationAccount).toMatch(/-fees$/);
+    }
     expect(rents.length).toBeGreaterThan(100);
-    expect(salaries.every((line) => isLastWorkingDay(dayOf(line)))).toBe(true);
-    expect(rents.every((line) => isFirstOfMonth(dayOf(line)))).toBe(true);
+    expect(payrolls.every(({ body }) => isLastWorkingDay(dayOf(body.transfers[0])))).toBe(true);
+    expect(rents.every((line) => isFirstOfMonth(dayOf(line.body)))).toBe(true);
+  });
+
+  it('holds some card payments, raises some of the holds, and captures, voids or leaves them', async () => {
+    const lines = await collect(generate(SMALL_BANK));
+    const holds = lines.filter((line) => line.kind === 'hold');
+    const ended = lines.filter((line): line is HoldEventLine => line.kind === 'capture' || line.kind === 'void');
+    expect(holds.length).toBeGreaterThan(30);
+    expect(holds.length - ended.length).toBe(10);
+    const placedAt = new Map<string, number>();
+    for (const [index, line] of lines.entries()) {
+      if (line.kind === 'hold') placedAt.set(line.body.holdId, index);
+      else if ('holdId' in line) expect(placedAt.get(line.holdId)).toBeLessThan(index);
+    }
+    for (const kind of ['raise', 'capture', 'void'])
+      expect(
+        lines.some((line) => line.kind === kind),
+        kind,
+      ).toBe(true);
+    expect(ended.some(({ held, amount = held }) => Number(amount) < Number(held))).toBe(true);
   });
 
   it('has a few transfers that must be refused, of every kind', async () => {
@@ -70,7 +95,14 @@ describe('generate', () => {
     expect(refused.length / transfers.length).toBeGreaterThan(0.002);
     expect(refused.length / transfers.length).toBeLessThan(0.02);
     expect(new Set(refused.map((line) => line.expect))).toEqual(
-      new Set(['insufficient_funds', 'account_frozen', 'account_closed', 'account_suspended', 'currency_mismatch']),
+      new Set([
+        'insufficient_funds',
+        'account_frozen',
+        'account_closed',
+        'account_suspended',
+        'currency_mismatch',
+        'limit_exceeded',
+      ]),
     );
   });
 

@@ -1,14 +1,34 @@
-import type { Bank } from './bank.ts';
-import { type BankOptions, layBank, openBank } from './bank.ts';
-import { accountId, type Branch, employerOf, isEmployed, isTenant, landlordOf, rentOf, salaryOf } from './branch.ts';
+import { type Bank, type BankOptions, layBank, openBank, type Purse } from './bank.ts';
+import {
+  accountId,
+  type Branch,
+  employerOf,
+  isEmployed,
+  isTenant,
+  landlordOf,
+  payrollFeeOf,
+  rentOf,
+  salaryOf,
+} from './branch.ts';
 import { daysFrom, HOUR_MS, isFirstOfMonth, isLastWorkingDay, monthOf, weekdayOf } from './calendar.ts';
-import { type Draft, EverydayLife, receive, spend } from './everyday.ts';
-import type { Line, Source, TransferLine } from './lines.ts';
+import { CardHolds } from './card-holds.ts';
+import { type Draft, EverydayLife, equalParts, receive, spend } from './everyday.ts';
+import {
+  type GroupLine,
+  type Line,
+  type PaymentLine,
+  type Source,
+  type SplitLine,
+  type TransferLine,
+  weightOf,
+} from './lines.ts';
 import { toDecimal } from './money.ts';
 import { habitWeights } from './profile.ts';
 
 /** The hour (UTC) in which the bank books salaries and rents; `HABITS` leaves it free, so times never decrease. */
 const BOOKING_HOUR = 4;
+/** In one group, with the fee as the tenth transfer. */
+const PAYROLL_SALARIES = 9;
 
 /** A whole bank as a stream of lines: same options, same bytes (unless ids follow the wall clock). */
 export function generate(options: BankOptions): Source & { bank: string } {
@@ -25,7 +45,12 @@ function* linesOf(bank: Bank): Generator<Line> {
     for (let hour = 0; hour < 24; hour++) {
       const lines = hour === BOOKING_HOUR ? bookings(bank, dayMs) : everyday.hour(dayMs, hour);
       for (const line of lines) {
-        if (left-- === 0) return;
+        const weight = weightOf(line);
+        if (weight > left) {
+          if (line.kind === 'group' && left > 0) yield firstOf(line, left);
+          return;
+        }
+        left -= weight;
         yield line;
       }
     }
@@ -36,6 +61,7 @@ function* linesOf(bank: Bank): Generator<Line> {
 class Everyday {
   private readonly bank: Bank;
   private readonly life: EverydayLife;
+  private readonly holds: CardHolds;
   private readonly total: number;
   private readonly weights: Float64Array[] = [];
   private readonly weightTotal: number;
@@ -46,6 +72,7 @@ class Everyday {
     this.bank = bank;
     this.total = total;
     this.life = new EverydayLife(bank);
+    this.holds = new CardHolds(bank);
     for (let weekday = 0; weekday < 7; weekday++) {
       for (let hour = 0; hour < 24; hour++) this.weights.push(habitWeights(weekday, hour));
     }
@@ -56,7 +83,7 @@ class Everyday {
     this.weightTotal = sum;
   }
 
-  *hour(dayMs: number, hour: number): Generator<TransferLine> {
+  *hour(dayMs: number, hour: number): Generator<PaymentLine> {
     const weights = this.weightsAt(dayMs, hour);
     this.weightPassed += weights.at(-1) ?? 0;
     // The sum is computed in the same order both times, so the last hour reaches exactly 1.
@@ -67,7 +94,9 @@ class Everyday {
       // sorting.
       const momentMs = Math.floor(dayMs + (hour + (index + this.bank.random.uniform()) / due) * HOUR_MS);
       const draft = this.life.next(weights);
-      yield transferLine(this.bank, draft, momentMs);
+      if (draft.holds) yield* this.holds.place(draft, draft.holds, momentMs);
+      else if (draft.friends) yield splitLine(this.bank, draft, draft.friends, momentMs);
+      else yield transferLine(this.bank, draft, momentMs);
     }
   }
 
@@ -77,41 +106,76 @@ class Everyday {
 }
 
 /** Salaries on the last working day, rents on the first of the month: one per millisecond of the booking hour. */
-function* bookings(bank: Bank, dayMs: number): Generator<TransferLine> {
+function* bookings(bank: Bank, dayMs: number): Generator<PaymentLine> {
   let index = 0;
-  for (const draft of bookingDrafts(bank, dayMs)) {
-    yield transferLine(bank, draft, dayMs + BOOKING_HOUR * HOUR_MS + Math.min(index++, HOUR_MS - 1));
-  }
-}
-
-function* bookingDrafts(bank: Bank, dayMs: number): Generator<Draft> {
-  const payday = isLastWorkingDay(dayMs);
-  const rentDay = isFirstOfMonth(dayMs);
-  if (!payday && !rentDay) return;
+  const nextMs = () => dayMs + BOOKING_HOUR * HOUR_MS + Math.min(index++, HOUR_MS - 1);
   for (const { branch, purse } of bank.branches) {
+    if (isLastWorkingDay(dayMs)) yield* payrolls(bank, branch, purse, monthOf(dayMs), nextMs);
+    if (!isFirstOfMonth(dayMs)) continue;
     for (let customer = branch.firstActive; customer < branch.customers; customer++) {
-      if (payday && isEmployed(branch, customer, bank.employedShare)) {
-        const amount = salaryOf(branch, customer);
-        receive(purse, customer, amount);
-        yield salary(branch, customer, amount, monthOf(dayMs));
-      }
-      if (rentDay && isTenant(branch, customer, bank.tenantShare)) {
-        yield rent(branch, customer, spend(branch, purse, customer, rentOf(branch, customer)), monthOf(dayMs));
-      }
+      if (!isTenant(branch, customer, bank.tenantShare)) continue;
+      const covered = spend(branch, purse, customer, rentOf(branch, customer));
+      yield transferLine(bank, rent(branch, customer, covered, monthOf(dayMs)), nextMs());
     }
   }
 }
 
-function salary(branch: Branch, customer: number, amount: number, month: string): Draft {
-  return {
-    branch,
-    source: accountId(branch, 'e', employerOf(branch, customer)),
-    destination: accountId(branch, 'c', customer),
-    amount,
-    order: 'destination',
-    expect: 'POSTED',
-    reference: `Salary ${month}`,
+/** Each employer pays its employees in groups, with one fee for each group: all of it is posted, or nothing. */
+function* payrolls(
+  bank: Bank,
+  branch: Branch,
+  purse: Purse,
+  month: string,
+  nextMs: () => number,
+): Generator<GroupLine> {
+  const employees = Array.from({ length: branch.employers }, (): number[] => []);
+  for (let customer = branch.firstActive; customer < branch.customers; customer++) {
+    if (isEmployed(branch, customer, bank.employedShare)) employees[employerOf(branch, customer)]?.push(customer);
+  }
+  for (const [employer, all] of employees.entries()) {
+    for (let from = 0; from < all.length; from += PAYROLL_SALARIES) {
+      const paid = all.slice(from, from + PAYROLL_SALARIES);
+      for (const customer of paid) receive(purse, customer, salaryOf(branch, customer));
+      yield payrollLine(bank, branch, { employer, paid, month }, nextMs());
+    }
+  }
+}
+
+function payrollLine(
+  bank: Bank,
+  branch: Branch,
+  { employer, paid, month }: { employer: number; paid: readonly number[]; month: string },
+  momentMs: number,
+): GroupLine {
+  const common = {
+    sourceAccount: accountId(branch, 'e', employer),
+    currency: branch.currency,
+    timestamp: new Date(momentMs).toISOString(),
   };
+  const salaries = paid.map((customer) => ({
+    ...common,
+    destinationAccount: accountId(branch, 'c', customer),
+    amount: toDecimal(salaryOf(branch, customer), branch.currency),
+    reference: `Salary ${month}`,
+  }));
+  const fee = {
+    ...common,
+    destinationAccount: accountId(branch, 'fees', 0),
+    amount: toDecimal(payrollFeeOf(branch) * paid.length, branch.currency),
+    reference: `Fee for the payroll ${month}`,
+  };
+  return {
+    kind: 'group',
+    expect: 'POSTED',
+    ordered: salaries.map(({ destinationAccount }) => destinationAccount),
+    body: { groupId: bank.ids.next(momentMs), transfers: [...salaries, fee] },
+  };
+}
+
+/** The first salaries of a payroll, if the requested number of transfers ends within it. The fee stays as it is. */
+function firstOf({ body, ordered, ...line }: GroupLine, count: number): GroupLine {
+  const transfers = [...body.transfers.slice(0, count), ...body.transfers.slice(-1)];
+  return { ...line, ordered: ordered.slice(0, count), body: { ...body, transfers } };
 }
 
 /** A standing order: it is attempted whether or not it is covered, and may then be refused, as in reality. */
@@ -155,6 +219,24 @@ function transferLine(bank: Bank, draft: Draft, momentMs: number): TransferLine 
       currency,
       timestamp: new Date(momentMs).toISOString(),
       reference: draft.reference,
+    },
+  };
+}
+
+function splitLine(bank: Bank, draft: Draft, friends: readonly string[], momentMs: number): SplitLine {
+  const { currency } = draft.branch;
+  return {
+    kind: 'split',
+    expect: draft.expect,
+    parts: equalParts(draft.amount, friends.length).map((part) => toDecimal(part, currency)),
+    body: {
+      groupId: bank.ids.next(momentMs),
+      sourceAccount: draft.source,
+      amount: toDecimal(draft.amount, currency),
+      currency,
+      timestamp: new Date(momentMs).toISOString(),
+      reference: draft.reference,
+      destinations: friends.map((account) => ({ account, share: 1 })),
     },
   };
 }

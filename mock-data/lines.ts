@@ -7,6 +7,7 @@ export interface AccountBody {
   currency: string;
   name: string;
   overdraftLimit?: string;
+  limits?: { transferMax: string; balanceMax: string };
   external?: true;
 }
 
@@ -35,14 +36,88 @@ export interface TransferLine {
   body: TransferBody;
 }
 
+/** `POST /v1/holds` of a card payment. */
+export interface HoldLine {
+  kind: 'hold';
+  expect: string;
+  body: {
+    holdId: string;
+    account: string;
+    destinationAccount: string;
+    amount: string;
+    currency: string;
+    expiresAt?: string;
+    reference: string;
+  };
+}
+
+/** What happens to a hold later. It contains the terms of the hold, so that the hold need not be looked up. */
+export interface HoldEventLine {
+  /** The raise of its amount, its final capture, or its void. */
+  kind: 'raise' | 'capture' | 'void';
+  holdId: string;
+  account: string;
+  destinationAccount: string;
+  currency: string;
+  /** What is reserved before it. */
+  held: string;
+  /** Raise: the new amount. Capture: the captured amount. */
+  amount?: string;
+  /** Of a capture. */
+  transactionId?: string;
+}
+
+/** `POST /v1/transfers/group`: salaries, and the bank's fee for them. */
+export interface GroupLine {
+  kind: 'group';
+  expect: string;
+  /** The destinations whose order matters. */
+  ordered: readonly string[];
+  body: { groupId: string; transfers: Omit<TransferBody, 'transactionId'>[] };
+}
+
+/** `POST /v1/transfers/split`: a shared bill, with what each destination must get. */
+export interface SplitLine {
+  kind: 'split';
+  expect: string;
+  parts: readonly string[];
+  body: {
+    groupId: string;
+    sourceAccount: string;
+    amount: string;
+    currency: string;
+    timestamp: string;
+    reference: string;
+    destinations: { account: string; share: number }[];
+  };
+}
+
+/** Anything that moves or reserves money; these kinds are mixed. */
+export type PaymentLine = TransferLine | HoldLine | HoldEventLine | GroupLine | SplitLine;
+
 /**
- * One line of NDJSON. The kinds are in this order: accounts, opening deposits, status changes, transfers; each kind
- * must be done before the next starts (deposits need an open account, and a frozen account accepts none).
+ * One line of NDJSON. The phases are in this order: accounts, opening deposits, status changes, payments; each must be
+ * done before the next starts (deposits need an open account, and a frozen account accepts none).
  */
 export type Line =
   | { kind: 'account'; body: AccountBody }
   | { kind: 'change'; accountId: string; status: 'SUSPENDED' | 'FROZEN' | 'CLOSED' }
-  | TransferLine;
+  | PaymentLine;
+
+/** The number of requested transfers that a line stands for: fees, and what happens to a hold later, are extra. */
+export function weightOf(line: Line): number {
+  switch (line.kind) {
+    case 'opening':
+    case 'transfer':
+    case 'hold':
+    case 'split':
+      return 1;
+    case 'group':
+      return line.ordered.length;
+    default:
+      return 0;
+  }
+}
 
 /** Something that can be posted or written: the number of transfers is known in advance, for the progress bar. */
 export interface Source {
@@ -50,7 +125,25 @@ export interface Source {
   lines: Iterable<Line> | AsyncIterable<Line>;
 }
 
-export function orderedAccounts(line: TransferLine): readonly string[] {
+export function orderedAccounts(line: PaymentLine): readonly string[] {
+  switch (line.kind) {
+    case 'hold':
+      return [line.body.account];
+    case 'raise':
+    case 'capture':
+    case 'void':
+      return [line.account];
+    case 'group':
+      return line.ordered;
+    case 'split':
+      return [line.body.sourceAccount, ...line.body.destinations.map(({ account }) => account)];
+    case 'opening':
+    case 'transfer':
+      return orderedSides(line);
+  }
+}
+
+function orderedSides(line: TransferLine): readonly string[] {
   switch (line.order) {
     case 'none':
       return [];
@@ -64,6 +157,18 @@ export function orderedAccounts(line: TransferLine): readonly string[] {
 }
 
 const CHUNK_CHARS = 256 * 1024;
+const KINDS: readonly Line['kind'][] = [
+  'account',
+  'opening',
+  'change',
+  'transfer',
+  'hold',
+  'raise',
+  'capture',
+  'void',
+  'group',
+  'split',
+];
 
 /** The lines as NDJSON, in large chunks, for a pipeline: no more lines are generated than the reader consumes. */
 export async function* ndjson(source: Source, made: (transfers: number) => void): AsyncGenerator<string> {
@@ -71,7 +176,7 @@ export async function* ndjson(source: Source, made: (transfers: number) => void)
   let count = 0;
   for await (const line of source.lines) {
     chunk += `${JSON.stringify(line)}\n`;
-    if (line.kind === 'transfer' || line.kind === 'opening') count++;
+    count += weightOf(line);
     if (chunk.length < CHUNK_CHARS) continue;
     yield chunk;
     made(count);
@@ -90,7 +195,7 @@ export async function* readLines(path: string): AsyncGenerator<Line> {
     number++;
     if (text === '') continue;
     const line = JSON.parse(text) as Line;
-    if (!['account', 'opening', 'change', 'transfer'].includes(line.kind)) {
+    if (!KINDS.includes(line.kind)) {
       throw new Error(`${path}:${number} is not a line of mock data`);
     }
     yield line;
@@ -100,6 +205,6 @@ export async function* readLines(path: string): AsyncGenerator<Line> {
 /** Counts the transfers of a file, so that posting it can show how much is left. */
 export async function countTransfers(path: string): Promise<number> {
   let count = 0;
-  for await (const line of readLines(path)) if (line.kind === 'transfer' || line.kind === 'opening') count++;
+  for await (const line of readLines(path)) count += weightOf(line);
   return count;
 }

@@ -1,10 +1,11 @@
 import { type ApiClient, describe, member, Refused } from './client.ts';
-import { type Line, orderedAccounts, type TransferLine } from './lines.ts';
+import { type Line, orderedAccounts, type PaymentLine, type TransferLine, weightOf } from './lines.ts';
 import { type BatchJob, type ItemResult, type PostOptions, postInBatches } from './post.ts';
+import { idOf, isTransfer, NAMES, pathOf, sendAlone } from './post-alone.ts';
 
 export interface PostLinesOptions extends PostOptions {
-  /** Called for each transfer that has its outcome; for each ordered account, in the order of the lines. */
-  onTransfer?: (line: TransferLine, result: ItemResult) => void;
+  /** Called for each payment that has its outcome; for each ordered account, in the order of the lines. */
+  onPayment?: (line: PaymentLine, result: ItemResult) => void;
 }
 
 export interface PostReport {
@@ -13,6 +14,7 @@ export interface PostReport {
    * 200.
    */
   outcomes: Map<string, number>;
+  /** As requested from the generator (`weightOf`). */
   transfers: number;
   /** Items retried after a lost connection, a 429, 503 or 504, counted per request. */
   retries: number;
@@ -20,10 +22,10 @@ export interface PostReport {
   unexpected: number;
   examples: string[];
   /**
-   * Each sender's last transfer with an outcome. The journal is in the order of outcomes, so once these are
-   * persisted, all are.
+   * The path at which each sender's last outcome can be read. The journal is in the order of outcomes, so once these
+   * are persisted, all are.
    */
-  lastTransferIds: Map<number, string>;
+  lastPaths: Map<number, string>;
 }
 
 type AccountLine = Extract<Line, { kind: 'account' }>;
@@ -46,7 +48,7 @@ export async function postLines(
     retries: 0,
     unexpected: 0,
     examples: [],
-    lastTransferIds: new Map(),
+    lastPaths: new Map(),
   };
   const counting: PostLinesOptions = {
     ...options,
@@ -57,13 +59,12 @@ export async function postLines(
   };
   const reader = new KindReader(lines);
   for (let line = await reader.peek(); line !== null; line = await reader.peek()) {
-    const { kind } = line;
-    if (kind === 'account') {
-      await postInBatches(client, accountJob(report), reader.run(kind), counting);
-    } else if (kind === 'change') {
-      for await (const change of reader.run(kind)) await changeStatus(client, change, report);
+    if (line.kind === 'account') await postInBatches(client, accountJob(report), reader.run(isAccount), counting);
+    else if (line.kind === 'change') {
+      for await (const change of reader.run(isChange)) await changeStatus(client, change, report);
     } else {
-      await postInBatches(client, transferJob(report, counting), reader.run(kind), counting);
+      const phase = line.kind === 'opening' ? isOpening : isPayment;
+      await postInBatches(client, paymentJob(client, report, counting), reader.run(phase), counting);
     }
   }
   return report;
@@ -93,22 +94,22 @@ function accountJob(report: PostReport): BatchJob<AccountLine> {
   };
 }
 
-function transferJob(report: PostReport, options: PostLinesOptions): BatchJob<TransferLine> {
+function paymentJob(client: ApiClient, report: PostReport, options: PostLinesOptions): BatchJob<PaymentLine> {
   return {
     path: '/v1/transfers/batch',
     listName: 'transfers',
-    bodyOf: (line) => line.body,
+    bodyOf: (line) => (isTransfer(line) ? line.body : null),
+    alone: (line) => (isTransfer(line) ? null : () => sendAlone(client, line)),
     lanesOf: orderedAccounts,
     settled: (line, result, slot) => {
-      report.transfers++;
-      countOutcome(report, 'transfers', result);
+      report.transfers += weightOf(line);
+      countOutcome(report, NAMES[line.kind], result);
+      const expect = 'expect' in line ? line.expect : 'POSTED';
       const got = result.status < 300 ? 'POSTED' : result.code;
-      if (got !== line.expect) {
-        noteUnexpected(report, `transfer ${line.body.transactionId}: ${describe(result)}, not ${line.expect}`);
-      }
+      if (got !== expect) noteUnexpected(report, `${line.kind} ${idOf(line)}: ${describe(result)}, not ${expect}`);
       // Only 2xx and 422 are outcomes that the service stores: others could not be looked up later.
-      if (result.status < 300 || result.status === 422) report.lastTransferIds.set(slot, line.body.transactionId);
-      options.onTransfer?.(line, result);
+      if (result.status < 300 || result.status === 422) report.lastPaths.set(slot, pathOf(line));
+      options.onPayment?.(line, result);
     },
   };
 }
@@ -155,14 +156,15 @@ class KindReader {
     return this.head;
   }
 
-  async *run<K extends Line['kind']>(kind: K): AsyncGenerator<Extract<Line, { kind: K }>> {
-    for (let line = await this.peek(); line !== null && isKind(line, kind); line = await this.peek()) {
+  async *run<L extends Line>(isOfPhase: (line: Line) => line is L): AsyncGenerator<L> {
+    for (let line = await this.peek(); line !== null && isOfPhase(line); line = await this.peek()) {
       this.head = null;
       yield line;
     }
   }
 }
 
-function isKind<K extends Line['kind']>(line: Line, kind: K): line is Extract<Line, { kind: K }> {
-  return line.kind === kind;
-}
+const isAccount = (line: Line): line is AccountLine => line.kind === 'account';
+const isChange = (line: Line): line is ChangeLine => line.kind === 'change';
+const isOpening = (line: Line): line is TransferLine => line.kind === 'opening';
+const isPayment = (line: Line): line is PaymentLine => !isAccount(line) && !isChange(line) && !isOpening(line);

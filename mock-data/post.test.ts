@@ -57,11 +57,12 @@ async function postAndCompare(lines: Line[], client: ApiClient) {
   for (const line of lines) if (line.kind === 'account') tally.open(line.body.accountId, line.body.currency);
   const report = await postLines(client, lines, {
     ...OPTIONS,
-    onTransfer: (line, result) => tally.apply(line, result),
+    onPayment: (line, result) => tally.apply(line, result),
   });
-  for (const [id, { balance, postings }] of tally.accounts) {
-    expect({ id, balance, postings: Number(postings) }).toEqual({
+  for (const [id, { balance, held, postings }] of tally.accounts) {
+    expect({ id, balance, held, postings: Number(postings) }).toEqual({
       id,
+      held: service.accounts.get(id)?.held,
       balance: service.accounts.get(id)?.balance,
       postings: service.accounts.get(id)?.version,
     });
@@ -74,6 +75,7 @@ describe('postLines', () => {
     const random = new Random('faults');
     const other = await service.listen();
     service.delayMs = () => random.int(8);
+    service.singleFaults = () => (random.uniform() < 0.1 ? 'drop' : 'none');
     service.faults = () => {
       const chance = random.uniform();
       if (chance < 0.1) return 'drop';
@@ -88,6 +90,16 @@ describe('postLines', () => {
     expect(report.retries).toBeGreaterThan(10);
     expect(tally.balances.examples).toEqual([]);
     expect(tally.versions.differing).toBe(0);
+    expect(tally.splits).toMatchObject({ differing: 0 });
+    for (const outcome of [
+      'holds 201',
+      'raised holds 200',
+      'captures 201',
+      'voided holds 200',
+      'groups 201',
+      'splits 201',
+    ])
+      expect(report.outcomes.get(outcome), outcome).toBeGreaterThan(0);
     expect(tally.balances.compared).toBeGreaterThan(SMALL_BANK.transfers);
   });
 

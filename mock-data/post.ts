@@ -24,6 +24,8 @@ export interface BatchJob<T> {
   /** The member of the request's body that holds the list. */
   listName: string;
   bodyOf(item: T): unknown;
+  /** Sends an item that has a request of its own, until it is decided; absent for items of a batch. */
+  alone?(item: T): (() => Promise<ItemResult>) | null;
   /** The lanes of the item: the accounts whose transfers must keep their order. */
   lanesOf(item: T): readonly string[];
   /** Called when the item's outcome is known, in order per lane. `slot` is the number of the sender. */
@@ -50,7 +52,16 @@ export async function postInBatches<T>(
   const feed = new Feed(items, job, options);
   const slots = Array.from({ length: options.concurrency }, async (_, slot) => {
     try {
-      for (let batch = await feed.next(); batch !== null; batch = await feed.next()) {
+      for (let ready = await feed.next(); ready !== null; ready = await feed.next()) {
+        const batch: Entry<T>[] = [];
+        for (const entry of ready) {
+          const send = job.alone?.(entry.item);
+          if (!send) batch.push(entry);
+          else {
+            job.settled(entry.item, await send(), slot);
+            feed.done(entry);
+          }
+        }
         await sendUntilDecided(client, job, batch, slot, options, (entry) => feed.done(entry));
       }
     } catch (error) {

@@ -1,5 +1,5 @@
 import { member } from './client.ts';
-import { orderedAccounts, type TransferLine } from './lines.ts';
+import { type HoldEventLine, orderedAccounts, type PaymentLine, type SplitLine, type TransferBody } from './lines.ts';
 import { toMinor } from './money.ts';
 import type { ItemResult } from './post.ts';
 
@@ -25,10 +25,15 @@ export class Check {
   }
 }
 
+type Moved = Pick<TransferBody, 'sourceAccount' | 'destinationAccount' | 'amount' | 'currency'>;
+
 /** Money in minor units. */
 export interface Tallied {
   currency: string;
   balance: bigint;
+  /** Reserved by open holds. */
+  held: bigint;
+  /** Transfers, and events of holds. */
   postings: bigint;
 }
 
@@ -39,52 +44,120 @@ export interface Tallied {
 export class Tally {
   readonly accounts = new Map<string, Tallied>();
   readonly balances = new Check('balance in the answer = own arithmetic, after each transfer');
-  readonly versions = new Check('version in the answer = number of postings so far');
+  readonly versions = new Check('version in the answer = number of postings and hold events so far');
   readonly recorded = new Check("the bank's recorded balance matches, except for its rounding by 0.10");
+  readonly splits = new Check('each destination of a split got its exact part');
   /** The current difference between the recorded balance and ours, per account: the sum of the bank's roundings. */
   readonly drift = new Map<string, bigint>();
 
   /** Adds an account, so that accounts without any transfer are compared, too. */
   open(accountId: string, currency: string): void {
-    this.accounts.set(accountId, { currency, balance: 0n, postings: 0n });
+    this.accounts.set(accountId, { currency, balance: 0n, held: 0n, postings: 0n });
   }
 
-  apply(line: TransferLine, result: ItemResult): void {
+  apply(line: PaymentLine, result: ItemResult): void {
     if (result.status !== 200 && result.status !== 201) return;
-    const { sourceAccount, destinationAccount, currency } = line.body;
-    const amount = toMinor(line.body.amount, currency);
-    this.post(sourceAccount, -amount);
-    this.post(destinationAccount, amount);
-    for (const accountId of orderedAccounts(line)) {
-      const side = accountId === sourceAccount ? 'source' : 'destination';
-      this.compare(accountId, line, result, side);
+    switch (line.kind) {
+      case 'opening':
+      case 'transfer':
+        this.move(line.body, line.body.transactionId, result.body, line);
+        break;
+      case 'group': {
+        const answers = member(result.body, 'transfers');
+        for (const [index, body] of line.body.transfers.entries())
+          this.move(body, `${line.body.groupId}/${index}`, Array.isArray(answers) ? answers[index] : null, line);
+        break;
+      }
+      case 'split':
+        this.split(line, result.body);
+        break;
+      case 'hold':
+        this.hold(line.body.account, toMinor(line.body.amount, line.body.currency));
+        break;
+      default:
+        this.holdEvent(line, result.body);
     }
   }
 
-  private post(accountId: string, amount: bigint): void {
+  private move(
+    { sourceAccount, destinationAccount, amount, currency }: Moved,
+    id: string,
+    answer: unknown,
+    line: PaymentLine,
+  ): void {
+    const minor = toMinor(amount, currency);
+    this.post(sourceAccount, -minor);
+    this.post(destinationAccount, minor);
+    const ordered = orderedAccounts(line);
+    const recorded = 'recorded' in line ? line.recorded : undefined;
+    for (const [side, accountId] of [
+      ['source', sourceAccount],
+      ['destination', destinationAccount],
+    ] as const) {
+      if (ordered.includes(accountId)) this.compare(accountId, { id, currency, recorded }, answer, side);
+    }
+  }
+
+  /** The answer to a split contains no balances. */
+  private split({ body, parts }: SplitLine, answer: unknown): void {
+    const { sourceAccount, currency, groupId } = body;
+    const shown = member(answer, 'destinations');
+    for (const [index, { account }] of body.destinations.entries()) {
+      const part = parts[index] ?? '';
+      this.post(sourceAccount, -toMinor(part, currency));
+      this.post(account, toMinor(part, currency));
+      const got = Array.isArray(shown) ? member(shown[index], 'amount') : undefined;
+      this.splits.expect(got === part, () => `${groupId}: ${account} got ${String(got)}, not ${part}`);
+    }
+  }
+
+  /** An event of a hold is a version of its account. */
+  private hold(accountId: string, change: bigint): void {
+    const account = this.post(accountId, 0n);
+    account.held += change;
+  }
+
+  private holdEvent(line: HoldEventLine, answer: unknown): void {
+    const { kind, account, destinationAccount, currency, amount = '', transactionId = '' } = line;
+    const held = toMinor(line.held, currency);
+    if (kind === 'raise') this.hold(account, toMinor(amount, currency) - held);
+    else if (kind === 'void') this.hold(account, -held);
+    else {
+      const tallied = this.accounts.get(account);
+      if (tallied !== undefined) tallied.held -= held;
+      this.move({ sourceAccount: account, destinationAccount, amount, currency }, transactionId, answer, line);
+    }
+  }
+
+  private post(accountId: string, amount: bigint): Tallied {
     const account = this.accounts.get(accountId);
     if (account === undefined) throw new Error(`A transfer uses ${accountId}, which no line opens`);
     account.balance += amount;
     account.postings++;
+    return account;
   }
 
-  private compare(accountId: string, line: TransferLine, result: ItemResult, side: 'source' | 'destination'): void {
+  private compare(
+    accountId: string,
+    { id, currency, recorded }: { id: string; currency: string; recorded: string | undefined },
+    answer: unknown,
+    side: 'source' | 'destination',
+  ): void {
     const account = this.accounts.get(accountId);
     if (account === undefined) return;
-    const { transactionId, currency } = line.body;
-    const text = member(result.body, `${side}Balance`);
+    const text = member(answer, `${side}Balance`);
     const balance = typeof text === 'string' ? toMinor(text, currency) : null;
-    const version = member(result.body, `${side}Version`);
+    const version = member(answer, `${side}Version`);
     this.balances.expect(
       balance === account.balance,
-      () => `${transactionId}: ${accountId} at ${String(text)}, not ${account.balance} minor units`,
+      () => `${id}: ${accountId} at ${String(text)}, not ${account.balance} minor units`,
     );
     this.versions.expect(
       version === Number(account.postings),
-      () => `${transactionId}: ${accountId} at version ${String(version)}, not ${account.postings}`,
+      () => `${id}: ${accountId} at version ${String(version)}, not ${account.postings}`,
     );
-    if (line.recorded !== undefined && balance !== null) {
-      this.compareRecorded(accountId, transactionId, toMinor(line.recorded, currency) - balance);
+    if (recorded !== undefined && balance !== null) {
+      this.compareRecorded(accountId, id, toMinor(recorded, currency) - balance);
     }
   }
 

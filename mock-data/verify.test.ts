@@ -10,10 +10,10 @@ import { verifyBooks, waitPersisted } from './verify.ts';
 
 /** The service's own figures in place of MySQL, into which a test puts errors. */
 function booksOf(service: FakeService) {
-  const rows = [...service.accounts].map(([id, { body, balance, version }]) => ({
+  const rows = [...service.accounts].map(([id, { body, balance, held, version }]) => ({
     id,
-    account: { currency: body.currency, balance, version: BigInt(version) },
-    sum: { sum: balance, postings: BigInt(version) },
+    account: { currency: body.currency, balance, held, version: BigInt(version) },
+    sum: { sum: balance, held, postings: BigInt(version) },
   }));
   const accounts = new Map(rows.map(({ id, account }) => [id, account]));
   const sums = new Map(rows.map(({ id, sum }) => [id, sum]));
@@ -33,9 +33,9 @@ describe('verifyBooks', () => {
     bank = source.bank;
     const lines = await collect(source);
     for (const line of lines) if (line.kind === 'account') tally.open(line.body.accountId, line.body.currency);
-    const onTransfer = tally.apply.bind(tally);
-    const report = await postLines(client, lines, { batch: 100, concurrency: 4, onTransfer });
-    await waitPersisted(client, report.lastTransferIds.values(), 1_000);
+    const onPayment = tally.apply.bind(tally);
+    const report = await postLines(client, lines, { batch: 100, concurrency: 4, onPayment });
+    await waitPersisted(client, report.lastPaths.values(), 1_000);
   });
   afterEach(async () => {
     client[Symbol.dispose]();
@@ -47,7 +47,7 @@ describe('verifyBooks', () => {
   it('finds nothing if all books agree', async () => {
     const checks = await verifyBooks(client, booksOf(service).reader, tally, bank);
     expect(differing(checks)).toEqual([]);
-    expect(checks.map((check) => check.compared)).toEqual([300, 300, 300, 300, 300, 3]);
+    expect(checks.map((check) => check.compared)).toEqual([300, 300, 300, 300, 300, 300, 3]);
   });
 
   it('finds one cent too much in MySQL', async () => {
@@ -61,6 +61,15 @@ describe('verifyBooks', () => {
     ]);
   });
 
+  it('finds money that is held without a hold', async () => {
+    const { accounts, reader } = booksOf(service);
+    const [first] = accounts.values();
+    if (first !== undefined) first.held++;
+    expect(differing(await verifyBooks(client, reader, tally, bank))).toEqual([
+      'open holds in MySQL = held in MySQL and API, and by own arithmetic',
+    ]);
+  });
+
   it('finds a transfer that the service lost', async () => {
     const [, account] = [...service.accounts].find(([id]) => id.includes('EUR-m')) ?? [];
     if (account === undefined) throw new Error('the bank has merchants');
@@ -68,19 +77,21 @@ describe('verifyBooks', () => {
     account.version--;
     const titles = differing(await verifyBooks(client, booksOf(service).reader, tally, bank));
     expect(titles).toContain('API balance = sum of acknowledged transfers');
-    expect(titles).toContain('postings in MySQL = version in MySQL and API');
+    expect(titles).toContain('postings and hold events in MySQL = version in MySQL and API');
   });
 
   it('finds an unexpected account', async () => {
     const { accounts, reader } = booksOf(service);
-    accounts.set(`${bank}-EUR-c999999`, { currency: 'EUR', balance: 0n, version: 0n });
+    accounts.set(`${bank}-EUR-c999999`, { currency: 'EUR', balance: 0n, held: 0n, version: 0n });
     expect(differing(await verifyBooks(client, reader, tally, bank))).toEqual([
       'MySQL has these accounts and no others',
     ]);
   });
 
   it('gives up waiting for a transfer that is never persisted', async () => {
-    await expect(waitPersisted(client, ['unknown'], 50)).rejects.toThrow('unknown was not persisted');
+    await expect(waitPersisted(client, ['/v1/transfers/unknown'], 50)).rejects.toThrow(
+      '/v1/transfers/unknown was not persisted',
+    );
   });
 });
 

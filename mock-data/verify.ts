@@ -6,18 +6,14 @@ import { Check, type Tally } from './tally.ts';
 const QUERY_MAX = 1000;
 const POLL_MS = 25;
 
-/** Waits until the service reports each of these transfers as persisted. @throws Error after `limitMs` */
-export async function waitPersisted(
-  client: ApiClient,
-  transactionIds: Iterable<string>,
-  limitMs: number,
-): Promise<void> {
+/** Waits until the service reports what is at each of these paths as persisted. @throws Error after `limitMs` */
+export async function waitPersisted(client: ApiClient, paths: Iterable<string>, limitMs: number): Promise<void> {
   const deadlineMs = client.clock.monotonic() + limitMs;
-  for (const id of transactionIds) {
+  for (const path of paths) {
     for (;;) {
-      const { body } = await client.json('GET', `/v1/transfers/${encodeURIComponent(id)}`);
+      const { body } = await client.json('GET', path);
       if (member(body, 'persisted') === true) break;
-      if (client.clock.monotonic() > deadlineMs) throw new Error(`${id} was not persisted after ${limitMs / 1000} s`);
+      if (client.clock.monotonic() > deadlineMs) throw new Error(`${path} was not persisted after ${limitMs / 1000} s`);
       await client.clock.sleep(POLL_MS, client.signal);
     }
   }
@@ -37,7 +33,8 @@ export async function verifyBooks(
     api: new Check('API balance = sum of acknowledged transfers'),
     stored: new Check('MySQL balance = API balance'),
     summed: new Check('sum of transfers in MySQL = MySQL balance'),
-    versions: new Check('postings in MySQL = version in MySQL and API'),
+    versions: new Check('postings and hold events in MySQL = version in MySQL and API'),
+    held: new Check('open holds in MySQL = held in MySQL and API, and by own arithmetic'),
     others: new Check('MySQL has these accounts and no others'),
   };
   const stored = await books.accounts(prefix);
@@ -46,13 +43,18 @@ export async function verifyBooks(
   for (const [id, tallied] of tally.accounts) {
     const shown = api.get(id);
     const row = stored.get(id);
-    const sum = sums.get(id) ?? { sum: 0n, postings: 0n };
+    const sum = sums.get(id) ?? { sum: 0n, held: 0n, postings: 0n };
     checks.api.expect(shown?.balance === tallied.balance, () => `${id}: ${shown?.balance} ≠ ${tallied.balance}`);
     checks.stored.expect(
       row !== undefined && row.balance === shown?.balance,
       () => `${id}: ${row?.balance} ≠ ${shown?.balance}`,
     );
     checks.summed.expect(sum.sum === row?.balance, () => `${id}: ${sum.sum} ≠ ${row?.balance}`);
+    checks.held.expect(
+      sum.held === row?.held && row.held === shown?.held && sum.held === tallied.held,
+      () =>
+        `${id}: ${sum.held} in holds, ${row?.held} in MySQL, ${shown?.held} in the API, ${tallied.held} acknowledged`,
+    );
     checks.versions.expect(
       sum.postings === row?.version && row.version === shown?.version && sum.postings === tallied.postings,
       () =>
@@ -86,8 +88,8 @@ function conservation(stored: Map<string, BookedAccount>, sums: Map<string, Book
 async function readBalances(
   client: ApiClient,
   accountIds: readonly string[],
-): Promise<Map<string, { balance: bigint; version: bigint }>> {
-  const balances = new Map<string, { balance: bigint; version: bigint }>();
+): Promise<Map<string, Omit<BookedAccount, 'currency'>>> {
+  const balances = new Map<string, Omit<BookedAccount, 'currency'>>();
   for (let from = 0; from < accountIds.length; from += QUERY_MAX) {
     const { body } = await client.json('POST', '/v1/balances/query', {
       accountIds: accountIds.slice(from, from + QUERY_MAX),
@@ -98,6 +100,7 @@ async function readBalances(
       const currency = String(member(item, 'currency'));
       balances.set(String(member(item, 'accountId')), {
         balance: toMinor(String(member(item, 'balance')), currency),
+        held: toMinor(String(member(item, 'held')), currency),
         version: BigInt(String(member(item, 'version'))),
       });
     }

@@ -3,15 +3,17 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { member } from '../client.ts';
 import type { AccountBody, TransferBody } from '../lines.ts';
 import { toDecimal, toMinor } from '../money.ts';
+import { FakeFeatures } from './fake-features.ts';
 
 /**
  * A failure on purpose. `drop` carries out the request and then cuts the connection; `items` omits every third item.
  */
 export type Fault = 'none' | 'drop' | 'refuse' | 'items' | { status: number; retryAfter?: string };
 
-interface FakeAccount {
+export interface FakeAccount {
   body: AccountBody;
   balance: bigint;
+  held: bigint;
   version: number;
   status: string;
 }
@@ -25,10 +27,14 @@ export class FakeService implements AsyncDisposable {
   readonly outcomes = new Map<string, Record<string, unknown>>();
   /** The posted ones, as requested. */
   readonly posted: TransferBody[] = [];
+  readonly features = new FakeFeatures(this);
   /** The ids of each transfers request, in order of arrival. */
   readonly requests: string[][] = [];
   /** Determines the fault of each batch request by its number, from 0. */
   faults: (request: number) => Fault = () => 'none';
+  /** The same for requests about one hold, group or split. */
+  singleFaults: (request: number) => 'none' | 'drop' = () => 'none';
+  private singles = 0;
   delayMs: () => number = () => 0;
   /** Called before it reports a transfer as persisted. */
   persist: () => Promise<void> = async () => {};
@@ -55,8 +61,13 @@ export class FakeService implements AsyncDisposable {
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const body: unknown = chunks.length === 0 ? undefined : JSON.parse(Buffer.concat(chunks).toString('utf8'));
     const path = request.url ?? '';
-    if (request.method === 'GET' && path.startsWith('/v1/transfers/')) await this.persist();
-    if (path !== '/v1/transfers/batch') return answer(response, ...this.other(request.method ?? '', path, body));
+    if (request.method === 'GET' && /^\/v1\/(transfers|holds)\//.test(path)) await this.persist();
+    if (path !== '/v1/transfers/batch') {
+      const [status, answered] = this.other(request.method ?? '', path, body);
+      if (!path.startsWith('/v1/holds') && !/^\/v1\/transfers\/(group|split)$/.test(path))
+        return answer(response, status, answered);
+      return answerWith(request, response, this.singleFaults(this.singles++), [status, answered]);
+    }
     const transfers = member(body, 'transfers') as TransferBody[];
     const fault = this.faults(this.requests.length);
     this.requests.push(transfers.map(({ transactionId }) => transactionId));
@@ -82,6 +93,8 @@ export class FakeService implements AsyncDisposable {
       return [200, { items: ids.flatMap((id) => this.balanceOf(id)), missing: [] }];
     }
     if (path === '/readyz') return [200, {}];
+    const featured = this.features.answer(method, path, body);
+    if (featured !== null) return featured;
     const [, , kind, id = ''] = path.split('/');
     if (kind === 'transfers') return [200, { persisted: this.outcomes.has(id) }];
     const account = this.accounts.get(id);
@@ -93,7 +106,7 @@ export class FakeService implements AsyncDisposable {
   private open(body: AccountBody): Record<string, unknown> {
     const known = this.accounts.get(body.accountId);
     if (known !== undefined) return { status: JSON.stringify(known.body) === JSON.stringify(body) ? 200 : 409 };
-    this.accounts.set(body.accountId, { body, balance: 0n, version: 0, status: 'ACTIVE' });
+    this.accounts.set(body.accountId, { body, balance: 0n, held: 0n, version: 0, status: 'ACTIVE' });
     return { status: 201 };
   }
 
@@ -101,10 +114,12 @@ export class FakeService implements AsyncDisposable {
     const account = this.accounts.get(id);
     if (account === undefined) return [];
     const { currency } = account.body;
-    return [{ accountId: id, currency, balance: toDecimal(account.balance, currency), version: account.version }];
+    const { balance, held, version } = account;
+    const amounts = { balance: toDecimal(balance, currency), held: toDecimal(held, currency) };
+    return [{ accountId: id, currency, ...amounts, version }];
   }
 
-  private apply(transfer: TransferBody): Record<string, unknown> {
+  apply(transfer: TransferBody): Record<string, unknown> {
     const known = this.outcomes.get(transfer.transactionId);
     if (known !== undefined) return known['status'] === 201 ? { ...known, status: 200, replayed: true } : known;
     const outcome = this.decide(transfer);
@@ -113,7 +128,8 @@ export class FakeService implements AsyncDisposable {
     return outcome;
   }
 
-  private decide(transfer: TransferBody): Record<string, unknown> {
+  /** @param released what a capture takes out of a hold */
+  decide(transfer: TransferBody, released: bigint | null = null): Record<string, unknown> {
     const source = this.accounts.get(transfer.sourceAccount);
     const destination = this.accounts.get(transfer.destinationAccount);
     if (source === undefined || destination === undefined) return { status: 404, code: 'account_not_found' };
@@ -127,7 +143,10 @@ export class FakeService implements AsyncDisposable {
       return refused('currency_mismatch');
     const amount = toMinor(transfer.amount, currency);
     const limit = toMinor(source.body.overdraftLimit ?? '0', currency);
-    if (source.body.external !== true && source.balance + limit < amount) return refused('insufficient_funds');
+    if (released === null && source.body.external !== true && source.balance - source.held + limit < amount)
+      return refused('insufficient_funds');
+    if (exceedsLimit(source, destination, amount)) return refused('limit_exceeded');
+    source.held -= released ?? 0n;
     source.balance -= amount;
     destination.balance += amount;
     this.posted.push(transfer);
@@ -141,6 +160,26 @@ export class FakeService implements AsyncDisposable {
       destinationVersion: destination.version,
     };
   }
+}
+
+function exceedsLimit(source: FakeAccount, destination: FakeAccount, amount: bigint): boolean {
+  const { currency } = source.body;
+  const transferMax = source.body.limits?.transferMax;
+  const balanceMax = destination.body.limits?.balanceMax;
+  return (
+    (transferMax !== undefined && amount > toMinor(transferMax, currency)) ||
+    (balanceMax !== undefined && destination.balance + amount > toMinor(balanceMax, currency))
+  );
+}
+
+function answerWith(
+  request: IncomingMessage,
+  response: ServerResponse,
+  fault: 'none' | 'drop',
+  [status, body]: [status: number, body: unknown],
+): void {
+  if (fault === 'drop') request.socket.destroy();
+  else answer(response, status, body);
 }
 
 function answer(response: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}): void {
