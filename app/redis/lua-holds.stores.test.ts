@@ -172,6 +172,9 @@ class History {
     if ('keep' in step) return (await cache.evictHolds(this.#keeper, step.keep)).size;
     if ('holds' in step) return cache.installHolds(this.#pod, step.holds, Math.max(0, head.seq - step.behind));
     if ('newLimits' in step) {
+      // Amounts that were counted before the limits begin again must have an earlier time.
+      this.#time += 1;
+      await cache.install(this.#pod, HOLD_ACCOUNTS.slice(0, 1), head.seq, 100, this.#time);
       const { accountId, limits } = step.newLimits;
       return this.#change(accountId, { status: null, limits });
     }

@@ -69,7 +69,11 @@ function holdItem({ does, n, id, amount, final, revision }: AnyHold, now: number
   const [holdId, account] = [`h${n}`, n % 4 === 0 ? 'bob' : 'cap'];
   if (does === 'place') return place(holdId, amount, { account, expiresAt: now + 20 * HOUR_MS });
   if (does === 'capture')
-    return capture(holdId, `t${id}`, final ? null : amount, { source: account, destination: 'world', final });
+    return capture(holdId, `t${id}`, final && amount > 60 ? null : amount, {
+      source: account,
+      destination: 'world',
+      final,
+    });
   if (does === 'change') return change(holdId, { amount, expectedRevision: revision }, account);
   return does === 'void' ? voided(holdId, account) : expired(holdId, account);
 }
