@@ -6,6 +6,7 @@ import type { ApiDependencies } from './api-dependencies.ts';
 import { balanceRoutes } from './balances/balance-routes.ts';
 import { docsRoutes } from './docs/docs-routes.ts';
 import { healthRoutes } from './health/health-routes.ts';
+import { holdReadRoutes } from './holds/hold-read-routes.ts';
 import { holdRoutes } from './holds/hold-routes.ts';
 import {
   ApiApplication,
@@ -78,6 +79,7 @@ export function apiRoutes(deps: ApiDependencies): readonly Route[] {
     ...transferRoutes(deps),
     ...groupRoutes(deps),
     ...holdRoutes(deps),
+    ...holdReadRoutes(deps),
     ...opsRoutes(deps),
     ...healthRoutes(deps),
   ];

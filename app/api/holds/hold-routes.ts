@@ -1,39 +1,29 @@
-import type { HoldState } from '../../domain/hold-types.ts';
 import type { Identity } from '../../domain/identity.ts';
 import { newUuidV7 } from '../../domain/ids.ts';
 import { HOLD_REFUSALS, Problem, type ProblemCode, REFUSALS } from '../../domain/problem.ts';
 import type { Clock } from '../../kernel/clock.ts';
-import type { HoldBooks, HoldCapture, HoldFacts, HoldResult, Holds } from '../../ledger/ports/holds.ts';
+import type { HoldBooks, HoldFacts, HoldResult, Holds } from '../../ledger/ports/holds.ts';
 import type { Books, Ledger } from '../../ledger/ports/ledger.ts';
 import { type Answer, type Route, route } from '../http/route.ts';
 import { IdempotencyKeyHeader, idempotencyKeyOf, KEY_POINTER, refused } from '../http/validation.ts';
-import { IdParams } from '../schemas/fields.ts';
 import { single } from '../schemas/items.ts';
 import { limitFigures, originOf, TransactionId, WAITING_PROBLEMS } from '../transfers/transfer-schema.ts';
 import { askedOf, captureOnce, captureOrderOf, requestOf } from './capture.ts';
 import { Capture, CapturePreview, CaptureRequest, captureAnswer } from './capture-schema.ts';
 import { dryCapture, dryChange, dryPlacing, dryVoid } from './dry-hold.ts';
-import { decodeHoldCursor, encodeHoldCursor } from './hold-cursor.ts';
 import {
-  CAPTURES_MAX,
   ChangedHold,
   etagOf,
   Hold,
   HoldChangeRequest,
   HoldId,
-  HoldList,
   HoldPreview,
-  HoldRecord,
   HoldRequest,
-  HoldsQuery,
   HoldVoidRequest,
   holdAnswer,
   holdOrderOf,
   holdParams,
-  holdRecord,
   IfMatch,
-  limitOf,
-  listedAnswer,
   placingProblem,
   revisionIn,
   stateAnswer,
@@ -50,24 +40,21 @@ export interface HoldDependencies {
   ledgerNow: () => number;
 }
 
-const tag = 'Holds';
-const ETAG = { ETag: 'The `revision`, for `If-Match`.' };
-const FINDING: readonly ProblemCode[] = ['hold_not_found', 'feature_not_active'];
+export const tag = 'Holds';
+export const ETAG = { ETag: 'The `revision`, for `If-Match`.' };
+export const FINDING: readonly ProblemCode[] = ['hold_not_found', 'feature_not_active'];
 const DRY = 'or, for a dry run, what would happen';
 /** Of the demo accounts: to read and change, to capture, and to void. */
-const DEMO_HOLDS = {
+export const DEMO_HOLDS = {
   read: '019b7650-2c00-7000-8000-000000000004',
   capture: '019b7650-2c00-7000-8000-000000000005',
   void: '019b7650-2c00-7000-8000-000000000006',
 };
 /** How often a change with `If-Match: *` is tried if other changes keep coming first. */
 const ANY_REVISION_TRIES = 5;
-/** A capture is in MySQL within tens of milliseconds; until then, a hold that has just been captured waits for it. */
-const CAPTURES_WAIT_MS = 20;
-const CAPTURES_TRIES = 15;
 
 export function holdRoutes(deps: HoldDependencies): Route[] {
-  return [placeHold(deps), captureHold(deps), voidHold(deps), changeHold(deps), readHold(deps), listHolds(deps)];
+  return [placeHold(deps), captureHold(deps), voidHold(deps), changeHold(deps)];
 }
 
 function placeHold(deps: HoldDependencies): Route {
@@ -291,68 +278,6 @@ async function atAnyRevision<A>(holds: Holds, holdId: string, change: (revision:
 function changedAnswer(facts: HoldFacts, { hold, persisted }: HoldResult): Answer {
   const durability = persisted ? 'persisted' : 'cache';
   return { status: 200, body: { ...stateAnswer(facts, hold), durability }, headers: etagOf(hold) };
-}
-
-function readHold({ holds, holdBooks, clock }: HoldDependencies): Route {
-  return route({
-    method: 'GET',
-    path: '/v1/holds/{holdId}',
-    scopes: ['transfers:write', 'balances:read'],
-    tag,
-    summary: 'Read a hold with its captures, or why it was refused',
-    params: holdParams(DEMO_HOLDS.read),
-    answers: { 200: { description: 'The hold', schema: HoldRecord, headers: ETAG } },
-    problems: [...FINDING, 'account_unsettled', 'ledger_switching', 'ledger_closed', 'database_unavailable'],
-    async handle({ params: { holdId } }) {
-      const view = await holds.hold(holdId);
-      const { hold } = view;
-      return {
-        status: 200,
-        body: holdRecord(view, hold ? await capturesOf(holdId, hold) : []),
-        headers: etagOf(hold ?? { revision: 0 }),
-      };
-    },
-  });
-
-  /** The captures that make up the captured amount; without the last ones if they take too long to reach MySQL. */
-  async function capturesOf(holdId: string, { captured }: HoldState): Promise<HoldCapture[]> {
-    if (captured === 0) return [];
-    for (let tries = 1; ; tries++) {
-      const captures = await holdBooks.captures(holdId, CAPTURES_MAX);
-      const isComplete = captures.reduce((sum, { amount }) => sum + amount, 0) >= captured;
-      if (isComplete || captures.length === CAPTURES_MAX || tries === CAPTURES_TRIES) return captures;
-      await clock.sleep(CAPTURES_WAIT_MS);
-    }
-  }
-}
-
-function listHolds({ holds, holdBooks, books }: HoldDependencies): Route {
-  return route({
-    method: 'GET',
-    path: '/v1/accounts/{id}/holds',
-    scopes: ['balances:read'],
-    tag,
-    summary: 'Read the holds of an account',
-    description:
-      'Read from MySQL: a new or changed hold appears here a few tens of milliseconds later. Holds are sorted by id, so UUIDv7s are in the order of their times. Refused holds are not listed. Send the same `status` along with a cursor.',
-    params: IdParams,
-    query: HoldsQuery,
-    answers: { 200: { description: 'A page of holds', schema: HoldList } },
-    problems: ['account_not_found', 'feature_not_active', 'ledger_switching', 'database_unavailable'],
-    async handle({ params: { id: accountId }, query }) {
-      holds.requireActive();
-      const limit = limitOf(query);
-      const afterHoldId = query.cursor === undefined ? '' : decodeHoldCursor(query.cursor);
-      // One more than requested shows whether there is a next page.
-      const found = await holdBooks.holds({ accountId, status: query.status ?? null, afterHoldId, limit: limit + 1 });
-      // An empty list is correct for an account without holds, but not for one that does not exist.
-      if (found.length === 0) await books.accountDetails(accountId);
-      const items = found.slice(0, limit);
-      const last = items.at(-1);
-      const nextCursor = found.length > limit && last ? encodeHoldCursor(last.order.holdId) : null;
-      return { status: 200, body: { items: items.map(listedAnswer), nextCursor } };
-    },
-  });
 }
 
 /** Adds the hold's id: otherwise, if the id was generated here, the client could not look the hold up. */
