@@ -13,7 +13,7 @@ import {
 import { Client } from '../../verification/harness/client.ts';
 import type { System } from '../../verification/harness/system.ts';
 import { now, sleep } from '../../verification/harness/time.ts';
-import { readBooks, readGivenUp } from '../../verification/load/books.ts';
+import { readBooks, readGivenUp, untilExpired } from '../../verification/load/books.ts';
 import { openAccounts, RECONCILIATION_MS_MAX, reconcile, untilFlushed } from '../../verification/load/ledger.ts';
 import { Load, STEADY_LOAD } from '../../verification/load/load.ts';
 import { smallTown } from '../../verification/load/population.ts';
@@ -111,6 +111,8 @@ export async function experiment<G extends Ground<System>>(
   }
   const ended = now();
   await resolveAll(load, recorder);
+  await untilFlushed(client, () => stack.assertRunning());
+  await untilExpired(stack.file.mysql, prefix);
   await untilFlushed(client, () => stack.assertRunning());
   const books = await readBooks(stack.file.mysql, client, prefix, population.accounts);
   const verdict = check(await historyToHold(hypothesis, recorder, ground, notes), books);

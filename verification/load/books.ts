@@ -7,7 +7,7 @@ import type { Violation } from '../checker/violations.ts';
 import type { Client } from '../harness/client.ts';
 import { Mysql } from '../harness/mysql.ts';
 import type { MysqlAddress } from '../harness/system.ts';
-import { now } from '../harness/time.ts';
+import { now, until } from '../harness/time.ts';
 import { bookedHold, bookedHoldEvent, captureContentOf, holdAfterOf } from './hold-books.ts';
 import { balancesOf } from './ledger.ts';
 
@@ -35,7 +35,7 @@ export async function readBooks(
   accounts: readonly OpenedAccount[],
 ): Promise<Books> {
   using mysql = await Mysql.open(address);
-  const pattern = `${prefix.replaceAll(/[\\%_]/g, '\\$&')}%`;
+  const pattern = patternOf(prefix);
   await mysql.rows('START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY');
   const where = 'source_account LIKE ? OR destination_account LIKE ?';
   const transfers = await mysql.rows(`${TRANSFERS} WHERE ${where}`, [pattern, pattern]);
@@ -48,6 +48,22 @@ export async function readBooks(
     sums: await sumsIn(mysql),
     views: [await balancesOf(client, accounts)],
   };
+}
+
+/** How soon the holds of a load end by themselves, unless they have the default, ms; and the maximum wait for that. */
+const SOON_MS = 60_000;
+const EXPIRED_MS_MAX = 120_000;
+
+/** Waits until every hold of these accounts that ends soon has ended: otherwise, the balances change while they are read. */
+export async function untilExpired(address: MysqlAddress, prefix: string): Promise<void> {
+  using mysql = await Mysql.open(address);
+  await until('the holds have expired', EXPIRED_MS_MAX, async () => {
+    const open = await mysql.rows(
+      "SELECT 1 FROM holds WHERE `status` = 'OPEN' AND account_id LIKE ? AND expires_at_ms < ? LIMIT 1",
+      [patternOf(prefix), Date.now() + SOON_MS],
+    );
+    return open.length === 0;
+  });
 }
 
 /** Checks the books of accounts whose load was not recorded, some accounts at a time. */
@@ -76,6 +92,8 @@ export async function violationsInBooks(
   }
   return violations;
 }
+
+const patternOf = (prefix: string): string => `${prefix.replaceAll(/[\\%_]/g, '\\$&')}%`;
 
 async function sumsIn(mysql: Mysql): Promise<Books['sums']> {
   const sums = await mysql.rows(SUMS);
