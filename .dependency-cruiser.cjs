@@ -17,7 +17,7 @@ const LAYERS = {
 
   // The format of the journal, the port of the store that keeps it, and the pure functions that process it.
   journal: ['domain'],
-  'journal/recovery': ['kernel', 'domain', 'journal'],
+  'journal/recovery': ['domain', 'journal'],
 
   // What a pod does with a transfer. `ports` has the interfaces that the ledger offers to the API, and those that it
   // needs from the stores.

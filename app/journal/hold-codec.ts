@@ -1,5 +1,5 @@
 import type { HoldEvent, HoldUpdated } from '../domain/hold-events.ts';
-import type { CaptureRequest, CountedHold, HoldAfter, HoldState, HoldStatus } from '../domain/hold-types.ts';
+import type { CaptureRequest, CountedHold, HoldAfter, HoldStatus } from '../domain/hold-types.ts';
 import type { HoldChange, HoldOrder } from '../domain/holds.ts';
 import type { Origin, Outcome, TransferOrder } from '../domain/types.ts';
 import {

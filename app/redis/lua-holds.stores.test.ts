@@ -3,11 +3,11 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import type { Limits } from '../domain/limits.ts';
 import type { Refusal } from '../domain/problem.ts';
+import { assertCovering, shrinkingAtMost } from '../domain/testing/covering.ts';
 import { ofTestLedger } from '../domain/testing/ledger-id.ts';
 import { CacheError, isHold } from '../journal/cache-port.ts';
 import { HOLD_CHANGED, RecordStatus, refusalNumber } from '../journal/codec.ts';
 import { CacheModel } from '../journal/testing/cache-model.ts';
-import { assertCovering, shrinkingAtMost } from '../kernel/testing/covering.ts';
 import { RedisScripts } from './redis-scripts.ts';
 import {
   anyLaterMs,

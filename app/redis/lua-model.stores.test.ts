@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { NamedEpoch } from '../domain/authority.ts';
 import type { BusinessCalendar } from '../domain/business-calendar.ts';
 import { ID_BUCKET_MS } from '../domain/ids.ts';
+import { assertCovering, below, shrinkingAtMost } from '../domain/testing/covering.ts';
 import { ofTestLedger } from '../domain/testing/ledger-id.ts';
 import { anyLimits, NO_LIMITS } from '../domain/testing/limits.ts';
 import type { TransferOrder } from '../domain/types.ts';
@@ -11,7 +12,6 @@ import { type ApplyItem, CacheError, type CallItem } from '../journal/cache-port
 import { encodeOrder, RECORD_BYTES } from '../journal/codec.ts';
 import { encodeGroup } from '../journal/group-codec.ts';
 import { CacheModel } from '../journal/testing/cache-model.ts';
-import { assertCovering, below, shrinkingAtMost } from '../kernel/testing/covering.ts';
 import { RedisScripts } from './redis-scripts.ts';
 
 const RANDOM_RUNS = 150;

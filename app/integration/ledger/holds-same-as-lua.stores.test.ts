@@ -6,6 +6,7 @@ import type { HoldPlaced } from '../../domain/hold-events.ts';
 import type { StoredHold } from '../../domain/hold-types.ts';
 import { stateOf } from '../../domain/holds.ts';
 import { Problem } from '../../domain/problem.ts';
+import { assertCovering, shrinkingAtMost } from '../../domain/testing/covering.ts';
 import { ofTestLedger } from '../../domain/testing/ledger-id.ts';
 import { NO_LIMITS } from '../../domain/testing/limits.ts';
 import type { Account, Posted } from '../../domain/types.ts';
@@ -20,7 +21,6 @@ import {
   keyOfItem,
 } from '../../journal/hold-codec.ts';
 import { systemClock } from '../../kernel/clock.ts';
-import { assertCovering, shrinkingAtMost } from '../../kernel/testing/covering.ts';
 import { notFound } from '../../ledger/accounts/account-loader.ts';
 import type { DirectChange, HoldAnswer } from '../../ledger/ports/direct-server.ts';
 import { lockHolds } from '../../mysql/ledger/direct-holds.ts';

@@ -8,12 +8,12 @@ import { type GroupOutcome, replayGroup } from '../../domain/group.ts';
 import type { AccountLimits } from '../../domain/limits.ts';
 
 import { Problem, type ProblemCode, REFUSALS } from '../../domain/problem.ts';
+import { assertCovering, shrinkingAtMost } from '../../domain/testing/covering.ts';
 import { ofTestLedger } from '../../domain/testing/ledger-id.ts';
 import { NO_LIMITS, NO_USAGE } from '../../domain/testing/limits.ts';
 import type { Account, Outcome } from '../../domain/types.ts';
 import { account, order } from '../../journal/testing/epoch-under-test.ts';
 import { systemClock } from '../../kernel/clock.ts';
-import { assertCovering, shrinkingAtMost } from '../../kernel/testing/covering.ts';
 import type { DirectChange, DirectGroup, DirectItem } from '../../ledger/ports/direct-server.ts';
 import { DirectStore } from '../../mysql/ledger/direct-store.ts';
 import { DIRECT_EPOCH } from '../../mysql/testing/direct-accounts.ts';

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { HoldState } from '../../domain/hold-types.ts';
+import { assertCovering, below, shrinkingAtMost } from '../../domain/testing/covering.ts';
 import { batchOf } from '../../journal/flush-batch.ts';
 import type { Journaled } from '../../journal/journaled.ts';
 import { keyOf, keysOf } from '../../journal/recovery/received.ts';
@@ -13,7 +14,6 @@ import {
   PODS,
   replayed,
 } from '../../journal/recovery/testing/handed-over-history.ts';
-import { assertCovering, below, shrinkingAtMost } from '../../kernel/testing/covering.ts';
 import { LedgerReader } from '../ledger/ledger-reader.ts';
 import { RecoveryStore } from './recovery-store.ts';
 import { BY, RecoveryBench } from './testing/recovery-bench.ts';
