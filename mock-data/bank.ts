@@ -66,7 +66,7 @@ export interface Bank {
   employedShare: number;
   tenantShare: number;
   openings: number;
-  /** The end of every hold, so that none expires soon; absent if the ids follow the simulated time. */
+  /** The expiry of every hold, late enough that none expires soon; absent if the ids follow the simulated time. */
   holdsUntil?: string;
 }
 

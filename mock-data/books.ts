@@ -21,7 +21,10 @@ export interface BookedSum {
 
 const ACCOUNTS = 'SELECT account_id, currency, balance, held, version FROM accounts WHERE account_id LIKE ?';
 
-/** Each transfer counts once for each of its sides, and each event of a hold that is not a capture once. MySQL computes the sums, so it returns only one row per account. */
+/**
+ * Each transfer counts once for each of its sides; each hold event except captures counts once. MySQL computes the
+ * sums, so it returns only one row per account.
+ */
 const SUMS = `
   SELECT \`account\`, SUM(amount) AS total, SUM(held) AS held, SUM(posting) AS postings
   FROM (

@@ -102,8 +102,8 @@ export function isYoung(branch: Branch, customer: number): boolean {
 }
 
 /**
- * Limits whose effect does not depend on when the bank is posted. Those of a day or a month do: a bank is posted within
- * minutes, at any hour.
+ * Limits whose effect does not depend on when the bank is posted. The effect of limits per day or month does: a bank is
+ * posted within minutes, at any hour.
  */
 export function limitsOf(branch: Branch, customer: number): CustomerLimits | null {
   return isYoung(branch, customer) ? { transferMax: 50 * branch.scale, balanceMax: 2000 * branch.scale } : null;
@@ -149,7 +149,7 @@ function isGrown(branch: Branch, customer: number): boolean {
   return customer >= branch.firstActive && !isYoung(branch, customer);
 }
 
-/** What a payroll costs per salary, in minor units. */
+/** The bank's fee for each salary of a payroll, in minor units. */
 export function payrollFeeOf(branch: Branch): number {
   return Math.round(0.2 * branch.scale);
 }

@@ -7,19 +7,21 @@ interface OpenHold {
   holdId: string;
   payer: Payer;
   destination: string;
-  /** What is reserved, in minor units. */
+  /** The reserved amount, in minor units. */
   amount: number;
 }
 
-/** So many holds are open at a time, and remain open at the end. */
+/** The number of holds that are open at a time, and that remain open at the end. */
 const OPEN_MAX = 10;
-/** Of the holds: those that the merchant raises first (a tip, a longer stay), and those that end without a payment. */
+/**
+ * Shares of the holds that the merchant raises first (a tip, a longer stay), and of those that end without a payment.
+ */
 const RAISED_SHARE = 0.2;
 const VOIDED_SHARE = 0.15;
-/** Of the captures: those of less than the whole amount. */
+/** The share of the captures that take less than the whole amount. */
 const LESS_SHARE = 0.3;
 
-/** Card payments in which the merchant first holds the money: each ends when enough others have been placed. */
+/** Card payments in which the merchant first holds the money: each hold ends when enough others have been placed. */
 export class CardHolds {
   private readonly bank: Bank;
   private readonly open: OpenHold[] = [];

@@ -15,7 +15,7 @@ export interface Draft {
   reference: string;
   /** The payer, if the merchant holds the money first. */
   holds?: Payer;
-  /** All who get a part of a shared bill, instead of the destination. */
+  /** Everyone who gets a part of a shared bill; replaces the destination. */
   friends?: readonly string[];
 }
 
@@ -42,7 +42,10 @@ export function receive(purse: Purse, customer: number, amount: number): void {
   purse.customers[customer] = (purse.customers[customer] ?? 0) + amount;
 }
 
-/** Whether the customer's account may get so much. Accounts with limits have no holds, so the purse is the balance. */
+/**
+ * Whether the customer's account may receive this amount. Accounts with limits have no holds, so the purse is the
+ * balance.
+ */
 function accepts(branch: Branch, purse: Purse, customer: number, amount: number): boolean {
   const limits = limitsOf(branch, customer);
   return limits === null || (purse.customers[customer] ?? 0) + amount <= limits.balanceMax;
@@ -134,7 +137,7 @@ export class EverydayLife {
     }
   }
 
-  /** Pays two or three friends equal parts of what they have advanced: all of them, or none. */
+  /** Pays two or three friends equal parts of a bill that they have paid: all of them, or none. */
   private sharedBill(payer: Payer, amount: number): Draft {
     const { branch, purse, customer, account } = payer;
     if (amount > availableOf(branch, purse, customer)) return this.topUp(payer);
@@ -240,7 +243,7 @@ export class EverydayLife {
   }
 }
 
-/** Exact to the last minor unit: the units that are left go to the first parts. */
+/** Exact to the last minor unit: the remaining units go to the first parts. */
 export function equalParts(amount: number, count: number): number[] {
   const part = Math.floor(amount / count);
   return Array.from({ length: count }, (_, index) => part + (index < amount - part * count ? 1 : 0));

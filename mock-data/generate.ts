@@ -120,7 +120,7 @@ function* bookings(bank: Bank, dayMs: number): Generator<PaymentLine> {
   }
 }
 
-/** Each employer pays its employees in groups, with one fee for each group: all of it is posted, or nothing. */
+/** Each employer pays its employees in groups, with one fee for each group: the whole group is posted, or nothing. */
 function* payrolls(
   bank: Bank,
   branch: Branch,

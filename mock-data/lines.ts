@@ -51,9 +51,9 @@ export interface HoldLine {
   };
 }
 
-/** What happens to a hold later. It contains the terms of the hold, so that the hold need not be looked up. */
+/** A later event of a hold. The line contains the terms of the hold, so that the hold need not be looked up. */
 export interface HoldEventLine {
-  /** The raise of its amount, its final capture, or its void. */
+  /** A raise of the hold's amount, its final capture, or its void. */
   kind: 'raise' | 'capture' | 'void';
   holdId: string;
   account: string;
@@ -104,7 +104,7 @@ export type Line =
   | { kind: 'change'; accountId: string; status: 'SUSPENDED' | 'FROZEN' | 'CLOSED' }
   | PaymentLine;
 
-/** The number of requested transfers that a line stands for: fees, and what happens to a hold later, are extra. */
+/** The number of requested transfers that a line stands for: fees and later events of a hold are extra. */
 export function weightOf(line: Line): number {
   switch (line.kind) {
     case 'opening':

@@ -32,14 +32,14 @@ export function idOf(line: PaymentLine): string {
   }
 }
 
-/** Where the outcome of a line, and whether it is persisted, can be read. */
+/** The path that returns the outcome of a line, and whether it is persisted. */
 export function pathOf(line: PaymentLine): string {
   const id = encodeURIComponent(idOf(line));
   if (isTransfer(line)) return `/v1/transfers/${id}`;
   return line.kind === 'group' || line.kind === 'split' ? `/v1/transfers/group/${id}` : `/v1/holds/${id}`;
 }
 
-/** Sends a line that has a request of its own until it is decided. @throws GaveUp, or the signal's reason */
+/** Sends a line that cannot be part of a batch, until it is decided. @throws GaveUp, or the signal's reason */
 export async function sendAlone(
   client: ApiClient,
   line: HoldLine | HoldEventLine | GroupLine | SplitLine,
@@ -61,7 +61,9 @@ export async function sendAlone(
   }
 }
 
-/** A raise has no id: if the hold is not as it was placed, its amount shows whether the raise was made before. */
+/**
+ * A raise has no id: if the hold has changed since it was placed, its amount shows whether this raise was already made.
+ */
 async function raise(client: ApiClient, line: HoldEventLine): Promise<ItemResult> {
   const answer = await client.send('PATCH', pathOf(line), { amount: line.amount }, { 'if-match': '"1"' });
   if (answer.status < 300) return resultOf(answer);

@@ -4,7 +4,7 @@ import { type BatchJob, type ItemResult, type PostOptions, postInBatches } from 
 import { idOf, isTransfer, NAMES, pathOf, sendAlone } from './post-alone.ts';
 
 export interface PostLinesOptions extends PostOptions {
-  /** Called for each payment that has its outcome; for each ordered account, in the order of the lines. */
+  /** Called for each payment once it has an outcome, and for each ordered account in the order of its lines. */
   onPayment?: (line: PaymentLine, result: ItemResult) => void;
 }
 
@@ -23,7 +23,7 @@ export interface PostReport {
   examples: string[];
   /**
    * The path at which each sender's last outcome can be read. The journal is in the order of outcomes, so once these
-   * are persisted, all are.
+   * are persisted, all outcomes are.
    */
   lastPaths: Map<number, string>;
 }

@@ -88,11 +88,11 @@ export const RENTS_SHARE_MAX = 0.15;
 export const EMPLOYED_SHARE = 0.75;
 export const TENANT_SHARE = 0.5;
 export const OVERDRAFT_SHARE = 0.2;
-/** Customers under age, whose accounts have limits. */
+/** The share of customers who are under age; their accounts have limits. */
 export const YOUNG_SHARE = 0.05;
-/** Of the card payments: those in which the merchant first holds the money, and captures it later. */
+/** The share of card payments in which the merchant first holds the money, and captures it later. */
 export const HOLD_SHARE = 0.05;
-/** Of the payments between friends: shared bills. */
+/** The share of payments between friends that are shared bills. */
 export const BILL_SHARE = 0.1;
 
 /** The weight of each habit at an hour of a weekday (0 = Monday), as cumulative sums over `HABIT_NAMES`. */

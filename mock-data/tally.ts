@@ -46,7 +46,7 @@ export class Tally {
   readonly balances = new Check('balance in the answer = own arithmetic, after each transfer');
   readonly versions = new Check('version in the answer = number of postings and hold events so far');
   readonly recorded = new Check("the bank's recorded balance matches, except for its rounding by 0.10");
-  readonly splits = new Check('each destination of a split got its exact part');
+  readonly splits = new Check('each destination of a split received its exact part');
   /** The current difference between the recorded balance and ours, per account: the sum of the bank's roundings. */
   readonly drift = new Map<string, bigint>();
 
@@ -111,7 +111,7 @@ export class Tally {
     }
   }
 
-  /** An event of a hold is a version of its account. */
+  /** Each event of a hold adds a version to its account. */
   private hold(accountId: string, change: bigint): void {
     const account = this.post(accountId, 0n);
     account.held += change;

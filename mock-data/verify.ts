@@ -6,7 +6,7 @@ import { Check, type Tally } from './tally.ts';
 const QUERY_MAX = 1000;
 const POLL_MS = 25;
 
-/** Waits until the service reports what is at each of these paths as persisted. @throws Error after `limitMs` */
+/** Waits until the service reports the outcome at each of these paths as persisted. @throws Error after `limitMs` */
 export async function waitPersisted(client: ApiClient, paths: Iterable<string>, limitMs: number): Promise<void> {
   const deadlineMs = client.clock.monotonic() + limitMs;
   for (const path of paths) {
@@ -34,7 +34,7 @@ export async function verifyBooks(
     stored: new Check('MySQL balance = API balance'),
     summed: new Check('sum of transfers in MySQL = MySQL balance'),
     versions: new Check('postings and hold events in MySQL = version in MySQL and API'),
-    held: new Check('open holds in MySQL = held in MySQL and API, and by own arithmetic'),
+    held: new Check('open holds in MySQL = held in MySQL, in the API, and by own calculation'),
     others: new Check('MySQL has these accounts and no others'),
   };
   const stored = await books.accounts(prefix);

@@ -119,7 +119,7 @@ export const LEDGER_SETTINGS = {
       'CACHED_HOLDS_MAX',
       integer(1000, 100_000_000),
       500_000,
-      'Maximum number of holds in Redis; beyond it, keepers evict holds that are in MySQL, those that have ended first.',
+      'Maximum number of holds in Redis; beyond it, keepers evict holds that are in MySQL, beginning with those that have ended.',
     ),
     idWindowMs: setting(
       'ID_WINDOW_MS',

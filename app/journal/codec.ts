@@ -39,7 +39,7 @@ export const RecordStatus = {
   NEEDS_LOOKUP: 5,
   MISSING: 6,
   AHEAD: 7,
-  /** For a group: the id of the member whose index is in the detail has an outcome. */
+  /** For a group: a member's id already has an outcome; the detail is that member's index. */
   MEMBER_TAKEN: 8,
   /** For a hold: it is already as requested, or not due; nothing was written. */
   UNCHANGED: 9,

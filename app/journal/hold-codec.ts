@@ -44,7 +44,8 @@ export function holdStatusName(code: number): HoldStatus {
 
 export function decodeHoldRecord(bytes: Buffer, start: number): HoldRecord {
   const at = start + RECORD_BYTES;
-  // Fields are assigned: every pod decodes every record, and an object with a spread takes several times as long.
+  // Fields are assigned one by one: every pod decodes every record, and building an object with a spread takes several
+  // times as long.
   const record = decodeRecord(bytes, start) as HoldRecord;
   record.held = bytes.readDoubleLE(at);
   record.heldChange = bytes.readDoubleLE(at + 8);

@@ -69,7 +69,7 @@ describe('the line of an event of a hold', () => {
   const when = { acceptedAt: 1_700_000_000_000, takenAt: 1_700_000_000_000, epoch: 3, seq: 42 };
   const refused = { holdId, account, currency, user, correlationId, ...when, order } as const;
 
-  it('contains ids, what happened and correlation id, but no amounts', () => {
+  it('contains the ids and the outcome, but no amounts', () => {
     const { holdLogged, lines } = logging('info', {});
     holdLogged(holdOutcomeOf({ ...refused, kind: 'REFUSED', refusal: 'insufficient_funds' }, false));
     expect(lines()).toEqual([

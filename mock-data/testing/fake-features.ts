@@ -23,7 +23,7 @@ type Answered = [status: number, body: Record<string, unknown>];
 /** Holds, groups and splits of the fake service, as far as the mock data uses them. */
 export class FakeFeatures {
   readonly holds = new Map<string, FakeHold>();
-  /** The account of each event that is a version of its own: those of captures are transfers. */
+  /** The account of each hold event that adds a version; captures are left out, because they are transfers. */
   readonly holdEvents: { holdId: string; account: string; version: number }[] = [];
   private readonly ledger: FakeLedger;
   private readonly groups = new Map<string, Answered>();
@@ -142,7 +142,7 @@ const groupOf = ({ groupId, transfers }: GroupLine['body']) => ({
   more: {},
 });
 
-/** Equal shares only: whole minor units one after the other, until nothing is left. */
+/** Equal shares only; the remaining minor units are assigned one by one, until none is left. */
 function groupOfSplit({ groupId, destinations, amount, ...common }: SplitLine['body']) {
   const parts = destinations.map(() => 0n);
   const total = toMinor(amount, common.currency);

@@ -128,7 +128,7 @@ export class FakeService implements AsyncDisposable {
     return outcome;
   }
 
-  /** @param released what a capture takes out of a hold */
+  /** @param released the amount that a capture takes out of a hold */
   decide(transfer: TransferBody, released: bigint | null = null): Record<string, unknown> {
     const source = this.accounts.get(transfer.sourceAccount);
     const destination = this.accounts.get(transfer.destinationAccount);

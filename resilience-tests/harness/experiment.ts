@@ -200,7 +200,7 @@ function errorsNotAllowed({ errors }: Seen, allowed: RegExp | null, excused: Reg
     .map(([what, count]) => `${count} answers were ${what}`);
 }
 
-/** How the holds in MySQL have ended, and why others were refused. */
+/** How the holds in MySQL ended, and why others were refused. */
 function holdsIn({ holds = [] }: Books): string {
   const counts = new Map<string, number>();
   for (const { hold, refusal } of holds) {

@@ -150,7 +150,7 @@ export const LEDGER_ROWS = [
       },
       {
         title: 'Holds in Redis',
-        about: 'At CACHED_HOLDS_MAX, holds that are in MySQL are evicted, those that have ended first.',
+        about: 'At CACHED_HOLDS_MAX, holds that are in MySQL are evicted, beginning with those that have ended.',
         queries: [[`max(${gauge('holdfast_holds_cached')})`, 'holds']],
       },
     ],

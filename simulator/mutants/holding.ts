@@ -27,7 +27,7 @@ const reopened = (parties: HoldParties): HoldParties => ({
   hold: parties.hold && { ...parties.hold, status: 'OPEN' },
 });
 
-/** An expiry ends a hold whatever its state is. */
+/** An expiry ends a hold regardless of its state. */
 const expireAnything: Decide = (item, parties, times) =>
   decideHold(item, item.op === 'expire' ? reopened(parties) : parties, times);
 
@@ -73,7 +73,7 @@ class ReopensExpired extends CacheModel {
   }
 }
 
-/** A void assumes that the state that it finds is in MySQL. */
+/** A void assumes that the state it finds is already in MySQL. */
 class VoidsAreSafe extends CacheModel {
   override async apply(caller: Caller, items: readonly CallItem[], podNow?: number) {
     const reply = await super.apply(caller, items, podNow);

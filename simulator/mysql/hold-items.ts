@@ -7,7 +7,7 @@ import { uuidV7 } from '../world/uuid.ts';
 
 const WHO = { user: 'u', correlationId: 'c' };
 const IDS_FROM_MS = 1_700_000_000_000;
-/** The two clocks that are compared are years apart, so that a hold is due by both or by neither. */
+/** Years in the past and in the future, so that a hold is due by both of the compared clocks, or by neither. */
 const PAST = 1;
 const FUTURE = 4_000_000_000_000;
 const NOBODY: HoldOrder = {
@@ -15,7 +15,7 @@ const NOBODY: HoldOrder = {
   ...{ reference: null, metadata: null, ...WHO },
 };
 
-/** Random hold items of the accounts a, b and c, which often refer to the holds of earlier ones. */
+/** Random hold items of the accounts a, b and c; many refer to the holds of earlier items. */
 export class HoldItems {
   readonly #random: Random;
   readonly #placed: HoldOrder[] = [];
@@ -37,7 +37,7 @@ export class HoldItems {
     return this.#items.flatMap((item) => (item.op === 'capture' ? [] : [keyOfItem(item)]));
   }
 
-  /** Attempts whose results are unknown, of some of the latest items. */
+  /** In-doubt attempts of some of the latest items. */
   inDoubt(): InDoubtAttempt[] {
     const latest = this.#items.slice(-6).filter(() => this.#random.chance(0.4));
     return latest.map((item): InDoubtAttempt => {

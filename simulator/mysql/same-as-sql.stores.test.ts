@@ -158,7 +158,7 @@ class Pair {
   readonly #orders: TransferOrder[] = [];
   readonly #holds: HoldItems;
   readonly said = new Map<string, number>();
-  /** The states of holds that both have had. */
+  /** The states that holds have reached in both. */
   readonly statuses = new Set<string>();
 
   constructor(random: Random) {

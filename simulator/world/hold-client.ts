@@ -118,7 +118,7 @@ export class HoldClient {
     const durability: Durability = random.chance(0.1) ? 'persisted' : 'cache';
     const reply = await ask<Placing>((pod) => pod.holds.place(order, durability));
     if (reply.kind === 'value' && reply.value.persisted) onPersistedHold(holdId, reply.value.hold?.revision ?? 0);
-    // Mostly forgets a refused hold, because there is little to do with it.
+    // Usually forgets a refused hold, because few requests about it make sense.
     const { recent } = this.#deps.shared;
     const at = recent.findIndex((one) => one.holdId === holdId);
     if (reply.kind === 'value' && reply.value.hold === null && at >= 0 && random.chance(0.9)) recent.splice(at, 1);

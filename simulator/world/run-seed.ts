@@ -209,7 +209,7 @@ async function audit(world: World): Promise<void> {
   else if (!(await isFlushed(world))) world.violations.push({ kind: 'stuck', what: 'the journal is not flushed' });
 }
 
-/** A hold of which no client knows whether it was placed or refused. */
+/** True if no client knows whether the hold was placed or refused. */
 const isOpenHold = (hold: HoldHistory): boolean => {
   const placings = hold.requests.filter(({ op }) => op === 'place');
   return (

@@ -117,7 +117,7 @@ it.each([
 });
 
 describe('Holds', () => {
-  /** 0.30 of a are held, and 0.10 of these are captured to b; another hold is voided. */
+  /** A hold of 0.30 on a, of which 0.10 are captured to b, a voided hold, and a refused one. */
   beforeEach(async () => {
     const store = new DirectStore({ database: test.database, clock: systemClock });
     const hold = { holdId: 'h1', source: 'bank:a', destination: 'bank:b' };
@@ -152,7 +152,7 @@ describe('Holds', () => {
 
   it.each([
     [
-      'an account holds something else than its holds',
+      'the held amount of an account is not the sum of its holds',
       "UPDATE accounts SET held = 1 WHERE account_id = 'bank:a'",
       'held',
     ],

@@ -50,11 +50,14 @@ export async function readBooks(
   };
 }
 
-/** How soon the holds of a load end by themselves, unless they have the default, ms; and the maximum wait for that. */
+/** How soon the holds of a load expire unless they have the default, ms; and the maximum wait for that. */
 const SOON_MS = 60_000;
 const EXPIRED_MS_MAX = 120_000;
 
-/** Waits until every hold of these accounts that ends soon has ended: otherwise, the balances change while they are read. */
+/**
+ * Waits until every hold of these accounts that expires soon has ended; otherwise, held amounts would change while they
+ * are read.
+ */
 export async function untilExpired(address: MysqlAddress, prefix: string): Promise<void> {
   using mysql = await Mysql.open(address);
   await until('the holds have expired', EXPIRED_MS_MAX, async () => {

@@ -58,7 +58,7 @@ export function captureContentOf(row: RowDataPacket): { capture?: CaptureContent
   return { capture: { holdId: row['hold_id'], amount, destination, final: final === 1 } };
 }
 
-/** The hold after a capture that was posted. */
+/** The state of the hold after a posted capture. */
 export function holdAfterOf(row: RowDataPacket): { hold?: HoldAfter } {
   if (row['hold_id'] === null || row['held_after'] === null) return {};
   const [, , , status, amount, captured, expiresAt, revision] = fieldsOf(row);

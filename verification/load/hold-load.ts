@@ -7,9 +7,9 @@ import type { Population } from './population.ts';
 import type { Recorder } from './recorder.ts';
 
 const EXPIRING = 0.25;
-/** How soon a hold ends by itself, ms; the others have the default of seven days. */
+/** How soon such a hold expires, ms; the others have the default of seven days. */
 const EXPIRES_MS = [500, 5_000] as const;
-/** Shares of the holds that are not captured in the end, and of those whose captures are sent twice at the same time. */
+/** Shares of the holds that are voided, that are left to expire, and whose captures are sent twice at the same time. */
 const VOIDED = 0.2;
 const LEFT = 0.15;
 const TWICE = 0.2;
@@ -72,7 +72,7 @@ export class HoldLoad {
     await Promise.all(Array.from({ length: copies }, () => this.capture(transactionId, content)));
   }
 
-  /** Places a hold, for the first time or again. @returns the hold; null if it was not placed, or nobody knows */
+  /** Places a hold, for the first time or again. @returns the hold; null if it was not placed, or if this is unknown */
   async place(holdId: string, content: HoldContent): Promise<HoldShown | null> {
     const { account, destination, amount, currency, expiresAt } = content;
     const correlationId = this.#recorder.newCorrelationId();
@@ -166,7 +166,7 @@ const holdOf = (fields: Readonly<Record<string, unknown>>, currency: string): Ho
   revision: Number(fields['revision']),
 });
 
-/** The meaning of an answer to a capture; it does not repeat what was asked for. */
+/** The meaning of an answer to a capture; the answer does not repeat the request. */
 function captureAnswer(reply: Reply, { currency, capture }: TransferContent): Answer {
   const answer = answerOfReply(reply, currency);
   if (answer.kind !== 'posted' || !answer.content || !capture) return answer;

@@ -36,7 +36,7 @@ export class Recorder extends Recording {
   readonly #known: TransferHistory[] = [];
   readonly #unresolved = new Set<TransferHistory>();
   #refused: TransferHistory[] = [];
-  /** Holds that nobody knows to be placed or refused. */
+  /** Holds of which it is unknown whether they were placed or refused. */
   readonly #unresolvedHolds = new Set<HoldHistory>();
   #correlations = 0;
   requests = 0;

@@ -38,7 +38,7 @@ afterEach(async () => {
 
 const names = Array.from({ length: HOLDS }, (_, n) => `h${n + 100}`);
 
-/** @param job the job of the lease; two pods with different jobs work at the same time */
+/** @param job the job that the lease is for; two pods with different jobs work at the same time */
 function expiryOf(bench: PodBench, job = 'hold-expiry', late: () => Promise<void> = async () => {}) {
   const schedule = new HoldSchedule(db.database);
   let expired = 0;

@@ -194,7 +194,7 @@ describe('On the way to the cache', () => {
 
 describe('A Redis whose user lacks permissions', () => {
   const user = (rule: string) => bench.redis.call('ACL', 'SETUSER', 'default', rule);
-  /** Restores the permission as another user, because the default user may no longer be able to. */
+  /** Restores the permission as another user, because the default user may no longer be allowed to. */
   async function withoutRule(rule: string, work: () => Promise<void>): Promise<void> {
     await bench.redis.call('ACL', 'SETUSER', 'admin', 'on', 'nopass', '~*', '&*', '+@all');
     const admin = new Redis(server.url.replace('redis://', 'redis://admin:x@'));

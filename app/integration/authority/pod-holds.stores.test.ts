@@ -41,7 +41,7 @@ const back = async () => {
   await pod.open();
 };
 
-/** MySQL has every hold as its last answer showed it, and its captures get the same answers again. */
+/** MySQL has every hold in the state that its last answer showed, and repeated captures get the same answers. */
 async function expectTold({ told }: HoldWriters): Promise<void> {
   const { holds } = pod.ledger;
   const seen = new Set(told.map(({ hold }) => hold?.status ?? 'REFUSED'));

@@ -19,7 +19,7 @@ const RETRY_BASE_MS = 50;
 const REFUSALS: Record<number, [ProblemCode, string]> = {
   1: ['settings_version_mismatch', 'its settings version has changed'],
   2: ['account_closed', 'it is closed permanently'],
-  3: ['account_not_empty', 'its balance is not zero, or something of it is held'],
+  3: ['account_not_empty', 'its balance or its held amount is not zero'],
   4: ['internal_error', 'its settings version is exhausted'],
 };
 

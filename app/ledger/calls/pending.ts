@@ -99,7 +99,7 @@ abstract class PendingItem implements TrackedAttempt {
 
   /** Records that the outcome is known, so that none of the item's attempts in that epoch is in doubt anymore. */
   resolvedIn(view: EpochView): void {
-    // Nearly always there is none, and this runs for every transfer.
+    // It is nearly always empty, and this runs for every transfer.
     if (view.inDoubt.size === 0) return;
     const [own] = this.inDoubtAttempts();
     if (own) view.inDoubt.resolved(own.kind, own.id);

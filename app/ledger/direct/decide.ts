@@ -248,7 +248,7 @@ export function decideChange(
 const WHY: Record<ChangeRefusal, string> = {
   settings_version_mismatch: 'its settings version has changed',
   account_closed: 'it is closed permanently',
-  account_not_empty: 'its balance is not zero, or something of it is held',
+  account_not_empty: 'its balance or its held amount is not zero',
 };
 const unchangeable = (code: ChangeRefusal | 'internal_error', accountId: string, why: string): Problem =>
   new Problem(code, `account ${accountId} cannot be changed: ${why}`);

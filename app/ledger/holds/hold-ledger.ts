@@ -59,7 +59,7 @@ export class HoldLedger implements Holds {
     const known = this.#known.get(holdId);
     if (known) return known;
     const { account, destination, currency } = (await this.#found(holdId, this.#deadline())).hold;
-    // Nothing else: a request is made of these facts, and must not contain the state in which the hold was read.
+    // Only these facts: requests are built from them, and must not depend on the state in which the hold was read.
     const facts = { holdId, account, destination, currency };
     this.#known.keep(facts);
     return facts;

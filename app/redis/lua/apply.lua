@@ -39,8 +39,8 @@ local chunk_count = tonumber(ARGV[5])
 local account_base = 5 + chunk_count
 local blobs = redis.call('HMGET', KEYS[3], unpack(ARGV, account_base + 1))
 
--- Every function that a call builds costs it time, so what only some calls need is included where such a call needs it:
--- limits, groups and holds.
+-- Every function that a call creates costs it time, so the code for limits, groups and holds is included only in the
+-- branches that need it.
 local limit_rules
 for i = 1, #blobs do
   if blobs[i] and #blobs[i] > HELD_BYTES and not limit_rules then
@@ -158,7 +158,7 @@ local function take_id(item, index, seq)
 end
 -- Applies the rules to a new id, and changes the accounts if the rules allow it. @returns the record, and whether it was
 -- posted. `place` is the position of a member in its group; the record of a refusal contains it.
--- `windows`: those of the call, if limits have a say.
+-- `windows`: those of the call, if limits apply.
 local function settle(item, source, destination, windows, seq, place)
   local refusal = refusal_of(source, destination, item.amount, item.currency)
   if refusal > 0 then return struct.pack(RECORD, REJECTED, refusal, place, 0, 0, 0, 0, 0, seq), false end

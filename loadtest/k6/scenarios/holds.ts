@@ -1,4 +1,4 @@
-/** Holds that are placed and captured at a fixed rate; RATE counts holds, and each is two requests. */
+/** Holds that are placed and captured at a fixed rate; RATE counts holds, and each hold takes two requests. */
 import { anyOrder } from '../shared/bank.ts';
 import { authorizeAndCapture } from '../shared/client.ts';
 import { arrivals, below, optionsOf, rateOr, secondsOr } from '../shared/settings.ts';

@@ -12,7 +12,7 @@ import { type Authority, certify, makeAuthority } from './certificates.ts';
 const NAMESPACE = 'holdfast-stores';
 const USER = 'holdfast';
 const READY = '--timeout=240s';
-/** A password with every character that has a meaning in a URL. */
+/** A password with every character that has a special meaning in a URL. */
 const password = (): string => `p/w+a b%c@d:e?f#g&h=${randomBytes(6).toString('hex')}`;
 /** The privileges that docs/deployment.md grants to a single user for the migration and the pods. */
 const PRIVILEGES = 'SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, INDEX, REFERENCES, CREATE VIEW, DROP';

@@ -1,5 +1,5 @@
--- The part of apply.lua that handles groups. It runs only if a call has some, so that other calls are not slowed down.
--- It sets decide_group.
+-- The part of apply.lua that handles groups. It runs only if a call has groups, so that other calls are not slowed
+-- down. It sets decide_group.
 
 -- Returns why a group has no outcome in this call, or nil. Its own id is checked first, because a repeated group also
 -- finds its members' ids.

@@ -1,11 +1,11 @@
--- The part of apply.lua that handles hold items. It runs only if a call has some, so that other calls are not slowed
--- down. It sets decide_hold and changed_holds.
+-- The part of apply.lua that handles hold items. It runs only if a call has hold items, so that other calls are not
+-- slowed down. It sets decide_hold and changed_holds.
 local hold_ids = {}
 for i = 1, #items do
   local op = items[i].op
   if op and op ~= PLACE then hold_ids[#hold_ids + 1] = items[i].hold_id end
 end
--- As they are stored, because most holds of a call are used once.
+-- Kept packed, as they are stored, because a call uses most of its holds only once.
 local holds = {}
 if #hold_ids > 0 then
   local found = redis.call('HMGET', KEYS[#KEYS], unpack(hold_ids))
@@ -48,7 +48,7 @@ function decide_hold(item, index)
   end
   local left = status == OPEN and amount - captured or 0
 
-  -- Limits have a say in what the account newly holds, and those of the destination in a capture.
+  -- Limits of the account apply to newly held amounts, and those of the destination to a capture.
   local windows, unwindowed
   if limit_rules then
     local limited = account.limits and (op == PLACE or (op == CHANGE and wanted > amount))

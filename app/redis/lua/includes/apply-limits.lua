@@ -1,5 +1,5 @@
--- The part of apply.lua that handles limits. It runs only if an account of the call has some, so that other calls are not
--- slowed down. It sets limit_rules.
+-- The part of apply.lua that handles limits. It runs only if an account of the call has limits, so that other calls are
+-- not slowed down. It sets limit_rules.
 
 -- The windows of the call's time, or nil and the reason; looked up once.
 local windows, unwindowed
@@ -13,7 +13,7 @@ local function call_windows()
   end
   return windows, unwindowed
 end
--- Money that returns is always accepted.
+-- Returned money is always accepted.
 local function apply_to(item, source, destination)
   return (source.limits or destination.limits) and not item.is_reversal
 end

@@ -26,8 +26,8 @@ local function unpack_hold(hold)
     struct.unpack(COUNTED, hold, position)
 end
 
--- The record of an item that has changed nothing. `moved` is the amount of a refused capture; `limit` is the one that
--- refused the item, with its `value` and what is `remaining`.
+-- The record of an item that has changed nothing. `moved` is the amount of a refused capture; `limit` is the limit that
+-- refused the item, `value` its value, and `remaining` what remains of it.
 local function unchanged(status, detail, seq, hold, moved, limit, value, remaining)
   local amount, captured, expires, revision, hold_status, at, day, month = 0, 0, 0, 0, OPEN, 0, 0, 0
   if hold then
@@ -87,8 +87,9 @@ end
 
 -- Holds and the windows of limits, as in app/domain/hold-usage.ts: an amount that is newly held counts as a debit; an
 -- amount released without a capture is given back to each window in which it was counted, if that is still the
--- account's latest one. `left` is the remaining amount of the hold before the event; `at`, `day` and `month` say what was
--- counted of it. @returns these after the event, and the changes of the usage in the day and in the month
+-- account's latest one. `left` is the remaining amount of the hold before the event; `at`, `day` and `month`: when it
+-- was counted, and how much in that day and month. @returns these after the event, and the changes of the usage in the
+-- day and in the month
 local function count_hold(limits, left, at, day, month, by, moved, windows, now)
   if by > 0 then
     if not limits then return at, day, month, 0, 0 end
