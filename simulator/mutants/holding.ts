@@ -137,7 +137,7 @@ export const HOLDING: Mutant[] = [
   },
   {
     name: 'capture-after-the-end',
-    rule: 'From its end on, a hold is neither captured nor changed, whether or not its expiry is written.',
+    rule: 'From its expiry time on, a hold is neither captured nor changed, whether or not the expiry is written.',
     theme: 'holds',
     seed: 4,
     assembly: holdRules({ decide: ignoreTheEnd }),

@@ -75,11 +75,11 @@ describe('the events of a hold', () => {
     expire(END);
     expect(found()).toEqual([]);
   });
-  it('hold: it expires before its end', () => {
+  it('hold: it expires too early', () => {
     expire(END - 1);
     expect(found()).toEqual(['hold']);
   });
-  it('hold: it is captured after its end', () => {
+  it('hold: it is captured after its expiry time', () => {
     Object.assign(sound.row('c1'), { acceptedAt: END });
     Object.assign(sound.event('VOIDED'), { acceptedAt: END });
     expect(found()).toEqual(['hold']);

@@ -77,7 +77,7 @@ function wrongWithPlacing({ kind, hold, acceptedAt }: Step, { content }: BookedH
   const end = content.expiresAt ?? (acceptedAt ?? 0) + DEFAULT_MS;
   const wanted = { status: 'OPEN', amount: content.amount, captured: 0, expiresAt: end, revision: 1 } as const;
   if (!sameState(hold, wanted)) return `it was placed as ${stateText(hold)}, not as ${stateText(wanted)}`;
-  return acceptedAt !== null && acceptedAt >= end ? 'it was placed after its end' : null;
+  return acceptedAt !== null && acceptedAt >= end ? 'it was placed after its expiry time' : null;
 }
 
 /** Describes why a step cannot follow a state of the hold; null if it can. */

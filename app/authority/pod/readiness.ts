@@ -45,7 +45,7 @@ export class Readiness {
     const serves = state === 'direct' && reading.databaseSeen;
     if (this.#hasServed && (serves || clock.monotonic() - this.#heldSince < UNREADY_AFTER_MS)) return [];
     if (!reading.databaseSeen) return ['MySQL is unavailable'];
-    // While the authority moves or the ledger is closed, no other pod can do more than this one: it answers reads.
+    // While the authority moves or the ledger is closed, this pod can still answer reads, and no other pod can do more.
     if (reading.now.mode !== 'CACHE') return [];
     return ['Redis does not answer this pod as the server of this epoch'];
   }

@@ -125,7 +125,7 @@ describe('Holds that are due end', () => {
     await expectAllEnded();
   });
 
-  it('not in Redis if they were extended there, although MySQL does not know it yet', async () => {
+  it('not in Redis if they were extended there, even if the extension is not in MySQL yet', async () => {
     const [first = '', ...others] = names;
     await dueHolds(() => {
       const about = { eventId: newUuidV7(systemClock.now()), holdId: first, account: 'ada', currency: 'EUR' };

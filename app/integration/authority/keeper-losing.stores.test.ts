@@ -94,7 +94,7 @@ describe('A Redis that a keeper reaches', () => {
     expect(await why()).toBe('most pods cannot reach Redis');
   });
 
-  it('is not lost if only half of them cannot reach it, or only briefly, or if they are silent', async () => {
+  it('is not lost if only half of the pods cannot reach it, or only briefly, or if the pods are silent', async () => {
     await bench.report('one', false, 6_000);
     await bench.report('two', true, 6_000);
     await staysIn(keeper, 'CACHE');

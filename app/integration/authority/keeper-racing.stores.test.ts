@@ -191,7 +191,7 @@ describe('A keeper that dies in a step', () => {
 describe('Keepers with different views', () => {
   beforeEach(post);
 
-  it('one reads the journal, the other has the handed-over data: it is recovered once, and nothing is duplicated', async () => {
+  it('one reads the journal, the other has the handed-over data: the epoch is recovered once, with no duplicates', async () => {
     await bench.closing();
     await handedOver();
     const blind = new KeeperBench(db.database, 'redis://127.0.0.1:1/0', bench.prefix);
@@ -203,7 +203,7 @@ describe('Keepers with different views', () => {
     expect(recovered.map(({ epoch: at }) => at)).toEqual(recovered.map((_, n) => epoch.pod.epoch + 2 + n));
   });
 
-  it('one has lost Redis, and the other has not: it closes, is recovered from the journal, and serves again', async () => {
+  it('one has lost Redis, the other has not: the ledger closes, is recovered from the journal, and opens again', async () => {
     const blind = new KeeperBench(db.database, 'redis://127.0.0.1:1/0', bench.prefix);
     const closing = blind.keeper('blind', { timing: { lostAfterMs: 0 } });
     expect(await closing.step()).toMatchObject({ mode: 'CLOSING' });

@@ -214,7 +214,7 @@ describe('A ledger that was recovered from its journal', () => {
     expect(await bench.inMysql(['t1', 't2', 't3'])).toHaveLength(3);
   });
 
-  it('opens directly on MySQL if they do not find it', async () => {
+  it('opens directly on MySQL if its pods do not find Redis', async () => {
     await bench.report('one', false);
     await db.database.rows('UPDATE authority SET changed_at = NOW(3) - INTERVAL 3100000 MICROSECOND');
     expect(await recovered()).toMatchObject({ mode: 'DIRECT', cacheEpoch: null });

@@ -198,7 +198,7 @@ describe('When the authority moves from Redis to MySQL', () => {
     expect(bench.stored('a')).toEqual({ balance: 100, version: 1 });
   });
 
-  it('in-doubt transfers that had run are found, and they are not replays either', async () => {
+  it('in-doubt transfers that had run are found, and are not reported as replays', async () => {
     await bench.apply(bench.order());
     bench.cache.next('apply', replyLost);
     bench.cache.always('apply', commandLost);

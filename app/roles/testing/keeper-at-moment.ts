@@ -12,7 +12,7 @@ import { startKeeper } from '../keeper-role.ts';
 
 const PAUSE_MS_MAX = 20;
 
-// A test that is killed cannot end its keepers, which would check their schedule at full speed until someone ends them.
+// If the test is killed, it cannot end this keeper, which would continue to check its schedule at full speed.
 process.once('disconnect', () => process.exit());
 
 const context = await createContext(loadConfig({ ...process.env, ROLE: 'keeper' }), {
