@@ -23,7 +23,7 @@ interface Stores {
 
 type Item = Parameters<Holds['preview']>[0];
 
-/** @param id the client's id, which may already have an outcome. @throws Problem as for placing the hold */
+/** @param id the client's id, which may already have an outcome. @throws Problem as placing the hold would */
 export async function dryPlacing(stores: Stores, order: HoldOrder, id: string | null, identity: Identity) {
   const existing = id === null ? null : await orNull('hold_not_found', () => stores.holds.hold(id));
   if (existing) {
@@ -44,7 +44,7 @@ export async function dryPlacing(stores: Stores, order: HoldOrder, id: string | 
   return { status: 200, body: id === null ? body : { holdId, ...body } };
 }
 
-/** @param id the client's id, which may already have an outcome. @throws Problem as for the capture itself */
+/** @param id the client's id, which may already have an outcome. @throws Problem as the capture would */
 export async function dryCapture(
   stores: Stores,
   { order, facts, id }: { order: CaptureOrder; facts: HoldFacts; id: string | null },

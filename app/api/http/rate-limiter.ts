@@ -7,7 +7,7 @@ const EXCHANGE_EVERY_MS = 1_000;
  * starts with a full bucket.
  */
 const USERS_MAX = 10_000;
-/** Maximum number of users in an exchange, those with the most requests first. */
+/** Maximum number of users in an exchange; with more, those with the most requests are reported. */
 const USERS_PER_EXCHANGE_MAX = 500;
 /** A user below this share of the limit on this pod is not reported. */
 const REPORTED_SHARE_MIN = 0.02;

@@ -17,7 +17,7 @@ interface Stores {
   books: Pick<Books, 'businessWindows'>;
 }
 
-/** @param id the client's own, which may already have an outcome. @throws Problem like the transfer itself */
+/** @param id the client's id, which may already have an outcome. @throws Problem as the transfer would */
 export async function dryTransfer(
   { ledger, books }: Stores,
   order: TransferOrder,
@@ -47,7 +47,7 @@ interface OwnIds {
   transactionIds: readonly (string | null)[];
 }
 
-/** @throws Problem like the group itself */
+/** @throws Problem as the group would */
 export async function dryGroup({ ledger, books }: Stores, group: GroupOrder, own: OwnIds, identity: Identity) {
   const { groupId } = own;
   const existing = groupId === null ? null : await orNull('group_not_found', () => ledger.groupOutcome(groupId));

@@ -157,7 +157,7 @@ describe('Whatever the facts', () => {
     for (const { facts } of opening) expect(facts).toMatchObject({ event: 'turn', authority: 'DIRECT' });
   });
 
-  it('an epoch that has ended is left first', () => {
+  it('a session leaves an ended epoch before it does anything else', () => {
     const ended = on('turn').filter(({ from, facts }) => {
       return (from === 'open' || from === 'joining') && facts.event === 'turn' && facts.epochEnded;
     });

@@ -109,7 +109,8 @@ describe('The ledger stays closed, with a complaint, while not all pods have han
     await bench.server.kill();
     await bench.restart();
     await expectStaysClosing(UNPROVEN);
-    // Everything that any pod received is then in MySQL: this Redis may be used for the recovery if it has all of that.
+    // After the hand-over, MySQL has everything that the pods received, so this Redis can be used if it has all of
+    // that.
     await bench.handOver(epoch.pod, {});
     expect(await bench.keeper().step()).toMatchObject({ mode: 'REBUILDING' });
   });

@@ -24,7 +24,7 @@ interface CaptureSums extends StepSums {
   captured_sum: string;
 }
 
-/** One page of holds after an id, with the sums of their events and captures, for a transaction with a snapshot. */
+/** One page of holds after an id, with the sums of their events and captures. The session's transaction has a snapshot. */
 export async function holdPage(session: Session, after: string): Promise<HoldHistory[]> {
   const holds = await session.rows<HoldColumns>(
     `SELECT hold_id, \`status\`, CAST(hold_amount AS CHAR) AS amount, CAST(captured AS CHAR) AS captured, revision
