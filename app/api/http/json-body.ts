@@ -187,7 +187,7 @@ function tooMany(limit: string): RangeError {
   return new RangeError(`may have at most ${limit}`);
 }
 
-/** Counts the members of all objects in a value from `JSON.parse`. Not recursive, because it may be nested to any depth. */
+/** Counts the members of all objects in a value from `JSON.parse`. Not recursive, because the value may be nested to any depth. */
 export function membersInValue(value: unknown): number {
   if (!isContainer(value)) return 0;
   const open: object[] = [value];

@@ -64,16 +64,17 @@ export interface Page {
 }
 
 /**
- * - `hold`: what does not follow is held; what contradicts the books is an error, and nothing of the page is written
+ * - `hold`: an entry that does not follow is held; one that contradicts the books is an error, and nothing of the page
+ * is written
  * - `accept`: both are held. An operator has decided; otherwise the ledger could not be opened
  * - `require`: nothing may be missing
  */
 export type PageRule = 'hold' | 'accept' | 'require';
 
 /**
- * The effect of the next page of a journal on accounts as MySQL has them. Whether an entry follows depends only on its
- * accounts, so pages in order of seq, each applied to the accounts that the previous one left, give the same result as
- * one recovery over all.
+ * The effect of the next page of a journal on accounts as MySQL has them. Whether an entry follows the state of its
+ * accounts depends on no others, so pages in order of seq, each applied to the accounts that the previous page left,
+ * give the same result as one recovery of all entries.
  * @param items in order of seq
  * @param isCommitted whether MySQL has it already. @throws IntegrityError if MySQL has different content under its id
  * @throws IntegrityError where the rule does not allow an entry to be held

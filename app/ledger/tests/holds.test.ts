@@ -118,7 +118,7 @@ describe.each(['Redis', 'MySQL'])('While %s decides, a hold', (store) => {
     expect(await place()).toBe('hold_id_reused');
   });
 
-  it('is returned in its current state if its id is sent again, and is 409 with other content', async () => {
+  it('is returned in its current state if its id is sent again; other content under that id is a conflict', async () => {
     await place();
     await capture(captureOf({ amount: 20, final: false }));
     expect(await place()).toBe('again OPEN 20/60 #2');
@@ -157,7 +157,7 @@ describe.each(['Redis', 'MySQL'])('While %s decides, a hold', (store) => {
     expect(await voided()).toBe('hold_not_open');
   });
 
-  it('has captures with transaction ids: sending the same capture again is a replay, and another one is 409', async () => {
+  it('replays a capture that is sent again under its transaction id, and returns 409 for other content under that id', async () => {
     await place();
     const order = captureOf({ amount: 20, final: false });
     expect(await capture(order)).toBe('POSTED 20');
@@ -175,7 +175,7 @@ describe.each(['Redis', 'MySQL'])('While %s decides, a hold', (store) => {
     expect(await account('b')).toBe('20 held 0 v1');
   });
 
-  it('that does not exist is 404 for every request', async () => {
+  it('that does not exist is reported as not found by every request', async () => {
     const all = [read(), capture(), voided(), change({ amount: 1 })];
     for (const one of all) expect(await one).toBe('hold_not_found');
     await expect(bench.clock.until(bench.ledger.holds.factsOf('h'))).rejects.toMatchObject({ code: 'hold_not_found' });
