@@ -31,7 +31,7 @@ function request()
   local now = os.time()
   if now ~= second then
     second = now
-    -- ms since 1970 in 12 hex digits, in two parts, because neither is exact in 32 bits.
+    -- ms since 1970 in 12 hex digits, formatted in two parts, because the whole number does not fit into 32 bits.
     local ms = now * 1000
     local high = math.floor(ms / 65536)
     time = string.format('%08x-%04x', high, ms - high * 65536)

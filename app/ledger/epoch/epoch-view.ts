@@ -239,7 +239,7 @@ export class EpochView {
   }
 }
 
-/** Why a pod holds requests for changes. */
+/** Why a pod makes write requests wait. */
 export type HoldReason = 'ledger_switching' | 'ledger_closed' | 'database_unavailable';
 
 /** A pod's session: which store decides, and whether this pod may use it. */

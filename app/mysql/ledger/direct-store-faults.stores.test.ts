@@ -41,7 +41,7 @@ const ITEMS = [
 ];
 const CHANGE = { changeId: 'c1', accountId: 'ada', user: 'u', correlationId: 'c', takenAt: 1, overdraftLimit: 5 };
 /**
- * Both kinds of call, because the same faults apply to both, each with the number of its statements before the COMMIT.
+ * Both kinds of call, each with the number of its statements before the COMMIT. The same faults apply to both.
  */
 const CALLS = [
   ['apply', 5, (store: DirectStore) => store.apply(DIRECT_EPOCH, ITEMS)],
