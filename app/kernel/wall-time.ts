@@ -3,9 +3,9 @@ import { wallClock } from './schedule.ts';
 const DAY_MS = 86_400_000;
 
 /**
- * The first moment, ms since 1970, at which the wall clock of a zone shows a time or has passed it: a time that does not
- * exist on a day is the first moment after it, and one that exists twice is the first. At most one change of the zone's
- * offset within a day is supported; no zone has had two.
+ * The first moment, ms since 1970, at which the wall clock of a zone shows this time or a later one. If the clock skips
+ * the time, this is the first moment after the gap; if the clock shows it twice, the first of the two. At most one
+ * change of the zone's offset within a day is supported; no zone has had two.
  * @param wallMs the time on the wall clock, as if it were UTC
  */
 export function firstMomentAt(timeZone: string, wallMs: number): number {

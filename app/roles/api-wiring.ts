@@ -119,7 +119,7 @@ export function apiDependencies(context: Context, pod: Pod): ApiDependencies {
     readiness,
     waitingForDatabase: () => ledger.requestsWaitingForDatabase,
     shuttingDown,
-    // If there is an admin port, clients cannot read the metrics.
+    // With an admin port, the metrics are served only there, where clients cannot read them.
     ...(config.http.adminPort === 0 && { metrics }),
     onRequest: (route, method, status, seconds) => metrics.httpAnswered(route, method, status, seconds),
     onProblem: (code) => metrics.problemAnswered(code),

@@ -145,7 +145,7 @@ describe('changes of settings', () => {
     sound.row('t2').source = booked(70, 2, 3);
     expect(found()).toEqual([]);
   });
-  it('may be answered with a later change that an operator gave up', () => {
+  it('may be answered with the state after a later change whose loss an operator accepted', () => {
     changed({ answer: { kind: 'changed', settingsVersion: 3, overdraftLimit: 60, status: 'ACTIVE' } });
     const accounts = new Map([['a', { version: 2, settingsVersion: 2 }]]);
     const without = (at: number) => withoutGivenUp(sound.history, { at, transactionIds: new Set(), accounts });

@@ -54,7 +54,7 @@ describe('one call with several transfers', () => {
     expect(await balances()).toEqual([300, 150, -450]);
   });
 
-  it('posts the same id with the same content once, and answers the second as a replay', async () => {
+  it('posts an id that is sent twice with the same content only once, and answers the second order as a replay', async () => {
     const one = order({ amount: 70, metadata: { invoice: '7' } });
     const [first, second] = await apply(one, { ...one, correlationId: 'another', user: 'another' });
     expect([summaryOf(first), summaryOf(second)]).toEqual(['POSTED', 'again POSTED']);
