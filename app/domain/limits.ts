@@ -120,13 +120,16 @@ export function counting(usage: Usage, windows: Windows, moved: { debit: number 
 }
 const sum = (a: number, b: number): number => Math.min(a + b, Number.MAX_SAFE_INTEGER);
 
-/** Whether an amount counted at a time is in the window with this start. Amounts from before the account had limits are in none. */
+/**
+ * Whether an amount that was counted at `at` is in the window with this start. Amounts from before the account had limits
+ * are in none.
+ */
 export const isCountedIn = (start: number, at: number, { countedSince }: Usage): boolean =>
   at >= start && at >= countedSince;
 
 /**
- * The usage after debits counted at a time are given back to each window that is still the account's latest. Whether
- * the window has ended in the meantime makes no difference, so no calendar is needed.
+ * The usage after debits that were counted at `at` are given back to each window that is still the account's latest.
+ * Whether the window has ended in the meantime makes no difference, so no calendar is needed.
  */
 export function givingBack(usage: Usage, at: number, back: { day: number; month: number }): Usage {
   const { dayStart, monthStart, dayDebit, monthDebit } = usage;
@@ -137,7 +140,7 @@ export function givingBack(usage: Usage, at: number, back: { day: number; month:
   };
 }
 
-/** A sum that has reached the end of the exact range may be higher than it says, and stays there. */
+/** A sum that has reached the end of the exact range stays there, because the true sum may be higher. */
 const less = (used: number, back: number): number =>
   used === Number.MAX_SAFE_INTEGER ? used : Math.max(0, used - back);
 

@@ -137,8 +137,8 @@ export interface CacheServer {
 }
 
 /**
- * A keeper whose call is not bound to an epoch: it names the keys itself. `fenceEpoch` is the required value of the
- * fence.
+ * A keeper whose call is not bound to an epoch: the call itself names the keys. `fenceEpoch` is the required value of
+ * the fence.
  */
 export interface FenceCaller {
   fenceEpoch: number;

@@ -250,7 +250,7 @@ describe('Expiry', () => {
 });
 
 describe('The lease', () => {
-  it('lets one pod look at a time, and another one once it is released', async () => {
+  it('lets only one pod at a time look for due holds, and another one once the lease is released', async () => {
     await holds(['h1'], ['h1']);
     const [pod, other] = [new Pod(), new Pod()];
     await pod.round();
