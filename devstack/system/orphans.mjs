@@ -11,7 +11,7 @@ const STOP_MS_MAX = 60_000;
 
 /** @typedef {{ pid: number, part: import('./process.mjs').Part }} Orphan */
 
-/** @typedef {(stack: string, part: import('./process.mjs').Part) => boolean} Belongs by the real path of a stack folder */
+/** @typedef {(stack: string, part: import('./process.mjs').Part) => boolean} Belongs `stack` is the real path of a stack folder */
 
 /**
  * @param {string} environ /proc/<pid>/environ, empty for a process that has ended

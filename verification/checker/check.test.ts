@@ -26,7 +26,7 @@ describe('a sound history', () => {
     sound.history.reads.splice(0);
     expect(verdict()).toMatchObject({ verdict: 'unknown', unknown: 1, violations: [] });
   });
-  it('may have an unknown outcome that is in no store, if a lookup shows that after the attempt is over', () => {
+  it('may have an unknown outcome that is in no store, if a lookup after the end of the attempt finds nothing', () => {
     sound.attempt('t4', { sentAt: 1, endedAt: 2 });
     sound.attempt('t4', { sentAt: 5, endedAt: 6, answer: refused(404) });
     sound.lookUp('t4', 10);
@@ -40,7 +40,7 @@ describe('a sound history', () => {
     sound.read('a', at(100, 1), 8, true);
     expect(found()).toEqual([]);
   });
-  it('may have an answer that shows less than one that arrived while it was in progress', () => {
+  it('may have an older state in an answer than in another answer that arrived while the request was in progress', () => {
     sound.read('a', at(100, 1), 4.5);
     expect(found()).toEqual([]);
   });

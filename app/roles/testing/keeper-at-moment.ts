@@ -1,6 +1,6 @@
 /**
  * A keeper in a separate process, with one difference: its reconciliation is scheduled by the time in the table
- * `moment`, not by MySQL's clock. It writes every completed check of the schedule to `checks`, with whether the
+ * `moment`, not by MySQL's clock. For every completed check of the schedule, it records in `checks` whether the
  * reconciliation ran in this process.
  */
 import { loadConfig } from '../../config/config.ts';
