@@ -95,7 +95,7 @@ function stepOf({ what, amount, final }: Event, hold: HoldState | undefined, now
   return step === null || typeof step === 'string' ? null : (step as HoldStep & { amount?: number });
 }
 
-it('in any history, the usage equals a count of single units, and no window is exceeded', async () => {
+it('in any history, the usage equals the result of counting each unit separately, and no window is exceeded', async () => {
   const seen = new Set<string>();
   const property = fc.property(fc.array(anyEvent, { maxLength: 60 }), (events) => {
     const holds = new Map<number, HoldState>();

@@ -177,7 +177,7 @@ export function keyOfItem(item: HoldItem): string {
   return item.op === 'place' ? `=${item.order.holdId}` : `#${item.eventId}`;
 }
 
-/** The same for what became of an item. */
+/** The same for the event that an item produced. */
 export const keyOfEvent = (event: HoldEvent): string => ('eventId' in event ? `#${event.eventId}` : `=${event.holdId}`);
 
 export function holdIdOf(item: HoldItem): string {
