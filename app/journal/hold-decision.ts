@@ -107,7 +107,7 @@ function stepOf(
   now: number,
 ): (HoldStep & { moved?: number }) | Refusal | 'hold_changed' | null {
   if (item.op === 'place') return decidePlacing(item.order, account, destination, now);
-  if (!stored) throw new RangeError(`a hold that is not placed cannot ${item.op}`);
+  if (!stored) throw new RangeError(`${item.op} of a hold that was not placed`);
   const hold = stateOf(stored);
   if (item.op === 'change') return decideChange(hold, item.wanted, account, now);
   if (item.op === 'void') return decideVoid(hold);
