@@ -114,6 +114,6 @@ function stateIn({ hold }: HoldPreview): HoldState {
 
 function factsIn(item: Item, { hold }: HoldPreview): HoldFacts {
   if (hold) return hold;
-  if (item.op !== 'place') throw new TypeError(`a hold that is not placed cannot ${item.op}`);
+  if (item.op !== 'place') throw new TypeError(`${item.op} of a hold that was not placed`);
   return item.order;
 }
