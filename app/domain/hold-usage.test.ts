@@ -12,7 +12,10 @@ import { accountOf } from './testing/orders.ts';
 
 const HOUR_MS = 3_600_000;
 const BEGIN = Date.UTC(2026, 0, 31, 9);
-const CALENDAR = calendarFrom(BEGIN);
+/** The most events of a history, and the longest time between two of them. */
+const EVENTS_MAX = 60;
+const LATER_HOURS_MAX = 240;
+const CALENDAR = calendarFrom(BEGIN, 10 + (EVENTS_MAX * LATER_HOURS_MAX) / 24);
 const windowsOf = (time: number) => {
   const windows = windowsAt(CALENDAR, time);
   if (!windows) throw new Error('the calendar covers every history');
@@ -75,7 +78,7 @@ const anyEvent = fc.record({
   n: fc.nat(4),
   amount: fc.option(fc.integer({ min: 1, max: 110 })),
   final: fc.boolean(),
-  laterHours: fc.constantFrom(1, 1, 1, 2, 13, 30, 240),
+  laterHours: fc.constantFrom(1, 1, 1, 2, 13, 30, LATER_HOURS_MAX),
 });
 type Event = typeof anyEvent extends fc.Arbitrary<infer E> ? E : never;
 
@@ -97,7 +100,7 @@ function stepOf({ what, amount, final }: Event, hold: HoldState | undefined, now
 
 it('in any history, the usage equals the result of counting each unit separately, and no window is exceeded', async () => {
   const seen = new Set<string>();
-  const property = fc.property(fc.array(anyEvent, { maxLength: 60 }), (events) => {
+  const property = fc.property(fc.array(anyEvent, { maxLength: EVENTS_MAX }), (events) => {
     const holds = new Map<number, HoldState>();
     const units = new Units();
     let limits: AccountLimits | null = { ...LIMITS, usage: { ...NO_USAGE, countedSince: BEGIN } };
