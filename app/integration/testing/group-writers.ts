@@ -5,11 +5,11 @@ import type { TransferOrder } from '../../domain/types.ts';
 import { Reconciliation } from '../../jobs/reconciliation.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import { keptLog } from '../../kernel/testing/kept-log.ts';
-import { until } from '../../kernel/testing/until.ts';
 import type { Database } from '../../mysql/connection/pool.ts';
 import { FlushStore } from '../../mysql/ledger/flush-store.ts';
 import { SqlLedgerPages } from '../../mysql/ledger/ledger-pages.ts';
 import { LedgerReader } from '../../mysql/ledger/ledger-reader.ts';
+import { Clients } from './clients.ts';
 import type { PodBench } from './pod-bench.ts';
 
 const RETRY_MS = 20;
@@ -45,52 +45,42 @@ export function shownOf(answer: GroupOutcome | Problem): object {
 export class GroupWriters {
   readonly answered: { group: GroupOrder; outcome: GroupOutcome }[] = [];
   readonly #pod: PodBench;
-  readonly #finished: number[];
-  readonly #done: Promise<unknown>;
-  readonly #problems: (Problem | null)[];
-  #stopped = false;
+  readonly #clients: Clients;
+  /** The latest problem of each group that has no outcome yet. */
+  readonly #problems = new Map<string, Problem>();
   #numbers = 0;
 
   constructor(pod: PodBench, count: number) {
     this.#pod = pod;
-    this.#finished = Array.from({ length: count }, () => 0);
-    this.#problems = this.#finished.map(() => null);
-    this.#done = Promise.all(this.#finished.map((_, writer) => this.#write(writer)));
+    this.#clients = new Clients(count, () => this.#oneGroup(through(pod, this.#numbers++)));
   }
 
-  async #write(writer: number): Promise<void> {
-    while (!this.#stopped) {
-      const group = through(this.#pod, this.#numbers++);
-      for (;;) {
-        const outcome = await this.#pod.ledger.applyGroup(group, 'cache');
-        this.#problems[writer] = outcome instanceof Problem ? outcome : null;
-        if (!(outcome instanceof Problem)) {
-          this.answered.push({ group, outcome });
-          break;
-        }
-        if (!outcome.retryable) throw outcome;
-        await systemClock.sleep(RETRY_MS);
+  async #oneGroup(group: GroupOrder): Promise<void> {
+    for (;;) {
+      const outcome = await this.#pod.ledger.applyGroup(group, 'cache');
+      if (!(outcome instanceof Problem)) {
+        this.#problems.delete(group.groupId);
+        this.answered.push({ group, outcome });
+        return;
       }
-      this.#finished[writer] = (this.#finished[writer] ?? 0) + 1;
+      if (!outcome.retryable) throw outcome;
+      this.#problems.set(group.groupId, outcome);
+      await systemClock.sleep(RETRY_MS);
     }
   }
 
   /**
    * Waits until each writer has finished some more groups; after that, no group sent before this call is unfinished.
    */
-  async more(count = 5): Promise<void> {
-    const before = [...this.#finished];
-    const hasMore = () => this.#finished.every((finished, writer) => finished >= (before[writer] ?? 0) + count);
-    await Promise.race([until('each has finished more groups', hasMore), this.#done]).catch((error) => {
-      const problems = this.#problems.map((problem) => problem && `${problem.code}: ${problem.message}`);
-      const state = { before, finished: this.#finished, problems, log: this.#pod.log.lines.slice(-20) };
-      throw new Error(JSON.stringify(state), { cause: error });
-    });
+  more(count = 5): Promise<void> {
+    return this.#clients.more(count, () => ({
+      problems: [...this.#problems.values()].map((problem) => `${problem.code}: ${problem.message}`),
+      log: this.#pod.log.lines.slice(-20),
+    }));
   }
 
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    await this.#done;
+  stop(): Promise<void> {
+    return this.#clients.stop();
   }
 }
 

@@ -3,8 +3,8 @@ import { newUuidV7 } from '../../domain/ids.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Outcome } from '../../domain/types.ts';
 import { systemClock } from '../../kernel/clock.ts';
-import { until } from '../../kernel/testing/until.ts';
 import type { CaptureOrder, HoldRequest, Placing } from '../../ledger/ports/holds.ts';
+import { Clients } from './clients.ts';
 import type { PodBench } from './pod-bench.ts';
 
 const RETRY_MS = 20;
@@ -66,24 +66,14 @@ export interface Told {
 export class HoldWriters {
   readonly told: Told[] = [];
   readonly #pod: PodBench;
-  readonly #finished: number[];
-  readonly #done: Promise<unknown>;
-  /** The latest problem of each request that has no answer yet. */
+  readonly #clients: Clients;
+  /** The problems that requests have met so far. */
   readonly #problems = new Set<string>();
-  #stopped = false;
   #numbers = 0;
 
   constructor(pod: PodBench, count: number) {
     this.#pod = pod;
-    this.#finished = Array.from({ length: count }, () => 0);
-    this.#done = Promise.all(this.#finished.map((_, writer) => this.#write(writer)));
-  }
-
-  async #write(writer: number): Promise<void> {
-    while (!this.#stopped) {
-      this.told.push(await this.#oneHold(this.#numbers++));
-      this.#finished[writer] = (this.#finished[writer] ?? 0) + 1;
-    }
+    this.#clients = new Clients(count, async () => void this.told.push(await this.#oneHold(this.#numbers++)));
   }
 
   async #oneHold(number: number): Promise<Told> {
@@ -118,23 +108,15 @@ export class HoldWriters {
   }
 
   /** Waits until each writer has finished some more holds. */
-  async more(count = 3): Promise<void> {
-    const before = [...this.#finished];
-    const hasMore = () => this.#finished.every((finished, writer) => finished >= (before[writer] ?? 0) + count);
-    await Promise.race([until('each has finished more holds', hasMore), this.#done]).catch((error) => {
-      const state = {
-        before,
-        finished: this.#finished,
-        problems: [...this.#problems],
-        log: this.#pod.log.lines.slice(-20),
-      };
-      throw new Error(JSON.stringify(state), { cause: error });
-    });
+  more(count = 3): Promise<void> {
+    return this.#clients.more(count, () => ({
+      problems: [...this.#problems],
+      log: this.#pod.log.lines.slice(-20),
+    }));
   }
 
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    await this.#done;
+  stop(): Promise<void> {
+    return this.#clients.stop();
   }
 
   /** Repeats a request until it has an answer. */

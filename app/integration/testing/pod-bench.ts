@@ -37,6 +37,8 @@ import { testFlusher } from '../../sync/testing/test-flusher.ts';
 const JOURNAL_PAGE = 1000;
 const BY = { keeper: 'k', reason: 'r' };
 export const AWAY = new Problem('database_unavailable', 'away');
+/** A test flushes when it chooses, on a machine of any speed. */
+const UNFLUSHED = { backlogEntriesMax: 1_000_000, backlogAgeMaxMs: 3_600_000 };
 const SHARED_REDIS = () => `redis://127.0.0.1:${inject('redisPort')}/0`;
 
 interface NewLedger {
@@ -132,7 +134,7 @@ export class PodBench {
       session: this.session,
       clock,
       events: new CountedEvents(),
-      limits: { ...LIMITS, queueTransfersMax: 10_000 },
+      limits: { ...LIMITS, ...UNFLUSHED, queueTransfersMax: 10_000 },
     });
   }
 
