@@ -1,7 +1,7 @@
 /**
  * Measures how the cost of a transfer grows with accounts and with history. Each point has its own folder in
  * .local/growth, which is kept: filled points are not filled again and measured points are not measured again (unless
- * --again), so that the run can be interrupted and continued point by point. Needs about 10 GB of disk; delete
+ * --again), so that the run can be interrupted and continued point by point. Needs about 15 GB of disk; delete
  * .local/growth afterwards.
  */
 
@@ -19,7 +19,7 @@ import { machine } from './measure.ts';
 
 const { values } = readCommandLine({
   name: 'npm run loadtest:growth --',
-  about: 'Measures how the cost of a transfer grows with accounts and history, in .local/growth (about 10 GB).',
+  about: 'Measures how the cost of a transfer grows with accounts and history, in .local/growth (about 15 GB).',
   options: {
     points: some(
       POINTS.map(({ name }) => name),

@@ -52,7 +52,7 @@ const { values } = readCommandLine({
     'away-seconds': wholeNumber('how long a lost node is unavailable', { min: 10, max: 900, fallback: 120 }),
     'k6-image': text(
       'IMAGE',
-      'generate the load with k6, such as grafana/k6:1.4.2; without it, the image of the service does',
+      'generate the load with k6, such as grafana/k6:1.8.1; without it, the image of the service does',
     ),
     'key-secret': text(
       'NAME/KEY',
