@@ -6,7 +6,7 @@
 import { elapsed, messageOf, print } from './system/console.mjs';
 import { end, launch, pause, start, untilAnswers } from './system/process.mjs';
 
-/** If a program ran longer than this, a problem at its start was not the cause of its death. */
+/** A program that ran longer than this did not die of a startup problem. */
 const SETTLED_MS = 3000;
 const FIRST_DELAY_MS = 100;
 const DELAY_STEP_MS = 1000;
@@ -23,7 +23,7 @@ const DELAY_MS_MAX = 10_000;
 
 /**
  * How long to wait before the next start.
- * @param {number} quickDeaths how often in a row it has died early
+ * @param {number} quickDeaths number of consecutive early deaths
  */
 export function restartDelayMs(quickDeaths) {
   return quickDeaths <= 1 ? FIRST_DELAY_MS : Math.min(DELAY_MS_MAX, (quickDeaths - 1) * DELAY_STEP_MS);

@@ -49,7 +49,7 @@ test('a program is shut down and restarted as often as requested', async () => {
   expect(await kept.stop()).toBe(true);
 });
 
-test('a restart does not wait for the delay of a program that has died', async () => {
+test('a requested restart does not wait for the delay that follows a crash', async () => {
   const forever = 2 ** 31 - 1;
   const kept = await keep(`console.log('runs'); setInterval(() => {}, 1000);`, forever);
   const before = kept.pid();

@@ -3,7 +3,7 @@ import { watch } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf, print } from './system/console.mjs';
 
-/** An editor writes a file in several steps, and a checkout writes many files. */
+/** How long no file must change before the callback: editors write a file in several steps, a checkout many files. */
 const QUIET_MS = 150;
 const SOURCE = /\.(ts|mjs|lua|json)$/;
 const TEST = /\.test\.ts$|(^|\/)(testing|tests|integration)\//;
@@ -14,7 +14,7 @@ export function restartsTheService(path) {
 }
 
 /**
- * Calls back after changes in app/. Changes during a call lead to one more call.
+ * Calls `onChange` after changes in app/. Changes during a call lead to one more call.
  * @param {string} root
  * @param {(paths: readonly string[]) => Promise<void>} onChange gets the changed paths, relative to app/
  * @param {AbortSignal} signal ends it

@@ -163,7 +163,7 @@ export const LEDGER_SETTINGS = {
       'FLUSH_BATCH_MAX',
       integer(1, 20_000),
       8000,
-      'Maximum number of transfers in one flush transaction. Each transaction writes an account once, so large ones cost less.',
+      'Maximum number of transfers in one flush transaction. Each transaction writes an account once, so large transactions cost less per transfer.',
     ),
     flushGatherMs: setting(
       'FLUSH_GATHER_MS',

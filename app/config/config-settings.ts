@@ -87,7 +87,7 @@ export const SETTINGS = {
       'CONNECTION_AGE_MAX_MS',
       integer(0, HOUR_MS),
       30_000,
-      'Age at which a client connection is closed after its response, so that new pods get their share. The age of each connection is a random 50 to 100 % of this value. 0: never.',
+      'Age at which a client connection is closed after a response, so that new pods get their share of connections. The age of each connection is a random 50 to 100 % of this value. 0: never.',
     ),
     requestsPerSecondPerUserMax: setting(
       'REQUESTS_PER_SECOND_PER_USER_MAX',

@@ -1,6 +1,6 @@
 /**
  * A private Redis. All acknowledged data is on disk (append-only file, fsync before every reply), nothing is ever
- * evicted, and it listens on loopback only. It neither has replicas nor can be one.
+ * evicted, and it listens on loopback only. It has no replicas and cannot become one.
  */
 
 import { execFileSync } from 'node:child_process';
@@ -15,22 +15,21 @@ import { firstAnswer, freePort, LOOPBACK } from '../system/ports.mjs';
 import { end, start } from '../system/process.mjs';
 
 /**
- * Because this Redis never has a replica, a restarted node is proven to be the same node, and an
- * epoch can be recovered from its journal.
+ * Forbids replication. This is part of the proof that a restarted node has its own data, so that an epoch can be
+ * recovered from its journal.
  */
 const ALONE = 'user default on nopass ~* &* +@all -replicaof -slaveof -psync -sync\n';
 
-const OLDEST_MAJOR = 7; // script flags, INFO inside scripts, appenddirname
+const OLDEST_MAJOR = 7; // the first with script flags, INFO inside scripts, and appenddirname
 
 /**
  * @typedef {object} RedisOptions
  * @property {string} dir for its data and its configuration
  * @property {number} port
- * @property {string} [stack] the folder whose processes end together; the default is `dir`
+ * @property {string} [stack] the stack folder that the process belongs to; the default is `dir`
  * @property {string} [logFile]
- * @property {boolean} [relaxed] for tests: no fsync, which is faster, but loses data in a crash of the
- * machine
- * @property {boolean} [replicable] for tests: Redis may have a replica, and may be one
+ * @property {boolean} [relaxed] for tests: no fsync, which is faster, but loses data if the machine crashes
+ * @property {boolean} [replicable] for tests: allows Redis to have replicas and to become one
  * @property {string} [host] for tests: a separate address to listen on
  */
 
@@ -44,8 +43,8 @@ export function redisProgram(options) {
   const command = requireProgram('redis');
   requireVersion(command);
   mkdirSync(dir, { recursive: true, mode: 0o700 });
-  // The name of the node is stored next to the data, and is not replicated. New data gets a new
-  // name, which marks a different node.
+  // The name of the node is stored next to the data, and is not replicated. An empty folder gets a new name, because it
+  // is a different node.
   const node = storedValue(join(dir, 'node'), () => `node-${randomBytes(9).toString('hex')}`);
   const config = join(dir, 'redis.conf');
   writeFileSync(config, redisConfig({ dir, port, node, relaxed, replicable, host }), { mode: 0o600 });
@@ -105,7 +104,7 @@ function redisAdvice(log, dir) {
   if (/No space left/i.test(log)) return 'The disk is full: free some space, and start again.';
   if (/Permission denied/i.test(log))
     return `This user has no access to ${dir}: start as the user who created it, or set STACK_DIR to another folder.`;
-  return `To start with an empty Redis, move ${dir} away: anything that is not in MySQL yet is lost with it.`;
+  return `To start with an empty Redis, move ${dir} away. Transfers that are not in MySQL yet are then lost.`;
 }
 
 /** @param {string} command */
@@ -119,8 +118,8 @@ function requireVersion(command) {
 }
 
 /**
- * Starts a Redis and waits until it responds. Tests use this, too.
- * @param {{ dir: string, port?: number, relaxed?: boolean }} options the same `dir` keeps its data
+ * Starts a Redis and waits until it responds. Also used by tests.
+ * @param {{ dir: string, port?: number, relaxed?: boolean }} options `dir` keeps the data across starts
  */
 export async function startRedis({ dir, port, relaxed }) {
   const at = port ?? (await freePort());

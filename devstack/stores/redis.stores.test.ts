@@ -20,7 +20,7 @@ async function ask<T>(port: number, question: (redis: Redis) => Promise<T>): Pro
   }
 }
 
-test('all acknowledged data is there after kill -9, on the same node', async () => {
+test('after kill -9, all acknowledged data is still there, and the node is the same', async () => {
   const first = await startRedis({ dir });
   expect(await ask(first.port, (redis) => redis.config('GET', 'appendfsync'))).toEqual(['appendfsync', 'always']);
   await ask(first.port, (redis) => redis.set('k', 'v'));

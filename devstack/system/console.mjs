@@ -1,4 +1,4 @@
-/** Console output for the user: lines with a time, and errors as single sentences. */
+/** Console output for the user: lines with a timestamp, and errors as single sentences. */
 
 /** An error that the user can fix: its message describes what happened and what to do, so no stack trace is shown. */
 export class UserError extends Error {

@@ -63,7 +63,7 @@ export function requireSpace(path, mebibytes) {
   const free = Math.floor((bavail * bsize) / MIB);
   if (free >= mebibytes) return;
   throw new UserError(
-    `Only ${free} MiB are free where ${path} is, but ${mebibytes} MiB are needed. Free some space, or set STACK_DIR to another folder.`,
+    `${path} has only ${free} MiB of free space, but ${mebibytes} MiB are needed. Free some space, or set STACK_DIR to another folder.`,
   );
 }
 

@@ -90,7 +90,7 @@ export async function lockWhenFree(what, { isGoing, signal }) {
 export async function whileLocked(what, action, signal) {
   const lock = await lockWhenFree(what, { signal });
   if (!lock.held)
-    throw new UserError(`Process ${lock.by} is using ${what} and does not finish: end it, and try again.`);
+    throw new UserError(`Process ${lock.by} is using ${what} and does not finish. End the process, and try again.`);
   try {
     return await action();
   } finally {

@@ -19,7 +19,7 @@ const LOOK_EVERY_MS = 15_000;
 /**
  * Starts new files; those of the last run become `*.log.1`.
  * @param {string} folder
- * @param {(name: string) => boolean} [isOurs] false for those that another start writes to
+ * @param {(name: string) => boolean} [isOurs] returns false for files that another start writes to
  */
 export function rotateLogs(folder, isOurs = () => true) {
   mkdirSync(folder, { recursive: true });

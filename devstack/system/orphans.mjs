@@ -1,7 +1,7 @@
 /**
- * Processes that a start left behind because it was itself killed. They are found by the marks in their environment,
- * not by a pid in a file: a pid may belong to another process by now, and a process may have been started after the
- * file was written.
+ * Processes that were left behind when the start that created them was killed. They are found by the marks in their
+ * environment, not by a pid in a file: a pid may belong to another process by now, and a process may have been started
+ * after the file was written.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { PART_MARK, PARTS, pause, STACK_MARK, sendSignal } from './process.mjs';
@@ -16,7 +16,7 @@ const STOP_MS_MAX = 60_000;
 /**
  * @param {string} environ /proc/<pid>/environ, empty for a process that has ended
  * @param {Belongs} belongs
- * @returns {import('./process.mjs').Part | null} what the process is in such a stack
+ * @returns {import('./process.mjs').Part | null} the role of the process in such a stack
  */
 export function partOf(environ, belongs) {
   const entries = environ.split('\0');
@@ -52,10 +52,10 @@ function environOf(pid, proc) {
 }
 
 /**
- * Ends them in the order of a normal stop.
+ * Ends the orphans, in the order of a normal stop.
  * @param {Belongs} belongs
  * @param {{ stopMsMax?: number }} [options]
- * @returns {Promise<Orphan[]>} the processes that it ended
+ * @returns {Promise<Orphan[]>} the processes that were ended
  */
 export async function endOrphans(belongs, { stopMsMax = STOP_MS_MAX } = {}) {
   const orphans = findOrphans(belongs);
@@ -77,7 +77,7 @@ export async function endOrphans(belongs, { stopMsMax = STOP_MS_MAX } = {}) {
  */
 async function untilGone(pid, belongs, stopMsMax) {
   const killAt = performance.now() + stopMsMax;
-  // A process that was not waited for remains as a zombie, without an environment: it counts as gone.
+  // A zombie (a process that has ended, but whose parent has not waited for it) has no environment and counts as gone.
   while (partOf(environOf(pid, '/proc'), belongs) !== null) {
     if (performance.now() > killAt) sendSignal(pid, 'SIGKILL');
     await pause(POLL_MS);

@@ -46,7 +46,7 @@ test('a port that was taken in the meantime is replaced, and the new one is stor
   expect(readJson(file)).toEqual(second);
 });
 
-test('a port requested elsewhere is not used, and a damaged file is ignored', async () => {
+test('a port to be avoided is not used, and a damaged file is ignored', async () => {
   const file = join(dir, 'ports.json');
   const first = await rememberedPorts(file, ['redis']);
   expect((await rememberedPorts(file, ['redis'], [first.redis])).redis).not.toBe(first.redis);

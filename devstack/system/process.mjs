@@ -7,7 +7,7 @@ import { closeSync } from 'node:fs';
 import { messageOf, UserError } from './console.mjs';
 import { lastLines, openLog } from './logs.mjs';
 
-/** Environment of every child: the folder that it belongs to (real path), and its role there. */
+/** Environment variables of every child: the folder that it belongs to (real path), and its role there. */
 export const STACK_MARK = 'HOLDFAST_STACK';
 export const PART_MARK = 'HOLDFAST_PART';
 
@@ -32,7 +32,7 @@ export const PARTS = /** @type {const} */ (['tool', 'api', 'keeper', 'mysql', 'r
  * @property {() => Promise<boolean>} answers
  * @property {number} readyMsMax
  * @property {number} stopMsMax after SIGTERM; SIGKILL follows
- * @property {(log: string) => string} [advice] what to do if it does not start, based on its last lines
+ * @property {(log: string) => string} [advice] what to do if it does not start, based on the last lines of its log
  */
 
 /**

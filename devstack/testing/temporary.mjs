@@ -30,7 +30,7 @@ export async function endLeftTemporaryFolders() {
     try {
       rmSync(folder, { recursive: true, force: true });
     } catch (error) {
-      // A disk that a killed experiment left mounted here may remain if this user may not unmount it. It does no harm.
+      // A killed experiment may have left a disk mounted that this user may not unmount. It can stay: it does no harm.
       if (codeOf(error) !== 'EBUSY') throw error;
     }
   }

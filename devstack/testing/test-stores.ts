@@ -63,7 +63,7 @@ async function start(): Promise<TestStores> {
   };
 }
 
-/** Creating a data folder takes seconds, but copying one is fast: it is created once per server and then copied. */
+/** Creating a data folder takes seconds, but copying one is fast, so it is created once per server version. */
 async function startCopiedMariadb(dir: string): ReturnType<typeof startMariadb> {
   const command = requireProgram('mysql');
   const version = execFileSync(command, ['--no-defaults', '--version'], { encoding: 'utf8' });
