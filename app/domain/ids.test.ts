@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ID_PATTERN, isDotSegment, newUuidV7, uuidV7Time } from './ids.ts';
+import { ACCOUNT_ID_PATTERN, ID_PATTERN, isDotSegment, newUuidV7, placeOf, uuidV7Time } from './ids.ts';
 
 const anyTime = fc.integer({ min: 0, max: 2 ** 48 - 1 });
 
@@ -39,6 +39,25 @@ describe('uuidV7Time', () => {
     expect(uuidV7Time('017f22e2-79b0-7cc3-98c4-dc0c0c07398f')).toBe(1_645_557_742_000);
   });
 
+  it('of a leg is that of the transfer, whatever follows the ~', () => {
+    const anyMark = fc.stringMatching(/^~[a-z0-9~]{0,8}$/);
+    fc.assert(
+      fc.property(anyTime, anyMark, (time, mark) => {
+        const id = newUuidV7(time);
+        expect(uuidV7Time(`${id}${mark}`)).toBe(time);
+        expect(placeOf(`${id}${mark}`)).toEqual(placeOf(id));
+      }),
+      {
+        examples: [
+          [0, '~'],
+          [1, '~0'],
+          [2 ** 48 - 1, '~1023'],
+          [5, '~back'],
+        ],
+      },
+    );
+  });
+
   it.each([
     ['another version', '017f22e2-79b0-4cc3-98c4-dc0c0c07398f'],
     ['another variant', '017f22e2-79b0-7cc3-c8c4-dc0c0c07398f'],
@@ -46,6 +65,13 @@ describe('uuidV7Time', () => {
     ['one character too many', '017f22e2-79b0-7cc3-98c4-dc0c0c07398f0'],
     ['one character too few', '017f22e2-79b0-7cc3-98c4-dc0c0c07398'],
     ['no hyphens', '017f22e279b07cc398c4dc0c0c07398f'],
+    ['a ~ in the UUID', '017f22e2-79b0-7cc3-98c4-dc0c0c0739~f'],
+    ['a ~ after another id', 'order-4711~0'],
+    ['a ~ after another id of the same length', '017f22e2-79b0-7cc3-98c4-dc0c0c07398g~0'],
+    ['a ~ after the UUID of another version', '017f22e2-79b0-4cc3-98c4-dc0c0c07398f~0'],
+    ['a ~ before the UUID', '~017f22e2-79b0-7cc3-98c4-dc0c0c07398f'],
+    ['more after the UUID than a ~', '017f22e2-79b0-7cc3-98c4-dc0c0c07398f.1~0'],
+    ['a line break after it', '017f22e2-79b0-7cc3-98c4-dc0c0c07398f\n'],
     ['a letter that is not a hex digit', '017f22g2-79b0-7cc3-98c4-dc0c0c07398f'],
     ['nothing', ''],
   ])('is null for %s', (_, id) => {
@@ -53,10 +79,23 @@ describe('uuidV7Time', () => {
   });
 });
 
-describe('ID_PATTERN', () => {
+const NO_IDS = ['', 'x'.repeat(65), 'a b', 'ä', 'a\n', 'a/b', '#', 'a\0'];
+
+describe('The pattern of ids', () => {
   it('accepts 1 to 64 of its characters, and nothing else', () => {
     for (const id of ['a', 'A-Z_0.9:x', 'x'.repeat(64)]) expect(id).toMatch(ID_PATTERN);
-    for (const id of ['', 'x'.repeat(65), 'a b', 'ä', 'a\n', 'a/b', '#', 'a\0']) expect(id).not.toMatch(ID_PATTERN);
+    for (const id of [...NO_IDS, 'a@b']) expect(id).not.toMatch(ID_PATTERN);
+  });
+  it('of an account also has @', () => {
+    for (const id of ['a', 'A-Z_0.9:x', 'x'.repeat(64), 'cash@acme', '@', 'a@', '@a', 'a@b@c'])
+      expect(id).toMatch(ACCOUNT_ID_PATTERN);
+    for (const id of [...NO_IDS, `${'x'.repeat(63)}@x`]) expect(id).not.toMatch(ACCOUNT_ID_PATTERN);
+  });
+  it('never has a ~, which is for ids of the ledger itself', () => {
+    for (const id of ['~', '~transit:EUR:0', 'a~', 'a~0', '~returns:EUR', 'a@b~c']) {
+      expect(id).not.toMatch(ID_PATTERN);
+      expect(id).not.toMatch(ACCOUNT_ID_PATTERN);
+    }
   });
   it('never matches the field in which Redis stores the highest seq of a hash of ids', () => {
     expect('#').not.toMatch(ID_PATTERN);
@@ -64,7 +103,7 @@ describe('ID_PATTERN', () => {
 });
 
 describe('an id in the path of a URL', () => {
-  const characters = [...'ABCXYZabcxyz0189._:-'];
+  const characters = [...'ABCXYZabcxyz0189._:@-'];
   it('survives URL parsing, escaped or not, unless it is a dot segment', () => {
     const id = fc.string({ unit: fc.constantFrom(...characters), minLength: 1, maxLength: 6 });
     fc.assert(
@@ -75,7 +114,10 @@ describe('an id in the path of a URL', () => {
           expect(arrives).toBe(!isDotSegment(text));
         }
       }),
-      { numRuns: 2_000, examples: [['.'], ['..'], ['...'], ['-'], [':'], ['a:b'], ['c:'], ['a.'], ['.a'], ['-.']] },
+      {
+        numRuns: 2_000,
+        examples: [['.'], ['..'], ['...'], ['@'], ['a@b'], ['-'], [':'], ['a:b'], ['c:'], ['a.'], ['.a'], ['-.']],
+      },
     );
   });
 });

@@ -7,6 +7,14 @@ export const ID_LENGTH_MAX = 64;
 export const ID_PATTERN = /^[A-Za-z0-9._:-]{1,64}$/;
 
 /**
+ * The id of an account may also contain `@`: accounts with the same text behind the last `@` are in the same shard.
+ * Ids of clients never contain `~`, so that ids with a `~` are free for the ledger's own accounts and transfers.
+ */
+export const ACCOUNT_ID_PATTERN = /^[A-Za-z0-9._:@-]{1,64}$/;
+/** Separates the id of a transfer between shards from what identifies one of its legs. */
+const LEG_MARK = '~';
+
+/**
  * URL clients and proxies treat these as path segments and remove them, even when written as `%2e`: a resource with
  * such an id could never be addressed. No other id is altered in transit: three dots are an ordinary name (RFC 3986,
  * 5.2.4).
@@ -21,14 +29,20 @@ export const RESERVED_ID_PREFIXES = [REVERSAL_ID_PREFIX, CAPTURE_ID_PREFIX] as c
 /** How far ahead of the ledger's time a new UUIDv7 may be, ms: the same as AHEAD_MAX in includes/ids.lua. */
 export const ID_AHEAD_MS_MAX = 60_000;
 
-const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+const UUID_LENGTH = 36;
+const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}(?:~|$)/;
 
 /**
- * The time in a UUIDv7 (RFC 9562: the first 48 bits), ms since 1970, or null for any other id. Only the lower-case form
- * counts: ids are compared byte by byte, so the upper-case form is a different id and takes the lookup path.
+ * The time in a UUIDv7 (RFC 9562: the first 48 bits), ms since 1970, or null for any other id. A leg of a transfer
+ * between shards has the time of the transfer: that of the UUIDv7 before the `~`. Only the lower-case form counts: ids
+ * are compared byte by byte, so the upper-case form is a different id and takes the lookup path.
+ *
+ * Every decision that depends on the time of an id must use this function. If the place of an id in Redis and the
+ * lookup horizon were based on different times, an id that only MySQL has could be posted again.
  */
 export function uuidV7Time(id: string): number | null {
-  if (id.length !== 36 || id.charCodeAt(14) !== 0x37 || !UUID_V7.test(id)) return null;
+  if (id.length !== UUID_LENGTH && id.charAt(UUID_LENGTH) !== LEG_MARK) return null;
+  if (id.charCodeAt(14) !== 0x37 || !UUID_V7.test(id)) return null;
   return hex(id, 0, 8) * 0x10000 + hex(id, 9, 13);
 }
 

@@ -3,7 +3,7 @@ import { Problem } from '../../domain/problem.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { AccountOpening, Books, Ledger } from '../../ledger/ports/ledger.ts';
 import { type Route, route } from '../http/route.ts';
-import { IdParams } from '../schemas/fields.ts';
+import { AccountIdParams } from '../schemas/fields.ts';
 import { attemptEach, batchItem, single, workOnValid } from '../schemas/items.ts';
 import {
   Account,
@@ -108,7 +108,7 @@ function readAccount({ ledger, books }: AccountDependencies): Route {
     scopes: ['balances:read'],
     tag,
     summary: 'Read an account with its status, limits and balance',
-    params: IdParams,
+    params: AccountIdParams,
     answers: {
       200: { description: 'The account', schema: Account, headers: { ETag: 'The `settingsVersion`, for `If-Match`.' } },
     },
@@ -128,7 +128,7 @@ function readLimits({ ledger, books }: AccountDependencies): Route {
     scopes: ['balances:read'],
     tag,
     summary: 'Read the limits of an account, and how much of each is used',
-    params: IdParams,
+    params: AccountIdParams,
     answers: { 200: { description: 'The limits', schema: LimitUsage } },
     problems: [
       'account_not_found',
@@ -151,7 +151,7 @@ function changeAccount({ ledger, ledgerNow }: AccountDependencies): Route {
     scopes: ['accounts:write'],
     tag,
     summary: 'Change status, overdraft limit or limits, effective immediately',
-    params: IdParams,
+    params: AccountIdParams,
     headers: IfMatch,
     body: { schema: AccountChangeRequest, example: { overdraftLimit: '100.00' } },
     answers: {

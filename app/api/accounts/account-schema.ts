@@ -7,14 +7,14 @@ import type { AccountDetails } from '../../ledger/ports/ledger.ts';
 import { Balance, balanceAnswer } from '../balances/balance-schema.ts';
 import { invalid, validate } from '../http/validation.ts';
 import {
+  AccountId,
   AccountStatus,
   amountAt,
   Currency,
   formatTimestamp,
-  Id,
   Money,
   MoneyInput,
-  NewId,
+  NewAccountId,
   Timestamp,
   text,
   Version,
@@ -26,7 +26,7 @@ const NAME_LENGTH_MAX = 140;
 
 export const AccountOpeningRequest = z
   .strictObject({
-    accountId: NewId,
+    accountId: NewAccountId,
     currency: Currency,
     overdraftLimit: MoneyInput.nullish().meta({
       description: 'How far below zero the balance may go. Defaults to zero.',
@@ -41,7 +41,7 @@ export const AccountOpeningRequest = z
 
 export const OpenedAccount = z
   .object({
-    accountId: Id,
+    accountId: AccountId,
     currency: Currency,
     overdraftLimit: Money,
     limits: AccountLimits.nullable(),
@@ -83,7 +83,7 @@ export const AccountChangeRequest = z
 
 export const AccountSettings = z
   .object({
-    accountId: Id,
+    accountId: AccountId,
     currency: Currency,
     status: AccountStatus,
     overdraftLimit: Money,

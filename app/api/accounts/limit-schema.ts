@@ -4,7 +4,7 @@ import { formatAmount } from '../../domain/money.ts';
 import { type FieldError, Problem } from '../../domain/problem.ts';
 import type { AccountView } from '../../domain/types.ts';
 import type { BusinessWindows } from '../../ledger/ports/ledger.ts';
-import { amountAt, Currency, formatTimestamp, Id, Money, MoneyInput, Timestamp } from '../schemas/fields.ts';
+import { AccountId, amountAt, Currency, formatTimestamp, Money, MoneyInput, Timestamp } from '../schemas/fields.ts';
 
 const MEANINGS: Readonly<Record<LimitName, string>> = {
   transferMax: 'The highest amount of a single debit.',
@@ -59,7 +59,7 @@ const Windowed = Used.extend({ windowStart: Timestamp, windowEnd: Timestamp });
 
 export const LimitUsage = z
   .object({
-    accountId: Id,
+    accountId: AccountId,
     currency: Currency,
     countedSince: Timestamp.nullable().meta({
       description:

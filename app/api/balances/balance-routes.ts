@@ -1,7 +1,7 @@
 import { Problem } from '../../domain/problem.ts';
 import type { Ledger } from '../../ledger/ports/ledger.ts';
 import { type Route, route } from '../http/route.ts';
-import { IdParams } from '../schemas/fields.ts';
+import { AccountIdParams } from '../schemas/fields.ts';
 import { single } from '../schemas/items.ts';
 import { Balance, BalanceQuery, BalanceQueryAnswer, balanceAnswer, IfNoneMatch, matches } from './balance-schema.ts';
 
@@ -24,7 +24,7 @@ function readBalance({ ledger }: BalanceDependencies): Route {
     summary: 'Read a balance',
     description:
       'The `ETag` is the version of the balance. A change of the overdraft limit changes `available` but not the version: poll without `If-None-Match` where that matters.',
-    params: IdParams,
+    params: AccountIdParams,
     headers: IfNoneMatch,
     answers: {
       200: { description: 'The balance', schema: Balance, headers: { ETag: 'The `version`.' } },

@@ -2,11 +2,11 @@ import { z } from 'zod';
 import { formatAmount, formatSum } from '../../domain/money.ts';
 import type { AccountView } from '../../domain/types.ts';
 import { LIST_MAX } from '../http/json-body.ts';
-import { Currency, formatTimestamp, Id, Money, Timestamp, Version } from '../schemas/fields.ts';
+import { AccountId, Currency, formatTimestamp, Money, Timestamp, Version } from '../schemas/fields.ts';
 
 export const Balance = z
   .object({
-    accountId: Id,
+    accountId: AccountId,
     currency: Currency,
     balance: Money,
     held: Money.meta({ description: 'Reserved by open holds: part of the balance, but not available.' }),
@@ -26,11 +26,11 @@ export const Balance = z
   .meta({ id: 'Balance' });
 
 export const BalanceQuery = z
-  .strictObject({ accountIds: z.array(Id).min(1).max(LIST_MAX) })
+  .strictObject({ accountIds: z.array(AccountId).min(1).max(LIST_MAX) })
   .meta({ id: 'BalanceQuery' });
 
 export const BalanceQueryAnswer = z
-  .object({ items: z.array(Balance), missing: z.array(Id).meta({ description: 'Accounts that do not exist.' }) })
+  .object({ items: z.array(Balance), missing: z.array(AccountId).meta({ description: 'Accounts that do not exist.' }) })
   .meta({ id: 'BalanceQueryAnswer' });
 
 export const IfNoneMatch = z.object({

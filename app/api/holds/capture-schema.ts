@@ -3,7 +3,7 @@ import type { Identity } from '../../domain/identity.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Durability, Outcome } from '../../domain/types.ts';
 import type { HoldFacts } from '../../ledger/ports/holds.ts';
-import { DryRun, DurabilityInput, Id, Metadata, MoneyInput, Reference } from '../schemas/fields.ts';
+import { AccountId, DryRun, DurabilityInput, Metadata, MoneyInput, Reference } from '../schemas/fields.ts';
 import { outcomeAnswer, TransactionId, Transfer, TransferPreview } from '../transfers/transfer-schema.ts';
 import { HoldPreview, HoldSummary, stateAnswer } from './hold-schema.ts';
 
@@ -16,7 +16,9 @@ export const CaptureRequest = z
     amount: MoneyInput.nullish().meta({
       description: 'At most the remaining amount of the hold; if absent, all of it.',
     }),
-    destinationAccount: Id.nullish().meta({ description: 'Required if the hold does not name its destination.' }),
+    destinationAccount: AccountId.nullish().meta({
+      description: 'Required if the hold does not name its destination.',
+    }),
     final: z.boolean().nullish().meta({
       description: 'With `false`, the rest of the hold stays reserved for further captures; otherwise it is released.',
       default: true,

@@ -1,7 +1,7 @@
 import type { HoldState } from '../../domain/hold-types.ts';
 import type { HoldCapture } from '../../ledger/ports/holds.ts';
 import { type Route, route } from '../http/route.ts';
-import { IdParams } from '../schemas/fields.ts';
+import { AccountIdParams } from '../schemas/fields.ts';
 import { decodeHoldCursor, encodeHoldCursor } from './hold-cursor.ts';
 import { DEMO_HOLDS, ETAG, FINDING, type HoldDependencies, tag } from './hold-routes.ts';
 import {
@@ -66,7 +66,7 @@ function listHolds({ holds, holdBooks, books }: HoldDependencies): Route {
     summary: 'Read the holds of an account',
     description:
       'Read from MySQL: a new or changed hold appears here a few tens of milliseconds later. Holds are sorted by id, so UUIDv7s are in the order of their times. Refused holds are not listed. Send the same `status` along with a cursor.',
-    params: IdParams,
+    params: AccountIdParams,
     query: HoldsQuery,
     answers: { 200: { description: 'A page of holds', schema: HoldList } },
     problems: ['account_not_found', 'feature_not_active', 'ledger_switching', 'database_unavailable'],

@@ -12,6 +12,7 @@ import type { HoldCapture, HoldFacts, HoldView, ListedHold } from '../../ledger/
 import { LIST_MAX } from '../http/json-body.ts';
 import { invalid, KEY_POINTER } from '../http/validation.ts';
 import {
+  AccountId,
   amountAt,
   Currency,
   DryRun,
@@ -53,8 +54,8 @@ const ExpiresAt = TimestampInput.nullish().meta({
 export const HoldRequest = z
   .strictObject({
     holdId: HoldId.nullish(),
-    account: Id.meta({ description: 'Whose money is reserved.' }),
-    destinationAccount: Id.nullish().meta({
+    account: AccountId.meta({ description: 'Whose money is reserved.' }),
+    destinationAccount: AccountId.nullish().meta({
       description: 'Where every capture goes. If absent, each capture names its destination.',
     }),
     amount: MoneyInput,
@@ -85,8 +86,8 @@ const state = {
   status: z.enum(STATUSES).meta({
     description: 'An open hold whose `expiresAt` has passed cannot be used; its money is released within seconds.',
   }),
-  account: Id,
-  destinationAccount: Id.nullable(),
+  account: AccountId,
+  destinationAccount: AccountId.nullable(),
   amount: Money.meta({ description: 'As placed or last changed.' }),
   captured: Money.meta({ description: 'The sum of its captures.' }),
   remaining: Money.meta({ description: 'What is still reserved: zero unless it is open.' }),
@@ -128,7 +129,7 @@ const Capture = z
   .object({
     transactionId: TransferId,
     amount: Money,
-    destinationAccount: Id,
+    destinationAccount: AccountId,
     acceptedAt: Timestamp,
   })
   .meta({ id: 'HoldCapture' });

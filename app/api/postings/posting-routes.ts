@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { formatAmount } from '../../domain/money.ts';
 import type { Books } from '../../ledger/ports/ledger.ts';
 import { type Answer, type Route, route } from '../http/route.ts';
-import { formatTimestamp, IdParams } from '../schemas/fields.ts';
+import { AccountIdParams, formatTimestamp } from '../schemas/fields.ts';
 import { decodeCursor, encodeCursor } from './posting-cursor.ts';
 import { BalanceAt, itemAnswer, type Page, PostingList, PostingsQuery, pageOf } from './posting-schema.ts';
 
@@ -19,7 +19,7 @@ export function postingRoutes({ books }: PostingDependencies): Route[] {
     summary: "Read an account's history, or its balance at a point in time",
     description:
       'Read from MySQL: a transfer appears here a few tens of milliseconds after its 201. Oldest first. Each version of the account is one item: a side of a transfer, or an event of a hold. Send the same `from`, `to` and `holds` along with a cursor.',
-    params: IdParams,
+    params: AccountIdParams,
     query: PostingsQuery,
     answers: {
       200: {

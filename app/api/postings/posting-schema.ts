@@ -3,6 +3,7 @@ import { formatAmount } from '../../domain/money.ts';
 import type { HistoryItem as LedgerItem } from '../../domain/types.ts';
 import { LIST_MAX } from '../http/json-body.ts';
 import {
+  AccountId,
   Currency,
   formatTimestamp,
   Id,
@@ -47,7 +48,7 @@ export const PostingsQuery = z
   });
 
 const common = {
-  accountId: Id,
+  accountId: AccountId,
   version: Version,
   balanceAfter: Money,
   heldAfter: Money.optional().meta({
@@ -65,7 +66,7 @@ export const Posting = z
     kind: z.enum(['transfer', 'reversal', 'capture']),
     amount: Money.meta({ description: 'Negative for a debit.' }),
     transactionId: TransferId,
-    counterparty: Id,
+    counterparty: AccountId,
     timestamp: Timestamp.meta({
       description: "The client's own time, or the time of acceptance if the client sent none.",
     }),
@@ -92,7 +93,15 @@ const list = { items: z.array(z.union([Posting, HoldEvent])), nextCursor: z.stri
 export const PostingList = z.object(list).meta({ id: 'PostingList' });
 
 export const BalanceAt = z
-  .object({ accountId: Id, currency: Currency, at: Timestamp, balance: Money, held: Money, version: Version, ...list })
+  .object({
+    accountId: AccountId,
+    currency: Currency,
+    at: Timestamp,
+    balance: Money,
+    held: Money,
+    version: Version,
+    ...list,
+  })
   .meta({
     id: 'BalanceAt',
     description:

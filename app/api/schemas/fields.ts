@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ID_PATTERN, isDotSegment } from '../../domain/ids.ts';
+import { ACCOUNT_ID_PATTERN, ID_PATTERN, isDotSegment } from '../../domain/ids.ts';
 import { isCurrency, parseAmount } from '../../domain/money.ts';
 import { type FieldError, Problem } from '../../domain/problem.ts';
 
@@ -28,8 +28,21 @@ export const TransferId = Id.meta({
   example: '019b7650-2c00-7000-8000-000000000002',
 });
 
-/** The id of a new resource. Existing accounts with such an id can still be named in a body, so that they can be emptied. */
-export const NewId = Id.refine((id) => !isDotSegment(id), 'must not be . or .., which a URL path cannot contain');
+export const AccountId = z
+  .string()
+  .regex(ACCOUNT_ID_PATTERN, 'must be 1 to 64 characters of A-Z a-z 0-9 . _ : @ -')
+  .meta({
+    description:
+      '1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text behind the last `@` are in the same shard.',
+    example: 'customer-4711',
+  });
+
+const NOT_A_DOT_SEGMENT = 'must not be . or .., which a URL path cannot contain';
+const isNoDotSegment = (id: string): boolean => !isDotSegment(id);
+/** The id of a new resource. */
+export const NewId = Id.refine(isNoDotSegment, NOT_A_DOT_SEGMENT);
+/** Existing accounts with such an id can still be named in a body, so that they can be emptied. */
+export const NewAccountId = AccountId.refine(isNoDotSegment, NOT_A_DOT_SEGMENT);
 
 /**
  * Money in a request: only its type is checked here, because its format depends on the currency next to it; see
@@ -124,7 +137,7 @@ export const AccountStatus = z.enum(['ACTIVE', 'SUSPENDED', 'FROZEN', 'CLOSED'])
   description:
     '`SUSPENDED` allows no debits, `FROZEN` neither debits nor credits, `CLOSED` is permanent and requires a zero balance.',
 });
-export const IdParams = z.object({ id: Id.meta({ example: 'demo-alice' }) });
+export const AccountIdParams = z.object({ id: AccountId.meta({ example: 'demo-alice' }) });
 
 /** Parses an amount in a request into minor units; errors are added to `errors`, and zero is returned. */
 export function amountAt(pointer: string, amount: string, currency: string, errors: FieldError[]): number {

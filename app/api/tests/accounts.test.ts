@@ -41,6 +41,25 @@ describe('POST /v1/accounts', () => {
     expect(await api.patch('/v1/accounts/a', { status: null, overdraftLimit: '5' })).toMatchObject({ status: 200 });
     expect(await api.patch('/v1/accounts/a', { status: null, overdraftLimit: null })).toMatchObject({ status: 400 });
   });
+  it('accepts an @ in the id, in a body and in a path, escaped or not', async () => {
+    for (const accountId of ['cash@acme', 'fees@acme']) {
+      expect(await api.post('/v1/accounts', { ...account, accountId })).toMatchObject({ status: 201 });
+      api.ledger.open(accountId, { balance: 500 });
+    }
+    for (const path of ['cash@acme', 'cash%40acme'])
+      expect(await api.get(`/v1/accounts/${path}/balance`)).toMatchObject({ status: 200, json: { balance: '5.00' } });
+    const order = { sourceAccount: 'cash@acme', destinationAccount: 'fees@acme', amount: '1.00', currency: 'EUR' };
+    expect(await api.post('/v1/transfers', order)).toMatchObject({ status: 201, json: order });
+  });
+  it('refuses a ~, which is for accounts of the ledger itself', async () => {
+    for (const accountId of ['~transit:EUR:0', '~returns:EUR', 'a~b', 'cash@~acme']) {
+      const reply = await api.post('/v1/accounts', { ...account, accountId });
+      expect(faults(reply.json)).toEqual({ '/accountId': 'must be 1 to 64 characters of A-Z a-z 0-9 . _ : @ -' });
+      const order = { sourceAccount: accountId, destinationAccount: 'b', amount: '1.00', currency: 'EUR' };
+      expect(await api.post('/v1/transfers', order)).toMatchObject({ status: 400 });
+      expect(await api.get(`/v1/accounts/${accountId}/balance`)).toMatchObject({ status: 400 });
+    }
+  });
   it('returns 200 for the same content again and 409 for different content', async () => {
     await api.post('/v1/accounts', account);
     expect(await api.post('/v1/accounts', account)).toMatchObject({ status: 200, json: account });
@@ -58,7 +77,7 @@ describe('POST /v1/accounts', () => {
     });
     expect(status).toBe(400);
     expect(faults(json)).toEqual({
-      '/accountId': 'must be 1 to 64 characters of A-Z a-z 0-9 . _ : -',
+      '/accountId': 'must be 1 to 64 characters of A-Z a-z 0-9 . _ : @ -',
       '/currency': 'is not an upper-case ISO 4217 currency code',
       '/overdraftLimit': 'must be a string such as "12.34", not a JSON number',
       '/name': 'must have at most 140 characters',

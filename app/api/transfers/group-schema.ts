@@ -17,6 +17,7 @@ import type { Origin, TransferOrder } from '../../domain/types.ts';
 import type { PostedSides, RefusedOrder } from '../../ledger/ports/ledger.ts';
 import { invalid, KEY_POINTER } from '../http/validation.ts';
 import {
+  AccountId,
   amountAt,
   Currency,
   DryRun,
@@ -66,7 +67,7 @@ type TransferGroupRequest = z.output<typeof TransferGroupRequest>;
 
 const Destination = z
   .strictObject({
-    account: Id,
+    account: AccountId,
     amount: MoneyInput.nullish(),
     share: z
       .int()
@@ -106,12 +107,12 @@ export const TransferGroup = GroupCommon.extend({
 }).meta({ id: 'TransferGroup' });
 
 const Part = z.object({
-  account: Id,
+  account: AccountId,
   amount: Money,
   transactionId: TransferId.optional().meta({ description: 'Absent for a share that came to zero.' }),
 });
 export const TransferSplit = GroupCommon.extend({
-  sourceAccount: Id,
+  sourceAccount: AccountId,
   amount: Money,
   currency: Currency,
   destinations: z

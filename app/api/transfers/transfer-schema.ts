@@ -18,6 +18,7 @@ import type { Origin, Outcome, Posted, Rejected, TransferOrder } from '../../dom
 import type { Call } from '../http/route.ts';
 import { invalid, KEY_POINTER } from '../http/validation.ts';
 import {
+  AccountId,
   amountAt,
   Currency,
   DryRun,
@@ -50,8 +51,8 @@ export const TransactionId = NewId.refine(
 export const TransferRequest = z
   .strictObject({
     transactionId: TransactionId.nullish(),
-    sourceAccount: Id,
-    destinationAccount: Id,
+    sourceAccount: AccountId,
+    destinationAccount: AccountId,
     amount: MoneyInput,
     currency: Currency,
     timestamp: TimestampInput.nullish().meta({
@@ -75,8 +76,8 @@ export const Transfer = z
   .object({
     transactionId: TransferId,
     status: z.literal('POSTED'),
-    sourceAccount: Id,
-    destinationAccount: Id,
+    sourceAccount: AccountId,
+    destinationAccount: AccountId,
     amount: Money,
     currency: Currency,
     timestamp: Timestamp.meta({

@@ -80,7 +80,17 @@ describe.each(CASES)('A request whose id belongs to a request with %s after the 
     const order: HoldOrder = { holdId: 'h', account: 'a', amount: 1, currency: 'EUR', ...terms, ...who };
     const other = { ...order, ...different };
     const { acceptedAt, takenAt, epoch, seq } = DECIDED;
-    const common = { holdId: 'h', account: 'a', currency: 'EUR', acceptedAt, takenAt, epoch, seq, ...who, order: other };
+    const common = {
+      holdId: 'h',
+      account: 'a',
+      currency: 'EUR',
+      acceptedAt,
+      takenAt,
+      epoch,
+      seq,
+      ...who,
+      order: other,
+    };
     const hold = { status: 'OPEN', amount: other.amount, captured: 0, expiresAt: 9_000_000, revision: 1 } as const;
     const event: HoldEvent =
       kind === 'PLACED'
