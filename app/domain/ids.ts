@@ -30,7 +30,7 @@ export const RESERVED_ID_PREFIXES = [REVERSAL_ID_PREFIX, CAPTURE_ID_PREFIX] as c
 export const ID_AHEAD_MS_MAX = 60_000;
 
 const UUID_LENGTH = 36;
-const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}(?:~|$)/;
+const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}/;
 
 /**
  * The time in a UUIDv7 (RFC 9562: the first 48 bits), ms since 1970, or null for any other id. A leg of a transfer
