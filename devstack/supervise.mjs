@@ -105,7 +105,7 @@ async function tellWhenBack(running, since, signal) {
     await untilAnswers(running, signal);
     print(`${running.program.name} is back (pid ${running.pid}, ${elapsed(since)}).`);
   } catch (error) {
-    // The loop reports that a program has ended; this reports that it is running but does not respond.
+    // If the program has ended, the loop reports it. Here it is running but does not respond.
     if (running.alive() && !signal.aborted) print(messageOf(error));
   }
 }

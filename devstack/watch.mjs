@@ -3,7 +3,7 @@ import { watch } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf, print } from './system/console.mjs';
 
-/** How long no file must change before the callback: editors write a file in several steps, a checkout many files. */
+/** Delay after the last change: an editor writes a file in several steps, and a checkout writes many files. */
 const QUIET_MS = 150;
 const SOURCE = /\.(ts|mjs|lua|json)$/;
 const TEST = /\.test\.ts$|(^|\/)(testing|tests|integration)\//;

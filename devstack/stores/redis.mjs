@@ -1,6 +1,6 @@
 /**
  * A private Redis. All acknowledged data is on disk (append-only file, fsync before every reply), nothing is ever
- * evicted, and it listens on loopback only. It has no replicas and cannot become one.
+ * evicted, and it listens on loopback only. It has no replicas and cannot become a replica.
  */
 
 import { execFileSync } from 'node:child_process';
@@ -20,7 +20,7 @@ import { end, start } from '../system/process.mjs';
  */
 const ALONE = 'user default on nopass ~* &* +@all -replicaof -slaveof -psync -sync\n';
 
-const OLDEST_MAJOR = 7; // the first with script flags, INFO inside scripts, and appenddirname
+const OLDEST_MAJOR = 7; // the first version with script flags, INFO inside scripts, and appenddirname
 
 /**
  * @typedef {object} RedisOptions
@@ -29,7 +29,7 @@ const OLDEST_MAJOR = 7; // the first with script flags, INFO inside scripts, and
  * @property {string} [stack] the stack folder that the process belongs to; the default is `dir`
  * @property {string} [logFile]
  * @property {boolean} [relaxed] for tests: no fsync, which is faster, but loses data if the machine crashes
- * @property {boolean} [replicable] for tests: allows Redis to have replicas and to become one
+ * @property {boolean} [replicable] for tests: allows Redis to have replicas and to become a replica
  * @property {string} [host] for tests: a separate address to listen on
  */
 

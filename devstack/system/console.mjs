@@ -15,7 +15,7 @@ export function print(text) {
   process.stdout.write(`${text.replace(/^/gm, `${time}  `)}\n`);
 }
 
-/** @param {number} sinceMs a `performance.now()` */
+/** @param {number} sinceMs a value of `performance.now()` */
 export function elapsed(sinceMs) {
   return `${((performance.now() - sinceMs) / 1000).toFixed(1)} s`;
 }

@@ -48,7 +48,7 @@ export async function freePort(avoid = new Set()) {
     if (!avoid.has(port) && (await isFree(port))) return port;
   }
   throw new UserError(
-    `No free port was found between ${LOWEST} and ${end} on ${LOOPBACK}. Stop the processes that use them, and try again.`,
+    `No free port was found between ${LOWEST} and ${end} on ${LOOPBACK}. Stop the processes that use these ports, and try again.`,
   );
 }
 

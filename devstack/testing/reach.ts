@@ -37,7 +37,7 @@ interface Reach {
   readonly own: Set<unknown>;
   /** Whether the file has connected to a server, or started a program, outside this process. */
   outside: boolean;
-  /** The error for something that the file used but may not use. */
+  /** The error that was thrown because the file used something that it may not use. */
   refused: Error | null;
 }
 
@@ -122,7 +122,7 @@ afterEach(throwRefused);
 const ranToTheEnd = (task: RunnerTask): boolean =>
   task.type === 'suite' ? task.tasks.every(ranToTheEnd) : task.result?.state === 'pass';
 
-// biome-ignore lint/correctness/noEmptyPattern: Vitest reads the names of a hook's first parameter from its text
+// biome-ignore lint/correctness/noEmptyPattern: Vitest parses the source of a hook for the names in its first parameter
 afterAll(({}, suite: Readonly<RunnerTestSuite>) => {
   throwRefused();
   if (reach.project !== 'stores' || reach.outside || !suite.tasks.every(ranToTheEnd)) return;
