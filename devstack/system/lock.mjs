@@ -21,7 +21,7 @@ function nameOf(what) {
 }
 
 /**
- * @param {string} what the real path of the locked thing
+ * @param {string} what the real path of the resource to lock
  * @param {() => boolean} [isGoing] whether the holder is about to release it, so that waiting makes sense
  * @returns {Promise<Lock>}
  */
