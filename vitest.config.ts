@@ -21,8 +21,9 @@ export default defineConfig({
     pool: 'forks',
     // Most tests wait for stores and processes: on two cores, Vitest's default of one worker leaves half of them idle.
     maxWorkers: Math.max(2, availableParallelism() - 1),
-    // Tests use real stores and child processes, which are slow on a busy machine. Every test waits for a condition, so a
-    // limit only matters when the condition never holds. A test that passes on a second try is broken: no retries.
+    // Tests use real stores and child processes, which are slow on a busy machine. Every test waits for a condition, so
+    // its time limit matters only if the condition is never met. A test that passes on a second try is broken: no
+    // retries.
     testTimeout: 900_000,
     expect: { poll: { timeout: 300_000 } },
     hookTimeout: 900_000,

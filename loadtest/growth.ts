@@ -1,8 +1,8 @@
 /**
- * Measures how the cost of a transfer grows with accounts and with history. Each point has its own folder in
- * .local/growth, which is kept: filled points are not filled again and measured points are not measured again (unless
- * --again), so that the run can be interrupted and continued point by point. Needs about 15 GB of disk; delete
- * .local/growth afterwards.
+ * Measures how the cost of a transfer grows with the number of accounts and with the length of the history. Each point
+ * has its own folder in .local/growth, which is kept: a point that is filled is not filled again, and one that is
+ * measured is not measured again (unless --again), so a run can be interrupted and continued later. Needs about 15 GB
+ * of disk; delete .local/growth afterwards.
  */
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -19,7 +19,8 @@ import { machine } from './measure.ts';
 
 const { values } = readCommandLine({
   name: 'npm run loadtest:growth --',
-  about: 'Measures how the cost of a transfer grows with accounts and history, in .local/growth (about 15 GB).',
+  about:
+    'Measures how the cost of a transfer grows with the number of accounts and the length of the history, in .local/growth (about 15 GB).',
   options: {
     points: some(
       POINTS.map(({ name }) => name),

@@ -6,8 +6,7 @@ import type { StackFile } from '../verification/harness/stack.ts';
 import { cpuMs } from '../verification/harness/usage.ts';
 
 /**
- * CPU time by part of the stack, ms. The generator is this process and the children for which it has waited, such as
- * wrk.
+ * CPU time by part of the stack, ms. The generator is this process and its children that have ended, such as wrk.
  */
 export function cpuByPart({ pods, redis, mysql }: StackFile): Record<string, number> {
   const parts: Record<string, number> = { generator: cpuMs(process.pid, 4) };

@@ -17,8 +17,8 @@ export interface Answers {
    */
   latencyMs: Float64Array;
   /**
-   * Milliseconds from the moment at which the request was actually sent: the latency as a client without a plan
-   * measures it.
+   * Milliseconds from the moment at which the request was actually sent: the latency that a client without planned
+   * times would measure.
    */
   sentMs: Float64Array;
   /** HTTP status; 0: no response. */
@@ -28,9 +28,9 @@ export interface Answers {
 const DRAIN_MS_MAX = 10_000;
 
 /**
- * Sends requests at a fixed rate, however the service responds: each has its planned time, from which its latency is
- * counted. A pause of the service therefore counts for all requests planned during it (no coordinated omission). Bare
- * sockets are used because an HTTP client would cost more than the service.
+ * Sends requests at a fixed rate, regardless of how fast the service responds. Each request has a planned time, and its
+ * latency is measured from that time, so a pause of the service affects all requests planned during the pause (no
+ * coordinated omission). Bare sockets are used because an HTTP client would cost more than the service.
  */
 export async function paced({ url, perSecond, seconds, connections, request }: Plan): Promise<Answers> {
   const { hostname, port } = new URL(url);

@@ -35,7 +35,7 @@ const { values } = readCommandLine({
   },
 });
 
-/** The apply script without the checks of its caller: of the server, the fence and the registration. */
+/** The apply script without the checks that it makes first: of the server, the fence and the pod's registration. */
 function bareApply(): { sha: string; bareSha: string; text: string } {
   const { sha, text } = loadScript('apply');
   const bare = text

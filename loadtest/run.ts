@@ -13,13 +13,14 @@ import { goalTable, writeReport } from './report/report.ts';
 
 const { values } = readCommandLine({
   name: 'npm run loadtest --',
-  about: 'Measures its own stack. All parts together write RESULTS.md; a selection (--only) is only printed.',
+  about:
+    'Measures its own stack. A run of all parts writes RESULTS.md; the results of a selection (--only) are only printed.',
   options: {
     only: some(
       PARTS.map(({ name }) => name),
       'only these parts',
     ),
-    full: flag('a minute each (npm run loadtest:full)'),
+    full: flag('run each part for a minute (npm run loadtest:full)'),
     against: text('FOLDER', 'compare with another checkout, in alternating runs'),
     'against-programs': text(
       'FOLDERS',

@@ -22,7 +22,7 @@ const newest = readdirSync(RESULTS)
   .filter((name) => /^\d{4}-.*\.json$/.test(name))
   .sort()
   .at(-1);
-if (newest === undefined) throw new Error('there is no result yet: npm run loadtest');
+if (newest === undefined) throw new Error('there is no result yet: run npm run loadtest');
 const costs = costsOf(JSON.parse(readFileSync(join(RESULTS, newest), 'utf8')).found);
 
 console.log(`From loadtest/results/${newest}.\n`);

@@ -192,7 +192,7 @@ function* deposits(bank: Bank, branch: Branch, purse: Purse): Generator<{ accoun
   }
   for (let customer = 0; customer < branch.customers; customer++) {
     if (customerStatus(branch, customer) === 'CLOSED') continue;
-    // Every tenant could afford the flat when moving in.
+    // A tenant starts with enough money for the first rent.
     const floor = isTenant(branch, customer, bank.tenantShare) ? 1.5 * rentOf(branch, customer) : 0;
     const amount = Math.round(Math.max(openingOf(branch, customer), floor));
     purse.customers[customer] = amount;

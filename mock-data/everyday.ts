@@ -137,7 +137,10 @@ export class EverydayLife {
     }
   }
 
-  /** Pays two or three friends equal parts of a bill that they have paid: all of them, or none. */
+  /**
+   * Splits the amount equally between up to three friends who have paid a bill: either all of them get their part, or
+   * none does.
+   */
   private sharedBill(payer: Payer, amount: number): Draft {
     const { branch, purse, customer, account } = payer;
     if (amount > availableOf(branch, purse, customer)) return this.topUp(payer);
@@ -184,7 +187,9 @@ export class EverydayLife {
     return { branch, source, destination: account, amount, order: 'destination', expect, reference };
   }
 
-  /** A transfer that must be refused, for a single reason, because the order of the service's checks is unspecified. */
+  /**
+   * A transfer that must be refused for exactly one reason, because the order of the service's checks is unspecified.
+   */
   private refused(payer: Payer): Draft {
     const { branch, purse, customer, account } = payer;
     const available = availableOf(branch, purse, customer);

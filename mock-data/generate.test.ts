@@ -129,7 +129,7 @@ describe('generate', () => {
     expect(onDay(0)).toBeLessThan(onDay(2) * 0.6);
   });
 
-  it('has a weight for each hour, and none for the booking hour', () => {
+  it('has a weight for each hour except the booking hour', () => {
     for (const name of HABIT_NAMES) expect(HABITS[name].hours).toMatch(/^\d{4}0\d{19}$/);
   });
 });

@@ -27,7 +27,7 @@ import { habitWeights } from './profile.ts';
 
 /** The hour (UTC) in which the bank books salaries and rents; `HABITS` leaves it free, so times never decrease. */
 const BOOKING_HOUR = 4;
-/** In one group, with the fee as the tenth transfer. */
+/** The number of salaries in one group, in which the fee is the tenth transfer. */
 const PAYROLL_SALARIES = 9;
 
 /** A whole bank as a stream of lines: same options, same bytes (unless ids follow the wall clock). */
@@ -172,7 +172,9 @@ function payrollLine(
   };
 }
 
-/** The first salaries of a payroll, if the requested number of transfers ends within it. The fee stays as it is. */
+/**
+ * Keeps the first salaries of a payroll that would exceed the requested number of transfers. The fee stays as it is.
+ */
 function firstOf({ body, ordered, ...line }: GroupLine, count: number): GroupLine {
   const transfers = [...body.transfers.slice(0, count), ...body.transfers.slice(-1)];
   return { ...line, ordered: ordered.slice(0, count), body: { ...body, transfers } };

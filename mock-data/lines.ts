@@ -92,7 +92,7 @@ export interface SplitLine {
   };
 }
 
-/** Anything that moves or reserves money; these kinds are mixed. */
+/** Anything that moves or reserves money; lines of these kinds are mixed. */
 export type PaymentLine = TransferLine | HoldLine | HoldEventLine | GroupLine | SplitLine;
 
 /**

@@ -39,7 +39,7 @@ export function pathOf(line: PaymentLine): string {
   return line.kind === 'group' || line.kind === 'split' ? `/v1/transfers/group/${id}` : `/v1/holds/${id}`;
 }
 
-/** Sends a line that cannot be part of a batch, until it is decided. @throws GaveUp, or the signal's reason */
+/** Sends a line that cannot be part of a batch, until it has an outcome. @throws GaveUp, or the signal's reason */
 export async function sendAlone(
   client: ApiClient,
   line: HoldLine | HoldEventLine | GroupLine | SplitLine,

@@ -14,7 +14,7 @@ export interface PostReport {
    * 200.
    */
   outcomes: Map<string, number>;
-  /** As requested from the generator (`weightOf`). */
+  /** The number of completed transfers, counted in the same way as those requested from the generator (`weightOf`). */
   transfers: number;
   /** Items retried after a lost connection, a 429, 503 or 504, counted per request. */
   retries: number;

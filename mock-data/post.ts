@@ -24,7 +24,7 @@ export interface BatchJob<T> {
   /** The member of the request's body that holds the list. */
   listName: string;
   bodyOf(item: T): unknown;
-  /** Sends an item that cannot be part of a batch, until it is decided; absent for items of a batch. */
+  /** Sends an item that cannot be part of a batch, until it has an outcome; absent for items of a batch. */
   alone?(item: T): (() => Promise<ItemResult>) | null;
   /** The lanes of the item: the accounts whose transfers must keep their order. */
   lanesOf(item: T): readonly string[];

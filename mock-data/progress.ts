@@ -13,7 +13,7 @@ const RATE_WINDOW_MS = 5_000;
 
 /**
  * The progress of a long job: a bar that redraws itself on a terminal, a line every few seconds anywhere else (CI, a
- * file). It draws on updates and sets no timer, so nothing of it can outlive the job.
+ * file). It draws on updates and sets no timer, so nothing keeps running after the job.
  */
 export class Progress {
   private readonly label: string;

@@ -92,7 +92,7 @@ export class Zipf {
   }
 }
 
-/** The index at which the cumulative sums pass `u` (in [0, 1)) of their total. */
+/** The first index whose cumulative sum exceeds the fraction `u` (in [0, 1)) of the total. */
 export function pickCumulative(cumulative: Float64Array, u: number): number {
   const target = u * (cumulative.at(-1) ?? 0);
   let low = 0;

@@ -8,7 +8,7 @@ import { collect, SMALL_BANK } from './testing/banks.ts';
 import { FakeService } from './testing/fake-service.ts';
 import { verifyBooks, waitPersisted } from './verify.ts';
 
-/** The service's own figures in place of MySQL, into which a test puts errors. */
+/** The service's own figures instead of those in MySQL; a test can introduce errors into them. */
 function booksOf(service: FakeService) {
   const rows = [...service.accounts].map(([id, { body, balance, held, version }]) => ({
     id,

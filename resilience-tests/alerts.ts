@@ -135,8 +135,8 @@ function report(all: readonly Outcome[], broken: readonly string[]): string {
 
 Written by \`npx tsx resilience-tests/alerts.ts\` on ${new Date().toISOString().slice(0, 10)}. Debian's Prometheus and Alertmanager ran the chart's rules,
 rendered by Helm, against two pods, two keepers, Redis and MariaDB with traffic and real faults. The table shows the alerts that
-arrived at a webhook. Windows and waits of a minute or more, and the scrape interval, are ${FASTER} times shorter; shorter waits and
-thresholds are unchanged. Times are from the fault to the arrival of the alert.
+arrived at a webhook. Windows and waits of a minute or more, and the scrape interval, are ${FASTER} times shorter than in production; shorter waits and
+all thresholds are unchanged. Times are from the fault to the arrival of the alert.
 
 | fault | description | must fire | fired | verdict |
 |---|---|---|---|---|

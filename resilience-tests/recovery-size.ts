@@ -18,7 +18,7 @@ const { values } = readCommandLine({
   options: {
     outcomes: wholeNumber('outcomes in the journal', { min: 1, fallback: 2_000_000 }),
     bytes: wholeNumber('bytes of metadata of each', { min: 1, fallback: 920 }),
-    heap: wholeNumber('heap of a process, MiB: half of its memory, as Node.js uses in a container', {
+    heap: wholeNumber('maximum heap of a process, MiB: half of its memory, the default of Node.js in a container', {
       min: 1,
       fallback: 256,
     }),

@@ -40,7 +40,7 @@ const { values, operands } = readCommandLine({
   },
   operands: {
     label: '[NAME]…',
-    help: 'Which experiments; all of them (45 minutes, writes RESULTS.md) when none is named.',
+    help: 'The experiments to run; without a name, all of them (45 minutes, writes RESULTS.md).',
     choices: ['all', ...hypotheses.keys()],
   },
 });

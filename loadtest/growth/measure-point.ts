@@ -7,7 +7,9 @@ import { single } from '../parts/transfers.ts';
 import type { Point } from './points.ts';
 
 const IDS_PER_REQUEST = 1000;
-/** The default maximum in Redis: beyond it every transfer has to load its accounts first. */
+/**
+ * The default maximum number of accounts in Redis. With more accounts, a transfer may have to load its accounts first.
+ */
 const CACHED_MAX = 1_000_000;
 const WARM_UP_SECONDS = 3;
 const SAMPLES = 1000;
@@ -17,7 +19,7 @@ export interface Measured extends Point {
   figures: Record<string, number>;
 }
 
-/** Loads as many accounts into Redis as fit, then posts single transfers between accounts of the whole range. */
+/** Loads as many accounts into Redis as fit, then posts single transfers between any of the accounts. */
 export async function measurePoint(stack: StackFile, point: Point, seconds: number): Promise<Measured> {
   const broughtPerSecond = await bring(stack, Math.min(point.accounts, CACHED_MAX));
   const options = { stack, accounts: point.accounts, turnSeconds: 1 };

@@ -26,7 +26,7 @@ const { values } = readCommandLine({
     seconds: wholeNumber('duration', { min: 1, max: 86_400, fallback: 30 }),
     accounts: wholeNumber('number of accounts to open', { min: 1, max: 100_000, fallback: 10_000 }),
     threads: wholeNumber('number of JMeter threads for each kind of request', { min: 1, max: 5000, fallback: 16 }),
-    url: text('URL', 'a running service; its key is HOLDFAST_KEY', ''),
+    url: text('URL', 'a running service; HOLDFAST_KEY must be its API key', ''),
     remote: text('HOST[:PORT],…', 'JMeter servers that generate the load, each at these rates', ''),
   },
   environment: { HOLDFAST_KEY: 'API key for --url' },

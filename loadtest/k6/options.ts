@@ -38,7 +38,10 @@ const COMMAND = {
   about: 'Runs a k6 scenario against its own stack or against --url, and reconciles the books.',
   options: {
     ...numbers,
-    url: text('URLS', 'a running service, several pods separated by commas; its key is HOLDFAST_KEY'),
+    url: text(
+      'URLS',
+      'a running service, or several pods of it, separated by commas; HOLDFAST_KEY must be its API key',
+    ),
     short: flag('ten seconds each'),
   },
   operands: { label: 'SCENARIO', help: 'The scenario to run.', choices: [...SCENARIOS, 'all'], min: 1, max: 1 },

@@ -5,8 +5,8 @@ import type { ScenarioName } from './options.ts';
 
 const NAMESPACE = 'holdfast';
 /**
- * k6 in the version that tools/go.mod pins, and the starter of the operator's release with which the manifest was
- * tested.
+ * k6 in the version that tools/go.mod pins, and the starter from the release of the operator with which the manifest
+ * was tested.
  */
 export const TESTRUN_IMAGES = { k6: 'grafana/k6:1.8.1', starter: 'ghcr.io/grafana/k6-operator:starter-v1.6.0' };
 const HEAD = `# A TestRun for the k6 operator: kubectl apply -f testrun.yaml. For a release named holdfast in the namespace holdfast.
@@ -32,10 +32,10 @@ export async function testRun(scenario: ScenarioName): Promise<string> {
 const yamlOf = (object: object): string => stringify(object, { lineWidth: 0 });
 
 /**
- * Allows connections to the control port of the runners, for which the operator waits and over which its starter starts
- * them. Otherwise the chart's network policy applies, which allows the pods of its test, and thus the runners, only
- * what the test needs. The port is open to all, because the starter tries only
- * once, and a policy that names its peers still refuses a pod that was created a moment ago.
+ * Allows connections to the control port of the runners: the operator waits until it responds, and its starter uses it
+ * to start the load. For everything else, the chart's network policy applies: the runners have the labels of the
+ * chart's test, so they may do only what that test may do. The port is open to all, because the starter tries only
+ * once, and a policy that lists its peers still blocks a pod that has just been created.
  */
 const controlPolicy = (name: string): object => ({
   apiVersion: 'networking.k8s.io/v1',

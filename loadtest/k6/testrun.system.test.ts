@@ -28,7 +28,7 @@ const spec = parseAllDocuments(file)
   .map((document) => document.toJS() as { kind: string; spec: { cleanup?: string; starter: Part; runner: Part } })
   .find(({ kind }) => kind === 'TestRun')?.spec;
 
-test('the runners have the k6 that is pinned for the other load tests', () => {
+test('the runners use the k6 version that is pinned for the other load tests', () => {
   const pinned = /^\tgo\.k6\.io\/k6 v([\d.]+)/m.exec(readFileSync('tools/go.mod', 'utf8'))?.[1];
   expect(spec?.runner.image).toBe(`grafana/k6:${pinned}`);
   expect(spec?.starter.image).toBe(TESTRUN_IMAGES.starter);

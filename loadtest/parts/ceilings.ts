@@ -33,7 +33,7 @@ export const bare: Part = {
     }),
 };
 
-/** Checks that money was moved and none created: a ceiling without real work would be meaningless. */
+/** Checks that the server has moved money and created none: a ceiling without real work would be meaningless. */
 async function requireMoved(url: string): Promise<void> {
   const redis = new Redis(url);
   const [, ids] = await redis.scan(0, 'MATCH', 'load-*', 'COUNT', 100_000);

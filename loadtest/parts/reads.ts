@@ -57,7 +57,7 @@ export const readsMax: Part = {
   },
 };
 
-/** @param kinds selects the requests of each kind by their numbers; the key is the prefix of the kind's figures */
+/** @param kinds selects the requests of each kind by number; each key is the prefix of that kind's figures */
 async function pacedPart(
   { stack, seconds }: Bench,
   perSecond: number,

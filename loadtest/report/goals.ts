@@ -11,10 +11,15 @@ type Figures = (part: string, figure: string) => number;
 
 const most = (a: number, b: number) => Math.max(a, b);
 const number = (value: number): string => value.toLocaleString('en', { maximumFractionDigits: 2 });
-/** Memory that is not released immediately is not growth; a leak in a run at twice the capacity would take far more. */
+/**
+ * Memory that is not released immediately is not growth; a leak would exceed this ratio by far in a run at twice the
+ * best rate.
+ */
 const GROWTH_MAX = 1.25;
 
-/** The goals and their results. A part that did not run, or a missing figure, is neither met nor missed. */
+/**
+ * The goals and their results. A goal is neither met nor missed if its part did not run, or if its figure is missing.
+ */
 export function goalsOf(found: ReadonlyMap<string, Found>): Goal[] {
   const of: Figures = (part, figure) => found.get(part)?.figures[figure] ?? Number.NaN;
   const least = (what: string, value: number, bound: number, unit = ''): Goal =>

@@ -26,8 +26,8 @@ export interface Costs {
 }
 
 /**
- * Redis: cost(k) = perTransfer + perCall / k for calls of k transfers; two points, `steady` and `batch100`, determine
- * the two.
+ * Redis: cost(k) = perTransfer + perCall / k for calls of k transfers; the parts `steady` and `batch100` determine the
+ * two costs.
  * @throws Error if a part is missing
  */
 export function costsOf(found: Found): Costs {
@@ -55,8 +55,8 @@ export function costsOf(found: Found): Costs {
  *
  * - pods = rate × api / share, at least three
  * - Redis = rate × (perTransfer + perCall / k), where k is the lowest value at which Redis stays within its share: a
- *   pod's next call takes what arrived in the meantime, so k adjusts itself, and a call of k has waited for k × pods /
- *   rate
+ *   pod's next call takes the transfers that arrived in the meantime, so k adjusts itself, and k transfers arrive at a
+ *   pod within k × pods / rate
  * - flush: one connection, one core of MySQL, one of the keeper; large flushes if small ones would fall behind
  */
 export function need(rate: number, costs: Costs): Record<string, number | string> {

@@ -1,6 +1,6 @@
 -- Single transfers, each with its own UUIDv7: between uniformly chosen accounts, or all on one hot account, which is
 -- alternately the source and the destination. Arguments: API key, number of accounts, six hex digits unique to this
--- run, uniform or hot, and optionally a rate: then each has its planned time, as long as there is a free connection.
+-- run, uniform or hot, and optionally a rate: then each transfer is sent at its planned time if a connection is free.
 local ffi = require('ffi')
 ffi.cdef('typedef struct { long s; long ns; } timespec_t; int clock_gettime(int clock, timespec_t *time);')
 local accounts, run, hot, headers, counter, second, time

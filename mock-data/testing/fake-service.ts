@@ -19,8 +19,8 @@ export interface FakeAccount {
 }
 
 /**
- * The contract in memory, as far as the mock data uses it: the rules of a transfer, one outcome per id, and failures on
- * demand over a real HTTP server. Several servers can share one ledger, like several pods.
+ * Implements the contract in memory, as far as the mock data uses it, behind a real HTTP server: the rules of a
+ * transfer, one outcome per id, and failures on demand. Several servers can share one ledger, like several pods.
  */
 export class FakeService implements AsyncDisposable {
   readonly accounts = new Map<string, FakeAccount>();

@@ -17,7 +17,7 @@ export interface Fault {
   name: string;
   what: string;
   must: readonly string[];
-  /** Alerts that may fire in addition, because they are true at that moment. Any other alert is a false one. */
+  /** Alerts that may also fire, because their conditions are met at that moment. Any other alert is a false alarm. */
   may: readonly string[];
   /** @returns a function that ends the fault, and may be called twice */
   begin(scene: Scene): Promise<AsyncDisposable>;
@@ -37,7 +37,7 @@ const once = (end: () => Promise<unknown>): AsyncDisposable => {
 };
 const nothing = once(async () => {});
 
-/** Tickets about slowness, which are correct on an overloaded machine. */
+/** Alerts about slowness, which are correct on an overloaded machine. */
 const SLOW = ['HoldfastTransfersSlow', 'HoldfastBalancesSlow', 'HoldfastApplySlow', 'HoldfastFlushLagHigh'];
 const CLIENTS_SEE = [...SLOW, 'HoldfastServerErrors'];
 
@@ -69,7 +69,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: 'redis-away',
-    what: 'Redis is killed and unavailable for 45 s; everything is in MySQL',
+    what: 'Redis is killed and unavailable for 45 s; its journal was already flushed',
     must: ['HoldfastNotInCache', 'HoldfastStoreDown'],
     // HoldfastRedisErrors may fire for a short time: once the ledger has moved to MySQL, nothing sends requests to
     // Redis.

@@ -132,7 +132,7 @@ export async function experiment<G extends Ground<System>>(
   );
   hypothesis.afterwards?.(scene, facts);
   const pauseMs = recorder.longestPauseMs(began, ended);
-  // A short run shares the machine with other tests, so it judges neither durations nor their consequences.
+  // A short run shares the machine with other tests, so durations and their consequences are not checked.
   const outlasted = short && Math.max(pauseMs, facts.waitMsMax) >= REQUEST_MS_MAX;
   wrongs.push(...errorsNotAllowed(facts, hypothesis.errorsAllowed ?? null, outlasted ? OUTLASTED : null));
   const { transfersPerSecondMin = 0 } = hypothesis.load ?? {};

@@ -22,7 +22,9 @@ export class FormerRelease implements Disposable {
   /** @throws NotHere if the history does not reach back that far */
   static async checkOut(commit: string): Promise<FormerRelease> {
     if (!isKnown(commit)) {
-      throw new NotHere(`the history of this checkout does not contain ${commit.slice(0, 7)}: git fetch --unshallow`);
+      throw new NotHere(
+        `the history of this checkout does not contain ${commit.slice(0, 7)}: run git fetch --unshallow`,
+      );
     }
     const release = new FormerRelease(temporaryFolder());
     try {

@@ -10,7 +10,10 @@ import { NotHere } from './hypothesis.ts';
 /** How long HAProxy may continue to send requests to an unready pod, including the time of a check, ms. */
 const CHECK_EVERY_MS = 200;
 const FAILURES = 2;
-/** Long, so that a slow pod stays ready. A stopping pod reports at once that it is unready. */
+/**
+ * The timeout of a check, long enough for a slow pod to stay ready. A stopping pod reports immediately that it is
+ * unready.
+ */
 const CHECK_MS_MAX = 5_000;
 const NOTICED_MS_MAX = 60_000;
 const READY_MS_MAX = 60_000;

@@ -130,7 +130,8 @@ export class LargeEpoch implements AsyncDisposable {
   /** Stores an operator's decision; a keeper applies it. */
   async acceptLoss(): Promise<void> {
     const step = await new RecoveryStore(this.database).acceptLoss(await this.authority.read(), BY);
-    if (step === null || !('working' in step)) throw new Error('a loss of this size takes more than one page');
+    if (step === null || !('working' in step))
+      throw new Error('the acceptance of a loss of this size was expected to take more than one page');
   }
 
   async count(sql: string): Promise<number> {

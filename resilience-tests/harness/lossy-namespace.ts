@@ -36,7 +36,9 @@ export class LossyNamespace implements Disposable {
     return { ...program, command: 'ip', args: ['netns', 'exec', NAME, program.command, ...program.args] };
   }
 
-  /** The percentage of packets lost in each direction. With nftables, because few kernels include the netem module. */
+  /**
+   * Sets the percentage of packets lost in each direction. Uses nftables, because few kernels include the netem module.
+   */
   lose(percent: number): void {
     const rule = percent === 0 ? '' : `numgen random mod 100 < ${percent} drop`;
     const chain = (hook: string) => `chain ${hook} {\ntype filter hook ${hook} priority 0\n${rule}\n}\n`;
@@ -45,7 +47,7 @@ export class LossyNamespace implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    // This removes the link too; what ran inside has ended by then.
+    // Removes the namespace and its link. By now, all processes inside have ended.
     for (const args of [
       ['netns', 'del', NAME],
       ['link', 'del', NAME],

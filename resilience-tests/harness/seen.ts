@@ -18,7 +18,10 @@ export interface Seen {
   moves: readonly Transition[];
 }
 
-/** Errors of which the load provokes a few on purpose. A refused group has an outcome, but its transfers have none. */
+/**
+ * Errors that the load causes on purpose, with a few requests. A refused group has an outcome, but its transfers have
+ * none.
+ */
 const OWN_FAULTS = new Set(['validation_failed', 'account_not_found', 'group_refused']);
 
 /** Moments in ms of `now()`: the load began, the fault began, the load ended. */
@@ -61,8 +64,8 @@ export const sumOf = (counts: ReadonlyMap<string, number>): number => [...counts
 export const NONE = /^$/;
 export const BROKEN = /^(ECONNRESET|ECONNREFUSED|EPIPE|socket hang up|aborted)$/;
 /**
- * While MySQL is unavailable, requests that need it get an error, even if they have waited for it. They get
- * `overloaded` just after its return, while the maximum number of requests is still waiting for it.
+ * While MySQL is unavailable, requests that need it get an error, some of them only after waiting for it. Just after
+ * its return, requests get `overloaded` while the maximum number of requests is still waiting for it.
  */
 export const WITHOUT_MYSQL = /^(database_unavailable|overloaded|504 outcome_unknown)$/;
 /** The errors while the ledger is closed for longer than a request is held. */

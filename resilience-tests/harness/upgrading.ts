@@ -81,7 +81,7 @@ export async function startBeside(scene: Scene<Upgrade>): Promise<void> {
   await bothServe(scene);
 }
 
-/** Every pod posts transfers, all in one epoch, and Redis belongs to this ledger. */
+/** Waits until every pod posts transfers, all in one epoch, and checks that Redis belongs to this ledger. */
 export async function bothServe({ ground, mark, wrong }: Scene<Upgrade>): Promise<void> {
   const { stack: cluster, pods } = ground;
   const all = [...cluster.pods, ...pods];

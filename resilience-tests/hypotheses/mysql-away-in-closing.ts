@@ -7,7 +7,7 @@ import { mysqlAway } from '../harness/mysql-away.ts';
 export const mysqlAwayInClosing: Hypothesis<Ground<Cluster>> = {
   name: 'mysql-away-in-closing',
   expectation:
-    'MySQL is killed for 30 s while the pods hand over their records, and one of the pods is paused. The pods hand over everything later.',
+    'MySQL is killed for 30 s while the pods hand over, and one of the pods is paused. They complete the hand-over once MySQL is back.',
   pauseMsMax: 60_000,
   errorsAllowed:
     /^(database_unavailable|overloaded|ledger_switching|ledger_closed|504 outcome_unknown|no answer in time)$/,

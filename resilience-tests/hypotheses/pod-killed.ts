@@ -7,7 +7,7 @@ import { BROKEN } from '../harness/seen.ts';
 export const podKilled: Hypothesis<Ground<Cluster>> = {
   name: 'pod-killed',
   expectation:
-    'One of three pods is killed with running requests and unflushed outcomes in its memory. Only those requests fail, and when they are repeated under the same ids, each has one outcome.',
+    'One of three pods is killed with requests in flight and unflushed outcomes in its memory. Only those requests fail, and when they are repeated under the same ids, each has one outcome.',
   pauseMsMax: 1_000,
   errorsAllowed: BROKEN,
   seconds: { full: { before: 10, after: 15 }, short: { before: 3, after: 4 } },

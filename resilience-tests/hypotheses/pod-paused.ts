@@ -6,7 +6,7 @@ import { type Ground, type Hypothesis, ownCluster } from '../harness/hypothesis.
 export const podPaused: Hypothesis<Ground<Cluster>> = {
   name: 'pod-paused-past-its-retirement',
   expectation:
-    'A pod with running requests is paused until a keeper has retired it, and then resumed. Its id is refused, and it continues under a new one.',
+    'A pod with requests in flight is paused until a keeper has retired it, and then resumed. Its id is refused, and it continues under a new one.',
   pauseMsMax: 1_000,
   // The pod's clients get no answer in time, or a late one.
   errorsAllowed: /^(no answer in time|504 outcome_unknown|ledger_switching|ECONNRESET|socket hang up)$/,

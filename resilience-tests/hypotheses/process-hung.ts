@@ -11,7 +11,7 @@ const OVER_MS_MAX = 120_000;
 export const processHung: Hypothesis<Ground<Cluster>> = {
   name: 'process-hung',
   expectation:
-    "A pod and the active keeper hang permanently. kubelet's probes, with the chart's numbers, detect it, and both are replaced and ready within 30 s. No other process is killed, however busy it is.",
+    "A pod and the active keeper hang permanently. The kubelet's probes, with the chart's settings, detect this, and both are replaced and ready within 30 s. No other process is killed, however busy it is.",
   pauseMsMax: 30_000,
   seconds: { full: { before: 30, after: 20 }, short: { before: 10, after: 10 } },
   ground: () => ownCluster(),

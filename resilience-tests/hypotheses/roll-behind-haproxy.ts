@@ -17,7 +17,8 @@ const LOOK_EVERY_MS = 20;
 const FLUSH_GAP_MS_MAX = 2_500;
 
 /**
- * A migration as the next version might contain it: it only adds, and takes no lock, while pods of this version write.
+ * A migration that the next version might contain: it only adds a column and an index, and does not lock the tables, to
+ * which pods of this version write meanwhile.
  */
 class NextVersion1999999999000 implements MigrationInterface {
   readonly name = 'NextVersion1999999999000';

@@ -62,7 +62,7 @@ describe.skipIf(findTool('helm') === null)('The examples', () => {
     },
   );
 
-  it('mount the SecretProviderClass in every pod that needs the Secret, the migration first', () => {
+  it('mount the SecretProviderClass in every pod that needs the Secret, beginning with the migration', () => {
     const objects = render({}, { files: EXAMPLES['AWS, CSI driver'] ?? [] });
     const manifests = manifestsOf(textOf('aws/secret-provider-class.yaml'));
     const provider = manifests.find(({ kind }) => kind === 'SecretProviderClass');

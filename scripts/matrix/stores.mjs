@@ -11,7 +11,10 @@ import { print, UserError } from '../../devstack/system/console.mjs';
 import { runTool } from '../../devstack/system/process.mjs';
 
 /** @typedef {'mysql' | 'valkey' | 'redis'} StoreName */
-/** @typedef {{ package: string, path: string, programs: readonly string[] }} Store `programs`: the names it is looked for by */
+/**
+ * @typedef {{ package: string, path: string, programs: readonly string[] }} Store `programs`: the names by which it is
+ * found
+ */
 
 /** @type {Readonly<Record<StoreName, Store>>} */
 const STORES = {

@@ -31,7 +31,7 @@ const reopened = (parties: HoldParties): HoldParties => ({
 const expireAnything: Decide = (item, parties, times) =>
   decideHold(item, item.op === 'expire' ? reopened(parties) : parties, times);
 
-/** A capture takes as much as it asks for. */
+/** A capture takes the requested amount, even if less is left of the hold. */
 const captureAnything: Decide = (item, parties, times): HoldDecision => {
   const { hold } = parties;
   if (item.op !== 'capture' || hold?.status !== 'OPEN') return decideHold(item, parties, times);
@@ -176,7 +176,7 @@ export const HOLDING: Mutant[] = [
   },
   {
     name: 'holds-count-in-no-window',
-    rule: 'A hold counts when it is placed or raised.',
+    rule: 'A hold counts toward the limits when it is placed or raised.',
     theme: 'midnights',
     seed: 1,
     assembly: holdRules({ decide: countNothing }),

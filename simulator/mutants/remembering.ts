@@ -82,7 +82,7 @@ class MStays extends CacheModel {
   }
 }
 
-/** Lets each activation start from scratch, and pods work without checking the marker. */
+/** Lets each activation start from scratch, and lets pods work without checking the marker. */
 class ActivatesAgain extends CacheModel {
   #inner: CacheModel;
   constructor(replid: string) {
@@ -147,14 +147,14 @@ class HidesItsIds extends DirectTables {
 export const REMEMBERING: Mutant[] = [
   {
     name: 'install-without-the-watermark',
-    rule: 'An account is installed only if its snapshot is not older than what Redis has evicted.',
+    rule: 'An account is installed only if its snapshot includes everything that Redis has evicted.',
     theme: 'memory',
     seed: 51,
     assembly: scripts(NoWatermark),
   },
   {
     name: 'look-ups-without-the-cursor',
-    rule: 'A lookup counts only if its snapshot is not older than what Redis has evicted.',
+    rule: 'A lookup counts only if its snapshot includes everything that Redis has evicted.',
     theme: 'memory',
     seed: 56,
     assembly: scripts(LookUpsOfAnyAge),
@@ -189,7 +189,7 @@ export const REMEMBERING: Mutant[] = [
   },
   {
     name: 'direct-hides-its-ids-from-the-lookup-horizon',
-    rule: 'The lookup horizon is at least the largest UUIDv7 time of any id that MySQL may have, transfers made in MySQL included.',
+    rule: 'The lookup horizon is at least the largest UUIDv7 time of any id that MySQL may have, including those of transfers made in MySQL.',
     theme: 'divided',
     seed: 1,
     assembly: pods((_ports, mysql) => ({ direct: new HidesItsIds(mysql) })),
@@ -212,7 +212,7 @@ export const REMEMBERING: Mutant[] = [
   },
   {
     name: 'not-found-without-the-authority',
-    rule: 'A 404 for a transfer counts only together with the authority row in one snapshot.',
+    rule: 'A 404 for a transfer counts only if the authority row was read in the same snapshot.',
     theme: 'lostReplies',
     seed: 2,
     assembly: pods(({ database }) => ({
@@ -226,7 +226,7 @@ export const REMEMBERING: Mutant[] = [
   },
   {
     name: 'reads-never-stale',
-    rule: 'While the authority moves or the ledger is closed, reads answer from MySQL, marked as stale.',
+    rule: 'While the authority moves or the ledger is closed, reads are answered from MySQL and marked as stale.',
     theme: 'lostReplies',
     seed: 2,
     assembly: pods(({ database }) => ({

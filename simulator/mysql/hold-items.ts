@@ -32,7 +32,7 @@ export class HoldItems {
   get captureIds(): string[] {
     return this.#items.flatMap((item) => (item.op === 'capture' ? [item.order.transactionId] : []));
   }
-  /** The keys of all other items. */
+  /** The keys of all items except captures. */
   get keys(): string[] {
     return this.#items.flatMap((item) => (item.op === 'capture' ? [] : [keyOfItem(item)]));
   }

@@ -54,7 +54,8 @@ export class MysqlClient {
       let done = false;
       const cancel = this.#deadlines.begin(() => reject(new StoreLost(done ? 'in_doubt' : lost(), 'timed out')));
       let sent = false;
-      // Chance decides whether the commit was sent before the connection broke: what did not arrive was not executed.
+      // It is random whether the commit was sent before the connection broke. If it was not sent, it cannot have been
+      // executed.
       const lost = () => (sent || random.chance(0.5) ? 'in_doubt' : 'unable');
       const answer = (settle: () => void) => {
         const backMs = link.back.arrival();

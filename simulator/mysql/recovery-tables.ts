@@ -272,7 +272,10 @@ export class RecoveryTables {
 
 const placeOf = ({ id, accounts }: InDoubtAttempt): string => [id, ...accounts].join('\n');
 
-/** The next page, one kind after the other, and where the following one begins; null after the last. */
+/**
+ * The next page of attempts, one kind after the other, and the position of the following page; null after the last
+ * page.
+ */
 function pageOf(
   all: readonly InDoubtAttempt[],
   position: string,

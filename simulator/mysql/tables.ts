@@ -44,7 +44,7 @@ export interface ChangeRow extends JournaledChange {
 
 export interface RecoveryRow extends Recovery {
   authorityEpoch: number;
-  /** The last attempt in doubt that was handled; '' for none. */
+  /** The position of the next page of in-doubt attempts; '' for the first page. */
   attemptPosition: string;
 }
 export interface InDoubtRow extends InDoubtAttempt {

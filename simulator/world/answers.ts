@@ -29,8 +29,8 @@ export const contentOf = ({
 });
 
 /**
- * The answer about each member of a group, from the answer to the group. A refused group leaves the ids of its members
- * free.
+ * Derives the answer about each member of a group from the answer to the group. A refused group leaves the ids of its
+ * members free.
  */
 export function memberAnswersOf(group: GroupOrder, reply: Reply<GroupOutcome>): Answer[] {
   if (reply.kind === 'value' && reply.value.status === 'POSTED')

@@ -186,7 +186,7 @@ const FAULTS: Record<FaultKind, (world: World, fault: Fault) => void> = {
   },
 };
 
-/** A process that is paused from time to time, and continues where it was. */
+/** Pauses a process from time to time, and kills it at the end of the fault. */
 function liveAs(world: World, process: SimProcess, { forMs, part }: Fault, kill = () => process.kill()): void {
   for (let fromMs = forMs * part * 0.3; fromMs < forMs; fromMs += forMs * 0.4) {
     later(world, fromMs, () => pause(world, process, forMs * 0.3));

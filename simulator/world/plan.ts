@@ -66,7 +66,7 @@ function holdsOf(random: Random, theme: Theme): Partial<Plan> {
   const cachedHoldsMax = random.chance(0.5) ? random.whole(0, 4) : 1_000;
   if (theme === 'midnights') return { holdWeight: SOME_HOLDS, cachedHoldsMax };
   if (theme !== 'holds') return { holdWeight: some, cachedHoldsMax };
-  // Most holds are placed, and some are refused.
+  // With these limits, most holds are placed, and some are refused.
   return { holdWeight: MANY_HOLDS, cachedHoldsMax, overdraftLimit: random.pick([50, 200, 500]) };
 }
 

@@ -96,7 +96,7 @@ type Trouble = (storm: Storm, random: Random, atMs: number) => void;
 const TROUBLES = {
   anything(storm, random, atMs) {
     storm.some(KINDS, atMs);
-    // Faults occur together: gaps arise where something is slow or cut off when Redis dies.
+    // Two faults at about the same time: the critical situations arise if something is slow or cut off when Redis dies.
     storm.maybe(0.5, KINDS, atMs + random.between(-1_500, 1_500));
   },
   /**
@@ -258,7 +258,7 @@ const THEMES = {
   groups: { weight: 0, everyMs: [2_500, 4_500] },
   holds: { weight: 0, everyMs: [2_500, 4_500] },
   midnights: { weight: 0, everyMs: [2_500, 5_000] },
-  /** A run with a fault from time to time that is long enough for the journal to be trimmed and ids to be forgotten. */
+  /** A long run with occasional faults, in which the journal is trimmed and ids are forgotten. */
   long: { weight: 3, everyMs: [3_000, 12_000], loadTimes: 5 },
 } as const satisfies Record<string, { weight: number; everyMs?: readonly [number, number]; loadTimes?: number }>;
 export type Theme = keyof typeof THEMES;

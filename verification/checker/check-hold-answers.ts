@@ -188,7 +188,10 @@ function checkUpdates(
     }
   }
   for (const [correlationId, [event]] of events)
-    violations.add('phantom', `${event?.kind} ${correlationId} of hold ${event?.holdId} is in MySQL, but unrequested`);
+    violations.add(
+      'phantom',
+      `${event?.kind} ${correlationId} of hold ${event?.holdId} is in MySQL, but nobody requested it`,
+    );
 }
 
 const waits = (waiting: Waiting, holdId: string, holds: ReadonlyMap<string, HoldHistory>): boolean => {

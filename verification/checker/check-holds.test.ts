@@ -151,7 +151,7 @@ describe('the events of a hold', () => {
     sound.holds.pop();
     expect(inBooks()).toEqual(['phantom']);
   });
-  it('rules: a hold is placed in a suspended account', () => {
+  it('rules: a hold is placed on a suspended account', () => {
     const suspended = { accountId: 'a', settingsVersion: 2, overdraftLimit: 0, status: 'SUSPENDED' } as const;
     sound.books.changes.push({ ...suspended, correlationId: 'k1' });
     sound.move('a', suspended);

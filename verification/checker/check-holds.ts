@@ -62,7 +62,7 @@ function checkHold(row: BookedHold, steps: Step[], violations: Violations): void
     if (step.hold.revision !== index + 1) violations.add('gap', `${name} follows r${index}`);
     if (step.version <= version) violations.add('hold', `${name} is version ${step.version}, after ${version}`);
     if (step.accountId !== content.account || step.currency !== content.currency)
-      violations.add('hold', `${name} is of ${step.accountId} in ${step.currency}`);
+      violations.add('hold', `${name} belongs to ${step.accountId} in ${step.currency}`);
     const wrong = before ? wrongWith(step, before) : wrongWithPlacing(step, row);
     if (wrong) violations.add('hold', `${name}: ${wrong}`);
     [before, version] = [step.hold, step.version];

@@ -17,7 +17,7 @@ interface Sighting extends Position {
 
 /**
  * Compares answers with the history and with time: every balance and all settings that an answer showed are in the
- * history, and no answer shows less than another that had arrived before the request was sent.
+ * history, and no answer shows an older state than another answer that had arrived before the request was sent.
  */
 export function checkAnswersInTime(
   history: History,

@@ -165,7 +165,7 @@ describe('what exists', () => {
 });
 
 describe('answers in time', () => {
-  it('stale: a read shows less than what was answered before it was sent', () => {
+  it('stale: a read shows an older state than an answer that arrived before it was sent', () => {
     sound.read('a', at(100, 1), 8);
     expect(found()).toEqual(['stale']);
   });

@@ -1,9 +1,9 @@
 /** The kinds of violations, by the guarantee that is broken. */
 export const VIOLATIONS = {
   lost: 'a client was answered with an outcome that is not in MySQL',
-  doubled: 'one id was carried out more than once',
-  contradicted: 'one id was answered, or stored, in two ways',
-  phantom: 'MySQL has something that nobody requested, or whose every attempt was refused',
+  doubled: 'the request under one id was carried out more than once',
+  contradicted: 'the answers about one id contradict each other or MySQL',
+  phantom: 'MySQL has something that no client requested, or that was refused in every attempt',
   gap: "an account's versions are not 1, 2, 3, …",
   arithmetic: 'a balance is not the previous one plus the amount',
   time: 'a version of an account was accepted before the version that it follows',
@@ -17,7 +17,7 @@ export const VIOLATIONS = {
   'not-in-history': 'an answer showed a balance, settings or a hold that never existed',
   denied: 'an answer said that something did not exist although an earlier answer had confirmed it',
   settings: 'settings are not those that were requested, or did not apply when they should have',
-  stale: 'an answer shows less than another that had arrived before the request was sent',
+  stale: 'an answer shows an older state than another answer that had arrived before the request was sent',
   balance: 'MySQL, another view of the balances, and the sum of the postings disagree',
   sum: 'the balances of a currency do not add up to zero',
 } as const;

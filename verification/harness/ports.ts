@@ -1,6 +1,6 @@
 import { freePort } from '../../devstack/system/ports.mjs';
 
-/** Ports that this process has already chosen, because many of them are used only later. */
+/** Ports that this process has already chosen. They may still be free, because many of them are used only later. */
 const chosen = new Set<number>();
 
 /** A free loopback port. */

@@ -31,7 +31,7 @@ export class ApiServer implements Disposable {
       });
       this.#proxy.once('exit', (code) => reject(new Error(`kubectl proxy ended with ${code}`)));
     });
-    // Avoids an unhandled rejection: whoever first uses the proxy gets the error.
+    // Avoids an unhandled rejection: the first use of the proxy throws the error.
     this.#url.catch(() => {});
   }
 

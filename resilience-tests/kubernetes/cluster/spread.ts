@@ -29,7 +29,7 @@ export async function spreadOf(api: ApiServer, release: Release): Promise<Spread
   return { perSecond: rates.map((rate) => Math.round(rate * 10) / 10), deviation };
 }
 
-/** Read inside the pod, because a network policy may keep others away from its metrics. */
+/** Reads the count inside the pod, because a network policy may block connections to its metrics. */
 function countOf(api: ApiServer, name: string): number {
   return Number(api.kubectl('exec', name, '--container=api', '--', 'node', '--eval', SCRIPT));
 }

@@ -9,11 +9,13 @@ const EXAMPLES = join(import.meta.dirname, '..', '..', '..', 'charts', 'holdfast
 
 export interface CloudExample {
   name: 'aws' | 'alibaba';
-  /** The ConfigMap of the CA that the comment in values.yaml creates. */
+  /** The ConfigMap with the CA, which the command in the comment of values.yaml creates. */
   caMap: string;
   /** What the example's secrets contain. */
   secrets(values: { redis: string; mysql: string; user: string; apiKey: string }): Record<string, object>;
-  /** Whether the values say that the provider vouches for Redis. Otherwise, the ledger runs on MySQL. */
+  /**
+   * Whether the values set REDIS_MANAGED, which vouches for the settings of Redis. Otherwise, the ledger runs on MySQL.
+   */
   vouched: boolean;
 }
 
@@ -45,7 +47,7 @@ interface Manifest {
 }
 
 /**
- * The objects of external-secrets.yaml: each store is of the provider `fake`, and contains the secrets itself.
+ * The objects of external-secrets.yaml: each store uses the provider `fake`, and contains the secrets itself.
  * @param hosts of Redis and MySQL, instead of those in the file
  */
 export function externalSecrets(
@@ -64,7 +66,7 @@ export function externalSecrets(
   );
 }
 
-/** Like the address of a subnet, but with nothing else in it. */
+/** The values allow subnets; here, they allow only the addresses of the two stores. */
 export const networkPolicyOf = (addresses: { redis: string; mysql: string }): object => ({
   redis: { to: [{ ipBlock: { cidr: `${addresses.redis}/32` } }], ports: [6379] },
   mysql: { to: [{ ipBlock: { cidr: `${addresses.mysql}/32` } }], ports: [3306] },

@@ -58,7 +58,10 @@ export class CloudRelease implements Disposable {
     this.api = new ApiServer(this.namespace);
   }
 
-  /** Everything that differs from the example: another network, smaller nodes, and perhaps fewer definitions. */
+  /**
+   * Everything that differs from the example, because this cluster has another network, smaller nodes, and perhaps no
+   * custom resource definitions of Prometheus.
+   */
   #changes(tag: string): object {
     const podIp = (name: 'redis' | 'mysql'): string => this.#stores.pod(name).status.podIP ?? '';
     const has = (name: string): boolean => kubectl(['get', 'crd', name, '--ignore-not-found', '--output=name']) !== '';

@@ -5,8 +5,8 @@ import type { Pod } from '../cluster/pods.ts';
 import { type Authority, certify, makeAuthority } from './certificates.ts';
 
 /**
- * Redis and MariaDB as managed services offer them: TLS only, with certificates of the provider's own CA; a user that may
- * not run CONFIG, ACL or anything else of an administrator; a database user with rights in its database only.
+ * Redis and MariaDB as managed services offer them: TLS only, with certificates of the provider's own CA; a Redis user
+ * that may not run CONFIG, ACL or other commands of an administrator; a database user with rights in its database only.
  */
 
 const NAMESPACE = 'holdfast-stores';
@@ -111,7 +111,7 @@ interface StorePod {
   folders: readonly string[];
 }
 
-/** In a pod that keeps its data and its address when its process is killed, under the restricted profile. */
+/** A pod under the restricted profile, which keeps its data and its address when its process is killed. */
 const podOf = ({ name, port, container, folders }: StorePod): object => ({
   apiVersion: 'v1',
   kind: 'Pod',

@@ -59,7 +59,7 @@ export async function tryTestRun(provider: Provider | null, changed: readonly st
     const failed = jobs.filter(({ status }) => status.succeeded !== 1).map(({ metadata }) => metadata.name);
     if (stage !== 'finished' || jobs.length === 0 || failed.length > 0)
       throw new Error(`the TestRun is ${stage}; failed: ${failed.join(', ') || 'none'}`);
-    console.log(`TestRun: finished, ${jobs.length} runners kept every limit`);
+    console.log(`TestRun: finished, ${jobs.length} runners stayed within every limit`);
     console.log('Reconciliation: clean', JSON.stringify(await reconcile(api, release)));
   } finally {
     remove();
@@ -94,10 +94,10 @@ async function untilEnded(api: ApiServer, secondsMax: number): Promise<string> {
     if (now !== stage) console.log(`TestRun: ${now} after ${seconds.toFixed(0)} s`);
     stage = now;
     if (stage === 'finished' || stage === 'error') return stage;
-    // The operator does not notice that nobody started the runners, and waits.
+    // If the starter fails, the operator does not notice it, and keeps waiting for the runners.
     if (api.get<Job>('job', `${NAME}-starter`)?.status.failed === 1)
       throw new Error(`the starter failed: ${api.kubectl('logs', `job/${NAME}-starter`)}`);
-    if (seconds > secondsMax) throw new Error(`the TestRun is still ${stage || 'not begun'} after ${secondsMax} s`);
+    if (seconds > secondsMax) throw new Error(`the TestRun is still ${stage || 'not started'} after ${secondsMax} s`);
     await sleep(1000);
   }
 }

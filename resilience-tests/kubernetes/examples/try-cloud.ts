@@ -85,10 +85,13 @@ async function killUnderLoad(
   const options = { rate, times: 1, replicasMax: 3, awaySeconds: 0, upgradeFrom: undefined, upgradeTo: undefined };
   const result = await conduct(experiment, { api, release, provider, options }, null);
   console.log(textOf(result));
-  if (!result.passed) throw new Error('the books or the expectations were not met');
+  if (!result.passed) throw new Error('the books are wrong, or expectations were not met');
 }
 
-/** A certificate of another CA, or for another name, is refused with its reason; the service continues meanwhile. */
+/**
+ * Checks that a certificate of another CA, or for another name, is refused with a log line that gives the reason, and
+ * that the service continues meanwhile.
+ */
 async function refuseOthers(
   installed: CloudRelease,
   release: Release,

@@ -4,7 +4,7 @@ import { spreadOf } from '../cluster/spread.ts';
 import { now, sleep } from '../cluster/wait.ts';
 import type { Experiment, Scene } from '../experiment.ts';
 
-/** More pods and fewer, by the autoscaler's limits or, without one, by the Deployment. */
+/** Adds and removes pods, through the autoscaler's limits or, without an autoscaler, through the Deployment. */
 
 const SETTLED_MS = 60_000;
 const SPREAD_MAX = 0.2;

@@ -1,6 +1,6 @@
 /**
- * Runs in an API pod, which alone may reach MySQL and knows its address (`kubectl exec … node - < books`). Prints, as
- * JSON, the rows of a run's accounts in MySQL, and the API's answers about them.
+ * Runs in an API pod (`kubectl exec … node - < books`), because other pods may not connect to MySQL and do not know its
+ * address. Prints, as JSON, the rows of a run's accounts in MySQL, and the API's answers about them.
  */
 
 import { Client } from '../../../verification/harness/client.ts';

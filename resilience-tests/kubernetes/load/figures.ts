@@ -1,6 +1,6 @@
 import { answerIn, type Line, type TransferLine } from './lines.ts';
 
-/** The observations of the clients in figures. All times are in ms. */
+/** Figures about the answers that the clients got. All times are in ms. */
 export interface LoadFigures {
   /** Transfers, and reads. */
   requests: number;
@@ -20,7 +20,8 @@ export interface LoadFigures {
 }
 
 /**
- * Answers that count as outcomes: the load provokes rejections on purpose, or the state of an account explains them.
+ * Answers that count as outcomes. Rejections do, because the load provokes them on purpose, or the state of an account
+ * explains them.
  */
 const OUTCOMES = new Set(['posted', 'rejected']);
 

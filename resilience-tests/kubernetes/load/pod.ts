@@ -76,7 +76,7 @@ export class LoadPod {
     return this.#node(`process.stdout.write(require('fs').readFileSync('${file}'))`);
   }
 
-  /** The image has Node.js, and no shell. */
+  /** The image has Node.js, but no shell. */
   #node(script: string): string {
     try {
       return this.#api.kubectl('exec', NAME, '--container=recorder', '--', 'node', '--eval', script);
