@@ -34,7 +34,7 @@ type ChangeLine = Extract<Line, { kind: 'change' }>;
 const EXAMPLES_MAX = 10;
 
 /**
- * Posts lines kind by kind: a kind starts when everything of the previous one has its outcome.
+ * Posts lines kind by kind: the next kind starts when every line of the previous kind has its outcome.
  * @throws like `postInBatches`
  */
 export async function postLines(

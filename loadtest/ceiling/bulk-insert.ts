@@ -1,6 +1,6 @@
 /**
- * Inserts the same rows into MariaDB as fast as one connection can: prepared statements, and nothing else in the
- * transaction. It does not include the account updates of a flush, so no flush can reach this rate.
+ * Inserts the rows that a flush inserts into MariaDB, as fast as one connection can: prepared statements, and nothing
+ * else in the transaction. It does not include the account updates of a flush, so no flush can reach this rate.
  */
 import { createConnection } from 'mysql2/promise';
 import { newUuidV7 } from '../../app/domain/ids.ts';

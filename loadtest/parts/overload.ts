@@ -64,7 +64,7 @@ export const overload: Part = {
         ...prefixed('accepted', taken.figures),
         'probes refused': refused.answered,
         ...prefixed('refused', refused.figures),
-        'probes with another response or none': PROBES_PER_SECOND * seconds - taken.answered - refused.answered,
+        'probes with no response or an unexpected one': PROBES_PER_SECOND * seconds - taken.answered - refused.answered,
         'failed or timed out': over.lost,
         ...seen.figures,
       },

@@ -13,7 +13,7 @@ const TRANSFER_EVERY = 5;
 
 export const reads: Part = {
   name: 'reads',
-  title: `balance reads at ${READS_PER_SECOND}/s, latency from the planned time`,
+  title: `balance reads at ${READS_PER_SECOND}/s, latency measured from the planned time`,
   run: (bench) => {
     const read = balanceReads(apiOf(bench.stack), bench.stack, bench.accounts);
     return pacedPart(bench, READS_PER_SECOND, read, { '': () => true });
@@ -22,7 +22,7 @@ export const reads: Part = {
 
 export const steady: Part = {
   name: 'steady',
-  title: `single transfers at ${TRANSFERS_PER_SECOND}/s, latency from the planned time`,
+  title: `single transfers at ${TRANSFERS_PER_SECOND}/s, latency measured from the planned time`,
   run: (bench) => {
     const transfer = transfers(apiOf(bench.stack), bench.stack, bench.accounts);
     return pacedPart(bench, TRANSFERS_PER_SECOND, transfer, { '': () => true });
@@ -31,7 +31,7 @@ export const steady: Part = {
 
 export const mixed: Part = {
   name: 'mixed',
-  title: `80 % balance reads, 20 % transfers at ${MIXED_PER_SECOND}/s, latency from the planned time`,
+  title: `80 % balance reads, 20 % transfers at ${MIXED_PER_SECOND}/s, latency measured from the planned time`,
   run: (bench) => {
     const url = apiOf(bench.stack);
     const read = balanceReads(url, bench.stack, bench.accounts);

@@ -53,7 +53,7 @@ export function goalsOf(found: ReadonlyMap<string, Found>): Goal[] {
       of('overload', 'ratio to the best rate'),
       0.95,
     ),
-    below('… refusals, p99 from sending', of('overload', 'refused: p99 since sending, ms'), 20, ' ms'),
+    below('… refusals, p99 since sending', of('overload', 'refused: p99 since sending, ms'), 20, ' ms'),
     {
       what: '… memory of the API pods, before / after',
       goal: 'no growth',

@@ -7,7 +7,7 @@ import { ownPort } from '../../verification/harness/ports.ts';
 import { until } from '../../verification/harness/time.ts';
 import { NotHere } from './hypothesis.ts';
 
-/** How long HAProxy may continue to send requests to an unready pod, including the time of a check, ms. */
+/** The time between two checks, ms. HAProxy sends no more requests to a pod after FAILURES failed checks. */
 const CHECK_EVERY_MS = 200;
 const FAILURES = 2;
 /**

@@ -25,7 +25,7 @@ export const START_SECONDS = 2;
 
 /** @typedef {{ startupProbe: Probe, livenessProbe: Probe, readinessProbe: Probe }} Probed a container with its probes */
 
-/** @param {Probe} probe kubelet's default is a second */
+/** Without `timeoutSeconds`, the kubelet waits one second. @param {Probe} probe */
 export const timeoutOf = ({ timeoutSeconds = 1 }) => timeoutSeconds;
 
 /**

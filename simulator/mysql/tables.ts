@@ -214,7 +214,7 @@ export class Tables {
     this.#moveHold(event.holdId, event.hold);
   }
 
-  /** A hold as it is; null if there is none, or if it was refused. */
+  /** The current state of a hold; null if there is no such hold, or if it was refused. */
   storedHold(holdId: string): StoredHold | null {
     const hold = this.holds.get(holdId);
     if (!hold?.state) return null;

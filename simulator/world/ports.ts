@@ -53,7 +53,7 @@ export interface PodPorts {
   /** The ledger as clients see it. */
   ledger(ledger: Ledger): Ledger;
   holds(holds: Holds): Holds;
-  /** What the expiry of holds needs, in addition to the ledger. */
+  /** The dependencies of the expiry of holds, in addition to the ledger. */
   dueHolds: DueHolds;
   expiryLease: Lease;
 }

@@ -23,7 +23,7 @@ export interface BookedTransfer {
   hold?: HoldAfter;
 }
 
-/** A hold after one of its events, and the sum that its account holds then. */
+/** A hold after one of its events, and the total held amount of its account at that version. */
 export interface HoldAfter {
   hold: HoldShown;
   held: number;

@@ -57,7 +57,7 @@ export interface HoldShown {
   amount: number;
   captured: number;
   expiresAt: number;
-  /** The number of its events, captures included. */
+  /** The number of its events, including captures. */
   revision: number;
 }
 

@@ -50,7 +50,9 @@ export async function readBooks(
   };
 }
 
-/** How soon the holds of a load expire unless they have the default, ms; and the maximum wait for that. */
+/**
+ * Holds of a load whose expiry is not the default expire within this time, ms; and the maximum wait until they have.
+ */
 const SOON_MS = 60_000;
 const EXPIRED_MS_MAX = 120_000;
 

@@ -130,7 +130,9 @@ export function isPosted(fields: Fields, order: Order): boolean {
   );
 }
 
-/** Sends up to a few hundred transfers in one request. A refusal may affect the request, or some of its items. */
+/**
+ * Sends up to a few hundred transfers in one request. The service may refuse the whole request, or some of its items.
+ */
 export function batch(orders: readonly Order[], tolerant = false): void {
   const response = http.post(`${home()}/v1/transfers/batch`, JSON.stringify({ transfers: orders }), BATCH);
   if (tolerant && isRefusal(response.status)) {

@@ -42,7 +42,7 @@ const patience = whole('PATIENCE', 1, 1000, 1);
 export const rateOr = (usual: number): number => whole('RATE', 1, 100_000, usual);
 export const secondsOr = (usual: number): number => whole('SECONDS', 1, 86_400, usual);
 export const batchOr = (usual: number): number => whole('BATCH', 1, 1000, usual);
-/** How long a request may be retried, for failure under load. */
+/** How long the scenario `failure` retries a request. */
 export const recoverySeconds = whole('RECOVERY_SECONDS', 1, 600, 60);
 
 /** If requests take longer than this, virtual users run out and arrivals are dropped, which a threshold reports. */
@@ -73,7 +73,7 @@ type Thresholds = NonNullable<Options['thresholds']>;
 /** A latency limit, ms. */
 export const below = (quantile: 'p(95)' | 'p(99)', ms: number): string => `${quantile}<${ms * patience}`;
 
-/** One in a thousand arrivals may be dropped; with more, the requested rate was not the measured rate. */
+/** One in a thousand arrivals may be dropped. If more are dropped, the measured rate is not the requested one. */
 export const DROPPED_SHARE_MAX = 0.001;
 
 /**

@@ -52,7 +52,10 @@ for (const name of values.only ?? NAMES) {
 removeKillers();
 process.exitCode = failed.length > 0 ? 1 : 0;
 
-/** The production values spread the pods over zones, which only a cloud gives to its nodes. */
+/**
+ * Assigns a zone to each node, because the production values spread the pods over zones, which only nodes in a cloud
+ * have.
+ */
 function nameZones(): void {
   const nodes = kubectl(['get', 'nodes', '--selector=!topology.kubernetes.io/zone', '--output=name']).trim();
   for (const [index, node] of nodes.split('\n').filter(Boolean).entries())

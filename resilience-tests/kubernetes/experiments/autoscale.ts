@@ -3,7 +3,7 @@ import { Scaling } from '../cluster/scaling.ts';
 import { now, sleep } from '../cluster/wait.ts';
 import type { Experiment, Ground, Scene } from '../experiment.ts';
 
-/** The autoscaler adds pods under load by their transfers per second, and removes them when the load is gone. */
+/** The autoscaler adds pods under load, based on their transfers per second, and removes them when the load is gone. */
 
 const METRIC = 'holdfast_transfers_per_second';
 /**

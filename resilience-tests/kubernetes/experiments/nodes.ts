@@ -2,7 +2,7 @@ import { endpointsOf, isReady, type Part, podsOf, readyAfterMs } from '../cluste
 import { now, sleep } from '../cluster/wait.ts';
 import type { Experiment, Ground, Scene } from '../experiment.ts';
 
-/** What happens to pods when their node is drained, dies, or loses its network. */
+/** Experiments in which a node is drained, dies, or loses its network. */
 
 const AFTER_MS = 10_000;
 const RETURN_MS_MAX = 180_000;
