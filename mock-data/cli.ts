@@ -27,7 +27,10 @@ const COMMAND = {
   name: 'npm run mock-data --',
   about: `Generates or reads a bank, and writes it as NDJSON or posts it.\nSource: a generated bank, or --pkdd99 or --in. Destination: stdout, or --out, --post or --stack.`,
   options: {
-    pkdd99: text('FILE', "the transactions of a real bank (PKDD'99, trans.asc); --accounts limits it"),
+    pkdd99: text(
+      'FILE',
+      "the transactions of a real bank (PKDD'99, trans.asc); --accounts limits the number of accounts",
+    ),
     in: text('FILE', 'NDJSON file written earlier'),
     seed: text('TEXT', 'the same seed generates the same bank, byte for byte', 'holdfast'),
     accounts: wholeNumber('number of accounts, including merchants, employers and external ones (1000)', { min: 1 }),

@@ -137,7 +137,7 @@ function pkdd99File(values: Given): string | undefined {
   return values.pkdd99 ?? process.env['PKDD99_FILE'] ?? (existsSync(beside) ? beside : undefined);
 }
 
-/** Adds each account to the tally as it passes. */
+/** Passes the lines on, and adds each account that they open to the tally. */
 async function* tallied(lines: Iterable<Line> | AsyncIterable<Line>, tally: Tally): AsyncGenerator<Line> {
   for await (const line of lines) {
     if (line.kind === 'account') tally.open(line.body.accountId, line.body.currency);

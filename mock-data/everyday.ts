@@ -176,7 +176,7 @@ export class EverydayLife {
     return { branch, source, destination: account, amount, order: 'destination', expect, reference };
   }
 
-  /** Customers who cannot pay first bring money from another bank, so the bank can run for any length of time. */
+  /** If a customer cannot pay, money arrives from another bank first, so the bank can run for any length of time. */
   private topUp(payer: Payer): Draft {
     const { branch, purse, customer, account } = payer;
     const step = 50 * branch.scale;

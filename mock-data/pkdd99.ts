@@ -30,7 +30,9 @@ export interface PkddSurvey {
   /** External accounts by id, with their names. */
   externals: Map<string, string>;
   rows: number;
-  /** How often a row's recorded balance differs from the previous balance plus the amount, by difference. */
+  /**
+   * For each difference: in how many rows the recorded balance differs by it from the previous balance plus the amount.
+   */
   roundings: Map<number, number>;
 }
 

@@ -14,7 +14,7 @@ function harness(isTTY: boolean) {
 }
 
 describe('Progress', () => {
-  it('writes a line every few seconds without a terminal, and a final one', () => {
+  it('without a terminal, writes a line every few seconds and a final one', () => {
     const { progress, written, at } = harness(false);
     for (let ms = 100; ms <= 4000; ms += 100) at(ms, 10);
     expect(written).toEqual(['Posted: 30 % 300 of 1,000, 100/s, 7.0 s left\n']);

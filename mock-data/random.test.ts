@@ -36,7 +36,7 @@ describe('Random', () => {
     expect(within / DRAWS).toBeCloseTo(0.683, 2);
   });
 
-  it('keeps a trait with its owner', () => {
+  it('returns the same trait for the same owner', () => {
     expect(trait(7, 3, 1)).toBe(trait(7, 3, 1));
     const values = new Set(Array.from({ length: 1000 }, (_, index) => trait(7, index, 1)));
     expect(values.size).toBe(1000);

@@ -17,7 +17,7 @@ import { rollingRestart } from './hypotheses/rolling-restart.ts';
 const START_MS_MAX = 600_000;
 const TEST_MS_MAX = 600_000;
 
-/** Durations are judged by `npm run resilience`: here, the machine has other tests to run. */
+/** Only `npm run resilience` checks durations, because here, other tests run on the machine at the same time. */
 async function mustHold<G extends Ground<System>>(hypothesis: Hypothesis<G>, ground: G): Promise<void> {
   const { verdict, violations, wrongs, unknown, lost, doubled, overdrawn, reconciled } = await experiment(
     hypothesis,

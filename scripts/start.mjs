@@ -20,7 +20,9 @@ The stores and the service can run in two terminals, so that you can stop one wi
   options: {
     'stores-only': flag('only Redis and MariaDB'),
     watch: flag('npm run dev: run the sources in app/ without a build, and restart the service when they change'),
-    'service-only': flag('only the keeper and the pods, on the stores of a running --stores-only'),
+    'service-only': flag(
+      'only the keeper and the pods, on the stores that npm start -- --stores-only runs in another terminal',
+    ),
   },
   environment: {
     PORT: 'port of the first API pod (8080)',

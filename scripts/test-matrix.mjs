@@ -1,6 +1,7 @@
 /**
- * `npm run test:matrix`: runs the tests that use stores on other stores that users run: MySQL 9 with Valkey 9, and MySQL 9 with
- * Redis 8, from Debian unstable. Not part of `npm test`, because it downloads about 150 MB and takes half an hour.
+ * `npm run test:matrix`: runs the tests that use stores on other versions and products that users may run: MySQL 9 with
+ * Valkey 9, and MySQL 9 with Redis 8, from Debian unstable. Not part of `npm test`, because it downloads about 150 MB
+ * and takes half an hour.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';

@@ -15,7 +15,7 @@ import { loadScript } from '../../app/redis/run-script.ts';
 import { accountId } from '../bank.ts';
 
 const PREFIX = 'ceiling';
-/** Two calls in flight, like a pod: the next one is ready when Redis finishes the previous one. */
+/** Two calls are in flight, as in a pod: the next one is ready when Redis finishes the previous one. */
 const CONNECTIONS = 2;
 
 export class ApplyScript {

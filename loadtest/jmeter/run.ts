@@ -78,7 +78,7 @@ const properties = {
   ...order,
   readThreads: order.reads === 0 ? 0 : order.threads,
 };
-// -J sets a property of this JMeter, -G one of all its servers; both take a file, too.
+// -J sets a property of this JMeter, -G a property of all its servers; both also accept a file of properties.
 const define = remote === '' ? '-J' : '-G';
 const { status, error } = spawnSync(
   'java',

@@ -73,7 +73,7 @@ export const overload: Part = {
   },
 };
 
-/** @param perSecond if given, at this rate; otherwise as fast as they are accepted */
+/** @param perSecond the rate of sending; if absent, as fast as the service accepts */
 async function load({ stack, accounts, seconds }: Bench, connections: number, perSecond?: number) {
   const run = randomBytes(3).toString('hex');
   const args = [

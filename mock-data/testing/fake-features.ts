@@ -32,7 +32,7 @@ export class FakeFeatures {
     this.ledger = ledger;
   }
 
-  /** Null if the request is about something else. */
+  /** @returns null if the request is not about a hold, a group or a split */
   answer(method: string, path: string, body: unknown): Answered | null {
     const [, , kind, id = '', action] = path.split('/');
     if (kind === 'transfers' && (id === 'group' || id === 'split')) {

@@ -36,7 +36,7 @@ export class FakeService implements AsyncDisposable {
   singleFaults: (request: number) => 'none' | 'drop' = () => 'none';
   private singles = 0;
   delayMs: () => number = () => 0;
-  /** Called before it reports a transfer as persisted. */
+  /** Called before the service reports a transfer as persisted. */
   persist: () => Promise<void> = async () => {};
   private readonly servers: Server[] = [];
 

@@ -15,7 +15,7 @@ export function probesOf(part: 'api' | 'keeper'): Probed {
   return manifest.spec.template.spec.containers[0];
 }
 
-/** Acts for one process as kubelet does for a container: probes it with the manifest's numbers, kills it, restarts it. */
+/** Acts for one process as kubelet does for a container: probes it as the manifest defines, kills it, restarts it. */
 export class Kubelet {
   readonly #service: Service;
   readonly #probes: Probed;

@@ -33,7 +33,7 @@ export class MeasuredRole extends Member implements AsyncDisposable {
     const port = await ownPort();
     const around = { root: ROOT, folder: dir, apiKey: KEY, fromSource: true, ...stores };
     const { program, url } = pod(around, role, port, port);
-    const [, ...args] = program.args; // without the size of the young generation
+    const [, ...args] = program.args; // the first one sets the size of the young generation
     const started = new MeasuredRole(
       {
         ...program,
@@ -60,7 +60,7 @@ export class MeasuredRole extends Member implements AsyncDisposable {
     return Math.round(cpuMs(this.pid ?? 0) / 1000);
   }
 
-  /** @returns the memory that it uses now, from which the peak is measured */
+  /** Resets the peak. @returns the memory that the process uses now */
   forgetPeak(): number {
     writeFileSync(`/proc/${this.pid}/clear_refs`, '5');
     return Math.round(memoryBytes(this.pid ?? 0) / MIB);

@@ -126,7 +126,7 @@ function rulesOf(runbookUrl: string): { name: string; rules: Rendered[] }[] {
   return groups.map(({ name, rules }) => ({ name, rules: rules.map(faster) }));
 }
 
-/** Shortens only windows and waits of minutes: even shortened, those of days would take too long. */
+/** Shortens only windows and waits of minutes. Those of days would take too long even if they were shortened. */
 function faster(rule: Rendered): Rendered {
   const scaled = (text: string): string =>
     text.replace(/(\[|offset |^)(\d+)m(?=\]|\s|$)/g, (_, before: string, minutes: string) => {

@@ -17,7 +17,7 @@ export const lossAccepted: Hypothesis<Ground<Cluster>> = {
   // `transfer_not_found`: the lookup of an attempt that was given up.
   errorsAllowed: /^(account_unsettled|transfer_not_found|504 outcome_unknown)$/,
   seconds: { full: { before: 10, after: 15 }, short: { before: 3, after: 3 } },
-  // The load makes no changes, because the service would list a change that was given up under an id that no client
+  // The load changes no accounts, because the service would list a change that was given up under an id that no client
   // knows.
   load: { ...BUSY_LOAD, changes: 0, groups: 0, holds: 0 },
   population: (prefix) => smallTown(prefix, 2_000),

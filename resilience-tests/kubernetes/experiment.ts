@@ -51,7 +51,7 @@ export interface Experiment {
   failedFirstMax?: number;
   /** The longest acceptable time from the first attempt to the outcome, for a client that retries, ms. */
   waitMsMax?: number;
-  /** Whether it changes the number of pods; for all others, the autoscaler's limits are fixed. */
+  /** Whether it changes the number of pods; for all other experiments, the autoscaler's limits are fixed. */
   scales?: boolean;
   /** Whether it breaks a node: the load then runs on another node. */
   breaksNode?: boolean;

@@ -124,6 +124,6 @@ async function runOne(experiment: Experiment): Promise<Result> {
   const k6Image = values['k6-image'] ?? null;
   if (!experiment.ground) return conduct(experiment, ground, k6Image);
   using own = await experiment.ground(ground);
-  // Awaited, so that the release is there until the end.
+  // Awaited here, because the release is deleted when this function returns.
   return await conduct(experiment, own, k6Image);
 }

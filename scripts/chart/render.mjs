@@ -32,7 +32,7 @@ export const EXAMPLES = {
  * Renders the chart with values, as YAML.
  * @param {object} values
  * @param {{ files?: readonly string[], release?: string, chart?: string, kubernetes?: string | null }} [options] files of the
- *   chart's folder, before the values; `kubernetes: null`: what Helm assumes
+ *   chart's folder, before the values; `kubernetes: null`: the version that Helm assumes
  * @returns {string}
  * @throws with Helm's message
  */

@@ -51,8 +51,8 @@ try {
 }
 
 /**
- * @param {string} base an engine is useless without the base image, which it does not have if no registry can be
- * reached
+ * @param {string} base the base image, without which an engine is useless; if no registry can be reached, it may be
+ * missing
  */
 function hasEngine(base) {
   const docker = (/** @type {string[]} */ ...args) =>

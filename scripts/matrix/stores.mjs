@@ -55,7 +55,7 @@ export async function makeStores(root) {
     const packages = Object.values(STORES).map((store) => store.package);
     // A mirror that is a few weeks behind is good enough: the signature is still checked.
     const install = `apt-get -q -o Acquire::Check-Valid-Until=false update && DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install ${packages.join(' ')}`;
-    // A package whose service cannot be configured is unpacked anyway, and only its program is needed.
+    // If the service of a package cannot be configured, the package is unpacked anyway; only its program is needed.
     await runTool({ name: 'apt-get', command: 'chroot', args: [root, 'sh', '-c', install], logFile }).catch(() => {});
   }
   const [absent] = missing();

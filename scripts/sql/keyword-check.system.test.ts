@@ -56,7 +56,7 @@ describe('Bare keywords', () => {
     for (const { word, position } of found) expect(source.slice(position, position + word.length)).toBe(word);
   });
 
-  it('in a page are looked for where it shows SQL', () => {
+  it('in a page are looked for in its SQL examples', () => {
     expect(words(bareKeywordsInMarkdown('the user\n```sql\nSELECT user FROM t;\n```\n'))).toEqual(['user']);
   });
 });

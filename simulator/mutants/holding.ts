@@ -116,7 +116,7 @@ export const HOLDING: Mutant[] = [
   },
   {
     name: 'held-is-available',
-    rule: 'What is held is not available.',
+    rule: 'Held money is not available.',
     theme: 'holds',
     seed: 2,
     assembly: pods((_ports, mysql) => ({ direct: new ForgetsHeld(mysql) })),

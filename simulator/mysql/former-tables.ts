@@ -12,8 +12,8 @@ import type { Tables } from './tables.ts';
 export type OnAllowed = (what: string) => void;
 
 /**
- * The statements of release 0.1.0. It knows only the modes of format 1, and writes only format 1. As in that release, a
- * move compares the epoch and not the mode.
+ * The statements of release 0.1.0, which knows only the modes of format 1, and writes only format 1. As in that
+ * release, a move compares the epoch and not the mode.
  */
 export class FormerAuthorityTables extends AuthorityTables {
   readonly #onAllowed: OnAllowed;

@@ -243,7 +243,7 @@ export class RecoveryTables {
     return Math.max(tables.cursor.seq, this.knownOf(tables, epoch));
   }
 
-  /** In-doubt attempts that were not received and are not in MySQL: each once, in order. */
+  /** In-doubt attempts whose entry no pod has handed over and that are not in MySQL: each once, in order. */
   attemptsInDoubt(tables: Tables, epoch: number): InDoubtAttempt[] {
     const byText = new Map<string, InDoubtAttempt>();
     const all = [...(tables.handedOverAttempts.get(epoch)?.values() ?? [])];

@@ -31,9 +31,9 @@ interface ClientDependencies {
   plan: ClientPlan;
   pods(): readonly SimPod[];
   note(what: string): void;
-  /** Called at the moment at which an answer says "persisted". */
+  /** Called when an answer reports the outcome as persisted. */
   onPersisted(outcome: Outcome): void;
-  /** The same for a hold in the state with this revision. */
+  /** Called when an answer reports the hold as persisted with this revision. */
   onPersistedHold(holdId: string, revision: number): void;
 }
 

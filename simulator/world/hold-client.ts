@@ -45,7 +45,7 @@ interface HoldClientDependencies {
   ask<T extends object>(work: (pod: SimPod) => Promise<T | Problem>): Promise<Reply<T>>;
   isStopped(): boolean;
   note(what: string): void;
-  /** Called at the moment at which an answer says "persisted": of a capture, or of a hold in this state. */
+  /** These two are called when an answer reports a capture, or a hold with this revision, as persisted. */
   onPersisted(outcome: Outcome): void;
   onPersistedHold(holdId: string, revision: number): void;
 }

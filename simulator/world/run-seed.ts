@@ -12,7 +12,7 @@ import { TIMES } from './settings.ts';
 import type { Theme } from './themes.ts';
 import { type Finding, World } from './world.ts';
 
-/** How a run ended: open, or correctly waiting for lost data. */
+/** How a run ended: with an open ledger (`CACHE`, `DIRECT`), or with one that correctly waits for lost data. */
 export type Ending = 'CACHE' | 'DIRECT' | 'frozen' | 'closed';
 
 export interface RunResult {
@@ -63,7 +63,7 @@ export async function runSeed(
   const ending = await comeBack(world);
   if (ending === 'CACHE' || ending === 'DIRECT') await audit(world);
   const found = violationsIn(world);
-  // Whatever would wait forever needs an operator, who accepts the loss. Afterwards the books must be consistent again,
+  // If anything would wait forever, an operator accepts the loss. Afterwards the books must be consistent again,
   // apart from what was given up.
   if (found.length === 0 && (ending === 'frozen' || ending === 'closed')) await giveUp(world);
   const violations = [...world.violations, ...(found.length > 0 ? found : violationsIn(world))];
@@ -154,7 +154,7 @@ async function isLost(world: World): Promise<boolean> {
     const journal = await node.model.journal(caller, Number.MAX_SAFE_INTEGER - 1, 1).catch(() => null);
     const whole = journal?.marker === marker && journal.head.seq >= Math.max(highestKnownSeq ?? 0, tables.cursor.seq);
     const known = mode === 'DIRECT' || node.replid === replid || (redisNode !== '' && node.name === redisNode);
-    // If no fault has deleted its data, the server has lost nothing; otherwise there is a bug.
+    // If no fault has deleted its data, the server must still have all of it; if it does not, there is a bug.
     if ((whole || node.begun.has(cacheEpoch)) && known) return false;
   }
   if (mode === 'DIRECT') return true;

@@ -57,7 +57,7 @@ const GOES = { redisDiskLost: 5, redisSpare: 3, redisPromote: 2, redisFreeze: 1,
 /** Faults that delay the flush. */
 const STALLS = { flushBlocked: 5, keepersPause: 3, slowKeepers: 4 };
 const SLEEPERS = { podPause: 5, keeperPause: 3, slowLinks: 2, podCutFromMysql: 4, podKill: 1 };
-/** Faults of processes that move or leave an epoch. */
+/** Faults of the processes that move the authority, or that leave an epoch. */
 const DEATHS = {
   keeperKill: 4,
   keeperPause: 4,

@@ -68,7 +68,7 @@ describe('the postings of an account', () => {
     expect(limited(30, [1, 2], { dayStart: 1, dayDebit: 0 })).toEqual(['limits']);
     expect(limited(30, [1, 2], { dayStart: 2, dayDebit: 30 })).toEqual([]);
   });
-  it('rules: in the currency of another account', () => {
+  it('rules: a transfer is posted to an account in another currency', () => {
     for (const account of sound.history.accounts) if (account.accountId === 'b') account.currency = 'JPY';
     expect(found()).toEqual(['rules']);
   });

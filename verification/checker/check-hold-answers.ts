@@ -223,7 +223,7 @@ function checkMade(
     violations.add('rules', `${name} was made on r${hold.revision - 1}, not on r${expectedRevision}`);
 }
 
-/** Checks that a capture was refused because of its hold only if the hold had such a state. */
+/** Checks that if a capture was refused because of the state of its hold, the hold had such a state at some time. */
 function checkRefusals(books: Books, rows: ReadonlyMap<string, BookedHold>, violations: Violations): void {
   const states = statesByHold(books);
   for (const { transactionId, content, refusal, acceptedAt } of books.transfers) {

@@ -40,7 +40,7 @@ interface Step {
   acceptedAt: number;
   /** The amount of a transfer; 0 for a hold. */
   paid: number;
-  /** For an event of a hold, or a capture. */
+  /** The hold after the step; null for a transfer that is not a capture. */
   hold: { holdId: string; left: number; captured: number } | null;
 }
 

@@ -13,7 +13,7 @@ export interface OpenedAccount {
   overdraftLimit: number;
   /** No lower limit. */
   external: boolean;
-  /** The most that it may pay out in a business day; absent: no limit. It never changes. */
+  /** The most that the account may pay out in a business day; absent: no limit. The limit never changes. */
   dailyDebitMax?: number;
 }
 

@@ -43,7 +43,7 @@ const BACK_MS_MAX = 300_000;
 
 /**
  * Pods, keepers, Redis and MariaDB as child processes, in a separate folder. Unlike with `npm start`, a process that
- * dies is restarted only by the test. They stop when this process does, for any reason.
+ * dies is restarted only by the test. All of them stop when this process does, for any reason.
  */
 export class Cluster implements System, AsyncDisposable {
   readonly dir: string;
@@ -234,7 +234,9 @@ export class Cluster implements System, AsyncDisposable {
     await this.untilReady(msMax);
   }
 
-  /** The keeper that moved the authority last: keepers write the name of their process into its log. */
+  /**
+   * The keeper that moved the authority last: keepers write the name of their process into the log of the authority.
+   */
   async mover(): Promise<Service | null> {
     const [row] = await this.query('SELECT changed_by FROM authority_log ORDER BY epoch DESC LIMIT 1');
     return this.keepers.find(({ log }) => log.includes(String(row?.['changed_by']))) ?? null;

@@ -61,7 +61,7 @@ export class RedisServer extends Member implements Address {
     }
   }
 
-  /** How often it has returned an error with this prefix. */
+  /** How often Redis has returned an error with this prefix. */
   async errorCount(name: string): Promise<number> {
     const text = String(await this.call('INFO', 'errorstats'));
     return Number(new RegExp(`^errorstat_${name}:count=(\\d+)`, 'm').exec(text)?.[1] ?? 0);

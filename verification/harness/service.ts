@@ -17,8 +17,8 @@ export interface ServiceOptions {
 }
 
 /**
- * A stopping pod keeps serving until the balancer has noticed, as in Kubernetes. Transfers are not logged, because a
- * log line for each would cost too much here.
+ * A stopping pod keeps serving until the balancer has noticed that it is unready, as in Kubernetes. Transfers are not
+ * logged, because a log line for each would cost too much here.
  */
 const USUAL = {
   api: { PRE_STOP_DELAY_MS: '1000', LOG_LEVEL: 'warn' },

@@ -51,7 +51,8 @@ export async function readBooks(
 }
 
 /**
- * Holds of a load whose expiry is not the default expire within this time, ms; and the maximum wait until they have.
+ * How soon the holds of a load expire if they do not have the default expiry, ms, and how long to wait until they have
+ * expired.
  */
 const SOON_MS = 60_000;
 const EXPIRED_MS_MAX = 120_000;

@@ -19,7 +19,7 @@ export async function retryUntil(stop: AbortSignal, load: Load, recorder: Record
 }
 
 async function retrySome(load: Load, recorder: Recorder, stop?: AbortSignal): Promise<void> {
-  // A transfer in progress has an attempt without an end.
+  // A transfer is in progress if one of its attempts has not ended.
   const isOver = ({ attempts }: TransferHistory) => attempts.every(({ endedAt }) => Number.isFinite(endedAt));
   const open = onePerGroup([...recorder.takeRefused(), ...recorder.unresolved().filter(isOver)]);
   const work = async () => {

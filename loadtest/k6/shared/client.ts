@@ -40,7 +40,7 @@ export function fieldsOf(response: Response): Fields {
   }
 }
 
-/** Below k6's own limit for the setup, which is 60 s. */
+/** How long the setup waits for the service. k6's own limit for the setup is 60 s. */
 const START_MS_MAX = 45_000;
 const START_WAIT_SECONDS_MAX = 5;
 

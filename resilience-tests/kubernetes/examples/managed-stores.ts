@@ -76,7 +76,7 @@ const redisConfig = (secret: string): string =>
     'maxmemory 256mb',
     'maxmemory-policy noeviction',
     'user default off',
-    // The password is given as its hash, because the file cannot contain one with spaces.
+    // The file contains the hash of the password, because it cannot contain a password with spaces.
     `user ${USER} on #${createHash('sha256').update(secret).digest('hex')} ~hf* &hf* +@all -@admin -@dangerous +info`,
     '',
   ].join('\n');

@@ -17,7 +17,7 @@ const FILE = join(import.meta.dirname, '..', '..', '..', 'loadtest', 'k6', 'test
 const NAMESPACE = 'holdfast';
 const NAME = 'holdfast-single-transfers';
 const RUNNERS = `k6_cr=${NAME},runner=true`;
-/** Initializing, starting and opening accounts, in addition to the time of the load. */
+/** The maximum time for initializing, starting and opening accounts, in addition to the time of the load. */
 const AROUND_SECONDS_MAX = 600;
 
 interface Variable {

@@ -18,7 +18,7 @@ async function scaled(scene: Scene, scaling: Scaling, count: number): Promise<vo
     `${count} pods ready`,
     await readyAfterMs(api, release, { part: 'api', count, since, accepts: () => true }),
   );
-  // Stopping pods keep serving until every load balancer has noticed.
+  // Stopping pods keep serving until every load balancer has noticed that they are unready.
   const gone = async () => (await podsOf(api, release, 'api')).length === count;
   while (!(await gone()) && now() - since < 180_000) await sleep(250);
   scene.measure(`${count} pods remain`, now() - since);

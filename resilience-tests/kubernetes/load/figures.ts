@@ -20,7 +20,7 @@ export interface LoadFigures {
 }
 
 /**
- * Answers that count as outcomes. Rejections do, because the load provokes them on purpose, or the state of an account
+ * Answers that count as outcomes. Rejections count, because the load causes them on purpose, or the state of an account
  * explains them.
  */
 const OUTCOMES = new Set(['posted', 'rejected']);

@@ -10,7 +10,8 @@ import { HELD_MS_MAX } from './settings.ts';
 
 /**
  * The records of the load generators: a line of JSON for each attempt, with the times of its first byte and its answer.
- * Node.js and k6 both write it, so this file and what it imports must run in both. Times are ms of one clock.
+ * Programs under Node.js and k6 write these lines, so this file and its imports must run in both. Times are ms of one
+ * clock.
  */
 
 interface Attempted {
