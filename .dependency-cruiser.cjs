@@ -51,6 +51,9 @@ const LAYERS = {
     'ledger/direct',
   ],
 
+  // Several ledgers as one: which shard an account belongs to, and transfers between shards.
+  shards: ['kernel', 'domain', 'ledger/ports'],
+
   // How the journal gets to MySQL, who may change balances, and what runs on a schedule.
   sync: ['kernel', 'domain', 'journal'],
   authority: ['domain', 'journal', 'journal/recovery'],
@@ -130,6 +133,7 @@ const LAYERS = {
     'journal',
     'ledger/ports',
     'ledger',
+    'shards',
     'sync',
     'authority/pod',
     'authority/keeper',

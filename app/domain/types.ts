@@ -1,4 +1,5 @@
 import type { CaptureRequest, HoldAfter } from './hold-types.ts';
+import type { Leg } from './leg-types.ts';
 import type { AccountLimits, Counted, LimitRefusal, Limits } from './limits.ts';
 import type { Refusal } from './problem.ts';
 
@@ -35,6 +36,8 @@ export interface TransferOrder extends Origin {
    * For `capture`: what was requested. The source is the hold's account, and the amount is decided with the capture.
    */
   capture?: CaptureRequest;
+  /** For a leg of a transfer between two shards. */
+  leg?: Leg;
 }
 
 /**

@@ -42,7 +42,7 @@ export interface HoldDependencies {
 
 export const tag = 'Holds';
 export const ETAG = { ETag: 'The `revision`, for `If-Match`.' };
-export const FINDING: readonly ProblemCode[] = ['hold_not_found', 'feature_not_active'];
+export const FINDING: readonly ProblemCode[] = ['hold_not_found', 'hold_id_ambiguous', 'feature_not_active'];
 const DRY = 'or, for a dry run, what would happen';
 /** Of the demo accounts: to read and change, to capture, and to void. */
 export const DEMO_HOLDS = {
@@ -94,6 +94,7 @@ function placeHold(deps: HoldDependencies): Route {
       'hold_id_reused',
       ...REFUSALS,
       'hold_not_allowed',
+      'hold_spans_shards',
       'hold_expired',
       'feature_not_active',
       ...WAITING_PROBLEMS,
@@ -151,6 +152,7 @@ function captureHold(deps: HoldDependencies): Route {
       'limit_exceeded',
       'balance_out_of_range',
       ...HOLD_REFUSALS.filter((refusal) => refusal !== 'hold_not_allowed'),
+      'hold_spans_shards',
       ...FINDING,
       ...WAITING_PROBLEMS,
     ],

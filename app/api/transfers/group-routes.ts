@@ -35,6 +35,7 @@ const PROBLEMS: readonly ProblemCode[] = [
   'group_id_reused',
   'payload_too_large',
   'group_refused',
+  'group_spans_shards',
   'feature_not_active',
   ...LEDGER_PROBLEMS,
 ];
@@ -137,6 +138,7 @@ function readGroup({ ledger }: GroupDependencies): Route {
     answers: { 200: { description: 'The group', schema: TransferGroupRecord } },
     problems: [
       'group_not_found',
+      'group_id_ambiguous',
       'feature_not_active',
       'account_unsettled',
       'ledger_switching',

@@ -141,7 +141,14 @@ function readTransfer({ ledger }: TransferDependencies): Route {
     summary: 'Read a transfer, posted or refused',
     params: TransferIdParams,
     answers: { 200: { description: 'The transfer', schema: TransferRecord } },
-    problems: ['transfer_not_found', 'account_unsettled', 'ledger_switching', 'ledger_closed', 'database_unavailable'],
+    problems: [
+      'transfer_not_found',
+      'transaction_id_ambiguous',
+      'account_unsettled',
+      'ledger_switching',
+      'ledger_closed',
+      'database_unavailable',
+    ],
     async handle({ params, identity }) {
       return { status: 200, body: transferRecord(await ledger.outcome(params.transactionId), identity) };
     },
@@ -160,7 +167,13 @@ function reverseTransfer({ ledger }: TransferDependencies): Route {
     params: TransferIdParams,
     body: { schema: ReversalRequest, example: { durability: 'persisted' }, optional: true },
     answers: POSTED_ANSWERS,
-    problems: ['transfer_not_found', 'transfer_not_reversible', ...LEDGER_PROBLEMS],
+    problems: [
+      'transfer_not_found',
+      'transaction_id_ambiguous',
+      'transfer_not_reversible',
+      'transfer_pending',
+      ...LEDGER_PROBLEMS,
+    ],
     async handle(call) {
       const durability = call.body.durability ?? 'cache';
       const outcome = await reverse(ledger, call.params.transactionId, durability, originOf(call));

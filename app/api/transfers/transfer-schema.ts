@@ -301,7 +301,12 @@ export const WAITING_PROBLEMS: readonly ProblemCode[] = [
   'outcome_unknown',
 ];
 /** Problems that any transfer can return. */
-export const LEDGER_PROBLEMS: readonly ProblemCode[] = ['account_not_found', ...REFUSALS, ...WAITING_PROBLEMS];
+export const LEDGER_PROBLEMS: readonly ProblemCode[] = [
+  'account_not_found',
+  ...REFUSALS,
+  'transit_unavailable',
+  ...WAITING_PROBLEMS,
+];
 
 export function originOf({ identity, correlationId }: Call): Origin {
   return { user: identity.user, correlationId };

@@ -1,0 +1,106 @@
+import type { Leg, LegName, LegVerdict } from './leg-types.ts';
+import type { Refusal } from './problem.ts';
+import type { Posted, TransferOrder } from './types.ts';
+
+export type LegOrder = TransferOrder & { leg: Leg };
+export const isLeg = (order: TransferOrder): order is LegOrder => order.leg !== undefined;
+
+const MARK = '~';
+/** The longest id of a leg: the 64 characters of a client's id, and `~returns`. */
+export const LEG_ID_LENGTH_MAX = 80;
+
+/** The id of a leg. @param sourceShard the shard of the source account */
+export function legIdOf(transactionId: string, name: LegName, sourceShard: number): string {
+  if (name === 'out') return transactionId;
+  return `${transactionId}${MARK}${name === 'in' ? sourceShard : name}`;
+}
+
+/** The client's transaction id that is in the id of a leg; any other id is returned as it is. */
+export function transactionIdOf(legId: string): string {
+  const end = legId.indexOf(MARK);
+  return end < 0 ? legId : legId.slice(0, end);
+}
+
+/** Accounts that Holdfast opens for itself. They belong to the shard that opened them, and clients cannot name them. */
+export const isInnerAccount = (accountId: string): boolean => accountId.startsWith(MARK);
+export const transitAccount = (currency: string, stripe: number): string => `~transit:${currency}:${stripe}`;
+export const returnsAccount = (currency: string): string => `~returns:${currency}`;
+
+/** The transfer as the client sent it; an order that is not a leg is returned as it is. */
+export function clientOrderOf(order: TransferOrder): TransferOrder {
+  if (!isLeg(order)) return order;
+  const { leg, ...rest } = order;
+  const { source, destination } = leg;
+  return { ...rest, transactionId: transactionIdOf(order.transactionId), source, destination };
+}
+
+/** @param order as the client sent it @param refusal why the destination refuses it, if it does */
+export function outOrder(
+  order: TransferOrder,
+  { transit, toShard, refusal }: { transit: string; toShard: number; refusal: LegVerdict | null },
+): LegOrder {
+  const { source, destination } = order;
+  const leg: Leg = { name: 'out', source, destination, otherShard: toShard, ...(refusal && { refusal }) };
+  return { ...order, destination: transit, leg };
+}
+
+/** The legs after `out` are derived from it alone, so whoever sends them sends the same content. */
+export function inOrder(out: Posted, { transit, fromShard }: { transit: string; fromShard: number }): LegOrder {
+  const order = clientOrderOf(out.order);
+  const { source, destination } = order;
+  return {
+    ...order,
+    transactionId: legIdOf(order.transactionId, 'in', fromShard),
+    source: transit,
+    leg: { name: 'in', source, destination, otherShard: fromShard },
+  };
+}
+
+export function backOrder(out: Posted, { transit, toShard }: { transit: string; toShard: number }): LegOrder {
+  const order = clientOrderOf(out.order);
+  const { source, destination } = order;
+  const isCounted = out.counted === 1 || out.counted === 3;
+  return {
+    ...order,
+    transactionId: legIdOf(order.transactionId, 'back', 0),
+    source: transit,
+    destination: source,
+    leg: {
+      name: 'back',
+      source,
+      destination,
+      otherShard: toShard,
+      ...(isCounted && { counted: { at: out.acceptedAt } }),
+    },
+  };
+}
+
+export function returnsOrder(out: Posted, { transit, toShard }: { transit: string; toShard: number }): LegOrder {
+  const order = clientOrderOf(out.order);
+  const { source, destination, currency } = order;
+  return {
+    ...order,
+    transactionId: legIdOf(order.transactionId, 'returns', 0),
+    source: transit,
+    destination: returnsAccount(currency),
+    leg: { name: 'returns', source, destination, otherShard: toShard },
+  };
+}
+
+/** The order in which the rules check a transfer, so that a crossing is refused like a transfer inside a shard. */
+export const REFUSAL_ORDER = [
+  'currency_mismatch',
+  'account_closed',
+  'account_frozen',
+  'account_suspended',
+  'insufficient_funds',
+  'balance_out_of_range',
+  'limit_exceeded',
+] as const satisfies readonly Refusal[];
+
+/** Which of the verdicts of both ends counts; with the same refusal, that of the source. Null if both allow the transfer. */
+export function firstVerdict(source: LegVerdict | null, destination: LegVerdict | null): LegVerdict | null {
+  if (!source || !destination) return source ?? destination;
+  return rank(destination) < rank(source) ? destination : source;
+}
+const rank = ({ refusal }: LegVerdict): number => (REFUSAL_ORDER as readonly Refusal[]).indexOf(refusal);

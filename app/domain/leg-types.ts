@@ -1,0 +1,41 @@
+import type { LimitRefusal } from './limits.ts';
+import type { Refusal } from './problem.ts';
+
+/**
+ * A crossing is a transfer between two shards: a chain of transfers that each stay inside one shard, its legs. T is the
+ * transfer's id, s the shard of the source and d that of the destination.
+ *
+ *   leg      shard  id           moves                            may be refused
+ *   out      s      T            source → transit account         by the rules, or with the refusal of the destination
+ *   in       d      T~<s>        transit account → destination    by the rules
+ *   back     s      T~back       transit account → source         only if the source is closed, or at the exact range
+ *   returns  s      T~returns    transit account → ~returns       only at the exact range
+ *
+ * Clients cannot send ids that contain `~`.
+ */
+export const LEGS = ['out', 'in', 'back', 'returns'] as const;
+export type LegName = (typeof LEGS)[number];
+
+/** What makes a transfer inside a shard a leg of a crossing. The order's own accounts are those that move in its shard. */
+export interface Leg {
+  name: LegName;
+  /** The accounts that the client named: they are the content of the crossing. */
+  source: string;
+  destination: string;
+  /** The shard at the other end of the crossing: for `in` that of the source, for the other legs that of the destination. */
+  otherShard: number;
+  /**
+   * Only for `out`: why the destination refuses the transfer. The leg is then refused with this, or with a refusal by
+   * the source that comes earlier in the order of the rules.
+   */
+  refusal?: LegVerdict;
+  /** Only for `back`: when `out` was accepted, ms since 1970; absent if no limit of the source counted it. */
+  counted?: { at: number };
+}
+
+/** Why the destination's shard refuses a transfer: a `Verdict` of the rules. */
+export interface LegVerdict {
+  refusal: Refusal;
+  /** For `limit_exceeded`. */
+  limit?: LimitRefusal;
+}
