@@ -3,7 +3,15 @@ import { orderOf } from '../domain/testing/orders.ts';
 import type { Outcome } from '../domain/types.ts';
 import { closingOf } from './crossing-closing.ts';
 
-const common = { order: orderOf('T~0'), acceptedAt: 1, takenAt: 1, epoch: 1, seq: 1, replayed: true, persisted: true };
+const common = {
+  order: orderOf({ transactionId: 'T~0' }),
+  acceptedAt: 1,
+  takenAt: 1,
+  epoch: 1,
+  seq: 1,
+  replayed: true,
+  persisted: true,
+};
 const side = { balance: 40, version: 7, settingsVersion: 2 };
 const posted: Outcome = { ...common, status: 'POSTED', source: { ...side, balance: -40 }, destination: side };
 const limit = { limit: 'balanceMax', value: 5, remaining: 1 } as const;
