@@ -1,7 +1,7 @@
 import { endWhenAsked, untilAskedToStop } from './roles/stopping.ts';
 
 /**
- * Usage: `node main.js api | keeper | migrate | renew-identity`, which is the role to run. Settings come from the
+ * Usage: `node main.js api | keeper | migrate | renew-identity`. The argument is the role to run. Settings come from the
  * environment.
  */
 const ROLES = ['api', 'keeper', 'migrate', 'renew-identity'];

@@ -75,7 +75,7 @@ describe('A connection for money commands', () => {
 });
 
 describe('Inspecting a server', () => {
-  it('can identify it at almost no cost', async () => {
+  it('can be limited to its identity, at almost no cost', async () => {
     const redis = await connected();
     const { role, replid } = await identifyServer(redis);
     expect(role).toBe('master');
@@ -218,7 +218,7 @@ describe('The name of a node', () => {
   });
 });
 
-describe('A server is fit', () => {
+describe('A server', () => {
   const fit: ServerFacts = {
     role: 'master',
     replid: 'a'.repeat(40),
@@ -236,11 +236,11 @@ describe('A server is fit', () => {
       'no-appendfsync-on-rewrite': 'no',
     },
   };
-  it('if it persists everything, whether or not it has replicas or a name', () => {
+  it('that persists everything is accepted, whether or not it has replicas or a name', () => {
     expect(unfitness(fit)).toEqual([]);
     expect(unfitness({ ...fit, version: '10.1.0', node: '', connectedReplicas: 2 })).toEqual([]);
   });
-  it('not if its version is too old, and every fault is reported', () => {
+  it('that is too old is rejected, and every fault is reported', () => {
     expect(unfitness({ ...fit, version: '6.2.14' })).toEqual(['its version is 6.2.14; 7 or later is required']);
     expect(unfitness({ ...fit, role: 'slave', version: '', settings: {} })).toHaveLength(6);
   });

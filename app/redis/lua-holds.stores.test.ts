@@ -166,13 +166,13 @@ class History {
     if ('items' in step) return cache.apply(this.#pod, step.items, step.callNow);
     if ('laterMs' in step) {
       this.#time += step.laterMs;
-      // An account that is there stays as it is.
+      // The call only advances the ledger's time: an account that Redis has is left unchanged.
       return cache.install(this.#pod, HOLD_ACCOUNTS.slice(0, 1), head.seq, 100, this.#time);
     }
     if ('keep' in step) return (await cache.evictHolds(this.#keeper, step.keep)).size;
     if ('holds' in step) return cache.installHolds(this.#pod, step.holds, Math.max(0, head.seq - step.behind));
     if ('newLimits' in step) {
-      // Amounts that were counted before the limits begin again must have an earlier time.
+      // Amounts that were counted under the previous limits must have an earlier time than the new limits.
       this.#time += 1;
       await cache.install(this.#pod, HOLD_ACCOUNTS.slice(0, 1), head.seq, 100, this.#time);
       const { accountId, limits } = step.newLimits;

@@ -5,7 +5,7 @@ import type { Context } from './context.ts';
 const COUNT_EVERY_MS = 60_000;
 const COUNT_SHARE = 20;
 
-/** What the metrics show of holds: how late their expiries are, and how many are open. */
+/** The values of the metrics about holds: how late their expiries are, and how many are open. */
 export class HoldGauges implements Disposable {
   readonly #context: Context;
   readonly #schedule: HoldSchedule;

@@ -40,7 +40,7 @@ export async function renewIdentity(mysql: MysqlSettings): Promise<string> {
   return ledgerId;
 }
 
-/** Accepts the loss page by page until that is complete. Only then may the ledger get another identity. */
+/** Accepts the loss page by page. The ledger may get another identity only after the last page. */
 async function giveUp(recoveryStore: RecoveryStore, closing: Authority): Promise<void> {
   for (;;) {
     const step = await recoveryStore.acceptLoss(closing, BY);

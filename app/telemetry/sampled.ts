@@ -7,7 +7,7 @@ export const SAMPLED = {
   journalEntries: ['journal_entries', 'Journal entries that are not in MySQL yet'],
   journalAgeSeconds: ['journal_age_seconds', 'Age of the oldest journal entry that is not in MySQL yet'],
   accountsCached: ['accounts_cached', 'Accounts held in Redis'],
-  holdsCached: ['holds_cached', 'Holds of amounts that are in Redis'],
+  holdsCached: ['holds_cached', 'Holds (reserved amounts) that are in Redis'],
   holdExpiryDelaySeconds: ['hold_expiry_delay_seconds', 'Seconds by which the oldest expiry of a hold is late'],
   clockOffsetSeconds: [
     'clock_offset_seconds',

@@ -71,7 +71,7 @@ export async function installRuntime({ root, logFile, signal }) {
   } catch (error) {
     if (signal?.aborted) throw error;
     print(
-      `It cannot be installed (${messageOf(error).split('\n')[0]}): the pods run on Node.js ${process.versions.node}.`,
+      `Node.js ${version} cannot be installed (${messageOf(error).split('\n')[0]}): the pods run on Node.js ${process.versions.node}.`,
     );
   }
 }

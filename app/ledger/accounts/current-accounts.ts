@@ -3,7 +3,7 @@ import type { AccountView } from '../../domain/types.ts';
 import type { Session } from '../epoch/epoch-view.ts';
 import type { AccountReader } from './account-reader.ts';
 
-/** Accounts as the store that decides has them, for a preview. @throws Problem if one does not exist, or if no store decides */
+/** Reads accounts from the store that decides, for a preview. @throws Problem if one does not exist, or if no store decides */
 export async function currentAccounts(
   { reader, session }: { reader: AccountReader; session: Session },
   accountIds: readonly string[],
@@ -18,7 +18,7 @@ export async function currentAccounts(
   return accounts;
 }
 
-/** Why what was read is not current. */
+/** The Problem for data that may not be current. */
 export function staleProblem(session: Session, what: string): Problem {
   if (session.view() === null && session.direct() === null)
     return new Problem(session.holdReason(), `the current state of ${what} is not known at the moment`);

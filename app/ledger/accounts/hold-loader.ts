@@ -29,7 +29,7 @@ export class HoldLoader {
       what: 'holds',
       onLoad: () => {},
       read: (ids) => database.loadHolds(ids),
-      // Never certain: the hold may be in the journal of another epoch.
+      // An empty result never proves that a hold does not exist: the hold may be in the journal of another epoch.
       isNothing: () => false,
       async install(view, { stamp, holds }) {
         if (holds.size === 0) return new Map();
@@ -41,7 +41,7 @@ export class HoldLoader {
     });
   }
 
-  /** Each hold as it is in the cache now, or a Problem: `hold_not_found`, or why it cannot be loaded. */
+  /** Returns each hold from the cache, or a Problem: `hold_not_found`, or the reason why it cannot be loaded. */
   ensure(holdIds: readonly string[]): Promise<Map<string, StoredHold | Problem>> {
     return this.#loads.ensure(holdIds);
   }

@@ -33,8 +33,8 @@ interface HoldReaderDependencies {
 }
 
 /**
- * Reads holds: those requested in one turn of the event loop share one script call. A hold that is not in the cache is as MySQL
- * has it: what is not in MySQL yet stays in the cache.
+ * Reads holds: those requested in one turn of the event loop share one script call. The cache keeps a hold until its latest
+ * event is in MySQL, so for any other hold MySQL has the current state.
  */
 export class HoldReader {
   readonly #deps: HoldReaderDependencies;
@@ -51,7 +51,7 @@ export class HoldReader {
     });
   }
 
-  /** Null if neither store has it; that does not mean that it does not exist. */
+  /** Null if it was found in neither store; it may exist nevertheless. */
   read(id: string): Promise<Found> {
     if (this.#asked.weight >= WAITING_MAX)
       return Promise.resolve(new Problem('overloaded', 'too many reads of holds are waiting'));
@@ -67,7 +67,7 @@ export class HoldReader {
     for (const { id, settle } of batch) settle(found?.get(id) ?? stored.get(id) ?? null);
   }
 
-  /** Null if the cache did not answer, or if the epoch ended in the meantime: then nothing received in it counts. */
+  /** Null if the cache did not answer, or if the epoch ended in the meantime, because replies of an ended epoch are ignored. */
   async #fromCache(view: EpochView, ids: readonly string[]): Promise<Map<string, ReadHold> | null> {
     const { cache, session } = this.#deps;
     try {
@@ -87,7 +87,7 @@ export class HoldReader {
     }
   }
 
-  /** @param notCached whether the cache does not have them, so that MySQL has their current state */
+  /** @param notCached true if the cache is known not to have them, so that MySQL has their current state */
   async #fromDatabase(ids: readonly string[], notCached: boolean): Promise<Map<string, Found>> {
     const { clock, database } = this.#deps;
     try {

@@ -23,9 +23,9 @@ interface LoadsPlan<T, R extends { stamp: Stamp }> {
   onLoad(count: number): void;
   /** From MySQL. @throws Problem */
   read(ids: readonly string[]): Promise<R>;
-  /** What does not exist is absent from the result. @throws CacheError */
+  /** Items that do not exist are absent from the result. @throws CacheError */
   install(view: EpochView, found: R): Promise<Map<string, T>>;
-  /** True if nothing was found, and this is certain regardless of how far the flush is. */
+  /** True if the read proves that none of the items exists, however far the flush has progressed. */
   isNothing(found: R): boolean;
   notFound(id: string): Problem;
 }
@@ -33,7 +33,7 @@ interface LoadsPlan<T, R extends { stamp: Stamp }> {
 const BATCH_MAX = 500;
 const BATCHES_IN_FLIGHT_MAX = 4;
 const WAITING_MAX = 50_000;
-/** A snapshot may be older than what Redis has evicted in the meantime; each try reads a newer one. */
+/** A snapshot may be older than an item that Redis has evicted in the meantime; each try reads a newer snapshot. */
 const TRIES_MAX = 12;
 const RETRY_BASE_MS = 5;
 
@@ -105,7 +105,7 @@ export class Loads<T, R extends { stamp: Stamp }> {
       const plan = { ...DATABASE_RETRY, clock, onRetry: () => events.retried('load') };
       const found = await retried(plan, () => read(ids));
       if (this.#plan.isNothing(found)) return new Map();
-      // The flush is in another epoch: this read may be older than this epoch's journal.
+      // The cursor is in another epoch: this read may be older than this epoch's journal.
       if (found.stamp.epoch !== view.caller.epoch) continue;
       const installed = await this.#install(view, found);
       if (installed) return installed;
@@ -120,7 +120,7 @@ export class Loads<T, R extends { stamp: Stamp }> {
     try {
       return await this.#plan.install(view, found);
     } catch (error) {
-      // Installing may be repeated: what is in the cache is left unchanged.
+      // Installing may be repeated, because it leaves items that are in the cache unchanged.
       if (!(error instanceof CacheError)) throw error;
       if (error.kind !== 'stale') this.#plan.session.suspect(error, view);
       return null;

@@ -46,12 +46,12 @@ export interface CacheCallsDependencies {
 }
 
 /**
- * Transfers in Redis, one script call at a time. Each gets an outcome, or what it lacks: an account (the loader installs it),
- * a lookup in MySQL, or the existing outcome of its id. A call that fails without proof leaves its transfers in doubt: they
- * are retried under their own ids, at most three times.
+ * Executes transfers in Redis, one script call at a time. The script returns an outcome for each transfer, or reports what is
+ * still needed: an account (the loader installs it), a lookup in MySQL, or the existing outcome of its id. A call that fails
+ * without proof leaves its transfers in doubt: they are retried under their own ids, at most three times.
  *
- * While MySQL is unavailable, transfers that lack something from it wait, up to their deadline and up to the limit of
- * `DatabaseWait`. They return to Redis first, which may know their id by now.
+ * While MySQL is unavailable, transfers that need something from it wait, up to their deadline and up to the limit of
+ * `DatabaseWait`. After the wait they are sent to Redis again, which may know their ids by now.
  */
 export class CacheCalls {
   readonly #deps: CacheCallsDependencies;
@@ -78,7 +78,7 @@ export class CacheCalls {
     const call = new AttemptCall(batch, view);
     try {
       const reply = await cache.apply(view.caller, batch, clock.now());
-      // A reply does not count once its epoch has ended; the ids show what the call did.
+      // A reply is ignored once its epoch has ended: lookups by id show what the call did.
       if (this.#deps.session.view() !== view) {
         call.lost(clock.monotonic());
         return this.#sink.again(batch);
@@ -87,7 +87,7 @@ export class CacheCalls {
       events.applied(transfersIn(batch), clock.monotonic() - started);
       this.#take(view, batch, reply);
     } catch (error) {
-      // A reply that could not be understood counts as none: its transfers may have been carried out.
+      // A reply that cannot be parsed is treated as missing: its transfers may have been carried out.
       if (error instanceof CacheError && error.kind !== 'in_doubt') call.proven();
       else call.lost(clock.monotonic());
       this.#failed(view, batch, error);
@@ -103,7 +103,7 @@ export class CacheCalls {
     const outcomes: (Outcome | undefined)[] = [];
     for (const [index, pending] of batch.entries()) {
       const record = reply.records[index];
-      if (!record) throw new RangeError('the cache returned fewer results than it received transfers');
+      if (!record) throw new RangeError('the cache returned fewer results than there were transfers');
       if (isHold(pending)) {
         if (!isHoldRecord(record)) throw new RangeError('the cache returned the record of a transfer for a hold');
         if (!this.#takeHold(view, pending, record, reply.head)) {
@@ -123,10 +123,10 @@ export class CacheCalls {
         if (record.status === RecordStatus.SAME_CALL) known.push(pending);
         else this.#takeGroup(view, pending, record, reply);
       } else if (record.status === RecordStatus.SAME_CALL && !outcomes[record.seq]) {
-        // A group earlier in this call has the id.
+        // A group earlier in this call has this id.
         known.push(pending);
       } else {
-        // Either the id occurs earlier in this call, or this record is its outcome.
+        // If the id occurs earlier in this call, the outcome is replayed; otherwise this record is the outcome.
         const existing = record.status === RecordStatus.SAME_CALL ? outcomes[record.seq] : undefined;
         const outcome = existing ?? outcomeIn(view, pending, record, reply.head.time);
         outcomes[index] = outcome;
@@ -152,7 +152,7 @@ export class CacheCalls {
     this.#sink.answer(pending, groupOutcome(group, entry, taken));
   }
 
-  /** @returns whether it needs nothing more: otherwise it lacks something, or its id is known */
+  /** @returns false if the item still needs something: an account, the hold, a lookup, or the outcome of its known id */
   #takeHold(view: EpochView, pending: PendingHold, record: HoldRecord, head: Head): boolean {
     const { hold } = pending;
     switch (record.status) {
@@ -195,8 +195,8 @@ export class CacheCalls {
     const unable = error instanceof CacheError && error.kind === 'unable';
     const wroteNothing = error instanceof CacheError && error.kind !== 'in_doubt';
     for (const pending of batch) {
-      // A refusal by the prologue, or a command that was never sent, does not count as a try: the session and the queue
-      // hold requests.
+      // A refusal by the prologue, or a command that was never sent, does not count as a try: in these cases the session
+      // closes, and the queue holds the requests.
       const costsTry = unable || !wroteNothing;
       if (costsTry && ++pending.failures > FAILURES_MAX) {
         const code = reason === 'OOM' || reason === 'BUSY' || !unable ? 'overloaded' : 'database_unavailable';

@@ -26,8 +26,8 @@ export class DatabaseWait {
   }
 
   /**
-   * Returns false if too many are waiting already. A waiting transfer is counted once, until `end`. An answered
-   * transfer is not counted: `end` has already run with its answer, so nothing would remove it again.
+   * Returns false if too many are waiting already. A waiting transfer is counted once, until `end` is called. An answered
+   * transfer is not counted, because `end` has already been called for it and would not be called again.
    */
   begin(pending: Pending): boolean {
     if (pending.answered) return false;

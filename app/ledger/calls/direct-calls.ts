@@ -27,8 +27,8 @@ export interface DirectCallsDependencies {
 
 /**
  * Executes transfers in MySQL while it has the authority, in one transaction per call. A transfer that failed or is
- * in doubt is retried under its own id until its request times out: the repeated transaction meets the locks, or
- * finds the row, of the first one.
+ * in doubt is retried under its own id until its request times out: the repeated transaction waits for the locks of the first
+ * one, or finds its row.
  */
 export class DirectCalls {
   readonly #deps: DirectCallsDependencies;
@@ -72,10 +72,10 @@ export class DirectCalls {
         const answer = answers[index];
         if (!answer) {
           pending.inDoubt = true;
-          throw new RangeError('MySQL returned fewer results than transfers were sent');
+          throw new RangeError('MySQL returned fewer results than there were transfers');
         }
         const shown = answer instanceof Problem ? answer : answerOf(pending, answer);
-        // What a known id has led to is an answer, even if that is a problem.
+        // If the id is known, a Problem (such as different content) is a final answer, too.
         if (shown instanceof Problem && (answer instanceof Problem || !('replayed' in answer))) {
           pending.resolveBy(shown, epoch);
           this.#sink.giveUp(pending, shown);
@@ -113,7 +113,7 @@ export class DirectCalls {
   }
 }
 
-/** An outcome that existed before is compared with what was asked. */
+/** Compares an existing outcome with the request. */
 const replayed =
   <P, O extends { replayed: boolean }>(replayOf: (pending: P, existing: O) => O | Problem) =>
   (pending: P, outcome: O): O | Problem =>

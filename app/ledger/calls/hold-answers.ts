@@ -51,7 +51,7 @@ const clockUnsure = (): Problem =>
 const POINTERS: Partial<Record<HoldItem['op'], string>> = { place: '/holdId', capture: '/transactionId' };
 export const itemAhead = ({ op }: HoldItem): Problem => idAhead(POINTERS[op] ?? '');
 
-/** The answer to an item that Redis has processed completely, or why there is none. */
+/** The answer to an item that Redis has processed completely, or the Problem that explains why it has no outcome. */
 export function answerIn(
   view: EpochView,
   { hold, takenAt }: PendingHold,

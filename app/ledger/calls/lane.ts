@@ -20,7 +20,7 @@ interface LaneKind<P extends Pending, O extends Exclude<Answer, HoldUnchanged>, 
 
 /** Looks up the ids of items that Redis alone cannot decide, or whose ids Redis knows. */
 export interface Lane {
-  /** Looks ids up in MySQL. Items whose ids are not there are queued again, with the proof of that. */
+  /** Looks ids up in MySQL. Items whose ids are not there are queued again, with the proof of their absence. */
   lookUp(batch: readonly Pending[]): Promise<void>;
   /** Looks up ids that have an outcome, in the journal and in MySQL. */
   replayKnown(view: EpochView, batch: readonly Pending[]): Promise<void>;

@@ -12,7 +12,7 @@ import { attemptsOfGroup, type InDoubtAttempt } from '../../journal/journal-entr
 import type { EpochView, TrackedAttempt } from '../epoch/epoch-view.ts';
 import type { DirectGroup, DirectHold, DirectItem } from '../ports/direct-server.ts';
 
-/** What became of a void or an expiry that has changed nothing: the hold as it is. */
+/** The result of a void or an expiry that changed nothing: the current state of the hold. */
 export interface HoldUnchanged {
   unchanged: HoldState;
   persisted: boolean;
@@ -71,7 +71,7 @@ abstract class PendingItem implements TrackedAttempt {
   inDoubtEpoch = 0;
   /** Attempts that failed for a transient reason. */
   failures = 0;
-  /** How often the item was queued again for an account or a lookup; limited, so that it cannot go on forever. */
+  /** How often the item was queued again for an account or a lookup; limited, so that it is not queued forever. */
   rounds = 0;
   answered = false;
   /** The problem of the last attempt, if that is more specific than the current state of the ledger. */
@@ -99,7 +99,7 @@ abstract class PendingItem implements TrackedAttempt {
 
   /** Records that the outcome is known, so that none of the item's attempts in that epoch is in doubt anymore. */
   resolvedIn(view: EpochView): void {
-    // It is nearly always empty, and this runs for every transfer.
+    // This check saves time: the method runs for every transfer, and nearly always nothing is in doubt.
     if (view.inDoubt.size === 0) return;
     const [own] = this.inDoubtAttempts();
     if (own) view.inDoubt.resolved(own.kind, own.id);
@@ -205,7 +205,7 @@ export class PendingHold extends PendingItem implements HoldCallItem, DirectHold
   get ids(): string[] {
     return [withoutMark(this.key)];
   }
-  /** A place or a capture has the id that its client knows; anything else has one of the pod. */
+  /** True for an item whose id the client knows (a placing or a capture); the pod generates the ids of all others. */
   get hasOwnId(): boolean {
     return this.hold.op === 'place' || this.hold.op === 'capture';
   }
@@ -215,9 +215,9 @@ export class PendingHold extends PendingItem implements HoldCallItem, DirectHold
     if (op === 'capture') return [{ kind: 'transfers', id, accounts: this.accounts }];
     return [{ kind: op === 'place' ? 'hold' : 'hold-event', id, accounts: this.accounts.slice(0, 1) }];
   }
-  /** Gives an event of which no attempt is in doubt another id: it is as new as the first one. */
+  /** Gives another id to an event that has no attempt in doubt. Nothing is stored under the old id. */
   renew(nowMs: number): void {
-    if (this.hold.op === 'place' || this.hold.op === 'capture') throw new TypeError('its id is that of its client');
+    if (this.hold.op === 'place' || this.hold.op === 'capture') throw new TypeError('a client knows this id');
     this.hold = { ...this.hold, eventId: newUuidV7(nowMs) };
     this.payload = encodeHoldItem(this.hold, this.takenAt, this.trace);
   }

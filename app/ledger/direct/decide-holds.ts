@@ -35,7 +35,7 @@ interface FoundForHolds extends Omit<Found, 'existing' | 'unsettled'> {
 interface DecidedHolds {
   /** One per item, in order. */
   answers: (HoldAnswer | Problem)[];
-  /** What must be written: captures and events, together in the order of their decisions, and each by itself. */
+  /** The captures and events to write, in the order of their decisions. `outcomes` and `events` contain them by kind. */
   decided: (Outcome | HoldEvent)[];
   outcomes: Outcome[];
   events: HoldEvent[];
@@ -101,7 +101,7 @@ function partiesOf(
   if (!account) return notFound(accountId);
   const destination = destinationId === undefined ? null : accounts.get(destinationId);
   if (destination === undefined) return notFound(destinationId ?? '');
-  // First of all: what is not there may be in the journal.
+  // Checked before the hold is looked up, because a hold that is not in MySQL may be in the journal.
   const frozenId = accountsOfItem(item).find((id) => frozen.has(id));
   if (frozenId !== undefined) return unsettledAccount(frozenId);
   const hold = item.op === 'place' ? null : holds.get(holdIdOf(item));

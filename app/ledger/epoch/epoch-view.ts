@@ -82,12 +82,12 @@ export interface Attempt {
 }
 
 interface Left {
-  /** The attempts by the accounts that they concern, because the same id may have been tried with different content. */
+  /** The attempts, keyed by the accounts that they concern, because the same id may have been tried with different content. */
   attempts: Map<string, readonly InDoubtAttempt[]>;
   sinceMs: number;
   /** The pod ids under which an attempt with this id may still run. */
   podIds: Set<string>;
-  /** Anything that attempts under retired pod ids have written has at most this seq. */
+  /** Attempts under retired pod ids have written nothing beyond this seq. */
   untilSeq: number;
 }
 
@@ -144,8 +144,7 @@ export class InDoubtAttempts {
     if (this.#left.size > 0) this.#left.delete(keyOf(kind, id));
   }
   /**
-   * This pod id is retired: attempts under it can no longer run, and anything that they have written has at most this
-   * seq.
+   * This pod id is retired: attempts under it can no longer run, and have written nothing beyond this seq.
    */
   endAt(podId: string, seq: number): void {
     for (const left of this.#left.values()) {
@@ -175,7 +174,7 @@ const keyOf = (kind: InDoubtAttempt['kind'], id: string): string => `${MARKS[kin
 const MARKS = { transfers: '', 'account-change': '#', group: '+', hold: '=', 'hold-event': '!' } as const;
 
 /**
- * One epoch of the cache as a pod sees it while it is registered there. A new epoch, or a new pod id, is a new view.
+ * One epoch of the cache as a pod sees it while it is registered there. Each epoch and each pod id has its own view.
  */
 export class EpochView {
   readonly caller: Caller;

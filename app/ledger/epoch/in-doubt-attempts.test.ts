@@ -79,7 +79,7 @@ describe('attempts that will get no reply', () => {
 });
 
 describe('a retired pod id', () => {
-  it('ends the attempts left under it once everything that it can have written is in MySQL', () => {
+  it('ends the attempts left under it once MySQL has everything that they can have written', () => {
     const attempts = new InDoubtAttempts();
     attempts.leave([attempt('one')], 'pod-1', 10);
     attempts.endAt('pod-1', 7);
@@ -110,7 +110,7 @@ describe('a retired pod id', () => {
     expect(attempts.size).toBe(1);
   });
 
-  it('ends an attempt at the highest seq of the pod ids that it was tried under', () => {
+  it('ends an attempt once the cursor has reached the highest seq of all pod ids that it was tried under', () => {
     const attempts = new InDoubtAttempts();
     for (const podId of ['pod-1', 'pod-2']) attempts.leave([attempt('one')], podId, 10);
     attempts.endAt('pod-2', 9);
@@ -133,7 +133,7 @@ describe('a retired pod id', () => {
     expect(attempts.none).toBe(true);
   });
 
-  it('is no longer counted for the age of the oldest attempt, which then only waits for the cursor', () => {
+  it('removes its attempts from the age of the oldest attempt, because they only wait for the cursor', () => {
     const attempts = new InDoubtAttempts();
     attempts.leave([attempt('one')], 'pod-1', 10);
     attempts.endAt('pod-1', 7);

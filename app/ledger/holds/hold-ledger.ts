@@ -59,7 +59,8 @@ export class HoldLedger implements Holds {
     const known = this.#known.get(holdId);
     if (known) return known;
     const { account, destination, currency } = (await this.#found(holdId, this.#deadline())).hold;
-    // Only these facts: requests are built from them, and must not depend on the state in which the hold was read.
+    // The other fields are omitted: requests are built from these facts, and must not depend on the state in which the hold was
+    // read.
     const facts = { holdId, account, destination, currency };
     this.#known.keep(facts);
     return facts;
@@ -113,7 +114,8 @@ export class HoldLedger implements Holds {
         if (!('hold' in event)) throw new TypeError(`hold ${event.holdId} was refused, not changed`);
         return { hold: event.hold, persisted };
       }
-      // The earlier void may be in no pod's tail: it counts once it is in MySQL. Repeating this one changes nothing.
+      // Possibly no pod has the earlier void in its tail, so it is certain only once MySQL has it. Repeating this void changes
+      // nothing.
       if (answer.persisted) return { hold: answer.unchanged, persisted: true };
       await this.#again(deadline, holdIdOf(item));
     }
@@ -183,7 +185,7 @@ export class HoldLedger implements Holds {
     return persisted;
   }
 
-  /** What became of the placing of a hold. @throws Problem hold_not_found, the 503s */
+  /** The outcome of placing a hold. @throws Problem hold_not_found, the 503s */
   async #placing(holdId: string, deadline: number): Promise<HoldOutcome> {
     for (;;) {
       const [found = null] = await this.#deps.finder.find([`=${holdId}`]);
@@ -195,7 +197,7 @@ export class HoldLedger implements Holds {
     }
   }
 
-  /** A hold as it is, or as MySQL has it while no store decides. @throws Problem hold_not_found, the 503s */
+  /** The current state of a hold, or its state in MySQL while no store decides. @throws Problem hold_not_found, the 503s */
   async #found(holdId: string, deadline: number): Promise<ReadHold> {
     for (;;) {
       const read = await this.#deps.reader.read(holdId);
@@ -203,7 +205,7 @@ export class HoldLedger implements Holds {
       if (read) return read;
       const { event } = await this.#placing(holdId, deadline);
       if (event.kind === 'REFUSED') throw noHold(holdId);
-      // It was placed after the read.
+      // The hold was placed after the read.
       await this.#again(deadline, holdId);
     }
   }
@@ -234,6 +236,6 @@ function limitThatRefused(answer: Outcome | HoldDone | Problem): LimitRefusal | 
 }
 
 function eventOf(answer: Outcome | HoldDone): HoldOutcome {
-  if (!('event' in answer)) throw new TypeError('a hold got the answer of a capture');
+  if (!('event' in answer)) throw new TypeError('a hold received the answer of a capture');
   return answer;
 }

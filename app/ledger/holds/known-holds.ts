@@ -3,8 +3,8 @@ import type { HoldFacts } from '../ports/holds.ts';
 const FACTS_MAX = 20_000;
 
 /**
- * What this pod knows of holds that never changes, so that a capture needs no read before it. The oldest are forgotten first. The
- * store that decides compares them with what it has.
+ * The properties of holds that never change, cached so that a capture needs no read before it. The oldest are evicted first.
+ * The store that decides compares them with its own data.
  */
 export class KnownHolds {
   readonly #facts = new Map<string, HoldFacts>();

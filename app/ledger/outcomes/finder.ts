@@ -171,8 +171,8 @@ export class Finder<O extends Positioned, W = string, L extends LookUp<O> = Look
 }
 
 /**
- * Whether "not found" in MySQL proves that there is no outcome: the cache of the authority's epoch did not have one
- * either, or MySQL has everything.
+ * Whether "not found" in MySQL proves that there is no outcome. It does if the cache of the authority's epoch had none either,
+ * or if MySQL has everything.
  */
 function isNowhere({ mode, epoch, recovered }: AuthorityStamp, askedCacheOf: number | null): boolean {
   if (mode === 'CACHE') return askedCacheOf === epoch;

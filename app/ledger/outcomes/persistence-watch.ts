@@ -11,7 +11,7 @@ import type { Finder, LookUp } from './finder.ts';
 import type { Finders } from './finders.ts';
 
 const POLL_MS = 15;
-/** Ids are looked up less often, because a lookup in MySQL costs more than reading the cursor from Redis. */
+/** Ids are looked up less often than the cursor is read, because a lookup in MySQL costs more than reading Redis. */
 const LOOK_UP_EVERY_MS = 100;
 /**
  * This limit is needed because the transfer queue does not limit requests that only repeat posted transfers,

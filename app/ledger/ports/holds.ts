@@ -10,13 +10,13 @@ import type { WindowsAt } from './ledger.ts';
 /** The properties of a hold that never change. */
 export type HoldFacts = Pick<StoredHold, 'holdId' | 'account' | 'destination' | 'currency'>;
 
-/** What became of the placing of a hold, and the hold as it is now. */
+/** The outcome of placing a hold, and the current state of the hold. */
 export type Placing = { replayed: boolean; persisted: boolean } & (
   | { event: HoldPlaced; hold: HoldState }
   | { event: HoldRefused; hold: null }
 );
 
-/** A hold as it was read. */
+/** A hold returned by a read. */
 export type HoldView = Placing & {
   /** True only while the authority is moving or closed, or while its account waits for the journal. */
   stale: boolean;
@@ -42,10 +42,12 @@ export interface HoldPreview extends HoldParties {
 
 /**
  * Operations on holds. A method without a result throws a Problem: `feature_not_active`, a 503, `outcome_unknown`, or
- * one that is named at the method.
+ * one that is documented at the method.
  */
 export interface Holds {
-  /** For reads that bypass this interface. @throws Problem feature_not_active, ledger_switching */
+  /**
+   * Checks that holds are active, for reads that bypass this interface. @throws Problem feature_not_active, ledger_switching
+   */
   requireActive(): void;
   /** The destination is null if each capture names one. @throws Problem hold_not_found */
   factsOf(holdId: string): Promise<HoldFacts>;
@@ -53,7 +55,7 @@ export interface Holds {
   place(order: HoldOrder, durability: Durability): Promise<Placing>;
   /** A refusal is a result, as for transfers; a Problem explains why there is none. Never throws. */
   capture(order: CaptureOrder, durability: Durability): Promise<Outcome | Problem>;
-  /** @throws Problem hold_not_found, and why it is refused: nothing is remembered */
+  /** @throws Problem hold_not_found, or the reason for a refusal; refusals are not stored */
   change(wanted: HoldChange, request: HoldRequest, durability: Durability): Promise<HoldResult>;
   /** A hold that is already voided stays as it is. @throws Problem hold_not_found, hold_not_open, hold_expired */
   void(request: HoldRequest, durability: Durability): Promise<HoldResult>;
@@ -68,7 +70,7 @@ export interface Holds {
   preview(item: HoldItem, windows: WindowsAt): Promise<HoldPreview>;
 }
 
-/** A capture as MySQL has it. */
+/** A capture in MySQL. */
 export interface HoldCapture {
   transactionId: string;
   amount: number;

@@ -5,7 +5,7 @@ import { Problem } from '../../domain/problem.ts';
 import type { Account, Outcome } from '../../domain/types.ts';
 import type { Stamp } from '../../journal/cursor.ts';
 
-/** Which store had the authority in the snapshot of an answer. */
+/** Which store had the authority in the snapshot that an answer comes from. */
 export interface AuthorityStamp {
   epoch: number;
   mode: 'CACHE' | 'CLOSING' | 'DIRECT' | 'REBUILDING';
@@ -50,7 +50,7 @@ export interface LedgerDatabase {
     unsettled: Set<string>;
   }>;
   /**
-   * What the ids of holds (with the prefix '=') and of their events ('#') have led to. @throws Problem database_unavailable
+   * The outcomes of holds (ids with the prefix '=') and of their events ('#'). @throws Problem database_unavailable
    */
   findHolds(keys: readonly string[]): Promise<{
     stamp: Stamp;
@@ -59,7 +59,7 @@ export interface LedgerDatabase {
     unsettled: Set<string>;
   }>;
   /**
-   * Holds as they are, in any state. Those that do not exist, or were refused, are absent from the map.
+   * The current state of holds, open or not. Those that do not exist, or were refused, are absent from the map.
    * @throws Problem database_unavailable
    */
   loadHolds(holdIds: readonly string[]): Promise<{

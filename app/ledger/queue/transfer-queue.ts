@@ -46,8 +46,8 @@ export interface QueueLimits {
 const IN_DOUBT_MAX = 10_000;
 
 /**
- * Why no more transfers are accepted at the moment, decided before any of them is queued: too many are waiting here, or
- * too many of this pod's transfers wait to be persisted. Null if transfers can be accepted.
+ * Why no more transfers are accepted at the moment, decided before any transfer of a request is queued: too many are waiting
+ * here, or too many of this pod's transfers wait to be persisted. Null if transfers can be accepted.
  */
 export function loadSheddingProblem(
   open: number,
@@ -134,7 +134,7 @@ export class TransferQueue implements ResultSink {
     return this.#openTransfers;
   }
 
-  /** The transfers in the queue, in the form in which this pod keeps them. */
+  /** The number of transfers in the queue. */
   get waiting(): number {
     return this.#waitingTransfers;
   }

@@ -38,7 +38,7 @@ export class MemoryDatabase implements LedgerDatabase {
   readonly outcomes = new Map<string, Outcome>();
   readonly groups = new Map<string, GroupOutcome>();
   readonly holds = new Map<string, StoredHold>();
-  /** By the ids of holds and of their events, as they are stored in Redis. */
+  /** Keyed by the ids of holds and of their events, as they are stored in Redis. */
   readonly holdOutcomes = new Map<string, HoldOutcome>();
   /** Accounts and ids that wait for a journal. */
   readonly frozen = new Set<string>();

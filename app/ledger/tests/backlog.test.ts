@@ -44,7 +44,7 @@ describe('A full queue', () => {
   });
 });
 
-describe('backlog_full, until more is persisted', () => {
+describe('Transfers get backlog_full until more is persisted', () => {
   it('by entries: more entries are waiting than the limit allows', async () => {
     const stage = await ModelLedger.open({ backlogEntriesMax: 3 });
     await fill(stage, 3);

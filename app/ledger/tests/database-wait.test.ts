@@ -151,8 +151,7 @@ it('A transfer whose deadline passes before Redis replies is not counted as wait
 
 describe('A lookup that was made before the wait', () => {
   /**
-   * Sends a transfer whose id was not in MySQL, and that waits for an account because MySQL has
-   * become unavailable since.
+   * Sends a transfer whose id was not in MySQL. It then waits for an account, because MySQL has become unavailable.
    */
   async function lookedUpAndWaiting() {
     const one = foreign({ destination: 'c' });

@@ -228,7 +228,7 @@ describe('A hold whose reply was lost', () => {
     ['a capture', () => capture(), 'POSTED 60'],
     ['a change', () => change({ amount: 70 }), 'OPEN 0/70 #2'],
     ['a void', () => voided(), 'VOIDED 0/60 #2'],
-  ])('%s of it is made once', async (_, ask, answer) => {
+  ])('%s of it takes effect once', async (_, ask, answer) => {
     await place();
     bench.cache.next('apply', replyLost);
     expect(await ask()).toBe(answer);
@@ -236,7 +236,7 @@ describe('A hold whose reply was lost', () => {
     expect(bench.session.view()?.inDoubt.none).toBe(true);
   });
 
-  it('finally gets outcome_unknown if no reply comes, and is handed over with its account', async () => {
+  it('returns outcome_unknown if no reply ever comes, and is handed over with its account', async () => {
     await account();
     await account('b');
     bench.cache.always('apply', replyLost);
@@ -265,7 +265,7 @@ describe('A hold whose reply was lost', () => {
     expect(await change({ amount: 70 }, 2)).toBe('hold_changed');
   });
 
-  it('goes on in MySQL when the authority moves, and is placed once', async () => {
+  it('continues in MySQL when the authority moves, and is placed once', async () => {
     bench.cache.always('apply', replyLost);
     const placing = place();
     await bench.clock.pass(10);
@@ -276,19 +276,19 @@ describe('A hold whose reply was lost', () => {
     expect(await account()).toBe('100 held 60 v1');
   });
 
-  it('is unknown if a commit got no reply, while nothing proves what happened', async () => {
+  it('returns outcome_unknown if a commit gets no reply and nothing proves what it did', async () => {
     await toDirect();
     bench.direct.always(failing(new DirectError('in_doubt', 'the connection was lost')));
     expect(await place()).toBe('outcome_unknown');
   });
 
-  it('is voided only once the void is in MySQL, if an earlier one has ended it', async () => {
+  it('is reported as voided by an earlier void only once MySQL has that void', async () => {
     await place();
     bench.cache.always('apply', replyLost);
     const first = bench.ledger.holds.void(request(), 'cache').catch((error: Problem) => error.code);
     await bench.clock.pass(1);
     bench.cache.always('apply', passing);
-    // Another pod would not know the first one's id.
+    // Another pod would not know the id of the first void.
     const second = bench.ledger.holds.void(request(), 'cache').then(({ persisted }) => persisted);
     let answered = false;
     void second.then(() => {
@@ -303,7 +303,7 @@ describe('A hold whose reply was lost', () => {
 });
 
 describe('The ids and clocks of a pod', () => {
-  it('that are ahead are refused for a hold, and replaced for its events', async () => {
+  it('an id that is too far ahead is refused for a hold or a capture, and replaced for other events', async () => {
     const ahead = newUuidV7(bench.clock.now() + 120_000);
     expect(await place({ holdId: ahead })).toBe('validation_failed');
     await place();
@@ -312,7 +312,7 @@ describe('The ids and clocks of a pod', () => {
     expect(stateOf(answer.hold)).toBe('VOIDED 0/60 #2');
   });
 
-  it('let nothing expire while the clock of Redis is far ahead of them', async () => {
+  it('nothing expires while the clock of Redis is far ahead of the clock of the pod', async () => {
     await place({ expiresAt: bench.clock.now() + SOON_MS });
     const { now } = bench.model;
     bench.model.now = () => now() + 2 * SOON_MS;
@@ -323,7 +323,7 @@ describe('The ids and clocks of a pod', () => {
   });
 });
 
-it('A hold that another pod has placed is read for the facts that never change, and only for these', async () => {
+it('For a hold that another pod placed, only the facts that never change are returned', async () => {
   const facts = { holdId: 'other', account: 'a', destination: null, currency: 'EUR' };
   const state = {
     status: 'OPEN',
@@ -340,7 +340,7 @@ it('A hold that another pod has placed is read for the facts that never change, 
 });
 
 describe('A hold across a switch', () => {
-  it('is not missing while the flush is still in another epoch', async () => {
+  it('is not reported as missing while the flush is still in another epoch', async () => {
     await place();
     await toDirect();
     await bench.toCache();
@@ -371,7 +371,7 @@ describe('A hold across a switch', () => {
     expect(await account()).toBe('75 held 0 v5');
   });
 
-  it('is stale while no store decides, and cannot be tried', async () => {
+  it('is stale while no store decides, and a placing cannot be previewed', async () => {
     await place();
     bench.close();
     await bench.settle();
@@ -381,7 +381,7 @@ describe('A hold across a switch', () => {
     ).rejects.toMatchObject({ status: 503 });
   });
 
-  it('waits with its account for a journal', async () => {
+  it('returns account_unsettled while its account waits for a journal', async () => {
     await toDirect();
     bench.database.frozen.add('a');
     bench.database.unsettled.add('=h');
@@ -390,7 +390,7 @@ describe('A hold across a switch', () => {
   });
 });
 
-describe('What a pod knows of a hold', () => {
+describe('What a pod knows about a hold', () => {
   it('is read once, from MySQL if the cache does not have it', async () => {
     await place();
     await toDirect();

@@ -28,7 +28,7 @@ describe('Reading accounts', () => {
     expect(stage.events.counts).toMatchObject({ hit: 2 });
   });
 
-  it('returns the complete account, and when it was read', async () => {
+  it('returns the complete account, and the time of the read', async () => {
     await stage.clock.pass(7);
     const { currency, external } = accountOf('a');
     expect(await read('a')).toEqual([
@@ -271,7 +271,7 @@ describe('The outcome of an id', () => {
     expect(await codeOf(stage.clock.until(stage.ledger.outcome('nothing')))).toBe('internal_error');
   });
 
-  it('does not exist for an account change, whose id is not a transaction id', async () => {
+  it('results in transfer_not_found for the id of an account change, which is not a transaction id', async () => {
     const changeId = stage.order().transactionId;
     const change = {
       accountId: 'a',

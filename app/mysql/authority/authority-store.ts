@@ -96,9 +96,8 @@ export class AuthorityStore implements PodAuthority, KeeperAuthority {
   }
 
   /**
-   * Registers a pod under a share lock of the authority row: with a plain insert, a registration could commit after a
-   * keeper has left the epoch and read the list. Data that this id has left in an older epoch does not apply to the
-   * new one.
+   * Registers a pod under a share lock of the authority row: with a plain insert, a registration could commit after a keeper
+   * has ended the epoch and read the list of pods. Values that the row has from an older epoch are reset.
    */
   async register(podId: string, epoch: number): Promise<boolean> {
     return this.#database.transaction(async (session) => {

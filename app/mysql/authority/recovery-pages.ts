@@ -95,7 +95,8 @@ export async function postPage(context: PageContext): Promise<Recovery> {
 }
 
 /**
- * The same if the loss is accepted: missing entries, and entries that do not directly follow, are recorded as dropped.
+ * The same after the loss was accepted: missing entries, and entries that do not directly follow the state of their accounts,
+ * are recorded as dropped.
  */
 export async function postPageAccepting(context: PageContext, by: MovedBy): Promise<Recovery> {
   const { session, now, row } = context;

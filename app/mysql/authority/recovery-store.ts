@@ -275,7 +275,7 @@ function mustBeIn({ mode }: Authority, modes: readonly Mode[]): void {
   if (!modes.includes(mode)) throw new Error(`the authority is ${mode}, not ${modes.join(' or ')}`);
 }
 
-/** An operator's decision stands, even if Redis returns in the meantime. */
+/** An operator's decision is final, even if Redis returns in the meantime. */
 function mustNotBeAccepted(row: RecoveryRow | null): void {
   if (row?.accepted) throw new Error(`${row.accepted.keeper} has accepted the loss, which is being applied`);
 }

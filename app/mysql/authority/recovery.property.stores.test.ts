@@ -27,7 +27,7 @@ beforeAll(async () => {
 afterAll(() => bench.db.drop());
 
 it(
-  'MySQL contains exactly what happened after any history is partly flushed, handed over, recovered in pages and completed late',
+  'After any history is partly flushed, handed over, recovered in pages and completed late, MySQL contains exactly what happened',
   async () => {
     const seen = { complete: 0, partial: 0, held: 0 };
     const property = fc.asyncProperty(

@@ -58,8 +58,8 @@ export class UnsettledStore {
   }
 
   /**
-   * Progress of an epoch recovery; null if no work is known to remain. While a journal is read whose end only Redis
-   * knows, the highest known seq is the highest that pods have reported. @throws Problem database_unavailable
+   * Progress of an epoch recovery; null if no work is known to remain. While the journal itself is read, only Redis knows its
+   * end, and the highest known seq is the highest seq that pods have reported. @throws Problem database_unavailable
    */
   async recovery(now: Authority): Promise<Recovery | null> {
     const row = await readRecovery(this.#database, now);

@@ -74,7 +74,7 @@ export function asProblem(error: unknown): unknown {
   return new Problem('database_unavailable', `MySQL is unavailable (${nameOf(error)})`, {}, { cause: error });
 }
 
-/** From this number on, MySQL and MariaDB assign different meanings, and mysql2 knows only the meanings of MySQL. */
+/** Error numbers from here on have different meanings in MySQL and MariaDB, and mysql2 knows only the meanings in MySQL. */
 const FIRST_OWN_ERRNO = 1900;
 function nameOf({ code, errno = 0 }: DriverError): string {
   return errno >= FIRST_OWN_ERRNO ? `error ${errno}` : (code ?? 'closed');
@@ -148,8 +148,8 @@ const WRONG_SETTINGS: Readonly<Record<string, string>> = {
   ER_DBACCESS_DENIED_ERROR: 'its user may not use its database, or there is no such database',
   ER_BAD_DB_ERROR: 'its database does not exist; create it first',
   ER_HOST_NOT_PRIVILEGED: 'MySQL does not accept connections from this host',
-  ER_NOT_SUPPORTED_AUTH_MODE: 'its user needs an authentication that this client does not support',
-  AUTH_SWITCH_PLUGIN_ERROR: 'its user needs an authentication that this client does not support',
+  ER_NOT_SUPPORTED_AUTH_MODE: 'its user needs an authentication method that this client does not support',
+  AUTH_SWITCH_PLUGIN_ERROR: 'its user needs an authentication method that this client does not support',
   ER_MUST_CHANGE_PASSWORD_LOGIN: 'the password of its user has expired',
   ER_ACCOUNT_HAS_BEEN_LOCKED: 'its user is locked',
   ER_SECURE_TRANSPORT_REQUIRED: 'MySQL requires TLS; add the parameter ssl',

@@ -57,7 +57,7 @@ export class Database implements AsyncDisposable {
   readonly #ready = new WeakMap<object, Promise<unknown>>();
   readonly #silent = new FailoverCount();
   readonly #readOnly: FailoverCount;
-  /** Both counts as they were when a connection was opened. */
+  /** The values of both counts at the time when a connection was opened. */
   readonly #openedAt = new WeakMap<object, { silent: number; readOnly: number }>();
   readonly #queryTimeoutMs: number;
   readonly #watch: NonNullable<PoolOptions['watch']>;

@@ -58,7 +58,7 @@ async function live(): Promise<void> {
 }
 
 describe('The history of an account with holds', () => {
-  it('has every version, with the balance and what was held after it', async () => {
+  it('has every version, with the balance and the held amount after it', async () => {
     await live();
     expect((await history()).map(shortly)).toEqual([
       [1, 'transfer', 500, 0],

@@ -38,9 +38,9 @@ interface Versions {
 }
 
 /**
- * Reads versions of an account in order, each from the only table that has it. Versions have no gaps, so with the
- * events of holds a page has a known length.
- * @param limit the maximum number of items; without the events of holds, versions in between are missing
+ * Reads versions of an account in order, each from the only table that has it. Versions have no gaps, so a page that includes
+ * the events of holds has a known length.
+ * @param limit the maximum number of items; without the events of holds, their versions are skipped
  */
 export async function historyBetween(
   from: Source,

@@ -133,18 +133,15 @@ describe('Requests that open the same accounts at once', () => {
       (round) =>
         Array.from({ length: 8 }, (_, n) => [...all(round).slice(n * 5, n * 5 + 25), ...all(round).slice(0, n)]),
     ],
-  ])(
-    'and %s: exactly one request creates each account, and the others find that it exists',
-    async (_what, requestsOf) => {
-      for (let round = 0; round < ROUNDS; round++) {
-        const requests = requestsOf(round);
-        const answers = await Promise.all(requests.map((request, n) => opener.open(request, `user-${n}`)));
-        expect(answers.flat().filter((answer) => answer instanceof Problem)).toEqual([]);
-        const counts = creators(requests, answers);
-        expect([...counts].filter(([, count]) => count !== 1)).toEqual([]);
-      }
-    },
-  );
+  ])('%s: exactly one request creates each account, and the others find that it exists', async (_what, requestsOf) => {
+    for (let round = 0; round < ROUNDS; round++) {
+      const requests = requestsOf(round);
+      const answers = await Promise.all(requests.map((request, n) => opener.open(request, `user-${n}`)));
+      expect(answers.flat().filter((answer) => answer instanceof Problem)).toEqual([]);
+      const counts = creators(requests, answers);
+      expect([...counts].filter(([, count]) => count !== 1)).toEqual([]);
+    }
+  });
 
   it('with different content: one account is created, and requests with other content are rejected', async () => {
     for (let round = 0; round < ROUNDS; round++) {

@@ -55,8 +55,8 @@ export class SqlBooks implements Books {
         : Math.max(query.afterVersion, await this.#versionBefore(accountId, from, last));
     const until = to === undefined ? last : await this.#versionBefore(accountId, to, last);
     if (after >= until) return [];
-    // With every version, a page has a known length. Without the events of holds, the page must be
-    // filled from as many versions as necessary.
+    // A page that includes the events of holds contains every version, so its length is known. Without them, it must be filled
+    // from as many versions as necessary.
     const versions = { accountId, after, until: holds ? Math.min(until, after + limit) : until };
     return historyBetween(this.#database, versions, { holds, limit });
   }
@@ -80,8 +80,8 @@ export class SqlBooks implements Books {
 
   /**
    * The last version accepted before a given time; 0 for none. Found by binary search, because versions are in order of
-   * acceptance, except for those that a pod held back: among these, any of several cuts is valid. (An index on the time
-   * would make every transfer more expensive.)
+   * acceptance. (The exception is versions whose times come from the clock of a pod of an older release: among these, the
+   * result may be any of several valid ones. An index on the time would make every transfer more expensive.)
    */
   async #versionBefore(accountId: string, moment: number, last: number): Promise<number> {
     let before = 0;

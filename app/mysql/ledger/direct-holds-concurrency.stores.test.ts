@@ -83,7 +83,7 @@ describe('Two pods at the same time', () => {
     for (let round = 0; round < ROUNDS; round++) {
       const holdId = `h-${round}`;
       await together(placing(holdId, 'a', 5));
-      // It ends now: which of the three can still win depends on the moment at which each of them has the lock.
+      // The hold expires now: which of the three requests can still win depends on when each of them gets the lock.
       await db.database.rows('UPDATE holds SET expires_at_ms = ? WHERE hold_id = ?', [Date.now() + 5, holdId]);
       const items = [
         capturing(`t-${round}`, of(holdId)),
@@ -133,7 +133,7 @@ describe('Many calls about holds', () => {
     const holder = await createConnection(db.url);
     await holder.query('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED');
     await holder.query('START TRANSACTION');
-    // It does a lot of work, because when two transactions deadlock, the one that has done less is rolled back.
+    // This transaction does a lot of work, because when two transactions deadlock, the one that has done less is rolled back.
     await holder.query("UPDATE accounts SET name = 'busy' WHERE account_id NOT IN ('a', 'b')");
     await holder.query("SELECT 1 FROM accounts WHERE account_id = 'b' FOR UPDATE");
     const applied = stores(clock)[0]?.applyHolds(DIRECT_EPOCH, [placing('h1', 'b', 1), placing('h2', 'a', 1)]);

@@ -201,10 +201,10 @@ export class DirectStore implements DirectServer {
   }
 
   /**
-   * Records in MySQL that it may have ids with these times, before it has them. This uses a separate transaction,
-   * because all pods write this one row, and in the transfers' transaction each call would lock it while waiting for
-   * its accounts. The value only increases; a value that is too high only makes lookups slower, but an id that is
-   * rejected because it is too far ahead must not raise it.
+   * Raises `id_time_max` to the time of these ids before the ids are stored. This uses a separate transaction, because all pods
+   * write this one row, and in the transfers' transaction each call would lock it while waiting for its accounts. The value
+   * only increases; a value that is too high only makes lookups slower, but an id that is rejected because it is too far ahead
+   * must not raise it.
    */
   async #raiseIdTimeMax(ids: readonly string[]): Promise<void> {
     const latest = Math.max(...ids.map((id) => uuidV7Time(id) ?? 0));

@@ -151,7 +151,7 @@ describe('The flush of holds', () => {
     ]);
   });
 
-  it('keeps what windows count of holds, and gives it back to the day and the month', async () => {
+  it('stores the amounts that windows count of holds, and subtracts released amounts from the day and the month', async () => {
     await epoch.change(eventId(), 'ada', { limits: { ...NO_LIMITS, transferMax: 400, monthlyDebitMax: 410 } });
     await epoch.applyHolds(place('h1', 300), place('h2', 110), place('h3', 1), place('h4', 401));
     await expectReadBack(await flush());

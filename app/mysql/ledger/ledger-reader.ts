@@ -30,7 +30,7 @@ const STAMP = 'flush_cursor c JOIN authority u ON u.shard = c.shard';
  *
  * The accounts and ids that wait for a journal are read only if that snapshot shows that there are any. Then
  * everything is read again, in one snapshot of several statements. If these tables, which are nearly always empty,
- * were joined to every read, a lookup would cost half as much again.
+ * were joined to every read, a lookup would cost 50 % more.
  */
 export class LedgerReader implements LedgerDatabase {
   readonly #database: Database;

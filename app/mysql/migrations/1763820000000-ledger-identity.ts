@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * Gives the ledger an identity; running it again keeps it. Older releases do not read it, and can keep running.
+ * Gives the ledger an identity; running the migration again keeps that identity. Older releases do not read it, and can keep
+ * running.
  */
 export class LedgerIdentity1763820000000 implements MigrationInterface {
   readonly name = 'LedgerIdentity1763820000000';

@@ -9,7 +9,7 @@ interface Known {
   readAtMs: number;
 }
 
-/** A key is read again after this, ms: a revoked key may be accepted for up to this time. */
+/** A key is read again after this time, ms: a revoked key may be accepted for up to this time. */
 const FRESH_MS = 30_000;
 /** If MySQL hangs, callers whose keys are known must not be delayed. */
 const RENEWAL_WAIT_MS = 200;

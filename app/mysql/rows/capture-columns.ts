@@ -13,7 +13,8 @@ export const CAPTURE_COLUMNS = 'hold_id, held_after, held_change, capture';
 
 /**
  * The request and, for a posted capture, the hold after it, as one short text, because no query searches for its parts. If
- * windows have counted the hold, what they still count of it follows, and what the capture gave back to them.
+ * windows have counted the hold, the text ends with the amounts that they still count, and those that the capture gave back to
+ * them.
  */
 type Fields = [
   amount: number | null,

@@ -8,11 +8,13 @@ import type { ApplyItem, HoldCallItem } from '../../journal/cache-port.ts';
 import { encodeOrder } from '../../journal/codec.ts';
 import { encodeHoldItem, type HoldItem } from '../../journal/hold-codec.ts';
 
-/** Two times that are far in the past and far in the future by any clock. */
+/** A time in the distant past and one in the distant future, by any clock. */
 const PAST = Date.UTC(2001, 0, 1);
 const FUTURE = Date.UTC(2100, 0, 1);
 const MAX = Number.MAX_SAFE_INTEGER;
-/** When histories begin: ahead of any clock, so that only their own steps advance the ledger's time. */
+/**
+ * The time at which histories begin. It is ahead of any clock, so that only the steps of a history advance the ledger's time.
+ */
 export const BEGIN = Date.UTC(2050, 0, 1, 20);
 export const HOLD_CALENDAR = { days: businessDaysFrom(BEGIN), validUntil: MAX };
 /** How far a history may go in one step: within a day, over midnights, over the end of a month, or beyond the calendar. */
@@ -48,7 +50,7 @@ export const HOLD_ACCOUNTS: Account[] = [
     },
   }),
 ];
-/** Limits that an account gets during a history. Without limits, counting ends; it starts over with the next ones. */
+/** Limits that an account gets during a history. Without limits, counting ends; it starts over when there are limits again. */
 export const anyNewLimits = fc.record({
   accountId: fc.constantFrom('thrifty', 'thrifty', 'thrifty', 'a', 'spent'),
   limits: fc.constantFrom(NO_LIMITS, { ...NO_LIMITS, dailyDebitMax: 150 }, { ...NO_LIMITS, monthlyDebitMax: 400 }),

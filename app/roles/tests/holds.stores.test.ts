@@ -115,7 +115,7 @@ describe.each(['CACHE', 'DIRECT'] as const)('In %s, the API of holds', (mode) =>
     expect(await read(refused)).toMatchObject({ status: 'REFUSED', refusal: 'hold_not_allowed' });
   });
 
-  it('counts holds in the limits of their account, and says which one refuses', async () => {
+  it('counts holds in the limits of their account, and reports which limit refused a hold', async () => {
     const [id, refused] = [newId(), newId()];
     const limits = { dailyDebitMax: '50.00' };
     await api.request('PATCH', `/v1/accounts/${account}`, { limits });
@@ -129,7 +129,7 @@ describe.each(['CACHE', 'DIRECT'] as const)('In %s, the API of holds', (mode) =>
     expect(await place(newId(), { amount: '50.00' })).toMatchObject({ status: 201 });
   });
 
-  it('refuses captures from the expiry on', async () => {
+  it('refuses captures once the hold has expired', async () => {
     const id = newId();
     const expiresAt = new Date(systemClock.now() + 1_500).toISOString();
     expect(await place(id, { expiresAt })).toMatchObject({ status: 201, json: { expiresAt } });
@@ -143,7 +143,7 @@ describe.each(['CACHE', 'DIRECT'] as const)('In %s, the API of holds', (mode) =>
   });
 });
 
-it('Holds that began in Redis go on in MySQL, and back in Redis', async () => {
+it('Holds that were placed in Redis continue in MySQL, and then in Redis again', async () => {
   await roles.redis.startAgain();
   await api.worksIn('CACHE');
   const [id, other] = [newId(), newId()];

@@ -161,7 +161,7 @@ describe('Reports about the flush', () => {
     expect(await gauge(keeper, 'flush_alert')).toBe(0);
   });
 
-  it('include the error of the schedule when flushing falls behind', async () => {
+  it('include how long nothing was flushed when flushing falls behind', async () => {
     const keeper = await roles.keeper({ LAG_ALERT_MS: '1000' });
     const api = await podInCache();
     vi.spyOn(keeper.context.flushStore, 'commit').mockRejectedValue(new Error('away'));

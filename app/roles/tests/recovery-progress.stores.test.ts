@@ -63,7 +63,7 @@ it("an accepted loss that exceeds a request's waiting time is answered with 202,
     const answer = await api.request('POST', '/v1/ops/loss-acceptances', acceptance);
     return answer.status === 202 ? null : answer;
   });
-  // Dropped are the in-doubt attempt, the gap, and t3, which depends on the gap.
+  // The in-doubt attempt, the gap, and t3, which depends on the gap, are dropped.
   expect(last).toMatchObject({
     status: 200,
     json: { epoch: closing.epoch + 1, mode: 'DIRECT', dropped: 3, done: true },
