@@ -48,7 +48,7 @@ const REQUESTS = [
       ],
     },
   },
-  // For users of /docs: to read and change, to capture, and to void.
+  // Holds for users of /docs: one to read and change, one to capture, and one to void.
   ...['4', '5', '6'].map((last) => ({
     path: '/v1/holds',
     body: {

@@ -35,7 +35,7 @@ const OPEN_MS_MAX = 15_000;
 const OPEN_POLL_MS = 200;
 
 export class Stack {
-  /** What a stop is currently waiting for, for messages. */
+  /** What a stop is currently waiting for; messages contain it. */
   waitsFor = 'the current step of the start';
 
   #settings;
@@ -45,7 +45,7 @@ export class Stack {
   #folder = '';
   /** @type {Kept[]} */
   #kept = [];
-  /** Set once everything is ready. From then on it writes every new pid to the file. */
+  /** Writes every new pid to the file; does nothing until everything is ready. */
   #publish = () => {};
 
   /**

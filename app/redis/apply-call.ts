@@ -24,9 +24,9 @@ import { decodeHoldRecord, type HoldItem, type HoldRecord, keyOfItem } from '../
 import type { JournalEntry } from '../journal/journal-entry.ts';
 import type { Keys } from './run-script.ts';
 
-/** Number of fixed bytes of an item, which its id and a zero byte follow. A group itself has fewer. */
+/** Number of fixed bytes of an item; its id and a zero byte follow them. A group itself has fewer. */
 const ITEM_BYTES = 1 + 2 + 2 + 8 + 3 + 2 + 8 + 8;
-/** Fixed bytes of a hold item, whose id is followed by the id of its hold. */
+/** Number of fixed bytes of a hold item; its id and the id of its hold follow them. */
 const HOLD_BYTES = ITEM_BYTES + 8 + 8 + 1 + 8;
 /** Marks, which are added to the count of a chunk that is a group, or that has hold items. */
 const GROUP = 0x8000;

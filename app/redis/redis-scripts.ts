@@ -321,7 +321,7 @@ export class RedisScripts implements CacheServer, CacheKeeper {
   }
 }
 
-/** A placeholder for scripts that touch only the fence and the owner. */
+/** A placeholder epoch for scripts that touch only the fence and the owner. */
 const NO_EPOCH: NamedEpoch = { epoch: 0, format: 1 };
 const prologue = (caller: Caller): ScriptArgument[] => [caller.epoch, caller.podId, caller.replid];
 /** The keys of every script that checks who owns the server. */

@@ -47,7 +47,7 @@ const scripts: Record<Method, (cache: CacheServer) => Promise<unknown>> = {
 };
 const methods = Object.keys(scripts) as Method[];
 
-it('runs only the calls that apply transfers inside the given function', async () => {
+it('passes calls that apply transfers, and no others, to the given function', async () => {
   const framed = new WatchedScripts(faulty, {
     succeeded: () => seen.push('succeeded'),
     failed: (error) => seen.push(error),

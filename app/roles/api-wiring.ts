@@ -36,7 +36,7 @@ export function createSession(context: Context): PodSession {
     redis: {
       ready() {
         const ready = redis.status === 'ready';
-        // While there is no connection, no call would report a failure to the detector.
+        // Without a connection, no call is sent that could report a failure to the detector.
         if (!ready) detectors.redis.failed();
         return ready;
       },

@@ -1,7 +1,7 @@
 import { HoldSchedule } from '../mysql/operations/hold-schedule.ts';
 import type { Context } from './context.ts';
 
-/** Minimum interval between counts of the open holds, ms. Counting also takes at most a twentieth of the time. */
+/** Minimum interval between counts of the open holds, ms. In addition, counting may take only a twentieth of the time. */
 const COUNT_EVERY_MS = 60_000;
 const COUNT_SHARE = 20;
 

@@ -108,7 +108,7 @@ describe('A failing flush', () => {
     expect(b.store.attempts).toBe(0);
   });
 
-  it('commits nothing if the journal ends before its own head', async () => {
+  it('commits nothing if the journal ends before the seq in its head', async () => {
     const b = await bench();
     await b.post(3);
     await b.epoch.cache.publish(b.epoch.keeper, 3, 3);

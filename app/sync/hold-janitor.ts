@@ -1,6 +1,6 @@
 import type { CacheKeeper, KeeperCaller } from '../journal/cache-port.ts';
 
-/** Each call evicts at most 500, so that transfers need not wait for it. */
+/** Each call evicts at most 500 holds, so that transfers wait only briefly. */
 const CALLS_PER_ROUND_MAX = 100;
 
 /**

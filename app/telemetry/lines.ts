@@ -40,7 +40,7 @@ export function linesTo(descriptor: number, dropped: (lines: number) => void): L
    */
   const writeSome = blocking ? writeInThread : writeAtOnce;
   let pending = '';
-  /** The rest of a write that found the descriptor full. It is written first. */
+  /** The rest of a write that did not fit, because the descriptor was full. It is written first. */
   let unwritten: Buffer = Buffer.alloc(0);
   let writing = false;
   let scheduled = false;

@@ -11,7 +11,7 @@ import { BIN, KUBECONFIG } from './settings.ts';
 const RUN_MS_MAX = 300_000;
 const OUTPUT_BYTES_MAX = 256 * 1024 * 1024;
 
-/** @throws Error with what the program printed */
+/** @throws Error with the output of the program */
 export function run(command: string, args: readonly string[], input = ''): string {
   return execFileSync(command, args, {
     encoding: 'utf8',

@@ -113,7 +113,7 @@ export function makeNamespace(name: string): void {
   kubectl(['apply', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } }));
 }
 
-/** @throws {UserError} with what Helm printed */
+/** @throws {UserError} with Helm's output */
 export function helm(args: readonly string[]): string {
   const program = findTool('helm');
   if (program === null)

@@ -9,7 +9,7 @@ import { ROOT } from './settings.ts';
 
 const NAMESPACE = 'monitoring';
 
-/** Installs what scaling on transfers per second needs: Prometheus with the chart's rules, and prometheus-adapter. */
+/** Installs the components for scaling on transfers per second: Prometheus with the chart's rules, and prometheus-adapter. */
 export async function installMonitoring(provider: Provider): Promise<void> {
   // kind and k3d pull the adapter's image; there is no official image of Debian's Prometheus.
   const images = provider.kind === 'own' ? ['prometheus', 'prometheus-adapter'] : ['prometheus'];

@@ -96,7 +96,9 @@ async function up(count: number): Promise<void> {
   print(`Kubernetes ${KUBERNETES} with ${count} nodes is up (${elapsed(since)}). export KUBECONFIG=${KUBECONFIG}`);
 }
 
-/** This also runs when the cluster ends, because a kubelet that was restarted has changed them again. */
+/**
+ * Restores the settings of the kernel. This also runs when the cluster ends, because a restarted kubelet changes them again.
+ */
 function restoreSysctls(): void {
   const before = (readJson(SYSCTLS_BEFORE) ?? []) as [string, string][];
   for (const [file, value] of before) writeFileSync(file, value);

@@ -5,7 +5,7 @@ import type { Finder, LookUp } from '../outcomes/finder.ts';
 import { isDatabaseAway, isHeld, type MysqlWaiters } from './mysql-waiters.ts';
 import type { Answer, HoldUnchanged, Pending, ResultSink } from './pending.ts';
 
-/** The operations on items whose own ids are of one kind. */
+/** The operations on items with one kind of id: transaction ids, group ids, or ids of holds and their events. */
 interface LaneKind<P extends Pending, O extends Exclude<Answer, HoldUnchanged>, W, L extends LookUp<O>> {
   finder: Pick<Finder<O, W, L>, 'find' | 'inDatabase'>;
   has(pending: Pending): pending is P;
@@ -22,7 +22,7 @@ interface LaneKind<P extends Pending, O extends Exclude<Answer, HoldUnchanged>, 
 export interface Lane {
   /** Looks ids up in MySQL. Items whose ids are not there are queued again, with the proof of their absence. */
   lookUp(batch: readonly Pending[]): Promise<void>;
-  /** Looks up ids that have an outcome, in the journal and in MySQL. */
+  /** Looks up the outcomes of known ids, in the journal and in MySQL. */
   replayKnown(view: EpochView, batch: readonly Pending[]): Promise<void>;
 }
 

@@ -51,8 +51,7 @@ export class MysqlWaiters {
     const held = batch.filter((pending) => !pending.answered && this.mayWait(pending));
     if (held.length === 0) return;
     events.retried('database');
-    // In an outage, the deadline ends the wait. The limit on rounds is only for loops that could continue without
-    // an outage.
+    // During an outage, the deadline ends the wait. The limit on rounds is only for loops that can occur without an outage.
     for (const pending of held) pending.rounds = 0;
     clock.after(backoffMs(0, DATABASE_WAIT_MS, clock), () => this.#sink.again(held));
   }

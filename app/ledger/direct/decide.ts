@@ -23,7 +23,7 @@ export class LedgerTime {
     this.#latest = new Map(latest);
   }
 
-  /** Latest time of a new UUIDv7, ms. */
+  /** The latest time that a new UUIDv7 may have, ms. */
   get idTimeMax(): number {
     return this.#nowMs + ID_AHEAD_MS_MAX;
   }

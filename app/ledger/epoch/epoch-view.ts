@@ -20,7 +20,7 @@ export class EpochMemory {
 export class Tail {
   #entries: { entry: JournalEntry; lastSeq: number; bytes: number; keptAtMs: number }[] = [];
   #head = 0;
-  /** The first seqs of the entries in this tail, because a repeated answer contains the same entry again. */
+  /** The first seqs of the entries in this tail, to recognize an entry that a repeated answer contains again. */
   readonly #kept = new Set<number>();
   #bytes = 0;
   #cursor = 0;

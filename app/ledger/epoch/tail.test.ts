@@ -146,7 +146,7 @@ describe('what a pod knows about an epoch', () => {
     const two = one.renewed('q');
     expect(two.caller).toEqual({ epoch: 1, format: 1, replid: 'r', podId: 'q' });
     expect([two.observed, two.lookupHorizon, two.evictedUpTo, two.tail.size]).toEqual([2, 100, 1, 2]);
-    // The old view and the new one share their memory, so the old one also sees what the new one observes.
+    // The old view and the new one share their knowledge, so the old one also has what the new one observes.
     two.observe(head(3, 2));
     expect([one.observed, one.cursor, one.tail.size]).toEqual([3, 2, 0]);
   });

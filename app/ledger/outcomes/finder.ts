@@ -27,7 +27,7 @@ export interface LookUp<O> {
   unsettled: ReadonlySet<string>;
 }
 
-/** How to find the outcomes of one kind of ids. `W` is the type of a request for a lookup in MySQL. */
+/** How to find the outcomes of one kind of id. `W` is the type of a request for a lookup in MySQL. */
 export interface FinderKind<O, W, L extends LookUp<O>> {
   /** For messages. */
   name: string;
@@ -35,7 +35,7 @@ export interface FinderKind<O, W, L extends LookUp<O>> {
   keyOf(id: string): string;
   /** The outcomes in an entry, by their ids. */
   outcomesIn(entry: JournalEntry, epoch: number): Iterable<readonly [id: string, outcome: O]>;
-  /** The request for an id of which only the outcome is wanted. */
+  /** A request for only the outcome of an id. */
   wantedOf(id: string): W;
   /** The number of ids that a request contains. */
   weightOf(wanted: W): number;
@@ -101,7 +101,7 @@ export class Finder<O extends Positioned, W = string, L extends LookUp<O> = Look
     });
   }
 
-  /** The request for an id of which only the outcome is wanted. */
+  /** A request for only the outcome of an id. */
   wantedOf(id: string): W {
     return this.#kind.wantedOf(id);
   }

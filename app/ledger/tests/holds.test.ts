@@ -33,7 +33,7 @@ const holdOf = (different: Partial<HoldOrder> = {}): HoldOrder => ({
   ...different,
 });
 
-/** The answer to a request, in one word. */
+/** The answer to a request, as a short text. */
 async function said<T>(answer: Promise<T>, word: (answer: T) => string): Promise<string> {
   try {
     const result = await bench.clock.until(answer);
@@ -424,7 +424,7 @@ describe('What a pod knows about a hold', () => {
   });
 });
 
-it('What a limit of the account refuses is reported with the limit, once', async () => {
+it('A refusal by a limit of the account is reported once, with the limit', async () => {
   await bench.model.setCalendar(bench.keeper, calendarFrom(bench.clock.now()));
   const limits = { ...NO_LIMITS, transferMax: 70, usage: NO_USAGE };
   bench.database.accounts.set('a', accountOf('a', { balance: 1000, limits }));

@@ -108,7 +108,7 @@ describe('The outcome of an unknown id', () => {
     expect(await nowhere()).toBe('ledger_switching');
   });
 
-  it('cannot be determined while the ledger is closed, which the problem reports', async () => {
+  it('cannot be determined while the ledger is closed, and the problem gives that reason', async () => {
     bench.close();
     expect(await nowhere()).toBe('ledger_switching');
     bench.session.reason = 'ledger_closed';

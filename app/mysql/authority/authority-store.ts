@@ -65,9 +65,9 @@ export class AuthorityStore implements PodAuthority, KeeperAuthority {
   }
 
   /**
-   * Moves from DIRECT to DIRECT, in an epoch above the fence of a Redis that is taken over, so that no epoch of that
-   * Redis's former owner is above ours. @returns null if the authority is in another mode or epoch, or if something
-   * waits for a journal
+   * Moves from DIRECT to DIRECT, to an epoch above the fence of a Redis that is taken over, so that the new epoch is higher
+   * than every epoch of the former owner. @returns null if the authority is in another mode or epoch, or if something waits for
+   * a journal
    */
   async goBeyond(from: Authority, fence: number, by: MovedBy): Promise<Authority | null> {
     return this.#database.transaction(async (session) => {

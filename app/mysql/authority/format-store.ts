@@ -3,7 +3,7 @@ import { type Authority, FORMAT_MAX, type MovedBy } from '../../domain/authority
 import type { Database, Session } from '../connection/pool.ts';
 import { lockedAuthority, setAuthority } from '../rows/authority-row.ts';
 
-/** For how long after its last heartbeat a process of an older release counts as running, s. */
+/** The time after its last heartbeat for which a process of an older release counts as running, s. */
 const HEARD_WITHIN_S = 60;
 
 /** Moves the ledger to the next rule format. */

@@ -25,7 +25,7 @@ const attempts = () =>
     'SELECT pod_id, kind, id, account_id AS one, other_account_id AS other FROM drained_doubts ORDER BY pod_id, kind, id, one, other',
   );
 
-/** Three entries, with two outcomes, one account change and one outcome. */
+/** Three entries: two outcomes, an account change, and one outcome. */
 async function journal(): Promise<JournalEntry[]> {
   const epoch = await modelEpoch(ACCOUNTS);
   await epoch.apply(order('t1', { reference: `'quoted" \\ 👩‍👩‍👧 \u202e` }), order('t2'));

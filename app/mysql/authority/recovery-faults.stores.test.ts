@@ -31,7 +31,7 @@ beforeEach(async () => {
   await bench.begin(['pod', 'other']);
 });
 
-/** Hands over what two pods know about four entries, of which the second is missing. */
+/** Hands over the data of two pods about four entries, of which the second is missing. */
 async function handedOver(): Promise<{ closing: Authority; journal: JournalEntry[] }> {
   const journal = await bench.journal(
     ['t1', 'world', 'ada', 500],

@@ -263,7 +263,7 @@ describe('RecoveryStore.acceptLoss', () => {
 });
 
 describe('UnsettledStore.report', () => {
-  it('lists a limited number of pods, those silent for the longest time first, and omits pods that do not matter', async () => {
+  it('lists a limited number of pods, those silent for the longest time first, and omits pods that the recovery does not wait for', async () => {
     await bench.begin(['a', 'b', 'c', 'd', 'e']);
     await bench.journal(['t1', 'world', 'ada']);
     await bench.flush(await bench.epoch.entries());

@@ -152,7 +152,7 @@ async function sizesAfter(from: Pick<Session, 'rows'>, epoch: number, after: num
   return sizes.map((size) => ({ ...size, bytes: size.bytes ?? bytesOf.get(size.first_seq) ?? 0 }));
 }
 
-/** Whether enough handed-over entries are above a seq to process a page while other pods are still handing over. */
+/** Whether there are enough handed-over entries above a seq to process a page while other pods are still handing over. */
 export async function isLong(from: Pick<Session, 'rows'>, epoch: number, after: number): Promise<boolean> {
   const rows = await from.rows<object>(
     `SELECT 1 FROM drained_entries WHERE epoch = ? AND first_seq > ? LIMIT ${LONG_ENTRIES}`,
@@ -201,7 +201,7 @@ function idsOfKind(items: readonly Journaled[], kind: Journaled['kind']): string
 }
 
 /**
- * The maximum number of seqs that the in-doubt ids can have: the ids that are neither marked as received nor in MySQL.
+ * The maximum number of seqs that the in-doubt ids can have. Ids that are marked as received, or in MySQL, are not counted.
  */
 export async function inDoubtCount(session: Session, epoch: number): Promise<number> {
   const [row] = await session.rows<{ seqs: number }>(

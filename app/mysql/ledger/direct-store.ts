@@ -218,8 +218,8 @@ export class DirectStore implements DirectServer {
   }
 
   /**
-   * Checks that `id_time_max` covers all ids. An id that was too far ahead when `id_time_max` was raised may no longer
-   * be so, because waiting for locks took long. @throws Error that makes the transaction repeat
+   * Checks that `id_time_max` covers all ids. An id that was too far ahead when `id_time_max` was raised may be acceptable by
+   * now, after a long wait for locks. @throws Error that makes the transaction repeat
    */
   #mustCover(ids: readonly string[], { idTimeMax }: Pick<LedgerTime, 'idTimeMax'>): void {
     for (const id of ids) {

@@ -24,7 +24,9 @@ interface CaptureSums extends StepSums {
   captured_sum: string;
 }
 
-/** One page of holds after an id, with the sums of their events and captures. The session's transaction has a snapshot. */
+/**
+ * One page of holds after an id, with the sums of their events and captures. The transaction of `session` must read a snapshot.
+ */
 export async function holdPage(session: Session, after: string): Promise<HoldHistory[]> {
   const holds = await session.rows<HoldColumns>(
     `SELECT hold_id, \`status\`, CAST(hold_amount AS CHAR) AS amount, CAST(captured AS CHAR) AS captured, revision

@@ -24,7 +24,7 @@ local id = '#' .. ARGV[5]
 local known = redis.call('HGET', KEYS[5], id)
 if known then return head(ledger) .. bare(REPLAYED, 0, tonumber(known)) end
 if not in_bucket(ledger, 1, tonumber(ARGV[6])) then return head(ledger) .. bare(NEEDS_LOOKUP, 0, 0) end
--- If the lookup horizon is beyond that limit, only the id right after the horizon is accepted.
+-- If the lookup horizon is further ahead than AHEAD_MAX, only the id right after the horizon is accepted.
 if tonumber(ARGV[6]) > math.max(ledger.time + AHEAD_MAX, ledger.lookup_horizon + 1) then return head(ledger) .. bare(AHEAD, 0, 0) end
 local blob = redis.call('HGET', KEYS[3], ARGV[4])
 if not blob then return head(ledger) .. bare(MISSING, 1, 0) end

@@ -4,9 +4,8 @@
 -- so it may be repeated or arrive late.
 -- KEYS[1] fence  KEYS[2] ledger  KEYS[3] owner  KEYS[4..] buckets of ids
 -- ARGV[1] epoch  ARGV[2] 'keeper'  ARGV[3] replid  ARGV[4] ledger identity  ARGV[5] lookup horizon
--- ARGV[6..] pairs: place of the bucket in KEYS[4..], from 1, and an id (that of a change has the prefix '#'): every
--- UUIDv7 that MySQL has whose time is later than the new horizon and not later than the
---   old one
+-- ARGV[6..] pairs: place of the bucket in KEYS[4..], from 1, and an id (that of a change has the prefix '#'): every UUIDv7 in
+--   MySQL whose time is later than the new horizon and not later than the old one
 -- Returns head.
 --@include prologue
 --@include owner

@@ -110,7 +110,7 @@ describe('An API pod', () => {
     expect(await status(api)).toMatchObject({ mode: 'CACHE', journal: null, pod: { open: false, observedSeq: null } });
   });
 
-  it('reconciles on demand: both stores while it is open, otherwise only MySQL', async () => {
+  it('reconciles on demand: both stores while the pod can use Redis, otherwise only MySQL', async () => {
     await api.transfer(`rec-${Date.now()}`);
     const path = '/v1/ops/reconciliations';
     expect(await api.request('POST', path)).toMatchObject({ status: 200, json: { clean: true, cachedAccounts: 2 } });

@@ -72,7 +72,7 @@ it("an accepted loss that exceeds a request's waiting time is answered with 202,
   expect(await bench.transfers()).toEqual(['t1', 't4']);
 });
 
-it('the status includes entries that were flushed before a recovery or from the journal, which only the cursor shows', async () => {
+it('the status includes entries that were posted before the recovery began: only the cursor counts them', async () => {
   const journal = await bench.journal(
     ['t1', 'world', 'ada', 500],
     ['t2', 'world', 'ada', 7],

@@ -2,8 +2,8 @@
 -- over random histories. This part runs only if a call has hold items.
 --
 -- A hold in Redis, little endian: amount d, captured d, expires at d, revision I4, status B, modified B, currency c3, seq d,
---   account s, destination s ('': none). `modified` and `seq` as for accounts. If windows have ever counted it, what they count
---   of what is left follows: counted at d, in the business day of that time d, in its month d
+--   account s, destination s ('': none). `modified` and `seq` as for accounts. If windows have ever counted it, the parts of the
+--   remaining amount that they count follow: counted at d, in the business day of that time d, in its month d
 local HOLD, COUNTED = '<dddI4BBc3dss', '<ddd'
 -- The record of a hold item: that of a transfer (includes/layout.lua), then: held after d, change of held d, amount moved d, the
 --   hold's amount d, captured d, expires at d, revision I4, status B, counted at d, counted of it in that day d, in that month d,
@@ -105,7 +105,7 @@ local function count_hold(limits, left, at, day, month, by, moved, windows, now)
   day, month = math.min(day, left), math.min(month, left)
   local day_back, month_back = math.min(day, released), math.min(month, released)
   if limits and at >= limits.since then
-    -- A sum that has reached the end of the exact range may be higher than it says, and stays there.
+    -- A sum that has reached the end of the exact range stays there, because its exact value may be higher.
     if at >= limits.day and limits.day_debit < EXACT_MAX then
       limits.day_debit = math.max(0, limits.day_debit - day_back)
     end
