@@ -51,7 +51,7 @@ function accepts(branch: Branch, purse: Purse, customer: number, amount: number)
   return limits === null || (purse.customers[customer] ?? 0) + amount <= limits.balanceMax;
 }
 
-/** Credits the purse. @returns what the service must answer */
+/** Credits the purse. @returns the outcome that the service must return */
 function credit(branch: Branch, purse: Purse, customer: number, amount: number): string {
   if (!accepts(branch, purse, customer, amount)) return 'limit_exceeded';
   receive(purse, customer, amount);

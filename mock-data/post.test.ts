@@ -51,7 +51,7 @@ function deposits(count: number): Line[] {
   return [account('cash', true), account('A'), ...transfers];
 }
 
-/** Posts the lines and compares what was acknowledged with what the service holds. */
+/** Posts the lines, and compares the acknowledged outcomes with the contents of the service. */
 async function postAndCompare(lines: Line[], client: ApiClient) {
   const tally = new Tally();
   for (const line of lines) if (line.kind === 'account') tally.open(line.body.accountId, line.body.currency);
@@ -148,7 +148,7 @@ describe('postLines', () => {
     expect(report.unexpected).toBe(0);
   });
 
-  it('waits as long as Retry-After says', async () => {
+  it('waits for the time in Retry-After', async () => {
     service.faults = (request) => (request === 0 ? { status: 429, retryAfter: '1' } : 'none');
     using client = clientTo([url]);
     const startedMs = performance.now();

@@ -112,7 +112,7 @@ async function untilReady(dir: string, child: ChildProcess, clock: Clock, signal
   const deadlineMs = clock.monotonic() + START_MS_MAX;
   while (clock.monotonic() < deadlineMs) {
     signal?.throwIfAborted();
-    if (child.exitCode !== null) throw new Error(`npm start ended with ${child.exitCode}`);
+    if (child.exitCode !== null) throw new Error(`npm start exited with code ${child.exitCode}`);
     const stack = await readStack(dir).catch(() => null);
     if (stack !== null && (await isReady(stack))) return stack;
     await clock.sleep(POLL_MS, signal);

@@ -38,7 +38,7 @@ export interface Tallied {
 }
 
 /**
- * The client's own bookkeeping: what was acknowledged to it, added up independently of the service. For accounts whose
+ * The client's own bookkeeping: the acknowledged outcomes, added up independently of the service. For accounts whose
  * transfers are posted in order, every answer must also contain exactly the balance and version of this bookkeeping.
  */
 export class Tally {

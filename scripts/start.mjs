@@ -37,7 +37,7 @@ if (values['stores-only'] && values['service-only']) refuse(command, 'Choose one
 if (values['stores-only'] && values.watch) refuse(command, 'There is nothing to watch with --stores-only.');
 const scope = values['stores-only'] ? 'stores' : values['service-only'] ? 'service' : 'all';
 
-/** Ctrl-C arrives twice if npm passes on what the terminal has sent to all processes. */
+/** Ctrl-C arrives twice if npm passes on the signal that the terminal has sent to all processes. */
 const SAME_KEY_MS = 500;
 const LOOK_AT_PARENT_EVERY_MS = 250;
 

@@ -33,7 +33,7 @@ export class ServerProcess implements AsyncDisposable {
     });
     const aborted = AbortSignal.timeout(START_MS_MAX);
     const first = await Promise.race([once(child, 'message', { signal: aborted }), once(child, 'exit')]);
-    if (child.exitCode !== null) throw new Error(`${file} ended with ${child.exitCode}`);
+    if (child.exitCode !== null) throw new Error(`${file} exited with code ${child.exitCode}`);
     return new ServerProcess(child, Number(first[0]));
   }
 

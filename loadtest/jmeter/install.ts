@@ -52,7 +52,7 @@ function maven(goal: string, properties: Record<string, string>): void {
   const args = ['--batch-mode', '--quiet', '--strict-checksums', '--file', join(FOLDER, 'pom.xml'), goal, ...settings];
   const { status, error } = spawnSync('mvn', args, { stdio: 'inherit', timeout: INSTALL_MS_MAX });
   if (error) throw error;
-  if (status !== 0) throw new Error(`mvn ${goal} ended with ${status}`);
+  if (status !== 0) throw new Error(`mvn ${goal} exited with code ${status}`);
 }
 
 /**

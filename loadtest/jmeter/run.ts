@@ -94,7 +94,7 @@ const { status, error } = spawnSync(
 );
 rmSync(secrets);
 if (error) throw error;
-if (status !== 0) throw new Error(`JMeter ended with ${status}: see ${log}`);
+if (status !== 0) throw new Error(`JMeter exited with code ${status}: see ${log}`);
 
 /** The part of the dashboard's statistics that is printed, by kind of request; times in ms. */
 interface Statistics {

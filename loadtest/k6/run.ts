@@ -44,7 +44,9 @@ if (order.all && !own) console.log('Not written to RESULTS.md: the service may r
 else if (order.all) writeResults(FOLDER, { command, limits: LIMITS, results });
 for (const { name, figures, code, books } of results) {
   const verdict =
-    code === 0 ? 'met all its limits' : `ended with ${code}; limits exceeded: ${figures.broken.join('; ') || 'none'}`;
+    code === 0
+      ? 'met all its limits'
+      : `exited with code ${code}; limits exceeded: ${figures.broken.join('; ') || 'none'}`;
   console.log(`${name}: ${verdict}; reconciliation: ${books.clean ? 'clean' : 'DRIFT'}`);
 }
 if (results.some(({ code, books }) => code !== 0 || !books.clean)) process.exitCode = 1;
@@ -79,7 +81,7 @@ async function measure(name: ScenarioName): Promise<Result> {
     env,
   );
   // 99 is a missed threshold; with any other code there is no result to read.
-  if (code !== 0 && code !== 99) throw new Error(`k6 ended with ${code} in ${name}`);
+  if (code !== 0 && code !== 99) throw new Error(`k6 exited with code ${code} in ${name}`);
   const figures: Figures = readFigures(`${file}.json`);
   const k6Micros = Math.round((cpuMs * 1000) / figures.requests);
   // The CPU time of a killed process is lost.

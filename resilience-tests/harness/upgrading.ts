@@ -8,7 +8,7 @@ import type { Ground, Scene } from './hypothesis.ts';
 import { ledgerIdIn } from './second-installation.ts';
 
 /**
- * A cluster of release 0.1.0 under load behind HAProxy, and processes of this release that can be started beside it.
+ * A cluster of release 0.1.0 under load behind HAProxy, and processes of this release that can be started alongside it.
  */
 export interface Upgrade extends Ground<Cluster> {
   proxy: Haproxy;

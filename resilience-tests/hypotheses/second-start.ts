@@ -15,7 +15,7 @@ export const secondStart: Hypothesis = {
     const from = stack.output.length;
     const [code] = await once(stack.launch(), 'exit', { signal: AbortSignal.timeout(REFUSED_MS_MAX) });
     const refused = code !== 0 && stack.output.includes('already running', from);
-    if (!refused) throw new Error(`the second start ended with ${code}: ${stack.output.slice(from)}`);
+    if (!refused) throw new Error(`the second start exited with code ${code}: ${stack.output.slice(from)}`);
     note('the second start was refused');
     await sleep(2000);
     await stack.stop('SIGKILL');

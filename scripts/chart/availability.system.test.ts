@@ -83,14 +83,14 @@ describe.skipIf(findTool('helm') === null)('A lost node', () => {
       tolerationSeconds: seconds,
     }));
 
-  it('is left after ten seconds by pods that may run twice, but not by the stores', () => {
+  it('loses its pods after ten seconds, except for the stores, which must not run twice', () => {
     const tolerations = tolerationsOf({});
     for (const key of ['Deployment/holdfast-api', 'Deployment/holdfast-keeper', 'Job/holdfast-migration-1'])
       expect(tolerations.get(key), key).toEqual(own(10));
     for (const store of ['redis', 'mysql']) expect(tolerations.get(`StatefulSet/holdfast-${store}`)).toBeUndefined();
   });
 
-  it('is tolerated for as long as the values say, in addition to other tolerations', () => {
+  it('is tolerated for the time in the values, in addition to other tolerations', () => {
     const more = { key: 'dedicated', operator: 'Exists' };
     const tolerations = tolerationsOf({ nodeLoss: { tolerationSeconds: 60 }, keeper: { tolerations: [more] } });
     expect(tolerations.get('Deployment/holdfast-api')).toEqual(own(60));

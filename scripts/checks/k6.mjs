@@ -69,7 +69,7 @@ function runs() {
     stdio: 'inherit',
     timeout: 240_000,
   });
-  if (status !== 0) fault(`the mixed day ended with ${status}`);
+  if (status !== 0) fault(`k6 exited with code ${status} in mixed-day`);
 }
 
 if (findTool('k6') === null) {

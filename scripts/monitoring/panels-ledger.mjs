@@ -166,7 +166,7 @@ export const LEDGER_ROWS = [
       },
       {
         title: 'Epoch',
-        about: 'The epoch as each process knows it. The fence rejects calls of a process with an old epoch.',
+        about: 'The current epoch as seen by each process. The fence rejects calls of a process with an old epoch.',
         queries: [[gauge('holdfast_authority_epoch'), '{{pod}}']],
       },
       {

@@ -43,7 +43,7 @@ const captureAnything: Decide = (item, parties, times): HoldDecision => {
   return { kind: 'changes', hold: after, heldChange: 0 - leftOf(hold), moved: asked, creditCounted: false };
 };
 
-/** A final capture releases only what it takes. */
+/** A final capture releases only the captured amount. */
 const keepTheRest: Decide = (item, parties, times) => {
   const decided = decideHold(item, parties, times);
   if (item.op !== 'capture' || decided.kind !== 'changes') return decided;
@@ -84,7 +84,7 @@ class VoidsAreSafe extends CacheModel {
   }
 }
 
-/** The event or outcome, without what it gives back to the usage of limits. */
+/** The event or outcome, without the amounts that it gives back to the usage of limits. */
 function notGivenBack<T extends object>(one: T): T {
   const { usageChange, ...rest } = one as T & Partial<HoldAfter>;
   return !usageChange || usageChange.day > 0 ? one : (rest as unknown as T);

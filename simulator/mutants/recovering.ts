@@ -207,7 +207,7 @@ export const RECOVERING: Mutant[] = [
   },
   {
     name: 'late-recovery-repeats',
-    rule: 'A late journal skips what MySQL has under the same id with the same content.',
+    rule: 'Entries that MySQL already has with the same id and content are skipped when a journal is recovered late.',
     theme: 'lostReplies',
     seed: 4,
     assembly: keepers((_ports, mysql) => ({ recoveryStore: new NothingExists(mysql) })),

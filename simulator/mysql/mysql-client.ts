@@ -37,7 +37,7 @@ export class MysqlClient {
     this.#deadlines = new Deadlines(deps.process, deps.queryTimeoutMs);
   }
 
-  /** @throws Problem database_unavailable, and what the transaction throws */
+  /** @throws Problem database_unavailable, and the errors of the transaction */
   async call<T>(work: (server: MysqlServer) => T): Promise<T> {
     try {
       return await this.transaction(work);
@@ -47,7 +47,7 @@ export class MysqlClient {
     }
   }
 
-  /** @throws StoreLost, and what the transaction throws */
+  /** @throws StoreLost, and the errors of the transaction */
   transaction<T>(work: (server: MysqlServer) => T): Promise<T> {
     const { process, scheduler, random, server, link } = this.#deps;
     return new Promise<T>((resolve, reject) => {

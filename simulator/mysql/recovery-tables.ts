@@ -216,7 +216,7 @@ export class RecoveryTables {
     throw new IntegrityError(`${describeItem(item)} has different content in MySQL than in the journal`);
   }
 
-  /** The next page of what was handed over. */
+  /** The next page of the records that were handed over. */
   nextHandedOver(tables: Tables, row: RecoveryRow): Journaled[] {
     return this.handedOverAfter(tables, row.cacheEpoch, Math.max(row.position, tables.cursor.seq));
   }

@@ -152,7 +152,7 @@ export class RedisNode {
     this.#synced = 0;
     this.begun.clear();
   }
-  /** Restarts with what is on its disk, under a new replid. */
+  /** Restarts with the contents of its disk, under a new replid. */
   start(): void {
     if (this.state !== 'down') return;
     this.#rebuild(this.#log, this.#random.hex(40));

@@ -32,7 +32,7 @@ export interface Incident {
 }
 const INCIDENTS = {
   former: 'a process of the former release changed a ledger in format 2',
-  'not-persisted': 'an answer said "persisted", but MySQL did not have it',
+  'not-persisted': 'an outcome was reported as persisted, but was not in MySQL',
   foreign: 'another ledger changed the Redis of this one',
   stuck: 'the system did not recover',
   broken: 'a component failed in a way that no fault explains',

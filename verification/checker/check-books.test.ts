@@ -117,7 +117,7 @@ describe('changes of settings', () => {
   const changed = (different: Partial<ChangeHistory>) => Object.assign(sound.history.changes[0] ?? {}, different);
 
   it('may be answered and stored in MySQL', () => expect(found()).toEqual([]));
-  it('lost: a change that was answered is not in MySQL', () => {
+  it('lost: a change that was reported as made is not in MySQL', () => {
     sound.books.changes.pop();
     expect(found()).toEqual(['lost', 'not-in-history', 'settings']);
   });
@@ -126,7 +126,7 @@ describe('changes of settings', () => {
     sound.move('a', { overdraftLimit: 51 });
     expect(found()).toEqual(['contradicted', 'not-in-history']);
   });
-  it('contradicted: a change has also changed what was not requested', () => {
+  it('contradicted: a change also changed a setting that was not requested', () => {
     Object.assign(sound.books.changes[0] ?? {}, { status: 'SUSPENDED' });
     sound.move('a', { status: 'SUSPENDED' });
     expect(found()).toContain('contradicted');
@@ -136,7 +136,7 @@ describe('changes of settings', () => {
     sound.move('a', { settingsVersion: 3 });
     expect(found()).toEqual(['doubled']);
   });
-  it('may be answered with a later change that was made at the same time', () => {
+  it('may be answered with the settings after a later change that was made at the same time', () => {
     const answer = { kind: 'changed', settingsVersion: 3, overdraftLimit: 60, status: 'ACTIVE' } as const;
     changed({ answer });
     sound.history.changes.push({ ...change, correlationId: 'k2', overdraftLimit: 60, answer });
@@ -145,14 +145,14 @@ describe('changes of settings', () => {
     sound.row('t2').source = booked(70, 2, 3);
     expect(found()).toEqual([]);
   });
-  it('may be answered with the state after a later change whose loss an operator accepted', () => {
+  it('may be answered with the settings after a later change whose loss an operator accepted', () => {
     changed({ answer: { kind: 'changed', settingsVersion: 3, overdraftLimit: 60, status: 'ACTIVE' } });
     const accounts = new Map([['a', { version: 2, settingsVersion: 2 }]]);
     const without = (at: number) => withoutGivenUp(sound.history, { at, transactionIds: new Set(), accounts });
     expect(check(without(change.sentAt), sound.books).violations).toEqual([]);
     expect(check(without(change.sentAt - 1), sound.books).counts).toEqual({ 'not-in-history': 1 });
   });
-  it('settings: a change is answered with an earlier version than the one it made', () => {
+  it('settings: the answer to a change shows an earlier version than the one that the change made', () => {
     changed({ answer: { kind: 'changed', settingsVersion: 1, overdraftLimit: 0, status: 'ACTIVE' } });
     expect(found()).toEqual(['settings']);
   });

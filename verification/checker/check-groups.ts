@@ -21,8 +21,8 @@ export function checkGroups({ groups = new Map(), transfers }: History, books: B
       transfers.get(transactionId)?.attempts.some(({ answer }) => answer.kind === 'given-up'),
     );
     if (new Set(answers).size > 1 && !isGivenUp)
-      violations.add('contradicted', `group ${groupId} was answered as posted and as refused`);
+      violations.add('contradicted', `group ${groupId} was reported as posted and as refused`);
     if (answers.includes('rejected') && count > 0 && !isGivenUp)
-      violations.add('contradicted', `group ${groupId} was answered as refused, but is in MySQL`);
+      violations.add('contradicted', `group ${groupId} was reported as refused, but is in MySQL`);
   }
 }

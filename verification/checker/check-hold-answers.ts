@@ -20,7 +20,10 @@ interface Known {
 }
 type Of<Op extends HoldRequest['op']> = HoldRequest & { op: Op };
 
-/** Checks that for every hold, MySQL has exactly the events that were answered, and that no answer shows an older state than an earlier answer. */
+/**
+ * Checks that for every hold, MySQL has exactly the events that were reported, and that no answer shows an older state
+ * than an earlier answer.
+ */
 export function checkHoldAnswers(history: History, books: Books, violations: Violations): void {
   const holds = history.holds ?? new Map<string, HoldHistory>();
   const rows = new Map((books.holds ?? []).map((row) => [row.holdId, row]));
@@ -66,15 +69,16 @@ function checkPlacing({ holdId, requests }: HoldHistory, { row, waits }: Known, 
   if (row) outcomes.add(row.refusal ?? 'held');
   if (outcomes.size > 1) violations.add('contradicted', `hold ${holdId}: ${[...outcomes].join(', ')}`);
   const news = answered.filter(({ answer }) => 'replayed' in answer && answer.replayed === false);
-  if (news.length > 1) violations.add('doubled', `hold ${holdId} was answered as new ${news.length} times`);
+  if (news.length > 1) violations.add('doubled', `hold ${holdId} was reported as new ${news.length} times`);
   for (const { answer, content } of placings) {
     if (answer.kind !== 'refused' || answer.status !== 409) continue;
     const existing = row?.content ?? answered[0]?.content;
     if (existing ? sameContent(content, existing) : !waits)
-      violations.add('contradicted', `hold ${holdId} was answered with ${answer.code}, but never had other content`);
+      violations.add('contradicted', `hold ${holdId} got ${answer.code}, but was never sent with other content`);
   }
   if (!row) {
-    if (answered.length > 0 && !waits) violations.add('lost', `hold ${holdId} was answered, but is not in MySQL`);
+    if (answered.length > 0 && !waits)
+      violations.add('lost', `hold ${holdId} was reported as placed, but is not in MySQL`);
     return;
   }
   const same = placings.filter(({ content }) => sameContent(content, row.content));
@@ -106,7 +110,7 @@ function checkShown({ holdId, requests }: HoldHistory, { states, waits }: Known,
   }
   for (const { op, answer } of requests) {
     if (op === 'void' && answer.kind === 'held' && answer.hold && answer.hold.status !== 'VOIDED')
-      violations.add('hold', `hold ${holdId} was answered as voided, but is ${stateText(answer.hold)}`);
+      violations.add('hold', `hold ${holdId} was reported as voided, but is ${stateText(answer.hold)}`);
   }
 }
 
@@ -118,7 +122,7 @@ function checkDenials({ holdId, requests }: HoldHistory, violations: Violations)
     const isDenial = answer.kind === 'absent' || (answer.kind === 'refused' && answer.code === 'hold_not_found');
     const isRefused = requests.some((request) => request.op === 'place' && request.answer.kind === 'rejected');
     if (isDenial && sentAt > confirmedAt && !(isRefused && op !== 'read'))
-      violations.add('denied', `hold ${holdId} had been answered, but then the service did not know it`);
+      violations.add('denied', `hold ${holdId} had been reported as placed, but a later request did not find it`);
   }
 }
 
@@ -162,7 +166,10 @@ function checkOrder({ holdId, requests }: HoldHistory, captures: Sighting[], vio
   }
 }
 
-/** Checks that each event in MySQL was requested, except for expiries, and that each change that was answered is in MySQL once. */
+/**
+ * Checks that each event in MySQL was requested, except for expiries, and that each change that was reported as made is
+ * in MySQL once.
+ */
 function checkUpdates(
   holds: ReadonlyMap<string, HoldHistory>,
   { holdEvents = [] }: Books,
@@ -184,7 +191,7 @@ function checkUpdates(
       const [event] = own;
       if (event) checkMade(request, event, name, violations);
       else if (op === 'change' && answer.kind === 'held' && !waits(waiting, holdId, holds))
-        violations.add('lost', `${name} was answered, but is not in MySQL`);
+        violations.add('lost', `${name} was reported as made, but is not in MySQL`);
     }
   }
   for (const [correlationId, [event]] of events)
@@ -207,7 +214,7 @@ function checkMade(
 ): void {
   const { kind: answered } = request.answer;
   if (answered === 'refused' || answered === 'absent' || answered === 'given-up')
-    violations.add('phantom', `${name} is in MySQL, but was answered as ${answered}`);
+    violations.add('phantom', `${name} is in MySQL, but was reported as ${answered}`);
   if (request.op === 'void') {
     if (kind !== 'VOIDED') violations.add('contradicted', `${name} is in MySQL as ${kind}`);
     return;

@@ -166,7 +166,7 @@ describe('the events of a hold', () => {
 });
 
 describe('answers about a hold', () => {
-  it('lost: a hold was answered, but is not in MySQL', () => {
+  it('lost: a hold was reported as placed, but is not in MySQL', () => {
     sound.withoutVoid();
     sound.events.splice(0);
     sound.holds.splice(0);
@@ -175,7 +175,7 @@ describe('answers about a hold', () => {
     sound.move('b', at(30, 1));
     expect(found()).toContain('lost');
   });
-  it('lost: a void was answered, but is not in MySQL', () => {
+  it('lost: a void was reported as made, but is not in MySQL', () => {
     const { requests } = sound.hold;
     const [voided] = requests.slice(2);
     sound.withoutVoid();
@@ -197,7 +197,7 @@ describe('answers about a hold', () => {
     sound.hold.requests.push({ ...placing });
     expect(found()).toContain('doubled');
   });
-  it('contradicted: it was answered as refused, but is in MySQL', () => {
+  it('contradicted: it was reported as refused, but is in MySQL', () => {
     sound.answerTo('place').answer = { kind: 'rejected', code: 'insufficient_funds' };
     expect(found()).toEqual(['contradicted']);
   });
@@ -229,11 +229,11 @@ describe('answers about a hold', () => {
     sound.history.holds.clear();
     expect(found()).toEqual(['phantom']);
   });
-  it('denied: a hold was answered, and then the service did not know it', () => {
+  it('denied: a hold was reported as placed, and a later request did not find it', () => {
     sound.request({ op: 'read' }, { kind: 'absent' });
     expect(found()).toEqual(['denied']);
   });
-  it('hold: a hold is answered as voided, but is not', () => {
+  it('hold: a hold is reported as voided, but is not', () => {
     sound.answerTo('void').answer = { kind: 'held', hold: STATES[2] };
     expect(found()).toContain('hold');
   });

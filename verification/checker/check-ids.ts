@@ -13,7 +13,7 @@ import {
 } from './history.ts';
 import type { Violations } from './violations.ts';
 
-/** Checks that for every id, MySQL has exactly the outcome that was answered, once, and nothing else. */
+/** Checks that for every id, MySQL has exactly the outcome that was reported, once, and nothing else. */
 export function checkIds(history: History, books: Books, violations: Violations): void {
   const { transfers, accounts, heldMsMax } = history;
   const rows = new Map<string, BookedTransfer>();
@@ -44,7 +44,7 @@ function checkAnswers(transfer: TransferHistory, violations: Violations): void {
     const isTwice = first.kind === 'posted' && other.kind === 'posted' && !samePositions(first, other);
     violations.add(
       isTwice ? 'doubled' : 'contradicted',
-      `${id} was answered with ${shown(first)} and with ${shown(other)}`,
+      `${id} was reported as ${shown(first)} and as ${shown(other)}`,
     );
   }
   let done = 0;
@@ -52,15 +52,15 @@ function checkAnswers(transfer: TransferHistory, violations: Violations): void {
     if (!isOutcome(answer)) continue;
     if (answer.replayed === false) done += 1;
     if (answer.content && !sameContent(content, answer.content)) {
-      violations.add('contradicted', `${id} was answered with other content: ${JSON.stringify(answer.content)}`);
+      violations.add('contradicted', `an answer shows other content for ${id}: ${JSON.stringify(answer.content)}`);
     }
   }
-  if (done > 1) violations.add('doubled', `${id} was answered as new ${done} times`);
+  if (done > 1) violations.add('doubled', `${id} was reported as new ${done} times`);
 }
 
 /**
  * Checks that no answer denies what existed before the request: the accounts of a transfer, and its outcome once it was
- * answered.
+ * reported.
  */
 function checkDenials(transfer: TransferHistory, opened: ReadonlySet<string>, violations: Violations): void {
   const { transactionId: id, attempts, lookUps } = transfer;
@@ -70,13 +70,13 @@ function checkDenials(transfer: TransferHistory, opened: ReadonlySet<string>, vi
   }
   for (const { answer, sentAt } of lookUps) {
     if (answer.kind === 'absent' && sentAt > answeredAt) {
-      violations.add('denied', `${id} had been answered, but then the service did not know it`);
+      violations.add('denied', `the outcome of ${id} had been reported, but a later lookup did not find it`);
     }
   }
   for (const { answer, content } of attempts) {
     if (answer.kind !== 'refused' || answer.code !== 'account_not_found') continue;
     if (opened.has(content.source) && opened.has(content.destination)) {
-      violations.add('denied', `${id} was answered with account_not_found, although both accounts had been opened`);
+      violations.add('denied', `${id} got account_not_found, although both accounts had been opened`);
     }
   }
 }
@@ -92,7 +92,7 @@ function checkReuse(
     if (answer.kind !== 'refused' || answer.status !== 409) continue;
     const existing = row?.content ?? attempts.find((other) => isOutcome(other.answer))?.content;
     if (existing ? sameContent(content, existing) : !waiting.transactionIds.has(id)) {
-      violations.add('contradicted', `${id} was answered with ${answer.code}, but never had other content`);
+      violations.add('contradicted', `${id} got ${answer.code}, but was never sent with other content`);
     }
   }
 }
@@ -101,7 +101,7 @@ function checkMissing(transfer: TransferHistory, waiting: Waiting, violations: V
   const { transactionId: id } = transfer;
   const answered = answersIn(transfer).find(({ answer }) => isOutcome(answer));
   if (answered && !waiting.transactionIds.has(id)) {
-    violations.add('lost', `${id} was answered with ${shown(answered.answer)}, but is not in MySQL`);
+    violations.add('lost', `${id} was reported as ${shown(answered.answer)}, but is not in MySQL`);
   }
 }
 
@@ -110,7 +110,7 @@ function checkRow(transfer: TransferHistory, row: BookedTransfer, heldMsMax: num
   const stored = outcomeOf(row);
   for (const { answer } of answersIn(transfer)) {
     if (isOutcome(answer) && !sameOutcome(answer, stored)) {
-      violations.add('contradicted', `${id} was answered with ${shown(answer)}, but MySQL has ${shown(stored)}`);
+      violations.add('contradicted', `${id} was reported as ${shown(answer)}, but MySQL has ${shown(stored)}`);
     }
   }
   const sameContents = attempts.filter(({ content }) => sameContent(content, row.content));

@@ -45,12 +45,13 @@ const same = (a: Settings, b: Settings): boolean =>
 const shown = ({ settingsVersion, overdraftLimit, status }: Settings): string =>
   `limit ${overdraftLimit}, ${status} (settings ${settingsVersion})`;
 
-/** A change in MySQL that was answered. */
+/** A change in MySQL that was reported as made. */
 interface Made extends BookedChange, Pick<ChangeHistory, 'sentAt' | 'endedAt'> {}
 
 /**
- * Each change that was answered is in MySQL once, as requested; MySQL has no change that nobody requested; and a change
- * applies to every transfer that was sent after its answer, and to none that was answered before the change was sent.
+ * Each change that was reported as made is in MySQL once, as requested; MySQL has no change that nobody requested; and
+ * a change applies to every transfer that was sent after its answer, and to none that was answered before the change
+ * was sent.
  */
 export function checkChanges(history: History, books: Books, accounts: Accounts, violations: Violations): void {
   const rows = new Map<string, BookedChange[]>();
@@ -67,10 +68,10 @@ export function checkChanges(history: History, books: Books, accounts: Accounts,
     if (answer.kind !== 'changed') continue;
     const by = `change ${correlationId}`;
     checkShownSettings(accountId, answer, by, books.waiting ?? NOTHING_WAITS, accounts, violations);
-    if (!row && !waiting.has(accountId)) violations.add('lost', `${by} was answered, but is not in MySQL`);
+    if (!row && !waiting.has(accountId)) violations.add('lost', `${by} was reported as made, but is not in MySQL`);
     if (!row) continue;
     if (answer.settingsVersion < row.settingsVersion)
-      violations.add('settings', `${by} was answered with ${shown(answer)}, but made settings ${row.settingsVersion}`);
+      violations.add('settings', `${by} was reported as ${shown(answer)}, but made settings ${row.settingsVersion}`);
     append(made, accountId, { ...row, sentAt, endedAt });
   }
   for (const correlationId of rows.keys()) {
@@ -115,9 +116,9 @@ function checkInForce(
         const isMissing = change.endedAt < sentAt && settingsVersion < change.settingsVersion;
         const isEarly = change.sentAt > answeredAt && settingsVersion >= change.settingsVersion;
         if (!isMissing && !isEarly) continue;
-        const why = isMissing ? 'was sent after they were answered' : 'was answered before they were requested';
+        const why = isMissing ? 'it was sent after the answer to' : 'it was answered before the request for';
         const name = `${row.transactionId} was posted under settings ${settingsVersion} of ${accountId}`;
-        violations.add('settings', `${name}, and ${why}: ${change.settingsVersion}`);
+        violations.add('settings', `${name}, but ${why} settings ${change.settingsVersion}`);
       }
     }
   }

@@ -113,7 +113,7 @@ describe('answers', () => {
     sound.row('t3').content = { ...sound.row('t3').content, amount: 41 };
     expect(found()).toEqual(['contradicted']);
   });
-  it('contradicted: answered as rejected, stored as posted', () => {
+  it('contradicted: reported as rejected, stored as posted', () => {
     Object.assign(sound.row('t3'), { refusal: null, source: booked(-10, 2), destination: booked(110, 3) });
     expect(found()).toEqual(['balance', 'contradicted', 'overdrawn']);
   });
@@ -146,7 +146,7 @@ describe('what no answer confirmed', () => {
 });
 
 describe('what exists', () => {
-  it('denied: a lookup does not find an id that was answered', () => {
+  it('denied: a lookup does not find an id whose outcome was reported', () => {
     sound.lookUp('t2', 6);
     expect(found()).toEqual(['denied']);
   });
@@ -169,7 +169,7 @@ describe('answers in time', () => {
     sound.read('a', at(100, 1), 8);
     expect(found()).toEqual(['stale']);
   });
-  it('stale: a posting is older than one that was answered before it was sent', () => {
+  it('stale: a posting is older than one that was reported before it was sent', () => {
     for (const attempt of sound.transfer('t1').attempts) Object.assign(attempt, { sentAt: 20, endedAt: 21 });
     expect(found()).toEqual(['stale']);
   });
@@ -201,7 +201,7 @@ describe('what waits for a journal', () => {
 });
 
 describe('what an operator gave up', () => {
-  /** t2 was answered, and is gone with its effect. */
+  /** The outcome of t2 was reported, and t2 is gone with its effect. */
   beforeEach(() => {
     sound.deleteRow('t2');
     sound.move('a', at(100, 1));

@@ -1,6 +1,6 @@
 /** The kinds of violations, by the guarantee that is broken. */
 export const VIOLATIONS = {
-  lost: 'a client was answered with an outcome that is not in MySQL',
+  lost: 'a client received an outcome that is not in MySQL',
   doubled: 'the request under one id was carried out more than once',
   contradicted: 'the answers about one id contradict each other or MySQL',
   phantom: 'MySQL has something that no client requested, or that was refused in every attempt',
@@ -12,10 +12,10 @@ export const VIOLATIONS = {
     'the debits and holds of a business day exceed the limit of their account, or differ from the usage that it stores',
   rules: 'a transfer or a change was carried out although a rule forbids it',
   held: 'the held amount of an account is not the sum of its open holds',
-  hold: 'the events of a hold do not follow from one another, or from what was requested',
+  hold: 'the events of a hold do not follow from one another, or from the requests',
   'in-part': 'some transfers of a group were posted, and others were not',
   'not-in-history': 'an answer showed a balance, settings or a hold that never existed',
-  denied: 'an answer said that something did not exist although an earlier answer had confirmed it',
+  denied: 'something was not found although an earlier answer had confirmed that it exists',
   settings: 'settings are not those that were requested, or did not apply when they should have',
   stale: 'an answer shows an older state than another answer that had arrived before the request was sent',
   balance: 'MySQL, another view of the balances, and the sum of the postings disagree',

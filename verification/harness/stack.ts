@@ -68,7 +68,7 @@ export class PrivateStack implements System, AsyncDisposable {
     this.#child = child;
     await until('npm start brings up a stack', START_MS_MAX, () => {
       if (child.exitCode !== null)
-        throw new Error(`npm start ended with ${child.exitCode}:\n${this.output.slice(before)}`);
+        throw new Error(`npm start exited with code ${child.exitCode}:\n${this.output.slice(before)}`);
       return this.#read() !== null && this.output.includes('Holdfast is ready', before);
     });
   }

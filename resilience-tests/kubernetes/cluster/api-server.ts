@@ -29,7 +29,7 @@ export class ApiServer implements Disposable {
         const [address] = /127\.0\.0\.1:\d+/.exec(line) ?? [];
         if (address !== undefined) resolve(`http://${address}`);
       });
-      this.#proxy.once('exit', (code) => reject(new Error(`kubectl proxy ended with ${code}`)));
+      this.#proxy.once('exit', (code) => reject(new Error(`kubectl proxy exited with code ${code}`)));
     });
     // Avoids an unhandled rejection: the first use of the proxy throws the error.
     this.#url.catch(() => {});

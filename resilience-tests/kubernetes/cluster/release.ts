@@ -23,7 +23,7 @@ interface Service {
 
 const SERVICE_OF_API = 'app.kubernetes.io/name=holdfast,app.kubernetes.io/component=api';
 
-/** @throws Error that says what is missing */
+/** @throws Error that names what is missing */
 export function findRelease(api: ApiServer, keySecret: string | undefined): Release {
   const found = JSON.parse(api.kubectl('get', 'services', '--selector', SERVICE_OF_API, '--output=json'));
   const services: Service[] = found.items;

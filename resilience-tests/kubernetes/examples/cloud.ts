@@ -13,7 +13,7 @@ import { untilTrue } from '../cluster/wait.ts';
 import { type CloudExample, externalSecrets, networkPolicyOf, valuesFile } from './cloud-example.ts';
 import type { ManagedStores } from './managed-stores.ts';
 
-/** A release of the chart, installed as the comments in an example say. */
+/** A release of the chart, installed as the comments of an example describe. */
 
 const CHART = join(import.meta.dirname, '..', '..', '..', 'charts', 'holdfast');
 const RELEASE = 'holdfast';

@@ -1,6 +1,6 @@
 /**
- * `npm run examples:kubernetes`: applies the examples for users to a cluster as their comments say, and verifies that
- * they work.
+ * `npm run examples:kubernetes`: applies the examples for users to a cluster as their comments describe, and verifies
+ * that they work.
  */
 import { readCommandLine, some, text, texts, wholeNumber } from '../../../app/config/command-line.mjs';
 import { kubectl } from '../../../devstack/cluster/commands.ts';

@@ -40,7 +40,7 @@ export async function tryCloud(example: CloudExample, options: Options): Promise
     await untilMode(installed, release, 'DIRECT');
     say(await installed.keeperLine(/this Redis may not hold the ledger: .*refuses CONFIG GET/));
     say(
-      `DIRECT, as the values say; the reconciliation is clean: ${JSON.stringify(await reconcile(installed.api, release))}`,
+      `DIRECT, as expected with these values; the reconciliation is clean: ${JSON.stringify(await reconcile(installed.api, release))}`,
     );
     installed.upgrade(VOUCHED);
   }

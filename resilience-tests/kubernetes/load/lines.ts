@@ -19,7 +19,7 @@ interface Attempted {
   endedAt: number;
   /** 0: no answer. */
   status: number;
-  /** The fields of the answer that matter; without an answer, `error` says why. */
+  /** The fields of the answer that matter; without an answer, `error` gives the reason. */
   body?: Readonly<Record<string, unknown>>;
   error?: string;
   /** If there was no answer, whether the request may have arrived. */
