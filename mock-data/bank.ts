@@ -46,7 +46,8 @@ export interface BankOptions {
 }
 
 /**
- * The amounts that the accounts of one branch can certainly spend, in minor units; the index is that of `accountId`.
+ * The amounts that the accounts of one branch can certainly spend, in minor units. The index is the number that
+ * `accountId` takes.
  */
 export interface Purse {
   customers: Float64Array;

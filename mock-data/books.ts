@@ -1,6 +1,6 @@
 /**
- * The ledger as stored in MySQL, read directly. Everything that the mock data depends on in the schema is in this file
- * (app/mysql/migrations defines it).
+ * Reads the ledger directly from MySQL. No other file of the mock data depends on the schema, which
+ * app/mysql/migrations defines.
  */
 import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise';
 

@@ -87,7 +87,7 @@ function rowOf(fields: readonly string[], where: string): PkddRow {
     operation: field(4),
     amount: parseHundredths(field(5), where),
     balance: parseHundredths(field(6), where),
-    // A single space means "none", like the empty text.
+    // A single space means "none", like an empty field.
     kSymbol: field(7),
     bank: field(8),
     account: field(9),

@@ -8,7 +8,7 @@ import { join, resolve } from 'node:path';
 import type { Clock } from '../app/kernel/clock.ts';
 import { ApiClient, member } from './client.ts';
 
-/** What `npm start` writes into stack.json, with the fields needed here. */
+/** The content of stack.json, which `npm start` writes, with the fields needed here. */
 export interface Stack {
   dir: string;
   api: string[];

@@ -43,7 +43,7 @@ export interface Tallied {
  */
 export class Tally {
   readonly accounts = new Map<string, Tallied>();
-  readonly balances = new Check('balance in the answer = own arithmetic, after each transfer');
+  readonly balances = new Check('balance in the answer = balance in the tally, after each transfer');
   readonly versions = new Check('version in the answer = number of postings and hold events so far');
   readonly recorded = new Check("the bank's recorded balance matches, except for its rounding by 0.10");
   readonly splits = new Check('each destination of a split received its exact part');

@@ -66,7 +66,7 @@ describe('verifyBooks', () => {
     const [first] = accounts.values();
     if (first !== undefined) first.held++;
     expect(differing(await verifyBooks(client, reader, tally, bank))).toEqual([
-      'open holds in MySQL = held in MySQL, in the API, and by own calculation',
+      'open holds in MySQL = held in MySQL, in the API, and in the tally',
     ]);
   });
 

@@ -34,7 +34,7 @@ export async function verifyBooks(
     stored: new Check('MySQL balance = API balance'),
     summed: new Check('sum of transfers in MySQL = MySQL balance'),
     versions: new Check('postings and hold events in MySQL = version in MySQL and API'),
-    held: new Check('open holds in MySQL = held in MySQL, in the API, and by own calculation'),
+    held: new Check('open holds in MySQL = held in MySQL, in the API, and in the tally'),
     others: new Check('MySQL has these accounts and no others'),
   };
   const stored = await books.accounts(prefix);
@@ -95,7 +95,7 @@ async function readBalances(
       accountIds: accountIds.slice(from, from + QUERY_MAX),
     });
     const items = member(body, 'items');
-    if (!Array.isArray(items)) throw new Error('POST /v1/balances/query was answered without items');
+    if (!Array.isArray(items)) throw new Error('POST /v1/balances/query returned no items');
     for (const item of items as unknown[]) {
       const currency = String(member(item, 'currency'));
       balances.set(String(member(item, 'accountId')), {

@@ -17,7 +17,7 @@ const FOLDERS = [
 ];
 /** A start through tsx takes seconds on a busy machine. */
 const MS_MAX = 180_000;
-/** Programs that commands start, with arguments; users never start them. */
+/** Programs that only the commands start, never users; they need arguments. */
 const CHILDREN = /^loadtest\/ceiling\/|^(resilience-tests|verification)\/harness\//;
 
 const sources = FOLDERS.flatMap((folder) =>
@@ -50,7 +50,7 @@ function run(command: string, option: string, folder: string): Promise<Outcome> 
   });
 }
 
-test('includes the commands that users know', () => {
+test('includes commands that users run', () => {
   expect(commands).toEqual(
     expect.arrayContaining([
       'exec node scripts/start.mjs',

@@ -1,4 +1,4 @@
-/** `npm start` and `npm run dev`: everything that Holdfast needs, on this machine, until Ctrl-C. */
+/** `npm start` and `npm run dev`: run everything that Holdfast needs on this machine, until Ctrl-C. */
 import { appendFileSync, existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -10,7 +10,7 @@ export interface Ground<S extends System = PrivateStack> extends AsyncDisposable
   stack: S;
 }
 
-/** What a fault can use, and what it can report in the results. */
+/** The environment of a fault, and the functions with which it reports to the results. */
 export interface Scene<G extends Ground<System> = Ground> {
   ground: G;
   short: boolean;

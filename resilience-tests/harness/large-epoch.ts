@@ -18,7 +18,7 @@ import { startRedis } from '../../devstack/stores/redis.mjs';
 
 export const KEY_PREFIX = 'hf';
 const POD = 'pod';
-const BY = { keeper: 'operator', reason: 'to see that it fits into memory' };
+const BY = { keeper: 'operator', reason: 'to check that the epoch fits into memory' };
 /** Transfers go between the accounts of a pair, so that each account has many. */
 const PAIRS = 20_000;
 /** As many transfers per call as a pod sends under load; each call is one entry of the journal. */
@@ -146,7 +146,7 @@ export class LargeEpoch implements AsyncDisposable {
     );
     const transfers = await this.count('transfers');
     if (transfers !== posted) return `${transfers} transfers are posted, not ${posted}`;
-    if (books?.sum !== 0) return `the balances add up to ${books?.sum}`;
+    if (books?.sum !== 0) return `the balances add up to ${books?.sum}, not to 0`;
     return books.versions === 2 * posted ? null : `the versions add up to ${books.versions}, not to ${2 * posted}`;
   }
 

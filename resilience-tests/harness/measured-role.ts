@@ -33,7 +33,7 @@ export class MeasuredRole extends Member implements AsyncDisposable {
     const port = await ownPort();
     const around = { root: ROOT, folder: dir, apiKey: KEY, fromSource: true, ...stores };
     const { program, url } = pod(around, role, port, port);
-    const [, ...args] = program.args; // the first one sets the size of the young generation
+    const [, ...args] = program.args; // the omitted argument sets the size of the young generation
     const started = new MeasuredRole(
       {
         ...program,

@@ -45,7 +45,7 @@ interface Notified {
   annotations: Record<string, string>;
 }
 
-/** The alerts that the receiver got: the state of each alert, and since when it has had that state. */
+/** The alerts that the receiver got: the state of each alert, and the time at which it entered that state. */
 export class Inbox {
   readonly #firing = new Map<string, number>();
   readonly seen = new Map<string, number>();

@@ -66,7 +66,8 @@ export const secondInstallation: Hypothesis<WithSecond> = {
     await Promise.all([works.pod.stop(), works.keeper.stop()]);
   },
   afterwards({ wrong }, { moves }) {
-    if (moves.length > 0) wrong(`the first one's authority moved: ${moves.map(({ what }) => what).join(', ')}`);
+    if (moves.length > 0)
+      wrong(`the authority of the first installation moved: ${moves.map(({ what }) => what).join(', ')}`);
   },
 };
 
@@ -94,7 +95,10 @@ async function stateOf(cluster: Cluster): Promise<State> {
   };
 }
 
-/** Its log, metric and status report the conflict; its pod is ready, because it can serve from MySQL. */
+/**
+ * Checks that the second installation reports the conflict in its log, metric and status, and that its pod is ready,
+ * because it can serve from MySQL.
+ */
 async function isRefused(
   { wrong }: Scene<WithSecond>,
   { pod, keeper, client, owner }: { pod: Service; keeper: Service; client: Client; owner: string },
@@ -106,7 +110,7 @@ async function isRefused(
   const { mode, redisOwner } = await statusOf(client);
   const { state, owner: named } = fieldsOf(redisOwner);
   if (mode !== 'DIRECT' || state !== 'foreign' || named !== owner)
-    wrong(`the status of the second is ${JSON.stringify({ mode, redisOwner })}`);
+    wrong(`the status of the second installation is ${JSON.stringify({ mode, redisOwner })}`);
   const { status } = await fetch(`${pod.url}/readyz`);
   if (status !== 200) wrong(`the second pod is not ready: ${status}`);
 }
@@ -115,10 +119,10 @@ async function touchedNothing({ ground, wrong }: Scene<WithSecond>, before: Stat
   const { stack: cluster, second } = ground;
   const now = await stateOf(cluster);
   if (JSON.stringify(now) !== JSON.stringify(before))
-    wrong(`the first was ${JSON.stringify(before)}, but is now ${JSON.stringify(now)}`);
+    wrong(`the state of the first installation was ${JSON.stringify(before)}, but is now ${JSON.stringify(now)}`);
   const owner = String(await cluster.redis.call('GET', `${KEY_PREFIX}:{0}:owner`));
-  if (owner !== before.owner) wrong(`the Redis of the first belongs to ${owner}`);
-  // Job queues have the identity in their names, so both ledgers may have one.
+  if (owner !== before.owner) wrong(`the Redis of the first installation belongs to ${owner}`);
+  // The names of job queues contain the identity of the ledger, so both ledgers may have queues.
   const queues = [before.owner, await second.ledgerId()].map((id) => `${KEY_PREFIX}:${id}:`);
   const own = [`${KEY_PREFIX}:{0}:owner`, `${KEY_PREFIX}:{0}:fence`, keysOf(before.epoch), ...queues];
   const keys = (await cluster.redis.call('KEYS', '*')) as string[];
@@ -132,7 +136,8 @@ async function transfer({ wrong, note }: Scene<WithSecond>, client: Client, how:
   const order = { sourceAccount: 'second-world', destinationAccount: 'second-ann', amount: '1.00', currency: 'EUR' };
   const { status, body } = await client.post('/v1/transfers', order).catch(silence);
   const { destinationBalance } = fieldsOf(body);
-  if (status !== 201) wrong(`the second one's transfer ${how} was answered with ${status} ${JSON.stringify(body)}`);
+  if (status !== 201)
+    wrong(`the transfer of the second installation ${how} was answered with ${status} ${JSON.stringify(body)}`);
   note(`a transfer of the second installation ${how}: ${status}, balance ${destinationBalance}`);
 }
 

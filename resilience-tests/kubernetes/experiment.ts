@@ -28,7 +28,7 @@ export interface ExperimentOptions {
   upgradeTo: string | undefined;
 }
 
-/** What an experiment can use, and what it can report. */
+/** The environment of an experiment, and the functions with which it reports to the results. */
 export interface Scene extends Ground {
   load: LoadPod;
   note(text: string): void;

@@ -103,7 +103,7 @@ function write(name, content) {
 function builtIn() {
   const file = join(moduleFolder(KUBERNETES), 'api', 'openapi-spec', 'swagger.json');
   const { definitions } = JSON.parse(readFileSync(file, 'utf8'));
-  // The format of a quantity is documented only in words: YAML contains whole quantities as numbers.
+  // The definition declares a quantity as a string, but YAML may also contain a whole quantity as a number.
   definitions['io.k8s.apimachinery.pkg.api.resource.Quantity'] = { type: ['string', 'number'] };
   const used = new Set();
   for (const short of BUILT_IN) {

@@ -108,7 +108,7 @@ describe.skipIf(findTool('helm') === null)('The migration', () => {
   const spec = (migration: object = {}) =>
     render({ ...SECRETS.default, migration }).get('Job/holdfast-migration')?.['spec'];
 
-  it('waits for MySQL in its process, and all attempts end within the default timeout of helm', () => {
+  it('waits for MySQL inside its process, and all attempts end within the default timeout of helm', () => {
     const { backoffLimit, activeDeadlineSeconds, template } = spec();
     const waitMs = Number(
       template.spec.containers[0].env.find(({ name }: Manifest) => name === 'MYSQL_COMMAND_WAIT_MS').value,

@@ -33,14 +33,14 @@ function run(...args) {
   if (status !== 0) process.exitCode = 1;
 }
 
-/** Every alert fires in some case. The first case shows that none fires without a fault. */
+/** Checks that every alert fires in some case. The first case shows that none fires without a fault. */
 function requireCases() {
   /** @type {{ groups: { rules: { alert?: string }[] }[] }} */
   const { groups } = parse(readFileSync(RULES, 'utf8'));
   const cases = CASES.map((file) => readFileSync(file, 'utf8')).join('\n');
   for (const { alert } of groups.flatMap(({ rules }) => rules)) {
     if (alert === undefined || cases.includes(`alertname="${alert}"`)) continue;
-    console.error(`${alert}: scripts/monitoring/alerts*.test.yaml have no case in which it fires.`);
+    console.error(`${alert} fires in no case of scripts/monitoring/alerts*.test.yaml.`);
     process.exitCode = 1;
   }
 }

@@ -66,7 +66,7 @@ function scores(name, text) {
   const lines = stdout.split('\n').filter((line) => line !== '');
   const findings = lines.filter((line) => /^\[(CRITICAL|WARNING)\]/.test(line));
   if (lines.length === 0) fault(`kube-score returned nothing for ${name}: ${stderr}`);
-  // A warning about few replicas is intended for development.
+  // A warning about few replicas is acceptable for development.
   const faults = findings.filter((line) => line.startsWith('[CRITICAL]'));
   if (faults.length > 0) fault(`${name} violates the policy:\n${faults.join('\n')}`);
   console.log(
@@ -124,7 +124,7 @@ function manifests() {
     const built = manifestsOf(stdout);
     for (const manifest of built) {
       const key = `${manifest.kind}/${manifest.metadata.name}`;
-      // Compared as text, because unset and empty values are equal there.
+      // Compared after a conversion to JSON, which omits unset values.
       const same = isDeepStrictEqual(
         JSON.parse(JSON.stringify(wanted.get(key) ?? null)),
         JSON.parse(JSON.stringify(manifest)),

@@ -18,7 +18,7 @@ class KeepsItsEpoch extends AuthorityTables {
     return moved;
   }
 }
-/** The keys of the epoch to be recovered are then read under wrong names. */
+/** Records the wrong format of the epoch to be recovered, so that its keys are read under wrong names. */
 class ForgetsTheFormerFormat extends AuthorityTables {
   override async raise(from: Authority, by: MovedBy) {
     const moved = await super.raise(from, by);

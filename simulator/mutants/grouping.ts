@@ -38,7 +38,7 @@ class LeavesTheFirst extends DirectTables {
   }
 }
 
-/** The batch up to the first member of its first group. */
+/** Returns the part of the batch up to the first member of its first group. */
 function cutInGroup(batch: FlushBatch): FlushBatch {
   const group = batch.groups.find(({ status }) => status === 'POSTED');
   if (!group) return batch;

@@ -12,7 +12,7 @@ import type { MysqlServer } from '../mysql/mysql-server.ts';
 import type { Assembly } from '../world/ports.ts';
 import { keepers, type Mutant, pods, replaced, scripts } from './mutant.ts';
 
-/** The scripts with other rules about holds. */
+/** Replaces some of the rules about holds in the model of the scripts. */
 function holdRules(rules: Partial<HoldRules>): Assembly {
   return scripts(
     class extends CacheModel {

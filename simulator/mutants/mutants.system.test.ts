@@ -3,7 +3,7 @@ import { runSeed } from '../world/run-seed.ts';
 import { MUTANTS } from './all.ts';
 
 /**
- * How many other seeds are tried for a mutant: after a change of the code around it, its own seed may no longer find
+ * How many other seeds are tried for a mutant: after a change of the code, the seed of the mutant may no longer find
  * it.
  */
 const MORE_SEEDS = 1_500;

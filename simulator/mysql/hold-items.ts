@@ -7,7 +7,10 @@ import { uuidV7 } from '../world/uuid.ts';
 
 const WHO = { user: 'u', correlationId: 'c' };
 const IDS_FROM_MS = 1_700_000_000_000;
-/** Years in the past and in the future, so that a hold is due by both of the compared clocks, or by neither. */
+/**
+ * Expiry times are years in the past or in the future, so that a hold is due by both of the compared clocks, or by
+ * neither.
+ */
 const PAST = 1;
 const FUTURE = 4_000_000_000_000;
 const NOBODY: HoldOrder = {

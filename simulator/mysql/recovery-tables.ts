@@ -209,7 +209,7 @@ export class RecoveryTables {
       const taken = keysOf(item)
         .slice(1)
         .find((key) => transfers.has(key.slice('t:'.length)));
-      if (taken) throw new IntegrityError(`MySQL has ${taken} of group ${item.id}, but not the group`);
+      if (taken) throw new IntegrityError(`MySQL has ${taken} of group ${item.id}, but not the group itself`);
       return false;
     }
     if (isDeepStrictEqual(withoutTimes(existing), withoutTimes(expected))) return true;

@@ -183,7 +183,7 @@ export class RedisNode {
   #modelOf(replid: string): CacheModel {
     const model = this.#newModel(replid);
     model.now = () => this.#replayedMs ?? this.wallMs;
-    // An order that looks random, but is the same when the file is replayed.
+    // Evicts in an order that looks random, but is the same when the file is replayed.
     const rank = ({ accountId, seq }: CachedAccount) =>
       Math.imul(seq + accountId.charCodeAt(accountId.length - 1) * 31, 0x9e3779b1) >>> 0;
     model.evict = (clean, needed) => [...clean].sort((a, b) => rank(a) - rank(b)).slice(0, needed);

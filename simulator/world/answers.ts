@@ -77,7 +77,7 @@ export function said(reply: Reply<unknown>): string {
   return 'told';
 }
 
-/** For the hash of a run. */
+/** Hashes a text, for the hash of a run. */
 export function hashOf(text: string): number {
   let hash = 0;
   for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);

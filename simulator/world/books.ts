@@ -79,7 +79,7 @@ function waitingIn({ frozen, unsettled, authority, accounts }: Tables, { transfe
 
 const isReuse = (answer: Answer): boolean => answer.kind === 'refused' && answer.status === 409;
 
-/** What an operator has given up by accepting a loss: everything that MySQL does not have at that time. */
+/** Everything that an operator gives up by accepting a loss, because MySQL does not have it at that time. */
 export function givenUpIn({ transfers, changes, accounts, holds }: Tables, history: History, at: number): GivenUp {
   const made = new Set([...changes.values()].map(({ correlationId }) => correlationId));
   return {

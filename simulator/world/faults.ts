@@ -270,7 +270,7 @@ export function healAll(world: World): void {
     node?.crash();
     world.redis.pointTo(null);
   }
-  // Processes that are still connected to another server find the right one.
+  // After the cut, processes that were still connected to another server connect to the right one.
   for (const { redis } of [...world.livePods, ...world.liveKeepers]) redis.cut();
   while (world.livePods.length < 2) world.startPod();
   if (world.liveKeepers.length === 0) world.startKeeper();

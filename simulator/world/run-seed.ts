@@ -104,7 +104,10 @@ async function comeBack(world: World): Promise<Ending> {
     }
   }
   const { mode, cacheEpoch } = mysql.tables.authority;
-  world.violations.push({ kind: 'stuck', what: `the authority is ${mode} (${cacheEpoch}), but should be open` });
+  world.violations.push({
+    kind: 'stuck',
+    what: `the authority is ${mode} (${cacheEpoch}), but the ledger should be open`,
+  });
   return ofEpoch() ?? 'closed';
 }
 
@@ -124,7 +127,7 @@ async function giveUp(world: World): Promise<void> {
   };
   accept()
     .then((done) => {
-      // A keeper may have completed it already.
+      // A keeper may already have completed the acceptance.
       accepted = true;
       const givenUp = givenUpIn(mysql.tables, history, scheduler.nowMs);
       history.replaceBy(withoutGivenUp(history, givenUp));

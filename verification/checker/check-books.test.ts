@@ -39,7 +39,7 @@ describe('the postings of an account', () => {
     sound.row('t2').acceptedAt = null;
     expect(found()).toEqual([]);
   });
-  it('overdrawn: below the limit at one version, though not at the end', () => {
+  it('overdrawn: the balance is below the limit at one version, but not at the end', () => {
     for (const account of sound.history.accounts) account.external = false;
     expect(check(sound.history, sound.books)).toMatchObject({ verdict: 'invalid', overdrawn: 1 });
     expect(inBooks()).toEqual(['overdrawn']);
@@ -72,7 +72,7 @@ describe('the postings of an account', () => {
     for (const account of sound.history.accounts) if (account.accountId === 'b') account.currency = 'JPY';
     expect(found()).toEqual(['rules']);
   });
-  it('phantom: an account that was never opened', () => {
+  it('phantom: MySQL has an account that was never opened', () => {
     sound.history.accounts.pop();
     expect(inBooks()).toEqual(['phantom']);
   });
@@ -156,7 +156,7 @@ describe('changes of settings', () => {
     changed({ answer: { kind: 'changed', settingsVersion: 1, overdraftLimit: 0, status: 'ACTIVE' } });
     expect(found()).toEqual(['settings']);
   });
-  it('phantom: a change that nobody requested, or that was refused', () => {
+  it('phantom: MySQL has a change that nobody requested, or that was refused', () => {
     changed({ answer: { kind: 'refused' } });
     expect(found()).toEqual(['phantom']);
     changed({ answer: { kind: 'unknown' } });
@@ -164,7 +164,7 @@ describe('changes of settings', () => {
     sound.history.changes.pop();
     expect(found()).toEqual(['phantom']);
   });
-  it('rules: a change was made to another version than requested', () => {
+  it('rules: a change was made to another settings version than requested', () => {
     changed({ expectedSettingsVersion: 1 });
     expect(found()).toEqual([]);
     changed({ expectedSettingsVersion: 0 });
@@ -196,7 +196,7 @@ describe('changes of settings', () => {
     sound.move('a', { overdraftLimit: 0 });
     expect(inBooks()).toEqual(['settings']);
   });
-  it('overdrawn: by the limit in the settings version of the posting', () => {
+  it('overdrawn: a posting exceeds the limit in its settings version', () => {
     const moved = { ...sound.row('t1').content, source: 'a', destination: 'b', amount: 130 };
     Object.assign(sound.row('t2'), { content: moved, source: booked(-30, 2, 2), destination: booked(130, 1) });
     expect(inBooks()).not.toContain('overdrawn');

@@ -28,7 +28,7 @@ describe('a group', () => {
     sound.row('t3').content = { ...sound.row('t3').content, groupId: 'g' };
     expect(found()).toContain('in-part');
   });
-  it('contradicted: it was answered as refused, but is in MySQL', () => {
+  it('contradicted: it was reported as refused, but is in MySQL', () => {
     sound.history.groups.get('g')?.answers.splice(0, 1, 'rejected');
     expect(found()).toEqual(['contradicted']);
   });

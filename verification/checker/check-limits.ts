@@ -30,7 +30,7 @@ export function checkLimits(accounts: readonly OpenedAccount[], books: Books, vi
     if (dayStart !== latest || dayDebit !== paid)
       violations.add(
         'limits',
-        `${accountId} counts ${dayDebit} on the business day from ${dayStart}, but paid out ${paid} on the latest one, from ${latest}`,
+        `${accountId} has a usage of ${dayDebit} on the business day from ${dayStart}, but paid out ${paid} on the latest business day, from ${latest}`,
       );
   }
 }

@@ -95,7 +95,7 @@ function checkOrder(accountId: string, sightings: readonly Sighting[], violation
     if (newest === null) continue;
     const isBehind = sighting.isPosting ? sighting.version <= newest.version : sighting.version < newest.version;
     if (isBehind) {
-      const earlier = `${newest.by} had shown v${newest.version} before it was sent`;
+      const earlier = `${newest.by} had shown v${newest.version} before that request was sent`;
       violations.add('stale', `${sighting.by} showed ${accountId} at v${sighting.version}, although ${earlier}`);
     }
   }

@@ -27,7 +27,10 @@ export function settingsOf(
       continue;
     }
     if (settingsVersion !== own.length) {
-      violations.add('settings', `${accountId} has settings ${settingsVersion} after ${own.length - 1}`);
+      violations.add(
+        'settings',
+        `${accountId} has settings version ${settingsVersion} after version ${own.length - 1}`,
+      );
     }
     own[settingsVersion] = change;
   }

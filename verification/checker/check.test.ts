@@ -66,7 +66,7 @@ describe('answers', () => {
     sound.books.transfers.push(sound.row('t3'));
     expect(verdict()).toMatchObject({ verdict: 'invalid', doubled: 1 });
   });
-  it('doubled: posted again under the same id', () => {
+  it('doubled: a transfer is posted again under the same id', () => {
     sound.attempt('t2', { answer: posted(at(40, 3), at(60, 2)) });
     expect(verdict()).toMatchObject({ verdict: 'invalid', doubled: 1 });
   });
@@ -86,7 +86,7 @@ describe('answers', () => {
     sound.attempt('t3', { answer: { kind: 'rejected', code: 'account_frozen' } });
     expect(found()).toEqual(['contradicted']);
   });
-  it('contradicted: another time, or other settings, than MySQL has', () => {
+  it('contradicted: an answer shows another time, or other settings, than MySQL has', () => {
     const answer = posted(at(70, 2), at(30, 1));
     sound.attempt('t2', { answer: { ...answer, acceptedAt: 2, source: booked(70, 2) } });
     expect(found()).toEqual([]);
@@ -105,7 +105,7 @@ describe('answers', () => {
     sound.attempt('t2', { answer: refused(409) });
     expect(found()).toEqual(['contradicted']);
   });
-  it('contradicted: 409 for an id that nobody knows', () => {
+  it('contradicted: 409 for an id that MySQL does not have', () => {
     sound.attempt('t4', { answer: refused(409) });
     expect(found()).toEqual(['contradicted']);
   });
@@ -113,7 +113,7 @@ describe('answers', () => {
     sound.row('t3').content = { ...sound.row('t3').content, amount: 41 };
     expect(found()).toEqual(['contradicted']);
   });
-  it('contradicted: reported as rejected, stored as posted', () => {
+  it('contradicted: a transfer is reported as rejected, but stored as posted', () => {
     Object.assign(sound.row('t3'), { refusal: null, source: booked(-10, 2), destination: booked(110, 3) });
     expect(found()).toEqual(['balance', 'contradicted', 'overdrawn']);
   });
@@ -135,7 +135,7 @@ describe('what no answer confirmed', () => {
     for (const attempt of sound.transfer('t3').attempts) attempt.answer = refused(status);
     expect(found()).toEqual(['phantom']);
   });
-  it('phantom: carried out for an attempt that was refused, or that was never sent', () => {
+  it('phantom: a transfer is stored for an attempt that was refused, or that was never sent', () => {
     sound.attempt('t3', { correlationId: 'c5', answer: refused(503) });
     sound.row('t3').correlationId = 'c5';
     expect(found()).toEqual(['phantom']);
@@ -154,7 +154,7 @@ describe('what exists', () => {
     sound.lookUp('t2', 1);
     expect(found()).toEqual([]);
   });
-  it('denied: an account that had been opened', () => {
+  it('denied: an account that had been opened is not found', () => {
     const answer = { kind: 'refused', status: 404, code: 'account_not_found' } as const;
     sound.attempt('t4', { answer });
     expect(found()).toEqual(['denied']);

@@ -7,7 +7,7 @@ import type { Population } from './population.ts';
 import type { Recorder } from './recorder.ts';
 
 const EXPIRING = 0.25;
-/** How soon such a hold expires, ms; the others have the default of seven days. */
+/** A quarter of the holds expire this soon, ms; the others have the default of seven days. */
 const EXPIRES_MS = [500, 5_000] as const;
 /** Shares of the holds that are voided, that are left to expire, and whose captures are sent twice at the same time. */
 const VOIDED = 0.2;

@@ -1,8 +1,8 @@
 /**
  * Failure under load. A fault is injected during the run (`npm run k6 -- failure` kills a pod, then Redis). Each
  * transfer is sent, always under the same id, until its outcome is known, and then once more: the last request must
- * return the same transfer as a replay, and the lookup must return it, too. Errors on the way are allowed; an unknown
- * outcome at the end is not.
+ * return the same transfer as a replay, and the lookup must return it, too. Errors along the way are allowed; an
+ * unknown outcome at the end is not.
  */
 import { check, sleep } from 'k6';
 import { Counter, Trend } from 'k6/metrics';
@@ -27,7 +27,10 @@ const knownAfter = new Trend('ids_known_after', true);
 const AGAIN = new Set([0, 429, 500, 502, 503, 504]);
 expectRefusals(0, 500, 502, 504);
 
-/** A virtual user keeps its id until the outcome is known, so there are as many users as may wait at the same time. */
+/**
+ * A virtual user keeps its id until the outcome is known, so there must be enough users for all transfers that may wait
+ * at the same time.
+ */
 const waiting = arrivals('payUntilKnown', rate, seconds, 0, recoverySeconds * 1000);
 
 export const options = optionsOf(

@@ -9,7 +9,7 @@ import type { Pod } from './pods.ts';
 const NAMESPACE = 'holdfast-resilience';
 const START_SECONDS_MAX = 120;
 
-/** Finds the container's first process by its control group, and by being process 1 in its namespace. */
+/** Finds the container's first process: it is in the container's control group, and is process 1 in its namespace. */
 const SCRIPT = `
 const { readdirSync, readFileSync } = require('fs');
 const read = (file) => { try { return readFileSync(file, 'utf8'); } catch { return ''; } };

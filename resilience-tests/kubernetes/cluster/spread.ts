@@ -6,7 +6,7 @@ import { now, sleep } from './wait.ts';
 export interface Spread {
   /** Transfers per second of each pod. */
   perSecond: number[];
-  /** The greatest deviation from the mean, as a share of it. */
+  /** The greatest deviation from the mean, as a share of the mean. */
   deviation: number;
 }
 

@@ -4,7 +4,7 @@ import type { ApiServer } from '../cluster/api-server.ts';
 import { isReady, podsOf } from '../cluster/pods.ts';
 import type { Release } from '../cluster/release.ts';
 
-/** Requests of an operator, sent from an API pod, because no other way is open in every cluster. */
+/** Requests of an operator, sent from an API pod, because no other way works in every cluster. */
 
 const FLUSHED_MS_MAX = 120_000;
 

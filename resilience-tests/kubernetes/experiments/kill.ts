@@ -5,7 +5,9 @@ import type { Experiment, Ground, Scene } from '../experiment.ts';
 
 /** SIGKILL of the first process of a container: the kubelet starts it again in the same pod. */
 
-/** Kubernetes delays each further restart of the same container for longer, so a different pod is killed each time. */
+/**
+ * Kubernetes waits longer before each further restart of the same container, so a different pod is killed each time.
+ */
 const PAUSE_MS = 4000;
 const FIRST_READY_MS_MAX = 10_000;
 

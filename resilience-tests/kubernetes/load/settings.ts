@@ -18,7 +18,7 @@ export interface Control {
   stop: boolean;
 }
 
-/** What the recorder reports when it has finished. */
+/** The final report of the recorder. */
 export interface Done {
   /** The time under load. */
   from: number;
