@@ -35,7 +35,8 @@ export default defineConfig({
         exclude: ['**/*.{stores,system}.test.ts'],
         // Files share a process and the modules that they import, which halves the time of a run.
         isolate: false,
-        // A test that injects one of these gets the error of reach.ts, not a connection to a server of this machine.
+        // A unit test that uses one of these stores gets the error of reach.ts, not a connection to a server of this
+        // machine.
         provide: { project: 'unit', redisPort: 9, mysqlUrl: 'mysql://no-store-in-a-unit-test.invalid/' },
       }),
       project('stores', {

@@ -1,4 +1,7 @@
-/** `npx tsx resilience-tests/alerts.ts`: the chart's alerts in a real Prometheus and Alertmanager, with real faults. */
+/**
+ * `npx tsx resilience-tests/alerts.ts`: tests the chart's alerts in a real Prometheus and Alertmanager, with real
+ * faults.
+ */
 
 import { randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-/** `npm run cluster`: a Kubernetes cluster on this machine, and this checkout installed into it. */
+/** `npm run cluster`: runs a Kubernetes cluster on this machine, and installs this checkout into it. */
 import { existsSync, rmSync } from 'node:fs';
 import { choice, flag, readCommandLine, text, texts, wholeNumber } from '../app/config/command-line.mjs';
 import { kubectl } from '../devstack/cluster/commands.ts';

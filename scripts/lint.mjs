@@ -1,4 +1,7 @@
-/** `npm run lint`: style (biome), boundaries between folders (dependency-cruiser), and unused code (knip), in seconds. */
+/**
+ * `npm run lint`: checks style (biome), boundaries between folders (dependency-cruiser), and unused code (knip), in
+ * seconds.
+ */
 import { spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -1,4 +1,4 @@
-/** `npm run test:unit`, `test:stores` and `test:system`: the tests of one project, or some files of it. */
+/** `npm run test:unit`, `test:stores` and `test:system`: run the tests of one project, or of some of its files. */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,7 @@
-/** `npm run typecheck`: all types, in TypeScript and in the JavaScript of the scripts. A second run checks only what has changed. */
+/**
+ * `npm run typecheck`: checks all types, in TypeScript and in the JavaScript of the scripts. A second run checks only
+ * what has changed.
+ */
 import { spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -69,7 +69,7 @@ function filesBelow(folder: string, pattern: RegExp): string[] {
     .filter((name) => pattern.test(name) && !name.includes('node_modules'));
 }
 
-/** SQL of the product must also work on future servers; that of tests only on the servers that the tests run on. */
+/** SQL in the product must also work on future servers, SQL in tests only on the servers that the tests run on. */
 const isTest = (file: string) => /\.test\.ts$|\/testing\//.test(file);
 
 const placesOf = (file: string, text: string, found: BareKeyword[]) =>

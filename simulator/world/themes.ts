@@ -147,7 +147,7 @@ const TROUBLES = {
     else storm.some({ flushBlocked: 1 }, atMs + goneMs - random.between(100, 600), 1_300);
     storm.some({ redisDiskLost: 3, redisSpare: 2, redisPromote: 2, redisFreeze: 1 }, atMs + goneMs);
   },
-  /** Redis has lost its latest replies, and the process that received them cannot report them. */
+  /** Redis loses its latest writes, and the pod that received the replies to them cannot hand them over. */
   halfHandedOver(storm, random, atMs) {
     storm.some({ flushBlocked: 1 }, atMs - random.between(100, 400), random.between(600, 2_000));
     storm.some(

@@ -220,7 +220,7 @@ export class World {
     );
   }
 
-  /** The tools of an operator, in a process of its own. */
+  /** The tools of an operator, in a separate process. */
   operator(): EpochRecoveryStore {
     const process = this.#process('operator');
     const { mysql, redis } = this.#clientsOf(process, () => {});

@@ -4,8 +4,8 @@ import { sleep } from './time.ts';
 const LOOK_EVERY_MS = 150;
 const ANSWER_MS_MAX = 1_000;
 /**
- * More than one, like the `failureThreshold` of a readiness probe, because a single late answer only means that the
- * machine is busy.
+ * The number of late answers in a row during which a pod stays ready. More than one, like the `failureThreshold` of a
+ * readiness probe, because a single late answer only means that the machine is busy.
  */
 const LATE_ANSWERS_MAX = 2;
 

@@ -12,7 +12,7 @@ import { readBooks, violationsInBooks } from './books.ts';
 const ACCOUNTS = ['world', 'a', 'b'].map((id) => ({
   ...{ accountId: `bank:${id}`, currency: 'EUR', overdraftLimit: 0, external: id === 'world' },
 }));
-/** Returns the same balances as MySQL, like the API. */
+/** Stands in for the API, and returns the balances that MySQL has. */
 const api = createServer(async (request, response) => {
   const { accountIds } = (await bodyOf(request)) as { accountIds: string[] };
   const rows = await test.database.rows<{ id: string; balance: number; version: number }>(
@@ -156,7 +156,7 @@ describe('Holds', () => {
       "UPDATE accounts SET held = 1 WHERE account_id = 'bank:a'",
       'held',
     ],
-    ['a hold is not as its last event left it', "UPDATE holds SET captured = 11 WHERE hold_id = 'h1'", 'hold'],
+    ['the state of a hold differs from its last event', "UPDATE holds SET captured = 11 WHERE hold_id = 'h1'", 'hold'],
     ['an event is missing', "DELETE FROM hold_events WHERE hold_id = 'h2' AND revision = 2", 'held'],
   ])('are wrong if %s', async (_what, sql, expected) => {
     await test.database.rows(sql);

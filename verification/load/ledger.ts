@@ -46,7 +46,7 @@ export function openAccounts(client: Client, accounts: readonly OpenedAccount[])
   });
 }
 
-/** The balances that the API returns: while Redis has the authority, those in Redis. */
+/** The balances that the API returns. They come from Redis while it has the authority. */
 export async function balancesOf(client: Client, accounts: readonly OpenedAccount[]): Promise<BalanceView> {
   const found: BalanceView['accounts'][number][] = [];
   await inParts(accounts, async (part) => {

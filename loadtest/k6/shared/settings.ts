@@ -27,7 +27,7 @@ function addresses(): readonly string[] {
   const urls = (__ENV['HOLDFAST_URL'] || 'http://127.0.0.1:8080').split(',');
   const wrong = urls.find((url) => !ADDRESS.test(url));
   if (wrong === undefined) return urls;
-  throw new RangeError(`HOLDFAST_URL must be like http://host:port, not ${JSON.stringify(wrong)}`);
+  throw new RangeError(`HOLDFAST_URL must have the form http://host:port, not ${JSON.stringify(wrong)}`);
 }
 
 export const urls = addresses();
