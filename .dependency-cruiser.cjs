@@ -230,7 +230,8 @@ module.exports = {
     },
     {
       name: 'only-api-speaks-http',
-      comment: 'The rules do not depend on how they are called. telemetry/ is exempt because it traces HTTP requests.',
+      comment:
+        'The rules must not depend on the protocol through which they are called. telemetry/ is exempt because it traces HTTP requests.',
       severity: 'error',
       from: { path: '^app/', pathNot: ['^app/(api|roles|telemetry)/', TESTS] },
       to: { path: [HTTP_PACKAGES, '^(node:)?https?2?$'] },

@@ -36,7 +36,7 @@ import { postingRoutes } from './postings/posting-routes.ts';
 import { groupRoutes } from './transfers/group-routes.ts';
 import { transferRoutes } from './transfers/transfer-routes.ts';
 
-/** A client gets this long to send its headers, and its whole request; then its connection is closed. */
+/** Time limits for a client to send its headers, and its whole request; after that, its connection is closed. */
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 60_000;
 const CONNECTIONS_CHECKED_EVERY_MS = 2_000;
@@ -93,7 +93,7 @@ export interface ApiServer {
   connections: Connections;
 }
 
-/** Creates the server of an API. Keep idle connections open longer than the load balancer does (usually 60 s). */
+/** Creates the server of an API. `keepAliveTimeoutMs` must exceed the idle timeout of the load balancer (usually 60 s). */
 export function createApiServer(deps: ApiDependencies, keepAliveTimeoutMs: number, loop?: LoopUtilization): ApiServer {
   const { clock, limits, logger, onProblem, onConnectionExpired, shuttingDown } = deps;
   const refusals = new RefusalLog(logger, clock);

@@ -40,8 +40,8 @@ export interface HandOverStore {
   /** Stores a part; repeating it changes nothing. `podId` is any of the ids that the process used in the epoch. */
   keep(epoch: number, podId: string, chunk: HandOverChunk): Promise<void>;
   /**
-   * All parts are stored: marks every registration among `podIds` in this epoch as handed over, with what it has
-   * observed.
+   * Called once all parts are stored: marks every registration among `podIds` in this epoch as handed over. `observed`
+   * is the highest seq that the process has observed.
    */
   complete(epoch: number, podIds: readonly string[], observed: number): Promise<void>;
 }

@@ -28,7 +28,7 @@ export class InspectionRefused extends Error {
 
 export const BACKLOG_TTL = 'repl-backlog-ttl';
 
-/** The default name, which every Redis has that was not given another one. */
+/** The default of `appenddirname`: it identifies no node, because every Redis uses it unless configured otherwise. */
 const DEFAULT_NODE = 'appendonlydir';
 
 /**
@@ -53,7 +53,7 @@ export function replidRisks(facts: ServerFacts): string[] {
   ];
   if (ttl !== undefined && ttl !== '' && ttl !== '0') {
     risks.push(
-      `${BACKLOG_TTL} is ${ttl}, not 0: that long after the last replica has disconnected, master_replid changes again`,
+      `${BACKLOG_TTL} is ${ttl}, not 0: master_replid changes again that long after the last replica has disconnected`,
     );
   }
   return risks;

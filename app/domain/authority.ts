@@ -3,8 +3,8 @@ export type Mode = (typeof MODES)[number];
 
 /**
  * The format of the rules. Every process since 0.1.0 can work in format 1. Format 2 adds holds, limits and groups,
- * which 0.1.0 does not know; its modes and its keys in Redis have other names, so that 0.1.0 does not find them. It
- * never decreases.
+ * which 0.1.0 does not know; its modes and its keys in Redis have other names, so that 0.1.0 does not find them. The
+ * format of a ledger never decreases.
  */
 export type Format = 1 | 2;
 /** The highest format in which this release can work. */

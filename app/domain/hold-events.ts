@@ -5,7 +5,9 @@ import type { LimitRefusal } from './limits.ts';
 import { Problem, type Refusal } from './problem.ts';
 import type { Origin, Side } from './types.ts';
 
-/** An event of a hold, as stored in the journal and in MySQL. A capture is not such an event, but a transfer. */
+/**
+ * An event of a hold, other than a capture, as stored in the journal and in MySQL. A capture is stored as a transfer.
+ */
 interface HoldEventCommon extends Origin {
   holdId: string;
   account: string;

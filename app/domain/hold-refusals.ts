@@ -13,8 +13,8 @@ interface About {
 /** Without figures: permission to hold money of an account does not include reading its balance. */
 const DETAILS: Readonly<Record<Refusal | 'hold_changed', (about: About) => string>> = {
   currency_mismatch: ({ currency }) => `One of the accounts does not use ${currency}.`,
-  insufficient_funds: ({ account }) => `${account} does not have that much available.`,
-  account_suspended: ({ account }) => `${account} does not allow debits, so no more of it can be held.`,
+  insufficient_funds: ({ account }) => `${account} has less available than the requested amount.`,
+  account_suspended: ({ account }) => `${account} does not allow debits, so no more of its money can be held.`,
   account_frozen: (about) => `${eitherOf(about)} is frozen.`,
   account_closed: (about) => `${eitherOf(about)} is closed.`,
   balance_out_of_range: () => 'A balance would be taken beyond the exact range.',
@@ -26,7 +26,7 @@ const DETAILS: Readonly<Record<Refusal | 'hold_changed', (about: About) => strin
   hold_exceeded: ({ what, holdId }) =>
     what === 'change'
       ? `The new amount of hold ${holdId} must exceed its captured amount.`
-      : `Less than that is left of hold ${holdId}.`,
+      : `Less than the requested amount is left of hold ${holdId}.`,
   hold_changed: ({ holdId }) => `Hold ${holdId} has a different revision; read it again.`,
 };
 

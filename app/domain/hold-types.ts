@@ -43,7 +43,7 @@ export interface CaptureRequest {
   final: boolean;
 }
 
-/** A hold after one of its events, with the total that its account then holds. */
+/** A hold after one of its events, with the total amount that is then held in its account. */
 export interface HoldAfter {
   hold: HoldState;
   held: number;

@@ -12,7 +12,7 @@ import { accountOf } from './testing/orders.ts';
 
 const HOUR_MS = 3_600_000;
 const BEGIN = Date.UTC(2026, 0, 31, 9);
-/** The most events of a history, and the longest time between two of them. */
+/** The maximum number of events in a history, and the maximum time between two of them. */
 const EVENTS_MAX = 60;
 const LATER_HOURS_MAX = 240;
 const CALENDAR = calendarFrom(BEGIN, 10 + (EVENTS_MAX * LATER_HOURS_MAX) / 24);
@@ -28,7 +28,7 @@ describe('givingBack', () => {
 
   it.each<[string, number, Partial<Usage>]>([
     ['both windows in which it was counted', 20, { dayDebit: 2, monthDebit: 3 }],
-    ['the month alone if it was counted on an earlier day of it', 19, { monthDebit: 3 }],
+    ['the month alone if it was counted on an earlier day of that month', 19, { monthDebit: 3 }],
     ['neither if it was counted before the account had these limits', 9, {}],
   ])('reduces %s', (_, at, after) => {
     expect(givingBack(usage, at, { day: 5, month: 6 })).toEqual({ ...usage, ...after });

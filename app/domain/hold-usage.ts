@@ -15,7 +15,10 @@ interface Happened extends Pick<HoldAfter, 'hold' | 'heldChange'> {
   moved: number;
 }
 
-/** The hold after an event, with the amounts that windows count, and how the event changes their usage. @param before null: it is placed */
+/**
+ * The hold after an event, with the amounts that windows count, and how the event changes their usage.
+ * @param before null if the hold is being placed
+ */
 export function counted(
   before: HoldState | null,
   { hold, heldChange, moved }: Happened,

@@ -109,7 +109,7 @@ export interface AccountView extends Account {
   source: 'cache' | 'database';
   /** When it was read, ms since 1970. */
   asOf: number;
-  /** True only while the authority is moving or closed, or while the account waits for the journal. */
+  /** True only while the authority is moving, the ledger is closed, or the account waits for the journal. */
   stale: boolean;
 }
 

@@ -55,7 +55,7 @@ export function faultOf(row: HistoryRow): Pick<Drift, 'what' | 'minorUnits'> | n
 
 /**
  * Adds up the events and captures of every hold: they must have the revisions 1, 2, … once each, and lead to the state
- * of the hold. @returns the ids of the holds for which this is not so
+ * of the hold. @returns the ids of the holds that are inconsistent
  */
 export async function checkHolds(ledger: LedgerPages): Promise<{ holds: number; inconsistent: string[] }> {
   let holds = 0;

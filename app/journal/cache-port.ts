@@ -91,7 +91,7 @@ export interface ChangeCommand {
   expectedSettingsVersion: number | null;
   status: number | null;
   overdraftLimit: number | null;
-  /** Absent if the change leaves them. */
+  /** Absent if the change does not affect the limits. */
   limits?: Limits | null;
   payload: string;
 }

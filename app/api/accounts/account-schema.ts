@@ -49,7 +49,10 @@ export const OpenedAccount = z
     external: z.boolean(),
     openedAt: Timestamp,
   })
-  .meta({ id: 'OpenedAccount', description: 'The account as it was opened. A repeated request returns the same.' });
+  .meta({
+    id: 'OpenedAccount',
+    description: 'The account as it was opened. A repeated request gets the same response.',
+  });
 
 export const AccountBatch = batchOf('accounts', AccountOpeningRequest, 'AccountBatch');
 export const AccountBatchAnswer = batchAnswerOf(OpenedAccount, 'AccountBatchAnswer');

@@ -11,7 +11,7 @@ export const CaptureRequest = z
   .strictObject({
     transactionId: TransactionId.nullish().meta({
       description:
-        'The id of the transfer that it makes, as for any transfer. If absent, the `Idempotency-Key` is used; or, if the capture is final, an id that is derived from the hold.',
+        'The id of the transfer that the capture makes; the same rules apply as to any transaction id. If absent, the `Idempotency-Key` is used; or, if the capture is final, an id that is derived from the hold.',
     }),
     amount: MoneyInput.nullish().meta({
       description: 'At most the remaining amount of the hold; if absent, all of it.',

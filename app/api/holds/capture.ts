@@ -28,7 +28,8 @@ export async function captureOnce(
     const transactionId = captureId(holdId, attempt);
     const answer = await holds.capture(orderUnder(transactionId), durability);
     if (answer instanceof Problem) {
-      // An earlier capture with other content, which was refused, leaves the hold as it was.
+      // An earlier capture with different content took this id. If it was refused, it did not change the hold: try the
+      // next id.
       const isOther = answer.code === 'transaction_id_reused';
       if (isOther && (await ledger.outcome(transactionId)).status === 'REJECTED') continue;
       return single<Outcome>([answer], transactionId);
@@ -108,7 +109,10 @@ export function captureOrderOf(
   };
 }
 
-/** For a change or a void: the pod repeats it while an attempt is in doubt. */
+/**
+ * The request for a change or a void. The pod repeats the same request, with the same event id, while an attempt is in
+ * doubt.
+ */
 export const requestOf = ({ destination: _, ...facts }: HoldFacts, { user, correlationId }: Origin, nowMs: number) => ({
   ...facts,
   user,

@@ -16,7 +16,7 @@ import {
   listedAnswer,
 } from './hold-schema.ts';
 
-/** A capture is in MySQL within tens of milliseconds; until then, a hold that has just been captured waits for it. */
+/** A capture reaches MySQL within tens of milliseconds; a read of a hold that has just been captured waits for it. */
 const CAPTURES_WAIT_MS = 20;
 const CAPTURES_TRIES = 15;
 

@@ -44,7 +44,7 @@ export const tag = 'Holds';
 export const ETAG = { ETag: 'The `revision`, for `If-Match`.' };
 export const FINDING: readonly ProblemCode[] = ['hold_not_found', 'hold_id_ambiguous', 'feature_not_active'];
 const DRY = 'or, for a dry run, what would happen';
-/** Of the demo accounts: to read and change, to capture, and to void. */
+/** Holds of the demo accounts: one to read and change, one to capture, and one to void. */
 export const DEMO_HOLDS = {
   read: '019b7650-2c00-7000-8000-000000000004',
   capture: '019b7650-2c00-7000-8000-000000000005',

@@ -177,7 +177,7 @@ export const HoldList = z
   })
   .meta({ id: 'HoldList' });
 
-/** RFC 9110 lets an ETag in If-Match be a list; a change has one revision to compare with. */
+/** RFC 9110 permits a list of ETags in If-Match; here it must be one, because a hold has one current revision. */
 const IF_MATCH = /^(?:W\/)?(?:"(\d{1,10})"|(\d{1,10}))$/;
 export const IfMatch = z.object({
   'If-Match': z.string().meta({
@@ -242,7 +242,7 @@ export function positiveAt(pointer: string, amount: string, currency: string, er
   return minor;
 }
 
-/** An end in the past is refused by the ledger, by its own clock. */
+/** An expiry in the past is not checked here: the ledger refuses it, by its own clock. */
 function checkExpiry(expiresAt: number | null, nowMs: number, errors: FieldError[]): void {
   if (expiresAt !== null && expiresAt > nowMs + EXPIRES_MS_MAX)
     errors.push({ pointer: '/expiresAt', detail: 'is more than a year ahead' });
@@ -279,7 +279,7 @@ export const holdAnswer = (
   more: { durability: z.output<typeof Durability>; replayed: boolean },
 ): z.input<typeof Hold> => ({ ...stateAnswer(order, hold), ...detailsAnswer(order, acceptedAt), ...more });
 
-/** The problem for a refused hold: the same at first and in a replay. */
+/** The problem for a refused hold. It is the same for a new refusal and for its replay. */
 export function placingProblem({ order, refusal, limit }: HoldRefused, identity: Identity): Problem {
   const { holdId, account, destination, currency } = order;
   const detail = holdRefusalDetail(refusal, { what: 'place', holdId, account, destination, currency });
@@ -308,7 +308,7 @@ export function holdRecord(view: HoldView, captures: readonly HoldCapture[]): z.
   };
 }
 
-/** What was asked for: nothing is held. */
+/** A refused hold as it was requested; nothing is held. */
 function refusedAnswer({ order, refusal }: HoldRefused) {
   const { holdId, account, destination, amount, currency, expiresAt } = order;
   const nothing = formatAmount(0, currency);

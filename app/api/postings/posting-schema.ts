@@ -72,7 +72,8 @@ export const Posting = z
     }),
     holdId: Id.optional().meta({ description: 'The hold from which a capture took its amount.' }),
     heldChange: Money.optional().meta({
-      description: 'By how much a capture changed the held amount of this account: zero for its destination.',
+      description:
+        'By how much a capture changed the held amount of this account: zero if the account is the destination.',
     }),
   })
   .meta({ id: 'Posting', description: 'One side of a transfer.' });
@@ -86,7 +87,10 @@ export const HoldEvent = z
       description: 'By how much the event changed the held amount of the account; the balance is unchanged.',
     }),
   })
-  .meta({ id: 'HoldEvent', description: 'An event of a hold. A capture is not such an event, but a transfer.' });
+  .meta({
+    id: 'HoldEvent',
+    description: 'An event of a hold, other than a capture: a capture is listed as a posting.',
+  });
 
 const list = { items: z.array(z.union([Posting, HoldEvent])), nextCursor: z.string().nullable() };
 

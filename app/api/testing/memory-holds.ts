@@ -42,7 +42,7 @@ export class MemoryHolds implements Holds, HoldBooks {
   readonly asked: { what: string; durability: Durability }[] = [];
   /** Thrown by every method. */
   failure: Problem | null = null;
-  /** How many reads of captures find nothing yet. */
+  /** The number of further reads of captures that return nothing. */
   lateCaptures = 0;
 
   constructor(ledger: MemoryLedger, clock: Clock) {

@@ -171,7 +171,7 @@ describe('an old connection', () => {
     const text = received(socket);
     socket.write(GET);
     await expect.poll(() => api.problems).toEqual(['overloaded']);
-    // The first rejection is sent before its request has been read completely, this one at the end of the turn.
+    // The first rejection is sent before its request has been read completely, the second one at the end of the turn.
     socket.write(GET);
     const [, first, last] = (await text).split('HTTP/1.1 ');
     expect(first).toContain('Connection: keep-alive');

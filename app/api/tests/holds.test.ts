@@ -201,7 +201,7 @@ describe('POST /v1/holds/{holdId}/capture', () => {
     expect(await capture(body)).toMatchObject({ status: 400, json: { errors: [{ pointer }] } });
   });
 
-  it('of a hold that does not exist is 404', async () => {
+  it('of a hold that does not exist returns 404', async () => {
     expect(await api.post('/v1/holds/nothing/capture')).toMatchObject({
       status: 404,
       json: { code: 'hold_not_found', holdId: 'nothing' },
@@ -294,7 +294,7 @@ describe('GET /v1/accounts/{id}/holds', () => {
     expect(idsIn(await list('status=VOIDED'))).toEqual(['h2']);
   });
 
-  it('is empty for an account without holds, and 404 for an unknown account', async () => {
+  it('returns an empty list for an account without holds, and 404 for an unknown account', async () => {
     expect((await api.get('/v1/accounts/c/holds')).json).toEqual({ items: [], nextCursor: null });
     expect(await api.get('/v1/accounts/nobody/holds')).toMatchObject({ status: 404 });
   });

@@ -91,7 +91,7 @@ describe('Idempotency-Key on a transfer', () => {
 });
 
 describe('Idempotency-Key on a batch', () => {
-  it('is combined with the index into ids for items without one', async () => {
+  it('is combined with the index of each item that has no id, to form its id', async () => {
     const items = [transfer, { ...transfer, transactionId: 'own' }, { ...transfer, amount: '1.00' }];
     const ids = [{ transactionId: 'key.0' }, { transactionId: 'own' }, { transactionId: 'key.2' }];
     expect((await sendBatch('"key"', items)).json['results']).toMatchObject(ids.map((id) => ({ status: 201, ...id })));

@@ -182,7 +182,8 @@ it('keeps its slot until the handler has finished, even if the client has discon
 it('counts every rejection, and logs a few of them and the number of the rest', async () => {
   const { hold } = await held({ max: 1, busyMax: 1 });
   await hold(1);
-  // A list, because not only the log sets a timer: on a busy machine, so does the search for bodies that take too long.
+  // A list, because the log is not alone in setting timers: on a busy machine, the search for slow bodies sets one,
+  // too.
   const waiting: (() => void)[] = [];
   api.clock.after = (_ms, action) => {
     waiting.push(action);

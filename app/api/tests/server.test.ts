@@ -31,7 +31,7 @@ describe('the correlation id', () => {
       expect((await given({ 'X-Correlation-Id': odd })).headers.get('x-correlation-id')).toMatch(/^[0-9a-f-]{36}$/);
     }
   });
-  it('is the trace id of a traceparent if there is no other', async () => {
+  it('is the trace id of the traceparent header if the client sends no correlation id', async () => {
     const trace = '4bf92f3577b34da6a3ce929d0e0e4736';
     const { headers } = await given({ traceparent: `00-${trace}-00f067aa0ba902b7-01` });
     expect(headers.get('x-correlation-id')).toBe(trace);

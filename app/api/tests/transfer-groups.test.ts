@@ -62,7 +62,7 @@ describe('POST /v1/transfers/group', () => {
     });
   });
 
-  it('returns the same group again for the same content, and 409 for another one', async () => {
+  it('returns the same group again for the same content, and 409 for different content', async () => {
     const transfers = [transfer('a', 'b', '1.00'), transfer('a', 'c', '2.00')];
     await group(transfers, { groupId: 'g1' });
     expect(await group(transfers, { groupId: 'g1' })).toMatchObject({ status: 200, json: { replayed: true } });

@@ -159,7 +159,7 @@ describe('POST /v1/transfers', () => {
     expect(Object.keys(json)).not.toContain('sourceBalance');
     expect(Object.keys(json)).not.toContain('destinationBalance');
   });
-  it('reports persisted once that is true', async () => {
+  it('reports `persisted` once the transfer is in MySQL', async () => {
     expect((await send({ durability: 'persisted', transactionId: 't1' })).json).toMatchObject({
       durability: 'persisted',
     });

@@ -51,7 +51,7 @@ const REFUSED_WAIT_MS = 10_000;
  */
 export interface KeeperFactsByState {
   serving: {
-    /** How Redis refuses the epoch; null when it serves it, or cannot be reached. */
+    /** How Redis refuses the epoch; null if Redis serves it, or cannot be reached. */
     refusal: string | null;
     lostForMs: number;
     /** How long its answers have been the same, ms. */
@@ -153,7 +153,7 @@ export const KEEPER_TRANSITIONS: readonly KeeperTransition[] = [
     (f) => ({ kind: 'move', to: 'CLOSING', reason: `Redis is not the server of the epoch: ${f.refusal}`, refusal: f.refusal ?? '' })),
   row('serving', 'unreachable for too long, and most pods do not report otherwise',
     (f) => f.lostForMs >= f.timing.lostAfterMs && !f.vote.mostReachRedis, () => to('CLOSING', 'Redis cannot be reached')),
-  row('serving', 'most pods have lost it for too long',
+  row('serving', 'most pods have been unable to reach it for too long',
     (f) => f.vote.mostHaveLostRedisForMs >= f.timing.lostByPodsAfterMs, () => to('CLOSING', 'most pods cannot reach Redis')),
   row('serving', 'reachable', (f) => f.lostForMs === 0, () => ({ kind: 'stayWell' })),
   row('serving', 'otherwise', always, () => STAY),
@@ -166,7 +166,7 @@ export const KEEPER_TRANSITIONS: readonly KeeperTransition[] = [
   row('journal-recovered', 'an unsuitable Redis', (f) => !f.fit, ({ end }) => ({ kind: 'finishRecovery', to: 'DIRECT', end })),
   row('journal-recovered', 'lost again and again', (f) => f.losses > LOSSES_MAX, ({ end }) => ({ kind: 'finishRecovery', to: 'DIRECT', end })),
   row('journal-recovered', 'the pods reach it', (f) => isReachable(f.vote), ({ end }) => ({ kind: 'finishRecovery', to: 'REBUILDING', end })),
-  row('journal-recovered', 'the pods may still find it', (f) => f.ageMs < REOPEN_WAIT_MS, () => STAY),
+  row('journal-recovered', 'the pods may still reach it', (f) => f.ageMs < REOPEN_WAIT_MS, () => STAY),
   row('journal-recovered', 'otherwise', always, ({ end }) => ({ kind: 'finishRecovery', to: 'DIRECT', end })),
   row('loss-accepted', 'always', always, ({ by }) => ({ kind: 'recoverAcceptingLoss', by })),
 

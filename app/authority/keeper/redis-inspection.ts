@@ -37,7 +37,7 @@ export class RedisInspection {
     return facts;
   }
 
-  /** For work that failed because there is no connection: logs the reason if waiting does not change it. */
+  /** For an operation that failed for lack of a connection: logs the reason if waiting cannot fix it. */
   async reportRefusal(): Promise<void> {
     this.#report(
       await this.#deps.inspect().then(
@@ -52,7 +52,9 @@ export class RedisInspection {
       this.#deps.complaints.add(`Redis cannot be inspected: ${trouble.message}`);
   }
 
-  /** A Redis that hangs must not hold up a step for as long as a command may take: a slow answer counts as none. */
+  /**
+   * A Redis that hangs must not hold up a step for as long as a command may take: a slow answer counts as no answer.
+   */
   async inspectQuickly(): Promise<ServerFacts | null> {
     const tooLate = this.#deps.clock.sleep(this.watch.lostForMs > 0 ? INSPECTION_MS_MAX : HANGING_MS).then(() => null);
     return Promise.race([this.inspect(), tooLate]);

@@ -77,7 +77,7 @@ export class CacheRegistration {
     this.renewId();
     return this.join(authority);
   }
-  /** Asks Redis for the ends of the journal and the flush, which shows whether it is still this epoch's server. */
+  /** Asks Redis how far the journal and the flush are; its answer also shows whether it still serves this epoch. */
   observe(): Promise<void> {
     return this.#callRedis(() => this.#observe());
   }

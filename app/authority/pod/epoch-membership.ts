@@ -50,9 +50,9 @@ export class EpochMembership {
    * Registers in MySQL, then in Redis, and retires the earlier ids of this process there. What the process knows of the
    * epoch is kept under the new id.
    * @param isOver whether the session has left this epoch, or this id, in the meantime
-   * @returns false if MySQL refused, because the epoch has ended, or if it is over. The caller must ask once more whether it
-   * is over, in the same synchronous step in which it opens, because microtasks can run between the end of this
-   * function and that step.
+   * @returns false if MySQL refused because the epoch has ended, or if `isOver` returned true. The caller must call
+   * `isOver` once more in the same synchronous step in which the session opens, because microtasks can run between the
+   * end of this function and that step.
    * @throws CacheError, Problem
    */
   async join(caller: Caller, marker: string, { authority, cache }: Stores, isOver: () => boolean): Promise<boolean> {

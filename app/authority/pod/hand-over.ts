@@ -81,7 +81,7 @@ export class HandOvers {
     await this.#delivering;
   }
 
-  /** Delivers as far as MySQL accepts it. The caller repeats this while `pending`. */
+  /** Delivers as much as MySQL accepts. The caller repeats this while `pending`. */
   async deliver(isNeeded: (epoch: number) => boolean): Promise<void> {
     for (const handOver of [...this.#open]) {
       try {

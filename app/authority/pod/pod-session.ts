@@ -290,7 +290,7 @@ export class PodSession implements Session {
     this.#deps.logger.warn(summary, 'the epoch has ended for this pod: handing over what it knows to MySQL');
   }
 
-  /** A keeper needs the record until the epoch has been recovered without it. A stopping pod always hands over. */
+  /** A keeper needs the record as long as the epoch has not been recovered. A stopping pod always hands over. */
   #mustHandOver(epoch: number): boolean {
     return this.#stopped.signal.aborted || this.#reading.now?.cacheEpoch === epoch;
   }

@@ -14,7 +14,7 @@ import { reconcile } from '../testing/group-writers.ts';
 import { PodBench } from '../testing/pod-bench.ts';
 
 const HOLDS = 60;
-/** Long enough to place them all, however slow the machine is. */
+/** Long enough to place all holds before the first one is due, however slow the machine is. */
 const LIFE_MS = 20_000;
 
 let db: TestDatabase;

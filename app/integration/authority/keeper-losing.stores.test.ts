@@ -126,7 +126,7 @@ describe('A Redis that is no longer the server of the epoch', () => {
     expect((await why())?.replace(explained, '')).toBe(`Redis is not the server of the epoch: ${reason}`);
   });
 
-  it('is abandoned later while most pods still work in it: one keeper may have been misrouted', async () => {
+  it('is abandoned later if most pods still reach Redis: this keeper may have been misrouted', async () => {
     await bench.report('one', true);
     await bench.redis.flushall();
     await staysIn(keeper, 'CACHE');

@@ -90,7 +90,7 @@ describe('A replica that was promoted', () => {
     await stepTo(keeper, 'CACHE');
   });
 
-  it('is not trusted if it is behind what a pod has seen: what the pods have counts', async () => {
+  it('is not trusted if it is behind what a pod has seen: the ledger is recovered from the pods', async () => {
     await post('t1', 't2');
     await promote();
     await post('t3', 't4');

@@ -65,7 +65,7 @@ describe('Groups that clients send while the authority moves', () => {
     await writers.more();
     await pod.flush();
     await writers.more();
-    // The outcome of every attempt without a reply is known now, except for those that Redis takes with it.
+    // By now, the outcome of every earlier attempt without a reply is known. Only later ones can be lost with Redis.
     pod.cache.always('apply', passing);
     await writers.more();
     await server.kill();
@@ -99,7 +99,7 @@ describe('Groups that clients send while the authority moves', () => {
 });
 
 describe('A group in doubt whose transfers were not handed over', () => {
-  it('keeps its accounts frozen and its ids unsettled until the journal returns with all of it', async () => {
+  it('keeps its accounts frozen and its ids unsettled until the journal returns with the whole group', async () => {
     // Their accounts are in Redis already.
     await pod.ledger.read(['world', 'ada', 'bob']);
     const [doubtful, known] = [through(pod), through(pod)];

@@ -113,7 +113,7 @@ describe('A session that starts', () => {
     expect([pod.session.view(), pod.opened, pod.session.complaints(), await pod.podIds()]).toEqual([null, 1, [], []]);
   });
 
-  it('has no complaints while the ledger is closed: it serves reads, like all pods', async () => {
+  it('reports no complaints while the ledger is closed: it serves reads, like all pods', async () => {
     await pod.activate();
     await pod.closing();
     pod.session.start();

@@ -63,7 +63,7 @@ const expiries = async () =>
     ({ hold_id }) => hold_id,
   );
 
-/** A pod as the expiry sees it. */
+/** The expiry job of one pod, with the lookups and the ledger that it uses. */
 class Pod {
   /** Does not advance by itself, however slow the machine is. */
   readonly clock = new TestClock();
@@ -73,7 +73,7 @@ class Pod {
   ready = true;
   /** Runs after each lookup, before anything is sent. */
   afterLookup: () => Promise<void> = async () => {};
-  /** By hold id: the answer instead of the ledger's. */
+  /** By hold id: a problem to return instead of the ledger's answer. */
   problems = new Map<string, Problem>();
   readonly expiry: HoldExpiry;
 

@@ -113,7 +113,7 @@ describe('Holds', () => {
     expect((await drifts()).inconsistentHolds).toHaveLength(1);
   });
 
-  it('are reported if their account counts something else for its limits', async () => {
+  it('are reported if the limits of their account have the wrong usage', async () => {
     const what = 'has usage of its limits that differs from its postings';
     await bench.epoch.change('01890000-0000-7000-8000-00000000aaaa', 'bob', {
       limits: { ...NO_LIMITS, dailyDebitMax: 1000 },

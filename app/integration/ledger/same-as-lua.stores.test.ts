@@ -206,7 +206,7 @@ class History {
     const groupId = n % 2 === 0 ? this.#uuid(900_000 + n) : `${this.#name}g${n}`;
     const orders = members.map(({ n: id, content, usual }) => {
       const { source, destination, ...fields } = content;
-      // Nearly all of them can pay; otherwise all groups would be refused.
+      // The sources of nearly all members can pay; otherwise all groups would be refused.
       const accounts =
         usual > 0
           ? { source: `${this.#name}generous`, destination: `${this.#name}${usual > 2 ? 'a' : 'b'}`, amount: 1 + usual }

@@ -149,7 +149,8 @@ it('writes any journal to MySQL, each outcome exactly once, whatever fails on th
         let now = ACCEPTED_AT;
         epoch.cache.now = () => now;
         for (const call of calls) {
-          // An account must not count again at the same time at which it counted before its limits were removed.
+          // Every call has its own time: an account that loses its limits and gets new ones must not count at the same
+          // time twice.
           now += 1;
           if (!Array.isArray(call)) {
             if ('laterHours' in call) {

@@ -39,8 +39,8 @@ function appliedBy(recovered: RecoveredEpoch, lived: Lived): Journaled[] {
 }
 
 /**
- * How much each account holds in the holds that are open after these items. Checks that the revisions of each hold have
- * no gaps.
+ * The held amount of each account after these items: the sum of its open holds. Checks that the revisions of each hold
+ * have no gaps.
  */
 function heldBy(items: readonly Journaled[]): Map<string, number> {
   const holds = new Map<string, { account: string; hold: HoldState }>();
