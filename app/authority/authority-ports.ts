@@ -94,19 +94,19 @@ export interface RuleFormats {
   /**
    * Moves the ledger to the next format, in which an older release finds neither an authority nor a ledger; there is no
    * way back. CACHE → CLOSING, whose epoch is recovered in its own format; DIRECT → DIRECT.
-   * @returns null if the authority has moved or is moving, if something waits for a journal, if a process of an older
-   * release has been heard from within the last minute, or if this is the highest format already; then nothing has changed
+   * @returns null, without a change, if the authority has moved or is moving, if something waits for a journal, if a
+   * process of an older release has sent a heartbeat within the last minute, or if this is the highest format already
    */
   raise(from: Authority, by: MovedBy): Promise<Authority | null>;
 }
 
-/** One page of a recovery, or its end. */
+/** The result of one step of a recovery: a page has been processed, or the recovery has ended. */
 export type RecoveryStep =
   | { working: Recovery }
   | { authority: Authority }
   | { notHandedOver: string[] }
   | { unexplained: Unexplained };
-/** One page of an accepted loss, or its end. */
+/** The result of one step of a recovery with an accepted loss: a page has been processed, or the recovery has ended. */
 export type AcceptedLossStep = { working: Recovery } | { authority: Authority; dropped: number };
 
 /**

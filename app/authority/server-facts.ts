@@ -9,7 +9,7 @@ export interface ServerFacts extends ServerIdentity {
   version: string;
   /** Identifies the process; it changes with a restart. */
   runId: string;
-  /** `master_replid2`: its replid as a replica, until its replication backlog was recreated. */
+  /** `master_replid2`: the replid that the server had as a replica, until its replication backlog was recreated. */
   formerReplid: string;
   /** `appenddirname`: a name of the node; it is not replicated. */
   node: string;

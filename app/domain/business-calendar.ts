@@ -3,7 +3,7 @@ import { Problem } from './problem.ts';
 
 /** A business day, which ends when the next one starts. */
 export interface BusinessDay extends Windows {
-  /** `YYYY-MM-DD`: the date on which most of it falls. */
+  /** `YYYY-MM-DD`: the date on which most of the day falls. */
   day: string;
 }
 

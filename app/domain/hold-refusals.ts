@@ -5,7 +5,7 @@ interface About {
   what: 'place' | 'change' | 'capture' | 'void' | 'expire';
   holdId: string;
   account: string;
-  /** Null if the hold names none, or if it is not known yet. */
+  /** Null if the hold names no destination, or if the destination is not known yet. */
   destination: string | null;
   currency: string;
 }

@@ -6,13 +6,16 @@ export type HoldStatus = 'OPEN' | 'CAPTURED' | 'VOIDED' | 'EXPIRED';
  * because an account never returns to one.
  */
 export interface CountedHold {
-  /** When a part of it was last counted, ms since 1970 by the ledger's clock. */
+  /** When a part of the hold was last counted, ms since 1970 by the ledger's clock. */
   at: number;
   /** The part that was counted in the business day of that time, and in its month. */
   day: number;
   month: number;
 }
-/** By how much an event changed the usage in the windows of its account, minor units; negative if it gave something back. */
+/**
+ * By how much an event changed the usage in the windows of its account, minor units; negative if the event gave a part
+ * of it back.
+ */
 export interface UsageChange {
   day: number;
   month: number;
@@ -53,7 +56,7 @@ export interface HoldAfter {
   usageChange?: UsageChange;
 }
 
-/** A hold without the fields that only its placing has. */
+/** The state of a hold, with its id, its accounts and its currency. */
 export interface StoredHold extends HoldState {
   holdId: string;
   account: string;

@@ -3,9 +3,9 @@ import { leftOf } from './holds.ts';
 import { type AccountLimits, counting, givingBack, isCountedIn, type Usage, usageIn, type Windows } from './limits.ts';
 
 /**
- * Holds and the windows of limits. A hold counts as a debit when it is placed or raised, and its captures do not count again.
- * What is released without a capture is given back to each window in which it was counted, if that is still the latest one of
- * the account. Captures take what was counted first; a lower amount releases what was counted last.
+ * Holds and the windows of limits. A hold counts as a debit when it is placed or raised, and its captures do not count
+ * again. What is released without a capture is given back to each window in which it was counted, if that window is
+ * still the account's latest. Captures take what was counted first; a lower amount releases what was counted last.
  */
 
 const NOT_COUNTED: CountedHold = { at: 0, day: 0, month: 0 };

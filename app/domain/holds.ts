@@ -27,7 +27,7 @@ export interface HoldOrder extends Origin {
   destination: string | null;
   amount: number;
   currency: string;
-  /** Null: `HOLD_DEFAULT_MS` after the ledger has accepted it. */
+  /** Null: `HOLD_DEFAULT_MS` after the ledger has accepted the hold. */
   expiresAt: number | null;
   reference: string | null;
   metadata: Readonly<Record<string, string>> | null;
@@ -52,7 +52,7 @@ export interface CaptureStep extends HoldStep {
 /** The amount that a hold reserves: 0 unless it is open. */
 export const leftOf = ({ status, amount, captured }: HoldState): number => (status === 'OPEN' ? amount - captured : 0);
 
-/** The part of a hold that changes, without the rest. */
+/** The part of a hold that changes, without the fields that never change. */
 export const stateOf = ({ status, amount, captured, expiresAt, revision, counted }: HoldState): HoldState => ({
   status,
   amount,
@@ -62,7 +62,7 @@ export const stateOf = ({ status, amount, captured, expiresAt, revision, counted
   ...(counted && { counted }),
 });
 
-/** @param destination null if the hold leaves it open */
+/** @param destination null if the hold names none */
 export function decidePlacing(
   { amount, currency, expiresAt }: Pick<HoldOrder, 'amount' | 'currency' | 'expiresAt'>,
   account: Holder,
@@ -149,7 +149,7 @@ export function decideVoid(hold: HoldState): HoldStep | Refusal | null {
   return hold.status === 'OPEN' ? ended(hold, 'VOIDED') : 'hold_not_open';
 }
 
-/** Null if it is not open, or not due. */
+/** Null if the hold is not open, or not due. */
 export function decideExpiry(hold: HoldState, now: number): HoldStep | null {
   return hold.status === 'OPEN' && now >= hold.expiresAt ? ended(hold, 'EXPIRED') : null;
 }

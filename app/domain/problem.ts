@@ -165,7 +165,10 @@ export class Problem extends Error {
   }
 }
 
-/** The refusal of a transfer that is not a capture. @throws Problem internal_error for one that only a hold can have */
+/**
+ * The refusal of a transfer that is not a capture. @throws Problem internal_error for a refusal that only a hold can
+ * have
+ */
 export function transferRefusal(refusal: Refusal): TransferRefusal {
   const known = REFUSALS.find((code) => code === refusal);
   if (!known) throw new Problem('internal_error', `a transfer was refused as ${refusal}`);

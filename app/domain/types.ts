@@ -53,8 +53,8 @@ export interface Side {
 interface OutcomeCommon {
   order: TransferOrder;
   /**
-   * When the ledger accepted it, ms since 1970: by the clock of the store that decided it; never decreases along the
-   * versions of an account.
+   * When the ledger accepted the transfer, ms since 1970, by the clock of the store that decided it. It never decreases
+   * from one version of an account to the next.
    */
   acceptedAt: number;
   /**

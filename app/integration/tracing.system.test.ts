@@ -36,7 +36,7 @@ function start(role: 'api' | 'keeper'): void {
       OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
       OTEL_BSP_SCHEDULE_DELAY: '50',
       OTEL_RESOURCE_ATTRIBUTES: `k8s.pod.name=${role}-7f9c,k8s.namespace.name=bank`,
-      // Every trace that a process begins of its own accord is exported.
+      // Every trace that a process begins itself is exported.
       TRACE_SAMPLE_RATIO: '1',
     },
     stdio: 'ignore',

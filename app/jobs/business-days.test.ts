@@ -3,7 +3,7 @@ import { businessDays, type CalendarSettings } from './business-days.ts';
 
 const HOUR_MS = 3_600_000;
 
-/** The business days from a date on, each as the UTC time of its start. */
+/** The starts of the business days from a date on, in UTC. */
 function starts(settings: CalendarSettings, from: string, count: number): string[] {
   const time = Date.parse(from);
   const days = businessDays(settings, null, { from: time, until: time + count * 24 * HOUR_MS });

@@ -10,7 +10,7 @@ export interface CalendarStore {
    * two days.
    */
   extend(settings: CalendarSettings): Promise<void>;
-  /** The days from three days ago on. */
+  /** The business days, beginning three days ago. */
   read(): Promise<BusinessCalendar>;
 }
 

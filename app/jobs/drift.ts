@@ -5,7 +5,7 @@ export interface Drift {
   accountId: string;
   currency: string;
   what: string;
-  /** By how much its balance is off, minor units; 0 if something else is wrong. */
+  /** By how much the account's balance is off, minor units; 0 if something else is wrong. */
   minorUnits: number;
 }
 

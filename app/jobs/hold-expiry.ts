@@ -4,7 +4,7 @@ import type { Origin } from '../domain/types.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Lease } from './single-run.ts';
 
-/** An open hold in MySQL whose time has passed, as far as MySQL knows. */
+/** A hold that is open and due according to MySQL. */
 export interface DueHold {
   holdId: string;
   account: string;
@@ -47,7 +47,10 @@ export const EXPIRY_USER = 'holdfast';
 
 /** How long the lease of a crashed pod blocks the others, ms. */
 const LEASE_MS = 10_000;
-/** The holds of a page go to the ledger together, among the requests of clients, so a page is small enough not to delay those. */
+/**
+ * The holds of a page go to the ledger together, in the same queue as clients' requests; a page is small enough not to
+ * delay them.
+ */
 const PAGE_HOLDS = 100;
 /** A decided hold is not sent again for this long, ms: MySQL still shows it as open until the next flush. */
 const DECIDED_MS = 10_000;
@@ -65,9 +68,9 @@ export class HoldExpiry {
   readonly #deps: HoldExpiryDependencies;
   readonly #leaseMs: number;
   readonly #pageHolds: number;
-  /** On the monotonic clock, ms; null: this pod has no lease. */
+  /** When this pod last obtained or renewed the lease, on the monotonic clock, ms; null if it has none. */
   #leasedAt: number | null = null;
-  /** Until when holds are not sent again, on the monotonic clock, ms. */
+  /** The time until which each hold is not sent again, on the monotonic clock, ms. */
   readonly #sent = new Map<string, number>();
 
   constructor(deps: HoldExpiryDependencies) {
@@ -76,7 +79,9 @@ export class HoldExpiry {
     this.#pageHolds = deps.pageHolds ?? PAGE_HOLDS;
   }
 
-  /** Expires everything that is due, if no other pod does. @throws Problem: why it could not continue */
+  /**
+   * Expires everything that is due, unless another pod has the lease. @throws Problem: why the round could not continue
+   */
   async round(): Promise<void> {
     const { ready, ledgerNow, clock } = this.#deps;
     if (!ready()) return this.release();

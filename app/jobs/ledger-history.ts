@@ -8,7 +8,7 @@ export interface HistoryRow {
   currency: string;
   balance: string;
   version: number;
-  /** The amount that its open holds reserve. */
+  /** The amount that the account's open holds reserve. */
   held: string;
   postings: number;
   /** Number of placings, changes, voids and expiries of its holds: each has a version of its own. */
@@ -19,7 +19,7 @@ export interface HistoryRow {
   amountSum: string;
   /** Sum of the changes of `held` by events and captures. */
   heldSum: string;
-  /** Sum of what is left of its open holds. */
+  /** Sum of what is left of the account's open holds. */
   openHolds: string;
   /**
    * For an account with limits: its usage in its latest windows, and the sums of what its postings added to that usage.

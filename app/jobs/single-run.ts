@@ -12,7 +12,7 @@ const POLL_MS = 500;
 /** State of a job, by the clock of MySQL. */
 export interface JobState {
   nowMs: number;
-  /** Whether a process is running it, or was a moment ago. */
+  /** Whether a process is running the job, or was a moment ago. */
   held: boolean;
   begunSlot: string;
   doneSlot: string;
@@ -56,14 +56,18 @@ export class SingleRun {
   }
 
   /**
-   * Runs it now, unless another process is running it. @returns its result, or null if another process was running it
+   * Runs the job now, unless another process is running it. @returns its result, or null if another process was running
+   * it
    */
   async now<T extends object>(work: () => Promise<T>): Promise<T | null> {
     const done = await this.#run(null, work);
     return done?.result ?? null;
   }
 
-  /** Waits until no process runs it. @returns false if one is still running at `deadlineMs` of the monotonic clock */
+  /**
+   * Waits until no process runs the job. @returns false if a run is still in progress at `deadlineMs` of the monotonic
+   * clock
+   */
   async idle(deadlineMs: number): Promise<boolean> {
     const { lease, clock } = this.#deps;
     while ((await lease.state()).held) {

@@ -51,7 +51,8 @@ export class SyncSupervisor implements AsyncDisposable {
     this.#worker.on('completed', () => {
       failing = false;
     });
-    // On every connection, because a different Redis, or one that lost its disk, does not have the schedule.
+    // The schedule is created on every connection, because a different Redis, or one that lost its disk, does not have
+    // it.
     this.#connection.on('ready', () => {
       this.#queue
         .upsertJobScheduler(

@@ -61,7 +61,7 @@ export const weightOf = (item: CallItem): number => (isGroup(item) ? item.group.
 
 /** A hold as it is stored in Redis. */
 export interface CachedHold extends StoredHold {
-  /** Changed in this epoch; clean again once the cursor has passed `seq`. */
+  /** True if the hold was changed in this epoch; it is clean again once the cursor has passed `seq`. */
   modified: boolean;
   seq: number;
 }

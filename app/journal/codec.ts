@@ -20,7 +20,7 @@ const REFUSAL_NUMBERS: ReadonlyMap<Refusal, number> = new Map([
 ]);
 const REFUSAL_NAMES = new Map([...REFUSAL_NUMBERS].map(([refusal, code]) => [code, refusal]));
 
-/** For a change of a hold, whose refusal is not stored: the hold has another revision. */
+/** For a change of a hold: the hold has a different revision. This refusal is not stored. */
 export const HOLD_CHANGED = 64;
 
 export function refusalName(code: number): Refusal {
@@ -131,7 +131,7 @@ export interface TakenOrder {
 
 const ORDER_KINDS = ['transfer', 'reversal', 'capture'] as const satisfies readonly TransferOrder['kind'][];
 
-/** Only sampled traces are recorded. Anything else in its place is ignored. */
+/** Only sampled traces are recorded. Any other value of the field is ignored. */
 const SAMPLED_TRACEPARENT = /^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/;
 
 /**
@@ -208,7 +208,7 @@ export const orderOf = (f: OrderFields): TransferOrder => ({
 export interface ChangePayload {
   changeId: string;
   accountId: string;
-  /** By the clock of the pod that received it, ms. */
+  /** When a pod received the change, by the pod's own clock, ms. */
   acceptedAt: number;
   user: string;
   correlationId: string;
@@ -283,7 +283,7 @@ export function outcomesOf(entry: JournalEntry, epoch: number, onTrace?: (trace:
 export const timesOf = ({ acceptedAt }: JournalEntry, takenAt: number) =>
   acceptedAt === null ? { acceptedAt: takenAt, takenAt: null } : { acceptedAt, takenAt };
 
-/** The length of the record of a hold item: a record, followed by the hold after the item; see hold-codec.ts. */
+/** The length of the record of a hold item: that of any record, plus the hold after the item; see hold-codec.ts. */
 export const HOLD_RECORD_BYTES = RECORD_BYTES + 93;
 
 /** The last seq in an entry; items without an outcome in that call have none. */

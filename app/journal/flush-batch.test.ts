@@ -79,7 +79,7 @@ describe('batchOf', () => {
     ]);
   });
 
-  it('of no entries is empty, at the cursor', () => {
+  it('of no entries is empty, and ends at the cursor', () => {
     expect(batchOf([], 3, 9)).toMatchObject({ afterSeq: 9, lastSeq: 9, outcomes: [], moves: [] });
   });
 

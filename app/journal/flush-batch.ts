@@ -36,7 +36,7 @@ export interface AccountMove {
   previousVersion: number;
   balance: number;
   version: number;
-  /** What it holds before and after the batch, if the batch changes that. */
+  /** The held amount before and after the batch, if the batch changes it. */
   held?: { before: number; after: number };
   /**
    * The latest acceptance by a store's clock, ms; null if an older release decided all of it, by the clocks of pods.
@@ -57,9 +57,11 @@ export interface FlushBatch {
   /** Events of holds; captures are in `outcomes`. */
   holdEvents: HoldEvent[];
   moves: AccountMove[];
-  /** The largest UUIDv7 time of its ids, ms; 0 for none. */
+  /** The largest UUIDv7 time of the batch's ids, ms; 0 if none is a UUIDv7. */
   idTimeMax: number;
-  /** The traces (W3C `traceparent`) of its transfers; not all of them if there are more than `BATCH_TRACES_MAX`. */
+  /**
+   * The traces (W3C `traceparent`) of the batch's transfers; not all of them if there are more than `BATCH_TRACES_MAX`.
+   */
   traces: Set<string>;
 }
 

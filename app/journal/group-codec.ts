@@ -28,7 +28,7 @@ export function encodeGroup({ groupId, orders, split }: GroupOrder, takenAt: num
   return `[${JSON.stringify(groupId)},${takenAt},${JSON.stringify(trace)},[${members.join(',')}],${JSON.stringify(split)}]`;
 }
 
-/** @param onTrace called with its trace, if it is traced */
+/** @param onTrace called with the group's trace, if the group is traced */
 export function groupOutcomeOf(entry: JournalEntry, epoch: number, onTrace?: (trace: string) => void): GroupOutcome {
   const [groupId, takenAt, trace, members, split] = JSON.parse(entry.payload) as GroupFields;
   const traced = traceOf(trace);

@@ -174,7 +174,7 @@ describe('holdResultsOf', () => {
     },
   });
 
-  it('returns a placed hold with the total that its account holds after it', () => {
+  it('returns a placed hold with the total amount that is then held in its account', () => {
     expect(holdResultsOf(entryOf([{ op: 'place', order: place }, record()]), EPOCH)).toEqual([
       {
         event: {

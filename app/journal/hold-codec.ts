@@ -171,13 +171,13 @@ function captureItemOf([, holdId, amount, destination, final, order]: CaptureFie
   return { op: 'capture', takenAt: order[7], trace: traceOf(order[13]), order: { ...orderOf(order), capture } };
 }
 
-/** The id that an item takes, as it is stored in Redis: no id of a client contains one of these marks. */
+/** The id that an item takes, as Redis stores it. No id of a client contains the marks `=` and `#`. */
 export function keyOfItem(item: HoldItem): string {
   if (item.op === 'capture') return item.order.transactionId;
   return item.op === 'place' ? `=${item.order.holdId}` : `#${item.eventId}`;
 }
 
-/** The same for the event that an item produced. */
+/** The id that an event has taken, as Redis stores it. */
 export const keyOfEvent = (event: HoldEvent): string => ('eventId' in event ? `#${event.eventId}` : `=${event.holdId}`);
 
 export function holdIdOf(item: HoldItem): string {

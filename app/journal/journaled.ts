@@ -54,7 +54,7 @@ export interface JournaledGroup extends JournalItem {
   outcome: GroupOutcome;
 }
 
-/** The number of seqs that items have. */
+/** The number of seqs that these items have in total. */
 export const seqCount = (items: readonly Journaled[]): number =>
   items.reduce((count, { seq, lastSeq }) => count + lastSeq - seq + 1, 0);
 

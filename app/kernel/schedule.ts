@@ -23,7 +23,7 @@ export function isTimeZone(text: string): boolean {
 export interface Slot {
   /** The scheduled wall-clock time, such as `2026-03-29T02:30:00`: it sorts by time, and identifies the run. */
   name: string;
-  /** How long ago it was on the wall clock, ms. */
+  /** How long ago the scheduled time was, on the wall clock, ms. */
   ageMs: number;
 }
 
@@ -48,8 +48,8 @@ export function wallClock(timeZone: string, nowMs: number): number {
   return Date.UTC(of('year'), of('month') - 1, of('day'), of('hour'), of('minute'), of('second'));
 }
 
-// Each schedule and each format is created once: creating one costs many times as much as using it, and a process has
-// one schedule in one zone.
+// Each schedule and each formatter is created once: creating one costs many times as much as using it, and a process
+// has one schedule in one zone.
 const schedules = new Map<string, CronExpression>();
 const formats = new Map<string, Intl.DateTimeFormat>();
 

@@ -52,7 +52,7 @@ class Issuer {
 let issuer: Issuer;
 let first: SigningKey;
 let logged: object[];
-/** The time of the clock by which keys age; tests advance it by hand. */
+/** The clock that determines the age of keys, ms; tests advance it by hand. */
 let nowMs: number;
 const clock = { ...systemClock, monotonic: () => nowMs };
 const TIMING: KeyTiming = {

@@ -79,7 +79,9 @@ function scopesIn(claim: unknown): readonly unknown[] {
   return Array.isArray(claim) ? claim : [];
 }
 
-/** jose's error code and the claim concerned. Its message is omitted because it can contain a part of the token. */
+/**
+ * The code of jose's error, and the claim concerned. The message is omitted because it can contain a part of the token.
+ */
 function reasonOf(error: errors.JOSEError): string {
   const hasClaim = error instanceof errors.JWTClaimValidationFailed || error instanceof errors.JWTExpired;
   return hasClaim ? `${error.code}: ${error.claim}` : error.code;

@@ -74,7 +74,7 @@ function listHolds({ holds, holdBooks, books }: HoldDependencies): Route {
       holds.requireActive();
       const limit = limitOf(query);
       const afterHoldId = query.cursor === undefined ? '' : decodeHoldCursor(query.cursor);
-      // One more than requested shows whether there is a next page.
+      // One more hold than requested is read, to determine whether there is a next page.
       const found = await holdBooks.holds({ accountId, status: query.status ?? null, afterHoldId, limit: limit + 1 });
       // An empty list is correct for an account without holds, but not for one that does not exist.
       if (found.length === 0) await books.accountDetails(accountId);

@@ -90,7 +90,7 @@ const state = {
   destinationAccount: AccountId.nullable(),
   amount: Money.meta({ description: 'As placed or last changed.' }),
   captured: Money.meta({ description: 'The sum of its captures.' }),
-  remaining: Money.meta({ description: 'What is still reserved: zero unless it is open.' }),
+  remaining: Money.meta({ description: 'The amount that is still reserved: zero unless the hold is open.' }),
   currency: Currency,
   expiresAt: Timestamp,
   revision: z.int().min(0).meta({ description: 'Increases by one with every event of the hold, for `If-Match`.' }),
@@ -123,7 +123,7 @@ export const HoldPreview = z
       description: 'The available amount of the account afterwards. Only with the scope `balances:read`.',
     }),
   })
-  .meta({ id: 'HoldPreview', description: 'The hold as it would be.' });
+  .meta({ id: 'HoldPreview', description: 'The hold as it would be after the request.' });
 
 const Capture = z
   .object({
@@ -146,7 +146,7 @@ export const HoldRecord = z
     expiresAt: Timestamp.nullable().meta({
       description: 'Null if the hold was refused and the request had no `expiresAt`.',
     }),
-    persisted: z.boolean().meta({ description: 'True once its latest event is in MySQL.' }),
+    persisted: z.boolean().meta({ description: 'True once the latest event of the hold is in MySQL.' }),
     stale: z.literal(true).optional().meta({
       description:
         'True only while the ledger moves between its stores or is closed, or while the account waits for a journal.',

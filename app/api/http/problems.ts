@@ -119,7 +119,7 @@ function refusedRequest({ state, method }: ApiContext, problem: Problem): Refuse
     // The method is logged only if a route matched: otherwise it is text chosen by the client.
     method: route ? method : UNMATCHED,
     ...(identity && { user: identity.user }),
-    // Left out for other problems, because their details can quote what the client sent.
+    // The details of other problems are omitted, because they can quote what the client sent.
     ...(problem.status >= 500 && { detail: problem.message }),
     ...(problem.extras.logged !== undefined && { detail: problem.extras.logged }),
   };

@@ -3,8 +3,8 @@ import type { Clock } from '../../kernel/clock.ts';
 /** How often the pods exchange the request rates of their users. */
 const EXCHANGE_EVERY_MS = 1_000;
 /**
- * With more users than this, the one that has not been seen for the longest time is forgotten, which only means that it
- * starts with a full bucket.
+ * With more users than this, the one that has not been seen for the longest time is forgotten, which only means that
+ * this user starts with a full bucket.
  */
 const USERS_MAX = 10_000;
 /** Maximum number of users in an exchange; with more, those with the most requests are reported. */

@@ -113,7 +113,7 @@ class ArrivingBody {
   readonly #bytesMax: number;
   /** Bytes that have arrived. */
   #length = 0;
-  /** The time of the first sweep during which it was arriving. */
+  /** The time of the first sweep during which the body was arriving. */
   #sinceMs: number | null = null;
   #isReleased = false;
   #bytes: Buffer | null = null;

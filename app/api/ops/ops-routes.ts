@@ -134,7 +134,7 @@ function moveFormat({ ops }: OpsDependencies): Route {
     summary: 'Move the ledger to the rule format of this release',
     description:
       'There is no way back: afterwards, a release that knows only the older format can neither change nor serve this ledger. With `dryRun: true`, ' +
-      'the response says whether it would succeed, and what stands in the way, and nothing changes. Otherwise, anything that stands in the way is answered with 409, and nothing changes: a process of an older release that has been heard from within the last minute, accounts that wait for a journal, an authority that is moving. ' +
+      'the response says whether it would succeed, and what stands in the way, and nothing changes. Otherwise the response is 409, and nothing changes, if something stands in the way: a process of an older release that has sent a heartbeat within the last minute, accounts that wait for a journal, or an authority that is moving. ' +
       'Transfers are held while the last epoch of the older format is being recovered, as in a switch-over. Repeating the request afterwards changes nothing.',
     body: {
       schema: FormatMoveRequest,

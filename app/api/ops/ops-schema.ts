@@ -57,9 +57,9 @@ export const LossAcceptance = z
     dropped: z.int().meta({
       description: 'Entries and attempts dropped so far; the table `dropped_entries` lists them.',
     }),
-    done: z
-      .boolean()
-      .meta({ description: 'False while a keeper is still applying it; repeat the request to see its progress.' }),
+    done: z.boolean().meta({
+      description: 'False while a keeper is still carrying out the decision; repeat the request to see its progress.',
+    }),
   })
   .meta({ id: 'LossAcceptance' });
 

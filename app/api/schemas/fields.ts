@@ -41,7 +41,10 @@ const NOT_A_DOT_SEGMENT = 'must not be . or .., which a URL path cannot contain'
 const isNoDotSegment = (id: string): boolean => !isDotSegment(id);
 /** The id of a new resource. */
 export const NewId = Id.refine(isNoDotSegment, NOT_A_DOT_SEGMENT);
-/** Existing accounts with such an id can still be named in a body, so that they can be emptied. */
+/**
+ * The id of a new account. Existing accounts named `.` or `..` can still be named in a body, so that they can be
+ * emptied.
+ */
 export const NewAccountId = AccountId.refine(isNoDotSegment, NOT_A_DOT_SEGMENT);
 
 /**

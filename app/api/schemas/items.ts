@@ -5,8 +5,8 @@ import { LIST_MAX } from '../http/json-body.ts';
 import { type ProblemDocument, ProblemSchema, problemDocument } from '../http/problems.ts';
 
 /**
- * A request is for one item or for a batch. A batch is a list under one name; the response has the outcome of each item at
- * the same index.
+ * A request is for one item or for a batch. A batch is a list in one member of the body; the response has the outcome
+ * of each item at the same index.
  */
 
 /**
@@ -51,7 +51,7 @@ type ItemAnswer = { status: number } & Record<string, unknown>;
 
 /**
  * One outcome of a batch. The numeric status replaces a textual `status` of the single response: 200 or 201 conveys the
- * same.
+ * same information.
  */
 export function batchItem(
   outcome: { status: number; body: object } | Problem,

@@ -34,7 +34,7 @@ export class MemoryLedger implements Ledger, Books {
   readonly postingList: HistoryItem[] = [];
   readonly applied: { orders: readonly TransferOrder[]; durability: Durability }[] = [];
   readonly changes: AccountChange[] = [];
-  /** Thrown by the method of that name, or returned as its result. */
+  /** By method name: what the method throws, or returns as its result. */
   readonly failures = new Map<keyof Ledger | keyof Books, Problem | Error>();
   /** Runs before each lookup of an outcome, so that a test can interleave another request. */
   beforeOutcome: (id: string) => Promise<void> = async () => {};

@@ -59,7 +59,7 @@ describe('/openapi.json', () => {
     );
     expect(new Set(operations().map(([, { operationId }]) => operationId)).size).toBe(documentedRoutes().length);
   });
-  it('covers every endpoint of the contract', () => {
+  it('covers every endpoint of the API contract', () => {
     expect(operations().map(([name]) => name)).toEqual(
       expect.arrayContaining([
         'POST /v1/accounts',

@@ -140,7 +140,7 @@ describe('POST /v1/holds/{holdId}/capture', () => {
     const refused = { status: 422, json: { code: 'hold_exceeded', holdId: 'h' } };
     expect(await capture({ amount: '60.01' })).toMatchObject(refused);
     expect((await capture({ amount: '60.01' })).json).toMatchObject({ transactionId: captureId('h', 1) });
-    // An attempt with other content was refused, too, so it is not in the way.
+    // The earlier attempt, with different content, was refused, too, so it does not block this one.
     expect(await capture({ amount: '5.00' })).toMatchObject({
       status: 201,
       json: { transactionId: captureId('h', 2), amount: '5.00', hold: { status: 'CAPTURED', remaining: '0.00' } },

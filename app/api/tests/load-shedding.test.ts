@@ -49,7 +49,7 @@ async function held(limits: { max: number; busyMax: number }, waitingForDatabase
     letGo();
     await Promise.all(answers);
   };
-  // Also after a failure of the test: a request that is still held when the server stops would cause a second error.
+  // Released even if the test fails: a request that is still held when the server stops would cause a second error.
   onTestFinished(async () => {
     await release();
     await api.stop();

@@ -58,7 +58,9 @@ export const TransferGroupRequest = z
       .array(TransferRequest.omit({ durability: true, dryRun: true }))
       .min(GROUP_TRANSFERS_MIN)
       .max(GROUP_TRANSFERS_MAX)
-      .meta({ description: 'Decided in order, each on the balances that result from the previous ones.' }),
+      .meta({
+        description: 'The transfers are decided in order, each on the balances that result from the previous ones.',
+      }),
     durability: DurabilityInput,
     dryRun: DryRun,
   })
@@ -103,7 +105,7 @@ const GroupCommon = z.object({
 });
 
 export const TransferGroup = GroupCommon.extend({
-  transfers: z.array(Transfer).meta({ description: 'In the order of the request.' }),
+  transfers: z.array(Transfer).meta({ description: 'The transfers, in the order of the request.' }),
 }).meta({ id: 'TransferGroup' });
 
 const Part = z.object({
@@ -140,7 +142,7 @@ export const TransferGroupRecord = TransferGroup.extend({
     .meta({ description: 'For a refused group: the index of the refused transfer, starting at 0.' }),
   refusal: z.enum(REFUSALS).optional().meta({ description: 'Why it is `REJECTED`.' }),
   destinations: z.array(Part).optional().meta({ description: 'For a split: the amount that each destination got.' }),
-  persisted: z.boolean().meta({ description: 'True once it is in MySQL.' }),
+  persisted: z.boolean().meta({ description: 'True once the outcome is in MySQL.' }),
 }).meta({ id: 'TransferGroupRecord' });
 
 interface Asked {

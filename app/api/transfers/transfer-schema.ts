@@ -101,7 +101,7 @@ export const TransferRecord = Transfer.extend({
     .enum([...REFUSALS, ...HOLD_REFUSALS])
     .optional()
     .meta({ description: 'Why it is `REJECTED`.' }),
-  persisted: z.boolean().meta({ description: 'True once it is in MySQL.' }),
+  persisted: z.boolean().meta({ description: 'True once the outcome is in MySQL.' }),
   kind: z.enum(['transfer', 'reversal', 'capture']),
   reference: z.string().nullable(),
   metadata: z.record(z.string(), z.string()).nullable(),

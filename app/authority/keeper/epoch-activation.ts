@@ -13,7 +13,7 @@ const HORIZON_BEHIND_MS = 60_000;
 interface EpochActivationDependencies {
   authority: Pick<KeeperAuthority, 'idsBetween' | 'calendar'>;
   cache: CacheKeeper;
-  /** Deletes what is left of epochs before this one in Redis. */
+  /** Deletes from Redis what is left of earlier epochs. */
   sweepEpochsBefore(epoch: number, caller: FenceCaller): Promise<void>;
   clock: Clock;
   logger: Logger;
@@ -21,7 +21,7 @@ interface EpochActivationDependencies {
 
 /**
  * Begins the next epoch on this Redis. The script activates an epoch only once: if a keeper died between the script and
- * the update of MySQL's row, its successor continues with the marker that it left.
+ * the update of MySQL's row, its successor continues with the marker that the script stored.
  * @param idTimeMax the largest UUIDv7 time of any id that MySQL may have, ms
  * @throws CacheError when Redis refuses, and any other error when it does not answer
  */
@@ -37,7 +37,7 @@ export async function activateEpoch(
   const { replid } = facts;
   const horizon = Math.max(idTimeMax, clock.now() - HORIZON_BEHIND_MS);
   // Raise the fence first: no late command may recreate keys that are being swept. Everything older has been recovered,
-  // and a Redis with full memory could not begin another epoch without deleting it.
+  // and a Redis with full memory could not begin another epoch without deleting the keys of older ones.
   await cache.fence(authority.epoch, replid);
   await deps.sweepEpochsBefore(epoch, { fenceEpoch: authority.epoch, replid });
   const marker = await cache.activate({ epoch, format }, replid, randomBytes(16).toString('hex'), horizon);

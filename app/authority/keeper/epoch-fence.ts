@@ -15,7 +15,7 @@ interface EpochFenceDependencies {
   complaints: Complaints;
 }
 
-/** Determines whether a Redis can be trusted about an epoch, and stops the epoch's scripts there. */
+/** Determines whether the data of an epoch in a Redis can be trusted, and stops the epoch's scripts there. */
 export class EpochFence {
   readonly #deps: EpochFenceDependencies;
   constructor(deps: EpochFenceDependencies) {
@@ -69,7 +69,7 @@ export class EpochFence {
   }
 }
 
-/** Returns a refusal by the prologue, which is an answer; throws any other error. */
+/** Returns a refusal by the prologue as an answer; throws any other error. */
 export function refusal(error: unknown): CacheError {
   if (error instanceof CacheError && error.kind === 'refused') return error;
   throw error;

@@ -36,25 +36,25 @@ const REFUSED_WAIT_MS = 10_000;
  *
  * | state               | authority  | meaning                                                                            |
  * |---------------------|------------|------------------------------------------------------------------------------------|
- * | serving             | CACHE      | An epoch runs; Redis was asked whether it is still its server.                     |
+ * | serving             | CACHE      | An epoch runs, and Redis has been asked whether it still serves that epoch.        |
  * | nothing-to-recover  | CLOSING    | No epoch of the cache has to be recovered.                                         |
- * | closing             | CLOSING    | An epoch has to be recovered; its journal has not been tried yet.                  |
+ * | closing             | CLOSING    | An epoch has to be recovered; no recovery from its journal has been tried yet.     |
  * | journal-unavailable | CLOSING    | Its journal cannot be read, or proven complete: only the pods' knowledge is left.  |
  * | journal-recovered   | CLOSING    | Its whole journal is in MySQL.                                                     |
  * | loss-accepted       | both       | An operator has accepted that what is missing is lost.                             |
  * | frozen              | DIRECT     | Accounts wait for the journal of an epoch that was recovered in part.              |
  * | direct              | DIRECT     | MySQL has the authority, and nothing waits.                                        |
  * | steady              | DIRECT     | A suitable Redis has been available for long enough.                               |
- * | candidate           | DIRECT     | Most pods reach it too, and its owner is known.                                    |
+ * | candidate           | DIRECT     | Most pods reach that Redis, too, and its owner is known.                           |
  * | rebuilding          | REBUILDING | An epoch is to begin on Redis.                                                     |
- * | activation-failed   | REBUILDING | Redis did not begin it.                                                            |
+ * | activation-failed   | REBUILDING | Redis did not begin the epoch.                                                     |
  */
 export interface KeeperFactsByState {
   serving: {
     /** How Redis refuses the epoch; null if Redis serves it, or cannot be reached. */
     refusal: string | null;
     lostForMs: number;
-    /** How long its answers have been the same, ms. */
+    /** How long Redis has given the same answers, ms. */
     steadyForMs: number;
     vote: ReachabilityVote;
     timing: KeeperTiming;

@@ -15,7 +15,8 @@ export interface ReachabilityVote {
 export function countVote(pods: readonly LivePod[]): ReachabilityVote {
   const live = pods.filter(({ silentMs }) => silentMs < SILENT_AFTER_MS);
   const reach = live.filter(({ redisSeen }) => redisSeen).length;
-  // Sorted by duration, longest first: more than half have lost it for at least the duration at this index.
+  // Sorted by duration, longest first: more than half of the pods have been unable to reach Redis for at least the
+  // duration at this index.
   const lostForMs = live
     .filter(({ redisSeen }) => !redisSeen)
     .map(({ redisSinceMs }) => redisSinceMs)

@@ -77,7 +77,10 @@ export class CacheRegistration {
     this.renewId();
     return this.join(authority);
   }
-  /** Asks Redis how far the journal and the flush are; its answer also shows whether it still serves this epoch. */
+  /**
+   * Asks Redis for the last seq of the journal and of the flush. The answer also shows whether Redis still serves this
+   * epoch.
+   */
   observe(): Promise<void> {
     return this.#callRedis(() => this.#observe());
   }

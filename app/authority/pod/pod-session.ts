@@ -141,7 +141,7 @@ export class PodSession implements Session {
     if (this.direct() === directEpoch) void this.#step({ event: 'authorityMoved' });
   }
 
-  /** The connection to Redis broke: hold requests at once, before one of them finds out. */
+  /** The connection to Redis broke: hold requests at once, before one of them fails. */
   lostRedis(): void {
     const view = this.#membership?.view;
     if (view) this.suspect(new CacheError('not_sent', 'the connection to Redis was closed'), view);

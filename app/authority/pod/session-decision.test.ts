@@ -194,7 +194,7 @@ describe('Whatever the facts', () => {
         const { action, to } = decide(state, now);
         if (to === state) break;
         state = to;
-        // After an epoch has been left, there is none to leave.
+        // Once the session has left its epoch, it has none to leave.
         if (action === 'leaveEpoch') now = { ...facts, epochEnded: false };
         else if (to === 'joining') now = { ...facts, epochEnded: false };
       }

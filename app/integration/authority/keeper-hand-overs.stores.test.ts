@@ -124,7 +124,7 @@ describe('Redis is gone', () => {
     await lose();
     await bench.handOver(epoch.pod, { entries });
     vi.spyOn(bench.redis, 'info').mockImplementation(() => new Promise(() => {}));
-    // Waiting for the reply would never end.
+    // A step that waited for the reply would never end.
     expect(await keeper.step()).toMatchObject({ mode: 'DIRECT' });
   });
 });

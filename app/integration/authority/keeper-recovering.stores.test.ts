@@ -68,7 +68,7 @@ describe('A Redis that was killed and restarted with its disk', () => {
     await bench.restart();
     await stepTo(bench.keeper(), 'CACHE');
     expect((await bench.moves()).slice(2)).toMatchObject([
-      // The explanation follows, if it was found in time.
+      // The reason ends with an explanation, if it was found in time.
       {
         mode: 'CLOSING',
         reason: expect.stringMatching(/^Redis is not the server of the epoch: other_server( \(.+\))?$/),

@@ -158,7 +158,7 @@ describe('On the way to the cache', () => {
     bench.redis.disconnect();
     expect(await staysIn(keeper, 'REBUILDING')).toMatchObject({ epoch: 1 });
     await db.database.rows('UPDATE authority SET changed_at = NOW(3) - INTERVAL 2 MINUTE');
-    // The authority has been there for a long time: Redis must be unavailable for that long, too.
+    // The authority has been in REBUILDING for a long time, but Redis has not been unavailable for that long.
     expect(await staysIn(keeper, 'REBUILDING')).toMatchObject({ epoch: 1 });
     bench.clock.push(61_000);
     expect(await keeper.step()).toMatchObject({ epoch: 2, mode: 'DIRECT', cacheEpoch: null });
@@ -311,7 +311,7 @@ describe('The keys of old epochs', () => {
     const first = await bench.begin();
     await bench.closing();
     await bench.handOver(first.pod, {});
-    // Recovered by a keeper that did not reach this Redis: its fence was not raised.
+    // A keeper that did not reach this Redis recovered the epoch, so the fence there was not raised.
     const blind = new KeeperBench(db.database, 'redis://127.0.0.1:1/0', bench.prefix);
     expect(await blind.keeper('blind').step()).toMatchObject({ mode: 'DIRECT' });
     blind.close();

@@ -100,7 +100,7 @@ describe('Groups that clients send while the authority moves', () => {
 
 describe('A group in doubt whose transfers were not handed over', () => {
   it('keeps its accounts frozen and its ids unsettled until the journal returns with the whole group', async () => {
-    // Their accounts are in Redis already.
+    // Loads the accounts into Redis, so that each group takes a single call.
     await pod.ledger.read(['world', 'ada', 'bob']);
     const [doubtful, known] = [through(pod), through(pod)];
     const gate = new Gate();

@@ -56,7 +56,7 @@ describe('At the end of its epoch, a pod', () => {
     // The reply contained POSTED, but is not passed on: the transfer waits, in doubt.
     await until('the reply was taken', () => pod.ledger.waiting === 1);
     expect(pod.ledger.open).toBe(1);
-    // The journal has it, and the request finds it there under its own id.
+    // The journal has the outcome, and the request finds it there under its own id.
     await pod.finishFromJournal('DIRECT');
     expect((await answered).map(summaryOf)).toEqual(['POSTED']);
     expect((await pod.ledger.read(['ada']))[0]).toMatchObject({ balance: 200, version: 2 });

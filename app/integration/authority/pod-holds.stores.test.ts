@@ -110,7 +110,7 @@ describe('Holds that clients use while the authority moves', () => {
 describe('A hold in doubt that was not handed over', () => {
   it('keeps its account frozen until the journal returns, and then has the state that Redis decided', async () => {
     const { holds } = pod.ledger;
-    // Its accounts are in Redis already.
+    // Loads the accounts into Redis, so that each hold takes a single call.
     await pod.ledger.read(['ada', 'bob']);
     const [doubtful, known] = [holdOf(10), holdOf(20)];
     const gate = new Gate();
@@ -160,7 +160,7 @@ describe('A hold that Redis has evicted', () => {
     const keeper = { fenceEpoch: epoch, epoch, format: 2 as const, replid };
     expect(await pod.scripts.evictHolds(keeper, 0)).toMatchObject({ evicted: 3, size: 0 });
     const [first, second, third] = orders.map(({ holdId }) => holdId);
-    // A pod that has not placed them reads them from MySQL.
+    // A pod that has not placed these holds reads them from MySQL.
     const { holds: others } = other.ledger;
     expect(await others.factsOf(first ?? '')).toMatchObject({ account: 'ada', destination: 'bob' });
     expect(await others.hold(first ?? '')).toMatchObject({ hold: { captured: 4, revision: 2 }, persisted: true });

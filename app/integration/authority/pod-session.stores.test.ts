@@ -154,7 +154,7 @@ describe('An open session', () => {
     expect(pod.opened).toBe(2);
   });
 
-  it('reports it once; harmless errors, and those of another view, leave it open', async () => {
+  it('closes on an error that puts Redis in doubt, and logs it once; harmless errors, and those of another view, leave it open', async () => {
     const view = await pod.serve();
     for (const harmless of [new Error('x'), new CacheError('stale', 'snapshot'), new CacheError('unable', 'OOM')]) {
       pod.session.suspect(harmless, view);

@@ -15,7 +15,7 @@ beforeAll(async () => {
 afterAll(() => bench.stop());
 const sql = (statement: string) => bench.db.database.rows(statement);
 
-/** Ada has ten postings and a balance of 1350; bob gets 30 from h1, of which 100 stay open. */
+/** Ada has ten postings and a balance of 1350; bob gets 30 from hold h1, of whose amount 100 stay reserved. */
 beforeEach(async () => {
   await bench.reset();
   await bench.epoch.applyHolds(place('h1', 120), place('h2', 70), place('h3', 50, { destination: 'bob' }));

@@ -56,7 +56,7 @@ describe('An account change', () => {
       source: 'cache',
     });
     expect(await transfer(a, world)).toBe('POSTED');
-    // Below what is already used: no further debits are possible, and nothing is taken back.
+    // The new limit is below what is already used: no further debits are possible, and nothing is taken back.
     await change({ overdraftLimit: 5 });
     expect([await transfer(a, world, 1), await transfer(world, a, 3)]).toEqual(['insufficient_funds', 'POSTED']);
   });
@@ -108,7 +108,7 @@ describe('An account change', () => {
     expect(pod.session.view()?.tail.size).toBe(0);
   });
 
-  it('of an unknown account is account_not_found', async () => {
+  it('of an unknown account returns account_not_found', async () => {
     expect(await codeOf(change({ accountId: 'nobody', status: 'FROZEN' }))).toBe('account_not_found');
   });
 });
@@ -135,7 +135,7 @@ describe('An account change with If-Match', () => {
 });
 
 describe('closing', () => {
-  it('is possible only at zero, from either side', async () => {
+  it('is possible only at a balance of zero, not above or below it', async () => {
     await transfer(world, a, 1);
     expect(await codeOf(change({ status: 'CLOSED' }))).toBe('account_not_empty');
     await transfer(a, world, 1);

@@ -54,7 +54,7 @@ describe('An evicted account', () => {
 describe('Eviction', () => {
   beforeEach(() => stage.scripts.register(caller(), stage.marker));
 
-  it('never removes changed accounts that are not in MySQL; there is no room for the new account', async () => {
+  it('never removes changed accounts that are not in MySQL, even if there is no room for a new account', async () => {
     const pod = await stage.pod();
     const dirty = ids.slice(0, 10);
     await pod.apply(dirty.map((id) => orderOf({ source: world, destination: id })));
@@ -97,7 +97,7 @@ describe('Eviction', () => {
 });
 
 describe('A snapshot of MySQL', () => {
-  it('that is older than what Redis has evicted is rejected: P reads v5 and pauses, v6 is flushed and evicted', async () => {
+  it('that is older than what Redis has evicted is rejected: a pod reads version 5 and pauses while version 6 is evicted', async () => {
     const limits = { cachedAccountsMax: 2 };
     const [p, q] = [await stage.pod(limits), await stage.pod(limits)];
     const id = idOf(0);

@@ -32,7 +32,7 @@ async function balanceOf(id: string): Promise<number | undefined> {
 }
 
 describe('balances stay within ±(2^53 − 1)', () => {
-  it('reaches the limit exactly, with the external account exactly at its own', async () => {
+  it('reaches the limit exactly, with the external account exactly at its own limit', async () => {
     const [answer] = await pod.apply([orderOf({ source: world, destination: rich, amount: MAX })]);
     expect([posted(answer).source.balance, posted(answer).destination.balance]).toEqual([-MAX, MAX]);
     expect([await balanceOf(world), await balanceOf(rich)]).toEqual([-MAX, MAX]);

@@ -6,7 +6,7 @@ import { commandLost } from '../../journal/testing/faulty-cache.ts';
 import { ModelLedger } from '../../ledger/testing/model-ledger.ts';
 import { RealLedger } from '../testing/real-ledger.ts';
 
-/** Starts an apply with durability persisted, and reports whether it has been answered. */
+/** Sends a transfer with the durability `persisted`, and reports whether it has been answered. */
 function persisting(stage: ModelLedger, ...orders: TransferOrder[]) {
   const state = { answered: false, answers: Promise.resolve<(Outcome | Problem)[]>([]) };
   state.answers = stage.ledger.apply(orders, 'persisted').finally(() => {
@@ -144,7 +144,7 @@ describe('durability persisted across a change of epoch', () => {
     expect(answer).toMatchObject({ epoch: 1, persisted: true, replayed: false });
   });
 
-  it('returns 409 if the transfer was dropped and its id belongs to another one: never the 201 of that one', async () => {
+  it('returns 409, and never the 201 of the other transfer, if the transfer was dropped and its id belongs to another', async () => {
     const { stage, one, state } = await acrossEpochs();
     stage.database.outcomes.set(one.transactionId, persistedOutcome({ ...one, amount: one.amount + 1 }, 2));
     const [answer] = await stage.clock.until(state.answers);

@@ -201,7 +201,7 @@ describe('A lookup that is older than what Redis has evicted', () => {
     expect(await balance()).toBe(1);
   });
 
-  it('counts from exactly the cursor up to which Redis has evicted', async () => {
+  it('counts once its cursor has reached the seq up to which Redis has evicted', async () => {
     const item = (lookupCursor: number) => [{ order: order(`exact-${round}`), payload: '{}', lookupCursor }];
     await summariesOf(order(`first-${round}`));
     await stage.flush();

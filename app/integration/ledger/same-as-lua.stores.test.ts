@@ -135,7 +135,7 @@ const anyChange = fc.record({
   ),
   expectedSettingsVersion: fc.option(fc.integer({ min: 1, max: 6 }), { nil: undefined }),
 });
-/** Its members mostly have ids of their own; otherwise nearly every group would contain a known one. */
+/** Most members of a group have new ids; otherwise nearly every group would contain a known id. */
 const anyMembers = fc.array(fc.record({ n: fc.nat(500), content: anyContent, usual: fc.nat(4) }), {
   minLength: 2,
   maxLength: 5,

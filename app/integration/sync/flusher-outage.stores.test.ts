@@ -86,7 +86,7 @@ class Traffic {
     }
   }
 
-  /** No more writes; everything acknowledged reaches MySQL. */
+  /** Stops the writers, and waits until everything acknowledged is in MySQL. */
   async settle(): Promise<void> {
     this.#writing = false;
     await this.#running[1];
@@ -98,7 +98,7 @@ class Traffic {
     await Promise.all(this.#running);
   }
 
-  /** Each outcome once, every balance as in Redis, and their sum zero. */
+  /** MySQL has each outcome once and every balance as in Redis, and the balances add up to zero. */
   async expectWhole(): Promise<void> {
     const { cursor, transfers, accounts } = await ledgerRows(this.db.database);
     const seqs = transfers.map((row) => (row as { seq: number }).seq).sort((a, b) => a - b);

@@ -33,7 +33,7 @@ export class Clients {
   /**
    * Waits until each client has finished its work some more times.
    *
-   * @param state what an error shows of the clients and the pod
+   * @param state the state of the clients and the pod, to be shown in an error
    */
   async more(count: number, state: () => object): Promise<void> {
     const before = [...this.#finished];

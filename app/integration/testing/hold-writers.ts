@@ -85,7 +85,8 @@ export class HoldWriters {
     const { holdId } = order;
     const expectedRevision = placed.hold.revision;
     const wanted = { amount: 12, expiresAt: null, expectedRevision };
-    // Repeats the same request until it has an answer: a new one would wait for a flush if the first had taken effect.
+    // Repeats the same request until it has an answer: a new request would have to wait for a flush if the first one
+    // had taken effect.
     const change = requestFor(holdId);
     told.hold = (await this.#persistently(() => holds.change(wanted, change, 'cache'))).hold;
     await this.#capture(told, 4, false);

@@ -65,7 +65,7 @@ export class PodBench {
   readonly recoveryStore: RecoveryStore;
   readonly session: PodSession;
   readonly ledger: PodLedger;
-  /** When set, every read of the authority from MySQL fails with it. */
+  /** When set, every read of the authority from MySQL fails with this error. */
   away: Error | null = null;
   /** When false, the authority has moved between its reading and the registration. */
   registers = true;
@@ -266,7 +266,7 @@ export class PodBench {
   }
 
   order(different: Partial<TransferOrder> = {}): TransferOrder {
-    // Redis uses the real time, and rejects ids that an advanced clock has generated in its future.
+    // Redis uses the real time, and rejects ids from an advanced clock because they are too far in the future.
     return orderOf({ transactionId: newUuidV7(systemClock.now()), destination: 'ada', ...different });
   }
   apply(...orders: TransferOrder[]) {

@@ -61,8 +61,8 @@ function heldBy(items: readonly Journaled[]): Map<string, number> {
 }
 
 /**
- * Every posting follows the state of its two accounts, was decided with their settings, and is within the limit that
- * applied then.
+ * Every posted transfer follows the state of its two accounts, was decided with their settings, and is within the
+ * limits that applied then.
  */
 function expectConsistent(recovered: RecoveredEpoch, lived: Lived): void {
   const accounts = lived.accountsAt(({ seq }) => seq <= lived.cursor);

@@ -10,7 +10,7 @@ import { Replay } from './replay.ts';
 /** Everything that the pods together know about an epoch that ended without its Redis. */
 export interface HandedOverEpoch {
   epoch: number;
-  /** The journal is in MySQL up to here. */
+  /** The journal is in MySQL up to this seq. */
   cursor: number;
   /** The highest seq that any answer of a pod depended on. */
   observed: number;

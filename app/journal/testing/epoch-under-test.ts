@@ -54,7 +54,7 @@ export class EpochUnderTest<C extends CacheServer & CacheKeeper = CacheModel> {
     this.keeper = { fenceEpoch: epoch, epoch, format, replid };
   }
 
-  /** Activates it, and installs the accounts. */
+  /** Activates the epoch, and installs the accounts. */
   async begin(accounts: readonly Account[]): Promise<void> {
     await this.cache.activate(this.pod, this.pod.replid, 'marker', 0);
     await this.cache.register(this.pod, 'marker');

@@ -84,7 +84,7 @@ export class FaultyCache implements CacheServer {
   next(method: Method, ...faults: Fault[]): void {
     this.#faults.set(method, [...(this.#faults.get(method) ?? []), ...faults]);
   }
-  /** Every call without its own fault gets this one. */
+  /** Every call without its own fault gets this fault. */
   always(method: Method, fault: Fault): void {
     this.#always.set(method, fault);
   }

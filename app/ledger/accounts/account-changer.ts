@@ -36,7 +36,7 @@ interface AccountChangerDependencies {
 /** A change in progress: it has the same id in whichever store it is tried. */
 class ChangeAttempt implements TrackedAttempt {
   change: AccountChange;
-  /** By this pod's own clock, ms. */
+  /** When this pod received the request, by its own clock, ms. */
   readonly takenAt: number;
   readonly deadline: number;
   inDoubt = false;
@@ -95,7 +95,7 @@ export class AccountChanger {
     throw attempt.giveUp(new Problem(code, 'the account could not be changed in time'));
   }
 
-  /** Null if it must be retried. */
+  /** Null if the change must be retried. */
   async #inCache(view: EpochView, attempt: ChangeAttempt): Promise<AccountView | null> {
     const { cache, clock, session } = this.#deps;
     const call = new AttemptCall([attempt], view);
@@ -162,7 +162,7 @@ export class AccountChanger {
         view.inDoubt.resolved('account-change', change.changeId);
         return this.#currentAccount(view, change.accountId);
       case RecordStatus.POSTED:
-        // The change is made, whatever the read returns: from here on it must not be reported as not made.
+        // From here on, the change is made, whatever the read returns: it must not be reported as not made.
         attempt.inDoubt = true;
         view.inDoubt.resolved('account-change', change.changeId);
         return this.#currentAccount(view, change.accountId);
@@ -176,9 +176,9 @@ export class AccountChanger {
       case RecordStatus.NEEDS_LOOKUP:
       case RecordStatus.AHEAD:
         if (attempt.inDoubt) throw new Problem('overloaded', 'its id can no longer be retried');
-        // The id is not later than the lookup horizon, or too far ahead, and no attempt is in doubt: a new id is equivalent.
-        // Uses the current lookup horizon, which may have been lowered since this pod first received it: an id later
-        // than the old one would be too far ahead on every attempt.
+        // The id is too old (not later than the lookup horizon) or too far ahead. No attempt is in doubt, so a new id
+        // is equivalent. It must be later than the current lookup horizon, which may have been lowered since this pod
+        // first received it: an id later than the old horizon would be too far ahead on every attempt.
         attempt.change = { ...change, changeId: newUuidV7(Math.max(head.time, head.lookupHorizon + 1)) };
         return null;
       default: {
@@ -188,7 +188,7 @@ export class AccountChanger {
     }
   }
 
-  /** Null if the epoch ended in the meantime: then nothing received in it counts. */
+  /** Null if the epoch ended in the meantime, because its replies no longer count then. */
   async #currentAccount(view: EpochView, accountId: string): Promise<AccountView | null> {
     const { cache, loader, session } = this.#deps;
     const { head, accounts } = await cache.read(view.caller, [accountId]);

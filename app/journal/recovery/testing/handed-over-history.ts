@@ -266,7 +266,7 @@ function setLimits(account: Account | undefined, { begins, ...limits }: LimitsCh
   account.limits = some ? { ...limits, usage } : null;
 }
 
-/** A give-back without limits has no effect, and neither has one to a window that has ended. */
+/** Counts a hold. What is given back to an account without limits, or to a window that has ended, has no effect. */
 function countHold(account: Account | undefined, { hold, usageChange }: HoldAfter, acceptedAt: number): void {
   if (!usageChange || !account?.limits) return;
   if (usageChange.day > 0) {
