@@ -32,6 +32,9 @@ export const BY = { keeper: 'k', reason: 'r' };
  */
 const TIMING: KeeperTiming = { lostAfterMs: 60_000, lostByPodsAfterMs: 5_000, steadyAfterMs: 0 };
 
+/** Also the time after which the connection to a replica is replaced. Too long for any test to reach. */
+const COMMAND_TIMEOUT_MS = 300_000;
+
 /** The parts of a keeper that a test can replace. */
 interface Different {
   authority?: Partial<KeeperAuthority>;
@@ -58,7 +61,7 @@ export class KeeperBench {
   constructor(database: Database, redisUrl: string, prefix = randomPrefix()) {
     this.#database = database;
     this.prefix = prefix;
-    this.redis = connectRedis({ url: redisUrl, connectTimeoutMs: 1000, commandTimeoutMs: 1500 });
+    this.redis = connectRedis({ url: redisUrl, connectTimeoutMs: 1000, commandTimeoutMs: COMMAND_TIMEOUT_MS });
     const identity = new LedgerIdentity(database);
     this.scripts = new RedisScripts(this.redis, this.prefix, () => identity.read());
     this.authority = new AuthorityStore(database);
