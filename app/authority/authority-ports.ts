@@ -80,7 +80,7 @@ export interface KeeperAuthority {
   move(from: Authority, mode: Exclude<Mode, 'CACHE'>, by: MovedBy): Promise<Authority | null>;
 }
 
-/** A process of a release that cannot work in the highest format of this one. */
+/** A process of an older release, which cannot work in the highest format of this release. */
 export interface OlderProcess {
   processId: string;
   role: 'api' | 'keeper';

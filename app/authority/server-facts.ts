@@ -7,7 +7,7 @@ export interface ServerIdentity {
 /** The facts that decide whether a Redis may hold the ledger, read on one connection. */
 export interface ServerFacts extends ServerIdentity {
   version: string;
-  /** Identifies the process; it changes with a restart. */
+  /** `run_id`: identifies the process, and changes with each restart. */
   runId: string;
   /** `master_replid2`: the replid that the server had as a replica, until its replication backlog was recreated. */
   formerReplid: string;
@@ -21,7 +21,7 @@ export interface ServerFacts extends ServerIdentity {
   replicationForbidden: boolean;
 }
 
-/** The server refuses the inspection or the connection, or its certificate is refused: waiting does not change that. */
+/** The server refuses the inspection or the connection, or its certificate is refused: waiting cannot fix that. */
 export class InspectionRefused extends Error {
   override readonly name = 'InspectionRefused';
 }

@@ -116,8 +116,8 @@ const groupIdReused = (groupId: string): Problem =>
   new Problem('group_id_reused', `group ${groupId} already exists with different content`, { groupId });
 
 /**
- * The group that MySQL has under an id, compared with one received in an epoch that has since ended; like `persistedAs` for a
- * transfer.
+ * Compares the group that MySQL has under an id with one received in an epoch that has since ended; like `persistedAs`
+ * for a transfer.
  */
 export function groupPersistedAs(received: GroupOutcome, stored: GroupOutcome): GroupOutcome | Problem {
   const { epoch, seq, group } = received;

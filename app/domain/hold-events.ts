@@ -97,7 +97,10 @@ export function replayHold({ order, takenAt, inDoubt }: Asked, existing: HoldOut
 const holdIdReused = (holdId: string): Problem =>
   new Problem('hold_id_reused', `hold ${holdId} already exists with different content`, { holdId });
 
-/** What MySQL has under an id, compared with what was received in an epoch that has since ended; like `persistedAs`. */
+/**
+ * Compares the outcome that MySQL has under an id with one received in an epoch that has since ended; like
+ * `persistedAs`.
+ */
 export function holdPersistedAs(received: HoldOutcome, stored: HoldOutcome): HoldOutcome | Problem {
   if (stored.epoch === received.epoch && stored.seq === received.seq) return { ...stored, replayed: received.replayed };
   const [mine, other] = [received.event, stored.event];

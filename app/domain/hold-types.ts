@@ -8,7 +8,7 @@ export type HoldStatus = 'OPEN' | 'CAPTURED' | 'VOIDED' | 'EXPIRED';
 export interface CountedHold {
   /** When a part of the hold was last counted, ms since 1970 by the ledger's clock. */
   at: number;
-  /** The part that was counted in the business day of that time, and in its month. */
+  /** The parts that were counted in the business day of `at`, and in the month of that day. */
   day: number;
   month: number;
 }
@@ -29,9 +29,9 @@ export interface HoldState {
   captured: number;
   /** ms since 1970, by the ledger's clock. */
   expiresAt: number;
-  /** The number of its events: 1 after placing. */
+  /** The number of the hold's events: 1 after its placing. */
   revision: number;
-  /** Absent if no window has ever counted it. */
+  /** Absent if no window has ever counted the hold. */
   counted?: CountedHold;
 }
 

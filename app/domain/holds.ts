@@ -35,7 +35,7 @@ export interface HoldOrder extends Origin {
 
 /** How long a hold stays open if the client sets no end, ms. */
 export const HOLD_DEFAULT_MS = 7 * 24 * 60 * 60 * 1000;
-/** How far Redis's clock may be ahead of the pod's, ms; beyond this, nothing expires by it. */
+/** How far Redis's clock may be ahead of the pod's, ms; beyond this, no hold expires by Redis's clock. */
 export const CLOCK_AHEAD_MAX_MS = 5000;
 
 /** The account whose money is held, with the sum of all its open holds. */
@@ -173,7 +173,7 @@ function closedRefusal(hold: HoldState, now: number): Refusal | null {
   return now >= hold.expiresAt ? 'hold_expired' : null;
 }
 
-/** Sums of exact numbers are only compared: one outside the exact range may be rounded, but never back into it. */
+/** Sums of exact numbers are only compared: a sum outside the exact range may be rounded, but never back into it. */
 function raiseRefusal({ balance, held, overdraftLimit }: Holder, amount: number): Refusal | null {
   if (balance - held - amount < -overdraftLimit) return 'insufficient_funds';
   return held + amount > Number.MAX_SAFE_INTEGER ? 'balance_out_of_range' : null;

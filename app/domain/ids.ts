@@ -11,7 +11,7 @@ export const ID_PATTERN = /^[A-Za-z0-9._:-]{1,64}$/;
  * Ids of clients never contain `~`, so that ids with a `~` are free for the ledger's own accounts and transfers.
  */
 export const ACCOUNT_ID_PATTERN = /^[A-Za-z0-9._:@-]{1,64}$/;
-/** Separates the id of a transfer between shards from what identifies one of its legs. */
+/** Separates the id of a transfer between shards from the suffix that identifies one of its legs. */
 const LEG_MARK = '~';
 
 /**

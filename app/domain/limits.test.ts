@@ -108,7 +108,7 @@ describe('usage', () => {
 
 describe('a business calendar', () => {
   const calendar = { days: [TODAY, TOMORROW, NEXT_MONTH], validUntil: 390 };
-  it('has the windows of any time between its first start and its last one', () => {
+  it('has the windows of any time from its first start to its last', () => {
     expect([200, 299, 300, 389].map((time) => windowsAt(calendar, time))).toEqual([TODAY, TODAY, TOMORROW, TOMORROW]);
     expect(windowsAt(calendar, 199)).toBeNull();
     expect(windowsAt({ ...calendar, validUntil: 1000 }, 400)).toBeNull();

@@ -122,7 +122,7 @@ export interface ProblemExtras {
   groupId?: string;
   /** The id of the hold to look up or to send again. */
   holdId?: string;
-  /** The index (from 0) of the transfer in a group that this concerns. */
+  /** The index (from 0) of the transfer in a group that the problem concerns. */
   index?: number;
   /** For `group_refused`: why that transfer was refused. */
   refusal?: Refusal;

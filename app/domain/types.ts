@@ -67,7 +67,7 @@ interface OutcomeCommon {
   seq: number;
   /** True if this answer repeats an outcome that already existed. */
   replayed: boolean;
-  /** True once it is known to be committed in MySQL. */
+  /** True once the outcome is known to be committed in MySQL. */
   persisted: boolean;
 }
 export interface Posted extends OutcomeCommon {
@@ -107,7 +107,7 @@ export interface Account {
 /** An account as read, and where it was read from. */
 export interface AccountView extends Account {
   source: 'cache' | 'database';
-  /** When it was read, ms since 1970. */
+  /** When the account was read, ms since 1970. */
   asOf: number;
   /** True only while the authority is moving, the ledger is closed, or the account waits for the journal. */
   stale: boolean;

@@ -102,7 +102,7 @@ describe('The program', () => {
     execFileSync('mkfifo', [fifo]);
     const reader = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK);
     const filler = openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK);
-    // A pipe of its own, and a blocking one, like a container's output.
+    // The process gets its own blocking pipe, like the output of a container.
     const stdout = openSync(fifo, constants.O_WRONLY);
     fill(filler);
     const port = await freePort();

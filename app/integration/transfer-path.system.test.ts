@@ -39,7 +39,7 @@ beforeAll(async () => {
     const args = ['--import', 'tsx', '--import', './app/integration/testing/executed-code.mjs', 'app/main.ts', role];
     roles.push(spawn(process.execPath, args, { env, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }));
   }
-  // Before this, MySQL decides, and for a minute afterwards, the ids of transfers have to be looked up there.
+  // Until then, MySQL decides. For another minute, the ids of transfers have to be looked up there.
   await until('the cache has the authority', async () => (await mode()) === 'CACHE');
   for (const account of [{ accountId: 'from', external: true }, { accountId: 'to' }])
     expect((await post('/v1/accounts', { ...account, name: 'x', currency: 'EUR' })).status).toBe(201);

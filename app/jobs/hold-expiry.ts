@@ -22,7 +22,7 @@ export interface DueHolds {
 
 /** Ends a hold that is open and due, in the store that decides. */
 interface ExpiringLedger {
-  /** @returns whether this call has ended it; a Problem if that could not be decided */
+  /** @returns whether this call has ended the hold; a Problem if that could not be decided */
   expire(request: Omit<DueHold, 'expiresAt'> & Origin & { eventId: string }): Promise<boolean | Problem>;
 }
 

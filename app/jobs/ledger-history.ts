@@ -41,7 +41,7 @@ export interface HoldHistory {
   amount: string;
   captured: string;
   revision: number;
-  /** Number of its events and captures. `revisionSum`: the sum of their revisions. */
+  /** Number of the hold's events and captures. `revisionSum`: the sum of their revisions. */
   steps: number;
   revisionSum: string;
   capturedSum: string;

@@ -65,7 +65,7 @@ export class SyncSupervisor implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // Forced: a worker that waits for an unavailable Redis would keep the process alive.
+    // Closes by force, because a worker that waits for an unavailable Redis would keep the process alive.
     await this.#worker.close(true).catch(() => {});
     await this.#queue.close().catch(() => {});
     this.#connection.disconnect();

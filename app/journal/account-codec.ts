@@ -11,7 +11,7 @@ const LIMITS_BYTES = 11 * 8;
 const NO_LIMIT = -1;
 
 export interface CachedAccount extends Account {
-  /** Changed in this epoch; clean again once the cursor has passed `seq`. */
+  /** True if the account was changed in this epoch; it is clean again once the cursor has passed `seq`. */
   modified: boolean;
   seq: number;
 }

@@ -10,8 +10,7 @@ import type { HoldItem, HoldRecord } from './hold-codec.ts';
 import type { JournalEntry } from './journal-entry.ts';
 
 /**
- * The identity under which a script runs: the prologue refuses the script if any of these values is not, or no longer,
- * correct.
+ * The identity under which a script runs: the prologue refuses the script if any of these values is wrong or outdated.
  */
 export interface Caller extends NamedEpoch {
   /** The master_replid of the server on which the epoch was activated. */
@@ -38,7 +37,7 @@ export interface ApplyItem {
 export interface GroupItem {
   group: GroupOrder;
   payload: string;
-  /** The cursor of the lookup of its id and of its members' ids. */
+  /** The cursor at which the ids of the group and of its members were looked up in MySQL (-1: not looked up). */
   lookupCursor: number;
   trace?: string | null;
 }
@@ -159,7 +158,7 @@ export interface JournalReader {
  */
 export interface Ownership {
   state: 'own' | 'free' | 'foreign' | 'unclaimed';
-  /** Identity of the ledger that owns it. */
+  /** Identity of the ledger that owns the Redis. */
   owner: string | null;
   fence: number | null;
 }

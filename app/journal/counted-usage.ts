@@ -30,7 +30,7 @@ export function countedIn(
 const isPostedOrEvent = (one: Outcome | HoldEvent): one is Posted | HoldEvent =>
   !('status' in one) || one.status === 'POSTED';
 
-/** @param before the usage of its accounts; an account that is absent has counted nothing */
+/** @param before the accounts' usage before the batch; for an absent account, nothing has been counted */
 export function usagesAfter(
   { counted, begun }: CountedBatch,
   before: ReadonlyMap<string, Usage>,

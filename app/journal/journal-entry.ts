@@ -7,7 +7,9 @@ export interface JournalEntry {
   firstSeq: number;
   payload: string;
   records: Buffer;
-  /** When the ledger accepted it, by its own clock, ms since 1970; null in an entry that an older release wrote. */
+  /**
+   * When the ledger accepted the entry, by its own clock, ms since 1970; null in an entry that an older release wrote.
+   */
   acceptedAt: number | null;
 }
 
@@ -19,11 +21,14 @@ export interface InDoubtAttempt {
   kind: IdKind;
   /** The id of the transfer, of the change, of the group, of the hold, or of the event of a hold. */
   id: string;
-  /** The accounts that it would have changed: both accounts of a transfer, or the single account of anything else. */
+  /**
+   * The accounts that the attempt would have changed: both accounts of a transfer, or the single account of anything
+   * else.
+   */
   accounts: readonly string[];
   /**
-   * The maximum number of seqs that it may have written; absent: one. A group counts as one attempt with all of its
-   * seqs, plus one attempt without seqs for each member, because the group may have taken the members' ids.
+   * The maximum number of seqs that the attempt may have written; absent: one. A group counts as one attempt with all
+   * of its seqs, plus one attempt without seqs for each member, because the group may have taken the members' ids.
    */
   seqs?: number;
   /** For a member of a group: the group, which decides whether the id was taken. */

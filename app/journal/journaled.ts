@@ -27,7 +27,7 @@ export interface JournaledTransfer extends JournalItem {
 export interface JournaledSettings extends JournalItem {
   kind: 'account-change';
   change: JournaledChange;
-  /** The version of the account's balance at that time. */
+  /** The version of the account's balance at the time of the change. */
   version: number;
 }
 /**

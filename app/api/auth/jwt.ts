@@ -26,7 +26,7 @@ const ALGORITHMS = [
 ];
 const CLOCK_TOLERANCE_SECONDS = 5;
 
-/** With the prefix, this fits into the columns for users. */
+/** A subject of this length, with its prefix, fits into the columns for users. */
 const SUBJECT_LENGTH_MAX = 255;
 /**
  * Characters that are invisible in an audit trail or can reorder the text around them: controls, formats, unpaired

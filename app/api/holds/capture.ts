@@ -47,7 +47,7 @@ export const captureId = (holdId: string, attempt: number): string =>
 
 /** What a capture requests, regardless of its id. */
 interface AskedCapture {
-  /** In minor units; null: all that is left. */
+  /** The amount in minor units; null for all that is left. */
   amount: number | null;
   destination: string | null;
   final: boolean;

@@ -197,7 +197,8 @@ export function membersInValue(value: unknown): number {
       for (const item of container) if (isContainer(item)) open.push(item);
       continue;
     }
-    // Own members only, because Object.prototype has no enumerable ones. for-in is three times as fast as Object.keys here.
+    // for-in visits own members only, because Object.prototype has no enumerable members. It is three times as fast as
+    // Object.keys here.
     for (const name in container) {
       members++;
       const item = (container as Record<string, unknown>)[name];

@@ -71,7 +71,7 @@ export const ProblemSchema = z
     index: z
       .int()
       .optional()
-      .meta({ description: 'The index in the group of the transfer that this concerns, starting at 0.' }),
+      .meta({ description: 'The index in the group of the transfer that the problem concerns, starting at 0.' }),
     refusal: z.enum(REFUSALS).optional().meta({ description: 'For `group_refused`: why that transfer was refused.' }),
     limit: z.enum(LIMITS).optional().meta({ description: 'For `limit_exceeded`: which limit.' }),
     value: z.string().optional().meta({ description: 'The value of the limit, in major units.' }),

@@ -73,7 +73,7 @@ describe('a connection', () => {
     let passed = 0;
     api.clock.monotonic = () => monotonic() + passed;
     const socket = client();
-    // More than the kernel buffers for a connection that is not read.
+    // The responses exceed what the kernel buffers for a connection that is not read.
     const get = 'GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n';
     socket.write(get.repeat(16));
     await expect.poll(() => api.connections.waiting).toBe(1);
@@ -156,7 +156,7 @@ describe('an old connection', () => {
     const text = received(socket);
     await once(socket, 'connect');
     pass(AGE_MAX_MS);
-    // Answered with 401 before its body is read.
+    // The request is answered with 401 before its body is read.
     socket.write('POST /v1/transfers HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{');
     await expect.poll(() => api.problems.length).toBe(1);
     expect(api.expired).toBe(0);

@@ -26,7 +26,7 @@ const REOPEN_WAIT_MS = 3_000;
  */
 const LOSSES_MAX = 2;
 const FLAPPING_DOUBLINGS_MAX = 3;
-/** How long to wait before retrying a Redis that refuses an epoch because it knows later ones, ms. */
+/** How long to wait before retrying a Redis that refuses an epoch because its fence is at a later one, ms. */
 const REFUSED_WAIT_MS = 10_000;
 
 /**

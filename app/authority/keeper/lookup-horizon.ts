@@ -17,7 +17,8 @@ interface LookupHorizonDependencies {
  * time, and again after every restart. This function therefore lowers the lookup horizon to what the ledger's clock
  * allows, and stores the few later ids in Redis.
  *
- * If there are too many of them, or if this fails, the lookup horizon stays as it is, which is slow but safe.
+ * If there are too many ids from the future, or if an error occurs, the lookup horizon stays as it is, which is slow
+ * but safe.
  */
 export async function lowerLookupHorizon(deps: LookupHorizonDependencies, caller: KeeperCaller): Promise<void> {
   const { cache, authority, logger } = deps;

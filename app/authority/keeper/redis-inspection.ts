@@ -16,7 +16,7 @@ interface RedisInspectionDependencies {
   complaints: Complaints;
 }
 
-/** Reads the facts that a keeper needs about the Redis at its address. */
+/** Reads the facts that a keeper needs about the Redis at the configured address. */
 export class RedisInspection {
   readonly #deps: RedisInspectionDependencies;
   readonly watch: RedisWatch;

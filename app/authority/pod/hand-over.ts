@@ -21,7 +21,7 @@ class HandOver {
   /** For the log. */
   readonly summary: { epoch: number; entries: number; inDoubt: number; observed: number };
 
-  /** @param podIds every id that the process tried to register in the epoch: MySQL may know any of them */
+  /** @param podIds every id that the process tried to register in the epoch: MySQL may have registered any of them */
   constructor(epoch: number, podIds: readonly string[], view: EpochView | null) {
     this.epoch = epoch;
     this.#podIds = podIds;

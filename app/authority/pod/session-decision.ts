@@ -50,7 +50,7 @@ export type SessionAction =
 export interface SessionFactsByEvent {
   /** A turn of the session's loop, after it has asked MySQL for the authority. */
   turn: {
-    /** As last read; null if it has never been read. */
+    /** The authority as last read; null if it has never been read. */
     authority: Mode | null;
     /** The epoch that this pod has tried to join is no longer the cache's. */
     epochEnded: boolean;

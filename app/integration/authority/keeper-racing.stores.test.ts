@@ -12,15 +12,15 @@ let db: TestDatabase;
 let bench: RestartableBench;
 let keepers: Keeper[];
 /**
- * The authority that all keepers read instead of the row in MySQL, so that none takes the step after the one that they
- * race for.
+ * The authority that all keepers read instead of the row in MySQL, so that no keeper takes the step that follows the
+ * one under test.
  */
 let view: Authority | null;
 let epoch: EpochUnderTest<RedisScripts>;
 const everyone = () => Promise.allSettled(keepers.map((keeper) => keeper.step()));
 /**
- * Lets the first keeper take its step. Only one step: a late keeper would take the next one if it were possible at
- * once.
+ * Lets the first keeper take its step, and only that: a late keeper would take the following step if that were possible
+ * at once.
  */
 const first = () => keepers[0]?.step();
 beforeAll(async () => {

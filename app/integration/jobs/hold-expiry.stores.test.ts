@@ -236,7 +236,7 @@ describe('Expiry', () => {
     expect(other.expired).toBe(9);
   });
 
-  it('does not send a hold again while MySQL does not know yet that it has ended', async () => {
+  it('does not send a hold again while MySQL still shows it as open', async () => {
     await holds(['h1'], ['h1']);
     const pod = new Pod();
     await pod.round();

@@ -75,7 +75,7 @@ describe('A scheduled run', () => {
     await until('it has begun', async () => (await state.state()).held);
     const other = runner();
     expect(await other.whenDue(NIGHTLY, count)).toBe(false);
-    // Long after the time limit for starting a run that no keeper has started.
+    // This is long after the time limit for starting a run that no keeper has started.
     now = '2026-06-01T09:00:00Z';
     await expire();
     expect(await other.whenDue(NIGHTLY, count)).toBe(true);

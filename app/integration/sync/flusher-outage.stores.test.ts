@@ -182,7 +182,8 @@ describe('The keeper’s connection to Redis lost again and again, during writes
       const closingsBefore = traffic.closings;
       const id = await until('it is connected', () => traffic.keeperRedis.client('ID').catch(() => null));
       await traffic.writerRedis.client('KILL', 'ID', id);
-      // Whether the flush notices is random: on a busy machine the connection may be re-established before its next command.
+      // Whether the flush notices the lost connection is random: on a busy machine the connection may be re-established
+      // before its next command.
       await until('it is closed', () => traffic.closings > closingsBefore);
     }
     await traffic.settle();

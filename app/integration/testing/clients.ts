@@ -31,7 +31,7 @@ export class Clients {
   }
 
   /**
-   * Waits until each client has finished its work some more times.
+   * Waits until each client has repeated its work a few more times.
    *
    * @param state the state of the clients and the pod, to be shown in an error
    */

@@ -13,7 +13,7 @@ import { Clients } from './clients.ts';
 import type { PodBench } from './pod-bench.ts';
 
 const RETRY_MS = 20;
-/** More than all accounts have together: a member with this amount is refused. */
+/** Exceeds the sum of all balances, so a member with this amount is refused. */
 const TOO_MUCH = 1_000_000_000;
 
 export function groupOf(pod: PodBench, ...members: Partial<TransferOrder>[]): GroupOrder {
@@ -84,7 +84,7 @@ export class GroupWriters {
   }
 }
 
-/** The groups in MySQL with the ids of their transfers there, in the order of their versions at ada. */
+/** The groups in MySQL, each with the ids of its transfers in the order of ada's versions. */
 export async function groupsIn(database: Database): Promise<Map<string, string[]>> {
   const rows = await database.rows<{ group_id: string; transaction_id: string }>(
     `SELECT group_id, transaction_id FROM transfers WHERE group_id IS NOT NULL

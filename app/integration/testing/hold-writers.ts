@@ -9,7 +9,7 @@ import type { PodBench } from './pod-bench.ts';
 
 const RETRY_MS = 20;
 const WHO = { user: 'shop', correlationId: 'c-1' };
-/** More than all accounts have together: a hold with this amount is refused. */
+/** Exceeds the sum of all balances, so a hold with this amount is refused. */
 const TOO_MUCH = 1_000_000_000;
 
 const newId = () => newUuidV7(systemClock.now());

@@ -142,7 +142,7 @@ export class KeeperBench {
     await this.handOverStore.complete(epoch, [podId], observed);
   }
 
-  /** The given transfers that MySQL has. */
+  /** Those of the given transfers that MySQL has. */
   async inMysql(ids: readonly string[]): Promise<string[]> {
     const { outcomes } = await new LedgerReader(this.#database).findOutcomes(ids);
     return ids.filter((id) => outcomes.has(id));

@@ -37,7 +37,7 @@ import { testFlusher } from '../../sync/testing/test-flusher.ts';
 const JOURNAL_PAGE = 1000;
 const BY = { keeper: 'k', reason: 'r' };
 export const AWAY = new Problem('database_unavailable', 'away');
-/** A test flushes when it chooses, on a machine of any speed. */
+/** Limits that no test reaches before it flushes, however slow the machine is. */
 const UNFLUSHED = { backlogEntriesMax: 1_000_000, backlogAgeMaxMs: 3_600_000 };
 const SHARED_REDIS = () => `redis://127.0.0.1:${inject('redisPort')}/0`;
 
@@ -67,7 +67,7 @@ export class PodBench {
   readonly ledger: PodLedger;
   /** When set, every read of the authority from MySQL fails with this error. */
   away: Error | null = null;
-  /** When false, the authority has moved between its reading and the registration. */
+  /** When false, the authority moves after the pod has read it and before the pod registers. */
   registers = true;
   /** How the pod's handed-over data is stored; a test can make it fail. */
   keeps: (kept: () => Promise<void>) => Promise<void> = (kept) => kept();
@@ -164,7 +164,7 @@ export class PodBench {
     await until('Redis is connected', () => this.redis.status === 'ready' && this.#keeperRedis.status === 'ready');
   }
 
-  /** Another pod of the same ledger, which is open and stops before this one. */
+  /** Another open pod of the same ledger, which stops before this one. */
   async another(): Promise<PodBench> {
     const other = new PodBench(this.#database, this.#redisUrl, 'other', this.prefix);
     this.#others.push(other);

@@ -32,7 +32,7 @@ export class CacheModel implements CacheServer, CacheKeeper {
   #fence = -1;
   /** Epochs by name; like the keys in Redis, the name contains the format. */
   readonly #epochs = new Map<string, ModelEpoch>();
-  /** The simulator breaks some of these on purpose. */
+  /** The simulator breaks some of these rules on purpose. */
   holdRules: HoldRules = HOLD_RULES;
   evict: Evict = (clean, needed) => [...clean].sort((a, b) => a.seq - b.seq).slice(0, needed);
 

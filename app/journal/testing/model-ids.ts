@@ -24,7 +24,7 @@ export class ModelIds {
     return this.#bucketOf(id) !== null;
   }
 
-  /** @param key the key under which it is stored */
+  /** @param key the key under which the id is stored */
   seqOf(id: string, key = id): number | undefined {
     const bucket = this.#bucketOf(id);
     if (bucket !== null) return this.#buckets.get(bucket)?.get(key);
@@ -36,7 +36,7 @@ export class ModelIds {
     return bucket === null ? undefined : this.#buckets.get(bucket)?.get(`#${changeId}`);
   }
 
-  /** @param key the key under which it is stored: an account change has a `#` before its id */
+  /** @param key the key under which the id is stored: an account change has a `#` before its id */
   add(id: string, seq: number, key = id): void {
     const bucket = this.#bucketOf(id);
     if (bucket === null) {

@@ -91,7 +91,9 @@ export class AccountReader {
     );
   }
 
-  /** Null if the cache did not answer, or if the epoch ended in the meantime: then nothing received in it counts. */
+  /**
+   * Null if the cache did not answer, or if the epoch ended in the meantime, because its replies no longer count then.
+   */
   async #fromCache(view: EpochView, ids: readonly string[]): Promise<Cached | null> {
     const { cache, session, events } = this.#deps;
     try {
