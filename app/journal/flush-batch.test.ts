@@ -83,7 +83,7 @@ describe('batchOf', () => {
     expect(batchOf([], 3, 9)).toMatchObject({ afterSeq: 9, lastSeq: 9, outcomes: [], moves: [] });
   });
 
-  it('throws an IntegrityError if a seq is missing: before, between, within', async () => {
+  it('throws an IntegrityError if a seq is missing before, between or within the entries', async () => {
     const journal = await anyJournal();
     const [first, second, third] = journal as [JournalEntry, JournalEntry, JournalEntry];
     for (const [entries, afterSeq] of [

@@ -188,7 +188,7 @@ function voidHold(deps: HoldDependencies): Route {
     scopes: ['transfers:write'],
     tag,
     summary: 'Release all that is left of a hold',
-    description: 'A hold that is already voided stays as it is, and the answer is the same.',
+    description: 'Voiding a hold that is already voided changes nothing, and the answer is the same.',
     params: holdParams(DEMO_HOLDS.void),
     body: { schema: HoldVoidRequest, example: { durability: 'persisted' }, optional: true },
     answers: {
@@ -213,7 +213,7 @@ function changeHold(deps: HoldDependencies): Route {
     scopes: ['transfers:write'],
     tag,
     summary: 'Change the amount or the end of an open hold',
-    description: 'A refusal is not remembered: the hold stays as it is.',
+    description: 'A refused change is not stored: the hold stays as it is.',
     params: holdParams(DEMO_HOLDS.read),
     headers: IfMatch,
     body: { schema: HoldChangeRequest, example: { amount: '20.00' } },

@@ -108,7 +108,9 @@ export const Hold = z
     ...state,
     ...details,
     durability: reached,
-    replayed: z.boolean().meta({ description: 'True if the hold already existed; it is shown as it is now.' }),
+    replayed: z
+      .boolean()
+      .meta({ description: 'True if the hold already existed; the response shows its current state.' }),
   })
   .meta({ id: 'Hold' });
 

@@ -29,7 +29,10 @@ export async function lowerLookupHorizon(deps: LookupHorizonDependencies, caller
     const ids = await authority.idsBetween(lookupHorizon, head.lookupHorizon);
     const fields = { epoch: caller.epoch, aheadMs: head.lookupHorizon - head.time };
     if (ids === null) {
-      logger.warn(fields, 'MySQL has many ids from the future: every id is looked up there until that time');
+      logger.warn(
+        fields,
+        'MySQL has many ids from the future: every id is looked up in MySQL until their time has passed',
+      );
       return;
     }
     await cache.lowerHorizon(caller, lookupHorizon, ids);

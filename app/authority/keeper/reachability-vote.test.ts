@@ -14,17 +14,21 @@ describe('The vote of the pods on Redis', () => {
   it.each([
     ['nobody is there', pods(0, []), { live: 0, mostReachRedis: false, mostHaveLostRedisForMs: 0 }],
     ['all reach it', pods(3, []), { live: 3, mostReachRedis: true, mostHaveLostRedisForMs: 0 }],
-    ['the only one has lost it', pods(0, [700]), { live: 1, mostReachRedis: false, mostHaveLostRedisForMs: 700 }],
+    ['the only pod has lost Redis', pods(0, [700]), { live: 1, mostReachRedis: false, mostHaveLostRedisForMs: 700 }],
     ['half of two reach it', pods(1, [700]), { live: 2, mostReachRedis: true, mostHaveLostRedisForMs: 0 }],
-    ['two of three have lost it', pods(1, [900, 700]), { live: 3, mostReachRedis: false, mostHaveLostRedisForMs: 700 }],
+    [
+      'two of three pods have lost Redis',
+      pods(1, [900, 700]),
+      { live: 3, mostReachRedis: false, mostHaveLostRedisForMs: 700 },
+    ],
     ['half of four reach it', pods(2, [900, 700]), { live: 4, mostReachRedis: true, mostHaveLostRedisForMs: 0 }],
     [
-      'three of four have lost it',
+      'three of four pods have lost Redis',
       pods(1, [100, 900, 700]),
       { live: 4, mostReachRedis: false, mostHaveLostRedisForMs: 100 },
     ],
     [
-      'all have lost it, one of them long ago',
+      'all pods have lost Redis, one of them long ago',
       pods(0, [9_000, 100, 200, 300]),
       { live: 4, mostReachRedis: false, mostHaveLostRedisForMs: 200 },
     ],

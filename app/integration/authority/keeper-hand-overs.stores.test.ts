@@ -89,7 +89,7 @@ describe('Redis is gone', () => {
     expect(await bench.inMysql(['t1', 't2', 't3'])).toHaveLength(3);
   });
 
-  it('with its disk: its replacement is not trusted, but what the pods handed over is', async () => {
+  it('with its disk: its replacement is not trusted, but the data that the pods handed over is', async () => {
     const entries = await post('t1', 't2');
     await lose();
     rmSync(join(bench.server.dir, bench.server.node), { recursive: true });

@@ -134,7 +134,7 @@ describe('recoverEpoch, when no seq is missing', () => {
     expect(() => recoverEpoch(handedOver(entries, change(entries)))).toThrow(IntegrityError);
   });
 
-  it('throws an IntegrityError if an id has two seqs, even where no account shows it', async () => {
+  it('throws an IntegrityError if an id has two seqs, even if no account reveals it', async () => {
     const entries = await journal(['t1', 'ada', 'bob']);
     expect(recover(handedOver(entries)).outcomes).toMatchObject([{ status: 'REJECTED' }]);
     expect(() => recoverEpoch(handedOver([...entries, tampered(entries[0], { seq: 2 })]))).toThrow('two outcomes');

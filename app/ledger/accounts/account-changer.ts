@@ -175,7 +175,7 @@ export class AccountChanger {
       }
       case RecordStatus.NEEDS_LOOKUP:
       case RecordStatus.AHEAD:
-        if (attempt.inDoubt) throw new Problem('overloaded', 'its id can no longer be retried');
+        if (attempt.inDoubt) throw new Problem('overloaded', 'the id of the change can no longer be retried');
         // The id is too old (not later than the lookup horizon) or too far ahead. No attempt is in doubt, so a new id
         // is equivalent. It must be later than the current lookup horizon, which may have been lowered since this pod
         // first received it: an id later than the old horizon would be too far ahead on every attempt.
