@@ -1,8 +1,8 @@
 import { hashSlot, shardOfSlot } from './hash-slot.ts';
 
 /**
- * The part of an account's id that decides where it is: what stands behind the last `@`, so that `cash@acme` and
- * `fees@acme` are together; otherwise the whole id. Never empty, because ids are not.
+ * The part of an account's id that decides where the account is: the text after the last `@`, so that `cash@acme` and
+ * `fees@acme` are together, or the whole id if there is none. It is never empty, because ids are not.
  */
 export function routingKeyOf(accountId: string): string {
   return accountId.slice(accountId.lastIndexOf('@') + 1) || accountId;

@@ -39,7 +39,7 @@ describe('uuidV7Time', () => {
     expect(uuidV7Time('017f22e2-79b0-7cc3-98c4-dc0c0c07398f')).toBe(1_645_557_742_000);
   });
 
-  it('of a leg is that of the transfer, whatever follows the ~', () => {
+  it('of a leg is the time of the transfer, whatever follows the ~', () => {
     const anyMark = fc.stringMatching(/^~[a-z0-9~]{0,8}$/);
     fc.assert(
       fc.property(anyTime, anyMark, (time, mark) => {
@@ -70,7 +70,7 @@ describe('uuidV7Time', () => {
     ['a ~ after another id of the same length', '017f22e2-79b0-7cc3-98c4-dc0c0c07398g~0'],
     ['a ~ after the UUID of another version', '017f22e2-79b0-4cc3-98c4-dc0c0c07398f~0'],
     ['a ~ before the UUID', '~017f22e2-79b0-7cc3-98c4-dc0c0c07398f'],
-    ['more after the UUID than a ~', '017f22e2-79b0-7cc3-98c4-dc0c0c07398f.1~0'],
+    ['something other than a ~ after the UUID', '017f22e2-79b0-7cc3-98c4-dc0c0c07398f.1~0'],
     ['a line break after it', '017f22e2-79b0-7cc3-98c4-dc0c0c07398f\n'],
     ['a letter that is not a hex digit', '017f22g2-79b0-7cc3-98c4-dc0c0c07398f'],
     ['nothing', ''],
@@ -91,7 +91,7 @@ describe('The pattern of ids', () => {
       expect(id).toMatch(ACCOUNT_ID_PATTERN);
     for (const id of [...NO_IDS, `${'x'.repeat(63)}@x`]) expect(id).not.toMatch(ACCOUNT_ID_PATTERN);
   });
-  it('never has a ~, which is for ids of the ledger itself', () => {
+  it('never contains a ~, which is reserved for ids of the ledger itself', () => {
     for (const id of ['~', '~transit:EUR:0', 'a~', 'a~0', '~returns:EUR', 'a@b~c']) {
       expect(id).not.toMatch(ID_PATTERN);
       expect(id).not.toMatch(ACCOUNT_ID_PATTERN);

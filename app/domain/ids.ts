@@ -7,8 +7,8 @@ export const ID_LENGTH_MAX = 64;
 export const ID_PATTERN = /^[A-Za-z0-9._:-]{1,64}$/;
 
 /**
- * The id of an account may also contain `@`: accounts with the same text behind the last `@` are in the same shard.
- * Ids of clients never contain `~`, so that ids with a `~` are free for the ledger's own accounts and transfers.
+ * The id of an account may also contain `@`: accounts with the same text after the last `@` are in the same shard. Ids
+ * of clients never contain `~`, so that ids with a `~` are free for the ledger's own accounts and transfers.
  */
 export const ACCOUNT_ID_PATTERN = /^[A-Za-z0-9._:@-]{1,64}$/;
 /** Separates the id of a transfer between shards from the suffix that identifies one of its legs. */

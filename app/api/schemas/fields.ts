@@ -33,7 +33,7 @@ export const AccountId = z
   .regex(ACCOUNT_ID_PATTERN, 'must be 1 to 64 characters of A-Z a-z 0-9 . _ : @ -')
   .meta({
     description:
-      '1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text behind the last `@` are in the same shard.',
+      '1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.',
     example: 'customer-4711',
   });
 

@@ -51,7 +51,7 @@ describe('POST /v1/accounts', () => {
     const order = { sourceAccount: 'cash@acme', destinationAccount: 'fees@acme', amount: '1.00', currency: 'EUR' };
     expect(await api.post('/v1/transfers', order)).toMatchObject({ status: 201, json: order });
   });
-  it('refuses a ~, which is for accounts of the ledger itself', async () => {
+  it('refuses a ~, which is reserved for accounts of the ledger itself', async () => {
     for (const accountId of ['~transit:EUR:0', '~returns:EUR', 'a~b', 'cash@~acme']) {
       const reply = await api.post('/v1/accounts', { ...account, accountId });
       expect(faults(reply.json)).toEqual({ '/accountId': 'must be 1 to 64 characters of A-Z a-z 0-9 . _ : @ -' });

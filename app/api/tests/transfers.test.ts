@@ -78,7 +78,7 @@ describe('POST /v1/transfers', () => {
     expect(await send({ sourceAccount: '..' })).toMatchObject({ status: 201, json: { sourceBalance: '0.00' } });
     expect(await api.post('/v1/balances/query', { accountIds: ['..'] })).toMatchObject({ json: { missing: [] } });
   });
-  it('refuses an id with a ~, which is for legs of transfers between shards, and an id with an @', async () => {
+  it('refuses an id with a ~, which is reserved for legs of transfers between shards, and an id with an @', async () => {
     for (const transactionId of ['019b7650-2c00-7000-8000-000000000002~0', 'order-1~back', '~', 'order@1']) {
       expect(await send({ transactionId })).toMatchObject({
         status: 400,
