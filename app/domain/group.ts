@@ -68,8 +68,8 @@ export function membersOf({ group, sides, status, seq, ...common }: PostedGroup)
 
 /**
  * The id of a member that was sent without one. It depends only on the group's id and the index, so that a retry is the
- * same group. If the group's id is a UUIDv7, so is this one, with the same time, so that Redis can decide it without
- * MySQL. Null if the group's id is too long.
+ * same group. If the group's id is a UUIDv7, so is this one, with the same time, so that Redis can decide the member
+ * without MySQL. Null if the group's id is too long.
  */
 export function memberIdOf(groupId: string, index: number): string | null {
   if (uuidV7Time(groupId) === null) {

@@ -15,7 +15,7 @@ export const ACCOUNT_ID_PATTERN = /^[A-Za-z0-9._:@-]{1,64}$/;
 const LEG_MARK = '~';
 
 /**
- * URL clients and proxies treat these two ids as relative path segments and remove them, even when written as `%2e`: a
+ * URL clients and proxies treat `.` and `..` as relative path segments and remove them, even when written as `%2e`: a
  * resource with such an id could never be addressed. No other id is altered in transit: three dots are an ordinary name
  * (RFC 3986, 5.2.4).
  */

@@ -14,7 +14,7 @@ export interface DueHold {
 
 export interface DueHolds {
   /**
-   * Due holds in order of (expiresAt, holdId), after the given one, except those whose accounts wait for a journal.
+   * Due holds in order of (expiresAt, holdId), after the given hold, except those whose accounts wait for a journal.
    * @param nowMs by the ledger's clock @throws Problem database_unavailable
    */
   due(nowMs: number, after: DueHold | null, holdsMax: number): Promise<DueHold[]>;

@@ -5,7 +5,7 @@ import { receive } from './received.ts';
 
 /**
  * The items after the cursor of a journal that was read late.
- * @throws IntegrityError if it is not complete from the cursor to its end
+ * @throws IntegrityError if the journal is not complete from the cursor to its end
  */
 export function wholeJournal(
   entries: readonly JournalEntry[],

@@ -73,10 +73,11 @@ export type PageRule = 'hold' | 'accept' | 'require';
 
 /**
  * The effect of the next page of a journal on accounts as MySQL has them. Whether an entry follows the state of its
- * accounts depends on no others, so pages in order of seq, each applied to the accounts that the previous page left,
- * give the same result as one recovery of all entries.
+ * accounts depends only on these accounts, so pages in order of seq, each applied to the accounts that the previous
+ * page left, give the same result as one recovery of all entries.
  * @param items in order of seq
- * @param isCommitted whether MySQL has it already. @throws IntegrityError if MySQL has different content under its id
+ * @param isCommitted whether MySQL has an item already. @throws IntegrityError if MySQL has different content under its
+ * id
  * @throws IntegrityError where the rule does not allow an entry to be held
  */
 export function recoverPage(
