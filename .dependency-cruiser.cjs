@@ -52,7 +52,7 @@ const LAYERS = {
   ],
 
   // Several ledgers as one: which shard an account belongs to, and transfers between shards.
-  shards: ['kernel', 'domain', 'ledger/ports'],
+  shards: ['kernel', 'domain', 'journal', 'ledger/ports'],
 
   // How the journal gets to MySQL, who may change balances, and what runs on a schedule.
   sync: ['kernel', 'domain', 'journal'],

@@ -55,7 +55,7 @@ describe('the legs of a crossing', () => {
   it('move money only between one account of the client and an inner account', () => {
     const moves = [
       out.order,
-      inOrder(out, { transit: '~transit:EUR:9', fromShard: 0 }),
+      inOrder(out.order, { transit: '~transit:EUR:9', fromShard: 0 }),
       backOrder(out, { transit: '~transit:EUR:4', toShard: 2 }),
       returnsOrder(out, { transit: '~transit:EUR:4', toShard: 2 }),
     ].map(({ transactionId, source, destination, leg }) => ({ transactionId, source, destination, name: leg?.name }));
@@ -71,7 +71,7 @@ describe('the legs of a crossing', () => {
     const fromShard = 0;
     for (const leg of [
       out.order,
-      inOrder(out, { transit: 'x', fromShard }),
+      inOrder(out.order, { transit: 'x', fromShard }),
       backOrder(out, { transit: 'x', toShard: 2 }),
       returnsOrder(out, { transit: 'x', toShard: 2 }),
     ]) {

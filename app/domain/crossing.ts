@@ -1,5 +1,5 @@
 import type { Leg, LegName, LegVerdict } from './leg-types.ts';
-import type { Refusal } from './problem.ts';
+import { Problem, type Refusal } from './problem.ts';
 import type { Posted, TransferOrder } from './types.ts';
 
 export type LegOrder = TransferOrder & { leg: Leg };
@@ -44,9 +44,15 @@ export function outOrder(
   return { ...order, destination: transit, leg };
 }
 
-/** The legs after `out` are derived from it alone, so whoever sends them sends the same content. */
-export function inOrder(out: Posted, { transit, fromShard }: { transit: string; fromShard: number }): LegOrder {
-  const order = clientOrderOf(out.order);
+/**
+ * The legs after `out` are derived from it alone, so whoever sends them sends the same content.
+ * @param crossing the order of `out`, or for a dry run that of the client
+ */
+export function inOrder(
+  crossing: TransferOrder,
+  { transit, fromShard }: { transit: string; fromShard: number },
+): LegOrder {
+  const order = clientOrderOf(crossing);
   const { source, destination } = order;
   return {
     ...order,
@@ -85,6 +91,20 @@ export function returnsOrder(out: Posted, { transit, toShard }: { transit: strin
     destination: returnsAccount(currency),
     leg: { name: 'returns', source, destination, otherShard: toShard },
   };
+}
+
+/** A crossing that has left its source, and has no outcome at its destination yet. */
+export class TransferPending extends Problem {
+  readonly order: TransferOrder;
+  readonly acceptedAt: number;
+  /** @param out the outcome of its first leg */
+  constructor(out: Pick<Posted, 'order' | 'acceptedAt'>) {
+    const order = clientOrderOf(out.order);
+    const { transactionId } = order;
+    super('transfer_pending', `transfer ${transactionId} is on its way to ${order.destination}`, { transactionId });
+    this.order = order;
+    this.acceptedAt = out.acceptedAt;
+  }
 }
 
 /** The order in which the rules check a transfer, so that a crossing is refused like a transfer inside a shard. */

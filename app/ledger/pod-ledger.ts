@@ -99,7 +99,8 @@ export class PodLedger implements Ledger {
       answers = await Promise.all(answers.map((answer) => this.#watch.wait(answer, deadline)));
     for (let index = 0; index < orders.length; index++) {
       const [order, answer] = [orders[index], answers[index]];
-      if (order && answer) this.#events.answered(order, answer);
+      // The answer to a transfer between shards is reported once, not with each of its legs.
+      if (order && answer && !order.leg) this.#events.answered(order, answer);
     }
     return answers;
   }

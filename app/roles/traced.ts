@@ -40,7 +40,7 @@ export function tracedLedger(ledger: Ledger, tracing: Tracing | null): Ledger {
       }),
     preview: (orders, what, windows) => ledger.preview(orders, what, windows),
     groupOutcome: (groupId) => ledger.groupOutcome(groupId),
-    outcome: (transactionId) => ledger.outcome(transactionId),
+    outcome: (transactionId, sourceAccount) => ledger.outcome(transactionId, sourceAccount),
     read: (accountIds) => ledger.read(accountIds),
     requireFeature: (feature) => ledger.requireFeature(feature),
     changeAccount: (change) => ledger.changeAccount(change),

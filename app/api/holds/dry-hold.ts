@@ -8,8 +8,8 @@ import type { Identity } from '../../domain/identity.ts';
 import { formatSum } from '../../domain/money.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { CaptureOrder, HoldFacts, HoldPreview, HoldRequest, Holds } from '../../ledger/ports/holds.ts';
-import type { Books, Ledger } from '../../ledger/ports/ledger.ts';
-import { orNull, windowsIn } from '../transfers/dry-run.ts';
+import { type Books, type Ledger, windowsIn } from '../../ledger/ports/ledger.ts';
+import { orNull } from '../transfers/dry-run.ts';
 import { limitFigures, previewAnswer } from '../transfers/transfer-schema.ts';
 import { captureAnswer } from './capture-schema.ts';
 import { etagOf, holdAnswer, placingProblem, stateAnswer } from './hold-schema.ts';
@@ -50,7 +50,8 @@ export async function dryCapture(
   { order, facts, id }: { order: CaptureOrder; facts: HoldFacts; id: string | null },
   identity: Identity,
 ) {
-  const existing = id === null ? null : await orNull('transfer_not_found', () => stores.ledger.outcome(id));
+  const existing =
+    id === null ? null : await orNull('transfer_not_found', () => stores.ledger.outcome(id, order.source));
   if (existing) {
     const answer = replay({ order, takenAt: 0, inDoubt: false }, existing);
     if (answer instanceof Problem) throw answer;

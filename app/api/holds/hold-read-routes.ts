@@ -1,4 +1,5 @@
 import type { HoldState } from '../../domain/hold-types.ts';
+import type { HoldOrder } from '../../domain/holds.ts';
 import type { HoldCapture } from '../../ledger/ports/holds.ts';
 import { type Route, route } from '../http/route.ts';
 import { AccountIdParams } from '../schemas/fields.ts';
@@ -39,17 +40,17 @@ function readHold({ holds, holdBooks, clock }: HoldDependencies): Route {
       const { hold } = view;
       return {
         status: 200,
-        body: holdRecord(view, hold ? await capturesOf(holdId, hold) : []),
+        body: holdRecord(view, hold ? await capturesOf(view.event.order, hold) : []),
         headers: etagOf(hold ?? { revision: 0 }),
       };
     },
   });
 
   /** The captures that make up the captured amount; without the last ones if they take too long to reach MySQL. */
-  async function capturesOf(holdId: string, { captured }: HoldState): Promise<HoldCapture[]> {
+  async function capturesOf({ holdId, account }: HoldOrder, { captured }: HoldState): Promise<HoldCapture[]> {
     if (captured === 0) return [];
     for (let tries = 1; ; tries++) {
-      const captures = await holdBooks.captures(holdId, CAPTURES_MAX);
+      const captures = await holdBooks.captures({ holdId, accountId: account }, CAPTURES_MAX);
       const isComplete = captures.reduce((sum, { amount }) => sum + amount, 0) >= captured;
       if (isComplete || captures.length === CAPTURES_MAX || tries === CAPTURES_TRIES) return captures;
       await clock.sleep(CAPTURES_WAIT_MS);

@@ -169,7 +169,7 @@ export class MemoryHolds implements Holds, HoldBooks {
       .slice(0, limit);
   }
 
-  async captures(holdId: string, limit: number): Promise<HoldCapture[]> {
+  async captures({ holdId }: { holdId: string }, limit: number): Promise<HoldCapture[]> {
     if (this.lateCaptures-- > 0) return [];
     return (this.capturesOf.get(holdId) ?? []).slice(-limit);
   }

@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { TransferPending } from '../../domain/crossing.ts';
 import { newUuidV7 } from '../../domain/ids.ts';
 import { Problem } from '../../domain/problem.ts';
+import { orderOf } from '../../domain/testing/orders.ts';
 import { ApiUnderTest, keyWith, NOW } from '../testing/api-under-test.ts';
 
 let api: ApiUnderTest;
@@ -310,5 +312,31 @@ describe('GET /v1/transfers/{transactionId}', () => {
   it('returns 404 for a missing transfer and 400 for an invalid id', async () => {
     expect(await api.get('/v1/transfers/no')).toMatchObject({ status: 404, json: { code: 'transfer_not_found' } });
     expect(await api.get('/v1/transfers/a%2Fb')).toMatchObject({ status: 400 });
+  });
+  it('is only that of the given source account', async () => {
+    await send({ transactionId: 't1' });
+    expect(await api.get('/v1/transfers/t1?sourceAccount=a')).toMatchObject({
+      status: 200,
+      json: { status: 'POSTED' },
+    });
+    const other = { status: 404, json: { code: 'transfer_not_found' } };
+    expect(await api.get('/v1/transfers/t1?sourceAccount=b')).toMatchObject(other);
+    expect(await api.post('/v1/transfers/t1/reversal?sourceAccount=b', undefined)).toMatchObject(other);
+    expect(await api.get('/v1/transfers/t1?source=a')).toMatchObject({ status: 400 });
+  });
+  it('is pending between two shards, and cannot be reversed yet', async () => {
+    const leg = { name: 'out', source: 'a', destination: 'b', otherShard: 1 } as const;
+    const order = orderOf({ transactionId: 't1', destination: '~transit:EUR:0', amount: 1234, leg }, NOW);
+    api.ledger.failures.set('outcome', new TransferPending({ order: { ...order, source: 'a' }, acceptedAt: NOW }));
+    const { status, json } = await api.get('/v1/transfers/t1');
+    expect([status, json]).toMatchObject([
+      200,
+      { transactionId: 't1', status: 'PENDING', destinationAccount: 'b', amount: '12.34', persisted: false },
+    ]);
+    expect(Object.keys(json)).not.toContain('sourceVersion');
+    expect(await api.post('/v1/transfers/t1/reversal', undefined)).toMatchObject({
+      status: 503,
+      json: { code: 'transfer_pending' },
+    });
   });
 });

@@ -3,7 +3,7 @@ import { type GroupOrder, memberIdTaken, replayGroup } from '../../domain/group.
 import type { Identity } from '../../domain/identity.ts';
 import { Problem, type ProblemCode } from '../../domain/problem.ts';
 import type { TransferOrder } from '../../domain/types.ts';
-import type { Books, Ledger, WindowsAt } from '../../ledger/ports/ledger.ts';
+import { type Books, type Ledger, windowsIn } from '../../ledger/ports/ledger.ts';
 import { groupAnswer, groupPreview, groupRefusedBy, splitAnswer, splitPreview } from './group-schema.ts';
 import { limitFigures, outcomeAnswer, previewAnswer, refusalDetail } from './transfer-schema.ts';
 
@@ -24,7 +24,7 @@ export async function dryTransfer(
   id: string | null,
   identity: Identity,
 ) {
-  const existing = id === null ? null : await orNull('transfer_not_found', () => ledger.outcome(id));
+  const existing = id === null ? null : await orNull('transfer_not_found', () => ledger.outcome(id, order.source));
   if (existing) {
     const answer = replay({ order, takenAt: 0, inDoubt: false }, existing);
     const shown = answer instanceof Problem ? answer : outcomeAnswer(answer, 'cache', identity);
@@ -62,7 +62,7 @@ export async function dryGroup({ ledger, books }: Stores, group: GroupOrder, own
     own.transactionIds.map(async (id, index) => {
       if (id === null) return false;
       if (own.transactionIds.indexOf(id) < index) return true;
-      return (await orNull('transfer_not_found', () => ledger.outcome(id))) !== null;
+      return (await orNull('transfer_not_found', () => ledger.outcome(id, group.orders[index]?.source))) !== null;
     }),
   );
   if (taken.includes(true)) throw memberIdTaken(group, taken.indexOf(true));
@@ -81,10 +81,3 @@ export async function orNull<T>(absent: ProblemCode, look: () => Promise<T>): Pr
     throw error;
   }
 }
-
-export const windowsIn =
-  (books: Stores['books']): WindowsAt =>
-  async (time) => {
-    const windows = await books.businessWindows(time);
-    return windows && { dayStart: windows.day.start, monthStart: windows.month.start };
-  };

@@ -15,18 +15,19 @@ const ATTEMPTS_MAX = 100;
  * and the ledger posts an id once. The attempt is part of the id, because a refusal (such as insufficient funds) is a
  * permanent outcome: attempt n + 1 is made only when n is known to be refused permanently, so at most one attempt can
  * ever be posted.
- * @throws Problem transfer_not_found, transfer_not_reversible, and those of the ledger
+ * @throws Problem transfer_not_reversible, and those of the ledger
  */
 export async function reverse(
   ledger: Ledger,
-  originalId: string,
+  transfer: Outcome,
   durability: Durability,
   origin: Origin,
 ): Promise<Outcome> {
-  const original = await reversible(ledger, originalId);
+  const original = reversible(transfer);
+  const originalId = original.order.transactionId;
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     const transactionId = reversalId(originalId, attempt);
-    const earlier = await outcomeOrNull(ledger, transactionId);
+    const earlier = await outcomeOrNull(ledger, transactionId, original.order.destination);
     if (earlier === null) {
       const order = reversalOrder(original, transactionId, origin);
       return single(await ledger.apply([order], durability), transactionId);
@@ -44,8 +45,8 @@ export function reversalId(originalId: string, attempt: number): string {
   return `${REVERSAL_ID_PREFIX}${createHash('sha256').update(originalId).digest('base64url')}:${attempt}`;
 }
 
-async function reversible(ledger: Ledger, originalId: string): Promise<Posted> {
-  const original = await ledger.outcome(originalId);
+function reversible(original: Outcome): Posted {
+  const originalId = original.order.transactionId;
   if (original.status === 'REJECTED') {
     throw new Problem('transfer_not_reversible', `${originalId} was refused, so there is nothing to reverse.`);
   }
@@ -69,9 +70,16 @@ function requireReversalOf(original: Posted, { order }: Posted): void {
   });
 }
 
-async function outcomeOrNull(ledger: Ledger, transactionId: string): Promise<Outcome | null> {
+/** The outcome of a transfer from this account. @throws Problem transfer_not_found, and those of the ledger */
+export async function outcomeFrom(ledger: Ledger, transactionId: string, source: string | undefined): Promise<Outcome> {
+  const outcome = await ledger.outcome(transactionId, source);
+  if (source === undefined || outcome.order.source === source) return outcome;
+  throw new Problem('transfer_not_found', `there is no transfer ${transactionId} from ${source}`);
+}
+
+async function outcomeOrNull(ledger: Ledger, transactionId: string, source: string): Promise<Outcome | null> {
   try {
-    return await ledger.outcome(transactionId);
+    return await ledger.outcome(transactionId, source);
   } catch (error) {
     if (error instanceof Problem && error.code === 'transfer_not_found') return null;
     throw error;

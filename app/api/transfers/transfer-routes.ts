@@ -1,3 +1,4 @@
+import { TransferPending } from '../../domain/crossing.ts';
 import type { Identity } from '../../domain/identity.ts';
 import { ID_LENGTH_MAX } from '../../domain/ids.ts';
 import { Problem } from '../../domain/problem.ts';
@@ -8,13 +9,15 @@ import { type Answer, type Call, type Route, route } from '../http/route.ts';
 import { IdempotencyKeyHeader, idempotencyKeyOf, refused, validate } from '../http/validation.ts';
 import { attempt, attemptEach, batchItem, single, workOnValid } from '../schemas/items.ts';
 import { dryTransfer } from './dry-run.ts';
-import { reverse } from './reversal.ts';
+import { outcomeFrom, reverse } from './reversal.ts';
 import {
   LEDGER_PROBLEMS,
   orderOf,
   originOf,
   outcomeAnswer,
+  pendingRecord,
   ReversalRequest,
+  SourceQuery,
   TransactionId,
   Transfer,
   TransferBatch,
@@ -140,6 +143,7 @@ function readTransfer({ ledger }: TransferDependencies): Route {
     tag,
     summary: 'Read a transfer, posted or refused',
     params: TransferIdParams,
+    query: SourceQuery,
     answers: { 200: { description: 'The transfer', schema: TransferRecord } },
     problems: [
       'transfer_not_found',
@@ -149,8 +153,14 @@ function readTransfer({ ledger }: TransferDependencies): Route {
       'ledger_closed',
       'database_unavailable',
     ],
-    async handle({ params, identity }) {
-      return { status: 200, body: transferRecord(await ledger.outcome(params.transactionId), identity) };
+    async handle({ params: { transactionId }, query: { sourceAccount }, identity }) {
+      try {
+        const outcome = await outcomeFrom(ledger, transactionId, sourceAccount);
+        return { status: 200, body: transferRecord(outcome, identity) };
+      } catch (error) {
+        if (!(error instanceof TransferPending)) throw error;
+        return { status: 200, body: pendingRecord(error) };
+      }
     },
   });
 }
@@ -165,6 +175,7 @@ function reverseTransfer({ ledger }: TransferDependencies): Route {
     description:
       'A reversal that was refused, for example because of insufficient funds, may be requested again. A posted reversal is returned again and never posted twice.',
     params: TransferIdParams,
+    query: SourceQuery,
     body: { schema: ReversalRequest, example: { durability: 'persisted' }, optional: true },
     answers: POSTED_ANSWERS,
     problems: [
@@ -176,7 +187,8 @@ function reverseTransfer({ ledger }: TransferDependencies): Route {
     ],
     async handle(call) {
       const durability = call.body.durability ?? 'cache';
-      const outcome = await reverse(ledger, call.params.transactionId, durability, originOf(call));
+      const original = await outcomeFrom(ledger, call.params.transactionId, call.query.sourceAccount);
+      const outcome = await reverse(ledger, original, durability, originOf(call));
       return answerOf(outcome, durability, call);
     },
   });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { TransferPending } from '../../domain/crossing.ts';
 import { holdRefusalDetail } from '../../domain/hold-refusals.ts';
 import type { Identity } from '../../domain/identity.ts';
 import { ID_AHEAD_MS_MAX, newUuidV7, RESERVED_ID_PREFIXES, uuidV7Time } from '../../domain/ids.ts';
@@ -68,6 +69,13 @@ export type TransferRequest = z.output<typeof TransferRequest>;
 
 export const TransferIdParams = z.object({ transactionId: TransferId });
 
+export const SourceQuery = z.strictObject({
+  sourceAccount: AccountId.optional().meta({
+    description:
+      'The source account of the transfer. With several shards, only the shard of this account is asked, so the answer is faster, and ids that several shards have are told apart.',
+  }),
+});
+
 export const ReversalRequest = z.strictObject({ durability: DurabilityInput }).meta({ id: 'ReversalRequest' });
 
 const balances = 'Present only for callers with the scope `balances:read`.';
@@ -94,7 +102,10 @@ export const Transfer = z
   .meta({ id: 'Transfer' });
 
 export const TransferRecord = Transfer.extend({
-  status: z.enum(['POSTED', 'REJECTED']),
+  status: z.enum(['POSTED', 'REJECTED', 'PENDING']).meta({
+    description:
+      '`PENDING`, only with several shards: the amount has left the source, and its destination has not decided yet. It becomes `POSTED` or `REJECTED`.',
+  }),
   sourceVersion: Version.optional(),
   destinationVersion: Version.optional(),
   refusal: z
@@ -245,6 +256,31 @@ export function transferRecord(outcome: Outcome, identity: Identity): z.input<ty
     durability: persisted ? 'persisted' : 'cache',
     replayed: outcome.replayed,
     ...more,
+  };
+}
+
+/** A transfer between two shards that has no outcome yet. */
+export function pendingRecord({ order, acceptedAt }: TransferPending): z.input<typeof TransferRecord> {
+  const { transactionId, source, destination, amount, currency, timestamp } = order;
+  const { kind, reference, metadata, reverses } = order;
+  return {
+    transactionId,
+    status: 'PENDING',
+    sourceAccount: source,
+    destinationAccount: destination,
+    amount: formatAmount(amount, currency),
+    currency,
+    timestamp: formatTimestamp(timestamp ?? acceptedAt),
+    acceptedAt: formatTimestamp(acceptedAt),
+    durability: 'cache',
+    replayed: true,
+    persisted: false,
+    kind,
+    reference,
+    metadata,
+    reverses,
+    groupId: null,
+    holdId: null,
   };
 }
 

@@ -54,7 +54,7 @@ async function expectTold({ told }: HoldWriters): Promise<void> {
     expect(hold ? state : null, holdId).toEqual(hold);
     expect(await holds.hold(holdId)).toMatchObject({ hold, stale: false });
     const posted = captures.filter(({ outcome }) => outcome.status === 'POSTED');
-    expect((await books.captures(holdId, 10)).map(({ transactionId }) => transactionId)).toEqual(
+    expect((await books.captures({ holdId }, 10)).map(({ transactionId }) => transactionId)).toEqual(
       posted.map(({ order }) => order.transactionId),
     );
     for (const { order, outcome } of captures)

@@ -45,6 +45,11 @@ export interface CrossingStore {
   closed(transactionIds: readonly string[]): Promise<CrossingClosing[]>;
   /** Closes rows. One that is closed already stays as it is. */
   close(closings: readonly CrossingClosing[]): Promise<void>;
+  /**
+   * Takes or extends a courier's turn at the crossings toward a shard. It only saves work: two couriers may do the same.
+   * @returns false if another one has it
+   */
+  takeTurn(turn: { toShard: number; holder: string; forMs: number }): Promise<boolean>;
   /** Per shard of the destination that has open crossings. */
   summary(): Promise<{ toShard: number; open: number; oldestAgeMs: number }[]>;
 }

@@ -95,5 +95,5 @@ export interface HoldBooks {
     limit: number;
   }): Promise<ListedHold[]>;
   /** The latest ones, oldest first. */
-  captures(holdId: string, limit: number): Promise<HoldCapture[]>;
+  captures(hold: { holdId: string; accountId: string }, limit: number): Promise<HoldCapture[]>;
 }

@@ -46,8 +46,13 @@ export interface Ledger {
    * 503s
    */
   groupOutcome(groupId: string): Promise<GroupOutcome>;
-  /** The outcome of a transaction id, from whichever store has it. @throws Problem transfer_not_found and the 503s */
-  outcome(transactionId: string): Promise<Outcome>;
+  /**
+   * The outcome of a transaction id, from whichever store has it. @param sourceAccount if it is known: with several
+   * shards, only that of this account is asked. The transfer may have another source.
+   * @throws Problem transfer_not_found and the 503s; with several shards also transaction_id_ambiguous, and
+   * TransferPending for a transfer between two shards that has no outcome yet
+   */
+  outcome(transactionId: string, sourceAccount?: string): Promise<Outcome>;
   /** Current accounts; a Problem (`account_not_found`, the 503s) for each that cannot be read. */
   read(accountIds: readonly string[]): Promise<(AccountView | Problem)[]>;
   /**
@@ -61,6 +66,14 @@ export interface Ledger {
    */
   changeAccount(change: AccountChange): Promise<AccountView>;
 }
+
+/** The windows of limits in the business calendar of these books. */
+export const windowsIn =
+  (books: Pick<Books, 'businessWindows'>): WindowsAt =>
+  async (time) => {
+    const windows = await books.businessWindows(time);
+    return windows && { dayStart: windows.day.start, monthStart: windows.month.start };
+  };
 
 /** The windows of limits that contain a time, ms since 1970; null if the business calendar does not cover it. */
 export type WindowsAt = (time: number) => Promise<Windows | null>;

@@ -38,7 +38,7 @@ export class SqlHoldBooks implements HoldBooks {
     });
   }
 
-  async captures(holdId: string, limit: number): Promise<HoldCapture[]> {
+  async captures({ holdId }: { holdId: string }, limit: number): Promise<HoldCapture[]> {
     const rows = await this.#database.rows<CaptureRow>(
       `SELECT t.transaction_id, t.amount, t.destination_account, t.accepted_at
        FROM hold_captures c JOIN transfers t ON t.transaction_id = c.transaction_id

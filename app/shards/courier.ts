@@ -1,0 +1,177 @@
+import { legIdOf } from '../domain/crossing.ts';
+import { LEGS, type LegName } from '../domain/leg-types.ts';
+import { Problem } from '../domain/problem.ts';
+import type { Outcome } from '../domain/types.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { CrossingClosing, CrossingStore, OpenCrossing } from '../ledger/ports/crossings.ts';
+import type { LedgerDatabase } from '../ledger/ports/ledger-database.ts';
+import { closingOf } from './crossing-closing.ts';
+import { nextStep } from './crossing-decision.ts';
+import { type CrossingEvents, isUnexpected } from './crossing-events.ts';
+import { type Legs, legStateOf } from './legs.ts';
+import { openCrossings } from './open-crossings.ts';
+import type { ShardMap } from './shard.ts';
+
+export interface CourierTiming {
+  /** How often it looks for open crossings, ms. */
+  everyMs: number;
+  /** Crossings that are younger are left to their requests, ms. */
+  minAgeMs: number;
+  /** Crossings that are read and closed together. */
+  pageMax: number;
+  /** Legs toward one shard, or returns from it, that may be under way at a time. */
+  inFlightMax: number;
+  /** With so many open crossings toward a shard, no more may begin. */
+  openMax: number;
+}
+
+interface CourierDependencies {
+  shards: ShardMap<{ crossings: CrossingStore; database: Pick<LedgerDatabase, 'findOutcomes'> }>;
+  legs: Pick<Legs, 'after'>;
+  clock: Clock;
+  events: CrossingEvents;
+  /** The name of this process. */
+  holder: string;
+  timing: CourierTiming;
+}
+
+/**
+ * Finishes the transfers between shards that were broken off, and closes those that are complete. Everything it knows is
+ * in MySQL of the two shards, so it can do its work again, at any time, beside other couriers and requests. Each
+ * destination has a queue of its own: a shard that does not answer delays no other.
+ */
+export class Courier {
+  readonly #deps: CourierDependencies;
+  /** The number of open crossings, as last counted, by `<from> <to>`. */
+  readonly #open = new Map<string, number>();
+
+  constructor(deps: CourierDependencies) {
+    this.#deps = deps;
+  }
+
+  isFull(to: number): boolean {
+    const { shards, timing } = this.#deps;
+    const open = shards.all.reduce((sum, { number }) => sum + this.#openBetween(number, to), 0);
+    return open >= timing.openMax;
+  }
+
+  /** Works until the signal aborts and everything that is under way has ended. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { shards } = this.#deps;
+    await Promise.all(
+      shards.all.flatMap(({ number }) => [
+        this.#repeat(() => this.survey(number), signal),
+        this.#repeat(() => this.deliver(number, signal), signal),
+      ]),
+    );
+  }
+
+  async #repeat(work: () => Promise<void>, signal: AbortSignal): Promise<void> {
+    const { clock, timing } = this.#deps;
+    while (!signal.aborted) {
+      await work();
+      // With jitter, so that the couriers of all pods do not ask at the same time.
+      await clock.sleep(timing.everyMs * (0.5 + clock.random()), signal);
+    }
+  }
+
+  /** Counts what is open from a shard. */
+  async survey(from: number): Promise<void> {
+    const { shards, events } = this.#deps;
+    try {
+      const counted = new Map((await shards.at(from).crossings.summary()).map((line) => [line.toShard, line]));
+      for (const { number: to } of shards.all) {
+        if (to === from) continue;
+        const { open, oldestAgeMs } = counted.get(to) ?? { open: 0, oldestAgeMs: 0 };
+        this.#open.set(`${from} ${to}`, open);
+        events.open(from, to, { open, oldestAgeMs });
+      }
+    } catch (error) {
+      events.courierFailed(from, from, error);
+    }
+  }
+
+  /** Takes the next step of every open crossing toward a shard. */
+  async deliver(to: number, signal: AbortSignal): Promise<void> {
+    const { shards, events, timing, holder } = this.#deps;
+    for (const { number: from, crossings } of shards.all) {
+      if (this.#openBetween(from, to) === 0 || signal.aborted) continue;
+      try {
+        const query = { toShard: to, minAgeMs: timing.minAgeMs, pageMax: timing.pageMax };
+        for await (const page of openCrossings(crossings, query)) {
+          const isMine = await crossings.takeTurn({ toShard: to, holder, forMs: 10 * timing.everyMs });
+          if (!isMine || signal.aborted) break;
+          await this.#deliverPage(from, to, page);
+        }
+      } catch (error) {
+        events.courierFailed(from, to, error);
+      }
+    }
+  }
+
+  async #deliverPage(from: number, to: number, page: readonly OpenCrossing[]): Promise<void> {
+    const { shards, events, timing } = this.#deps;
+    const ids = page.map(({ transactionId }) => transactionId);
+    const idsOf = (legs: readonly LegName[]) => ids.flatMap((id) => legs.map((leg) => legIdOf(id, leg, from)));
+    const [atSource, atDestination] = await Promise.all([
+      shards.at(from).database.findOutcomes(idsOf(['out', 'back', 'returns'])),
+      shards.at(to).database.findOutcomes(idsOf(['in'])),
+    ]);
+    const closings: CrossingClosing[] = [];
+    const sends: (() => Promise<void>)[] = [];
+    for (const transactionId of ids) {
+      const legs = Object.fromEntries(
+        LEGS.map((leg) => {
+          const { outcomes } = leg === 'in' ? atDestination : atSource;
+          return [leg, outcomes.get(legIdOf(transactionId, leg, from)) ?? null] as const;
+        }),
+      ) as Record<LegName, Outcome | null>;
+      const between = { transactionId, from, to };
+      const step = nextStep({
+        out: legStateOf(legs.out),
+        in: legStateOf(legs.in),
+        back: legStateOf(legs.back),
+        returns: legStateOf(legs.returns),
+      });
+      if (step.do === 'end') {
+        const closing = step.isFinal ? closingOf(transactionId, step.end, legs.in) : null;
+        if (closing) closings.push(closing);
+        if (closing) events.ended(between, step.end, 'courier');
+        else events.legFailed(between, 'in', 'internal_error', true);
+      } else if (step.do === 'send' && step.leg !== 'out' && legs.out?.status === 'POSTED') {
+        const { leg, until } = step;
+        const { out } = legs;
+        sends.push(() => this.#send(between, leg, out, until === 'persisted'));
+      } else events.legFailed(between, 'out', 'internal_error', true);
+    }
+    if (closings.length > 0) await shards.at(from).crossings.close(closings);
+    await eachOf(sends, timing.inFlightMax);
+  }
+
+  /** The next round finds in MySQL what this has led to. */
+  async #send(
+    { transactionId, from, to }: { transactionId: string; from: number; to: number },
+    leg: Exclude<LegName, 'out'>,
+    out: Outcome & { status: 'POSTED' },
+    untilPersisted: boolean,
+  ): Promise<void> {
+    const { legs, events } = this.#deps;
+    const durability = untilPersisted ? 'persisted' : 'cache';
+    const answer = await legs.after(leg, { order: out.order, from, to }, out, durability);
+    if (!(answer instanceof Problem)) return;
+    events.legFailed({ transactionId, from, to }, leg, answer.code, isUnexpected(answer.code));
+  }
+
+  #openBetween(from: number, to: number): number {
+    return this.#open.get(`${from} ${to}`) ?? 0;
+  }
+}
+
+/** Runs all of the work, at most so many at a time. */
+async function eachOf(work: readonly (() => Promise<void>)[], inFlightMax: number): Promise<void> {
+  const queue = work.values();
+  const worker = async () => {
+    for (const next of queue) await next();
+  };
+  await Promise.all(Array.from({ length: Math.min(inFlightMax, work.length) }, worker));
+}

@@ -1,0 +1,21 @@
+import { clientOrderOf } from '../domain/crossing.ts';
+import type { LegVerdict } from '../domain/leg-types.ts';
+import type { Outcome, Posted, Side } from '../domain/types.ts';
+
+/** The outcome of a crossing as its client sees it, computed from the outcomes of its legs. */
+
+/** @param out refused by the source, or by the destination with the look */
+export const refusedOutcome = (out: Outcome): Outcome => ({ ...out, order: clientOrderOf(out.order) });
+
+/** @param destination the account of the destination after `in` @param persisted whether MySQL has `in` */
+export function postedOutcome(out: Posted, destination: Side, persisted: boolean): Outcome {
+  return { ...out, order: clientOrderOf(out.order), destination, persisted: out.persisted && persisted };
+}
+
+/** The destination has refused it after it left, and MySQL has that refusal. */
+export function returnedOutcome(out: Posted, { refusal, limit }: LegVerdict): Outcome {
+  const { acceptedAt, takenAt, epoch, seq, replayed, persisted } = out;
+  const order = clientOrderOf(out.order);
+  const common = { order, acceptedAt, takenAt, epoch, seq, replayed, persisted };
+  return { ...common, status: 'REJECTED', refusal, ...(limit && { limit }) };
+}

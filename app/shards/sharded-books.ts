@@ -1,0 +1,54 @@
+import type { Problem } from '../domain/problem.ts';
+import type { HistoryItem, NewAccount } from '../domain/types.ts';
+import type { HoldBooks, HoldCapture, ListedHold } from '../ledger/ports/holds.ts';
+import type { AccountDetails, AccountOpening, Books, BusinessWindows } from '../ledger/ports/ledger.ts';
+import type { Shard, ShardMap } from './shard.ts';
+
+/** The books of several shards: each account is in those of its shard. */
+export class ShardedBooks implements Books, HoldBooks {
+  readonly #shards: ShardMap<Pick<Shard, 'books' | 'holdBooks'>>;
+
+  constructor(shards: ShardMap<Pick<Shard, 'books' | 'holdBooks'>>) {
+    this.#shards = shards;
+  }
+
+  openAccounts(accounts: readonly NewAccount[], openedBy: string): Promise<(AccountOpening | Problem)[]> {
+    const idOf = ({ accountId }: NewAccount) => accountId;
+    return this.#shards.inEach(accounts, idOf, ({ books }, own) => books.openAccounts(own, openedBy));
+  }
+
+  /** Every shard has the same calendar, so any that answers will do. */
+  async businessWindows(at: number): Promise<BusinessWindows | null> {
+    let failure: unknown = null;
+    for (const { books } of this.#shards.all) {
+      try {
+        const windows = await books.businessWindows(at);
+        if (windows) return windows;
+      } catch (error) {
+        failure = error;
+      }
+    }
+    if (failure) throw failure;
+    return null;
+  }
+
+  accountDetails(accountId: string): Promise<AccountDetails> {
+    return this.#shards.of(accountId).books.accountDetails(accountId);
+  }
+
+  postings(query: Parameters<Books['postings']>[0]): Promise<HistoryItem[]> {
+    return this.#shards.of(query.accountId).books.postings(query);
+  }
+
+  postingAt(accountId: string, at: number): Promise<HistoryItem | null> {
+    return this.#shards.of(accountId).books.postingAt(accountId, at);
+  }
+
+  holds(query: Parameters<HoldBooks['holds']>[0]): Promise<ListedHold[]> {
+    return this.#shards.of(query.accountId).holdBooks.holds(query);
+  }
+
+  captures(hold: Parameters<HoldBooks['captures']>[0], limit: number): Promise<HoldCapture[]> {
+    return this.#shards.of(hold.accountId).holdBooks.captures(hold, limit);
+  }
+}

@@ -1,0 +1,42 @@
+import type { Clock } from '../kernel/clock.ts';
+import type { LedgerEvents } from '../ledger/ports/ledger-events.ts';
+import { Courier, type CourierTiming } from './courier.ts';
+import type { CrossingEvents } from './crossing-events.ts';
+import { CrossingReader } from './crossing-reader.ts';
+import { CrossingWalk } from './crossing-walk.ts';
+import { Legs } from './legs.ts';
+import { type Shard, ShardMap } from './shard.ts';
+import { ShardedBooks } from './sharded-books.ts';
+import { ShardedHolds } from './sharded-holds.ts';
+import { ShardedLedger } from './sharded-ledger.ts';
+import { TransitAccounts } from './transit-accounts.ts';
+
+export interface ShardedDependencies {
+  clock: Clock;
+  /** Only the answers to transfers between shards are reported here: each shard reports its own. */
+  events: CrossingEvents & Pick<LedgerEvents, 'answered'>;
+  /** The name of this process. */
+  processId: string;
+  courier: CourierTiming;
+  requestTimeoutMs: number;
+}
+
+/** Everything that an API uses of several shards, and the courier of the process. @param shards in order of their numbers */
+export function joinShards(shards: readonly Shard[], deps: ShardedDependencies) {
+  const { clock, events, processId, requestTimeoutMs } = deps;
+  const map = new ShardMap(shards);
+  const transits = new TransitAccounts({ shards: map, clock });
+  const legs = new Legs({ shards: map, transits, clock });
+  const parts = { shards: map, legs, transits, clock, events };
+  const courier = new Courier({ ...parts, holder: processId, timing: deps.courier });
+  const walk = new CrossingWalk({ ...parts, isFull: (to) => courier.isFull(to), requestTimeoutMs });
+  const reader = new CrossingReader(parts);
+  const books = new ShardedBooks(map);
+  return {
+    ledger: new ShardedLedger({ ...parts, walk, reader }),
+    books,
+    holds: new ShardedHolds(map),
+    holdBooks: books,
+    courier,
+  };
+}
