@@ -1,5 +1,5 @@
 /**
- * `npm run test:matrix`: runs the tests that use stores on other versions and products that users may run: MySQL 9 with
+ * `npm run test:matrix`: runs the store tests on stores that users may run instead of this machine's: MySQL 9 with
  * Valkey 9, and MySQL 9 with Redis 8, from Debian unstable. Not part of `npm test`, because it downloads about 150 MB
  * and takes half an hour.
  */

@@ -126,8 +126,8 @@ async function setUp() {
     await installRuntime({ root, logFile: join(logs, 'runtime.log') });
   });
   await installPrograms(['redis', 'mysql', 'chromium', 'haproxy', 'promtool'], { logFile: join(logs, 'apt.log') });
-  // Imported only now, because it uses what npm has just installed. Built here, because a first build takes longer than
-  // the time limit of a test.
+  // Imported only now, because it uses what npm has just installed. The build runs here, because a first build takes
+  // longer than the time limit of a test.
   const { buildTools } = await import('../devstack/install/go-tools.mjs');
   buildTools();
 }

@@ -36,7 +36,7 @@ export interface Hypothesis<G extends Ground<System> = Ground> {
   pauseMsMax: number;
   /** The codes or connection errors that clients may get instead of an outcome; null: any. */
   errorsAllowed?: RegExp | null;
-  /** How long the load runs before the fault, and after it is over, s. */
+  /** How long the load runs before the fault, and after the fault is over, s. */
   seconds: Record<'full' | 'short', { before: number; after: number }>;
   load?: Partial<LoadOptions>;
   /** @throws NotHere if this machine cannot run the hypothesis */

@@ -126,7 +126,7 @@ export const LEDGER_ROWS = [
     panels: [
       {
         title: 'Open holds',
-        about: 'By currency, as a keeper counts them in MySQL about once per minute.',
+        about: 'Open holds by currency, counted by a keeper in MySQL about once per minute.',
         stack: true,
         queries: [[`max by (currency) (${gauge('holdfast_holds_open')})`, '{{currency}}']],
       },

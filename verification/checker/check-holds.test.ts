@@ -132,7 +132,7 @@ describe('the events of a hold', () => {
     sound.placed.hold = STATES[2];
     expect(inBooks()).toEqual(['hold']);
   });
-  it('hold: it is placed with another end than requested, or than the default of 7 days', () => {
+  it('hold: it is placed with another expiry time than requested, or than the default of 7 days', () => {
     sound.placed.content.expiresAt = null;
     expect(inBooks()).toEqual(['hold']);
     for (const one of [...sound.events, sound.placed, sound.row('c1').hold])
@@ -201,7 +201,7 @@ describe('answers about a hold', () => {
     sound.answerTo('place').answer = { kind: 'rejected', code: 'insufficient_funds' };
     expect(found()).toEqual(['contradicted']);
   });
-  it('contradicted: 409 for a hold that never had other content', () => {
+  it('contradicted: 409 for a hold that was never sent with other content', () => {
     const { content } = sound.placed;
     const again = { op: 'place', content, correlationId: 'h9' } as const;
     sound.request(again, refused(409) as { kind: 'refused'; status: number; code: string });
@@ -213,7 +213,7 @@ describe('answers about a hold', () => {
     Object.assign(sound.answerTo('change'), { amount: 26 });
     expect(found()).toEqual(['contradicted']);
   });
-  it('rules: a change was made on another revision', () => {
+  it('rules: a change was made on another revision than expected', () => {
     Object.assign(sound.answerTo('change'), { expectedRevision: 2 });
     expect(found()).toEqual(['rules']);
   });

@@ -14,7 +14,7 @@ export interface RedisServerOptions {
   stack: string;
   host?: string;
   replicable?: boolean;
-  /** Changes the command that runs it. */
+  /** Changes the command that runs Redis. */
   wrap?(program: Program): Program;
 }
 
