@@ -7,7 +7,7 @@ import { CLOSED } from '../harness/seen.ts';
 export const podAndRedisKilled: Hypothesis<Ground<Cluster>> = {
   name: 'pod-and-redis-killed',
   expectation:
-    'A pod is killed together with Redis, and with it the only copy of its latest acknowledged transfers. The ledger stays closed until Redis is back with its disk.',
+    'A pod that has the only copy of its latest acknowledged transfers is killed together with Redis. The ledger stays closed until Redis is back with its disk.',
   pauseMsMax: 30_000,
   errorsAllowed: CLOSED,
   seconds: { full: { before: 10, after: 15 }, short: { before: 3, after: 3 } },
