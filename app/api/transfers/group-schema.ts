@@ -58,9 +58,7 @@ export const TransferGroupRequest = z
       .array(TransferRequest.omit({ durability: true, dryRun: true }))
       .min(GROUP_TRANSFERS_MIN)
       .max(GROUP_TRANSFERS_MAX)
-      .meta({
-        description: 'The transfers are decided in order, each on the balances that result from the previous ones.',
-      }),
+      .meta({ description: 'The transfers, decided in order, each on the balances left by the previous ones.' }),
     durability: DurabilityInput,
     dryRun: DryRun,
   })
