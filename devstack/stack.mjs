@@ -150,7 +150,7 @@ export class Stack {
 
   /**
    * Restarts the pods, then the keeper, like a rolling upgrade.
-   * @param {readonly string[]} paths what has changed
+   * @param {readonly string[]} paths of the changed files
    * @param {import('./pods.mjs').Surroundings} around
    * @param {readonly Pod[]} pods
    */

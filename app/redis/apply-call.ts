@@ -41,7 +41,7 @@ export interface PackedCall {
   accountIds: string[];
   /** The keys of the buckets of the ids, and the key of the holds if there are hold items. */
   moreKeys: string[];
-  /** The end of each chunk, as the number of items up to there. */
+  /** The end of each chunk, as the number of items up to and including the chunk. */
   chunkEnds: number[];
 }
 

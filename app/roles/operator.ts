@@ -6,8 +6,8 @@ import type { Context } from './context.ts';
 const LISTED_MAX = 1000;
 
 /**
- * Lists what waits for the journal of an ended epoch, and the pods that a recovery waits for. @throws Problem
- * database_unavailable
+ * Lists the accounts and ids that wait for the journal of an ended epoch, and the pods that a recovery waits for. @throws
+ * Problem database_unavailable
  */
 export async function unsettled({ authority, unsettled }: Pick<Context, 'authority' | 'unsettled'>): Promise<object> {
   const { mode, epoch, cacheEpoch, redisNode, ageMs } = await authority.read();

@@ -150,7 +150,7 @@ export function onNode({ pidFile, name }: Node, command: readonly string[]): str
   return run('nsenter', ['-t', String(pid), '--net', '--pid', '--mount', '--uts', '--', ...command]);
 }
 
-/** Removes what a killed node leaves behind outside its folder. */
+/** Removes the cgroups and the sockets that a killed node leaves behind. */
 export function removeNode({ cgroup, sockets }: Node): void {
   // containerd also creates a cgroup under `unified`, where that hierarchy is mounted.
   for (const controller of [...CONTROLLERS, 'unified']) {

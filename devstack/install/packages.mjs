@@ -1,4 +1,4 @@
-/** Installs what Holdfast needs: npm packages, and programs from Debian packages. */
+/** Installs the requirements of Holdfast: npm packages, and programs from Debian packages. */
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { print, UserError } from '../system/console.mjs';

@@ -133,7 +133,7 @@ describe('a retired pod id', () => {
     expect(attempts.none).toBe(true);
   });
 
-  it('removes its attempts from the age of the oldest attempt, because they only wait for the cursor', () => {
+  it('excludes its attempts from the age of the oldest attempt, because they only wait for the cursor', () => {
     const attempts = new InDoubtAttempts();
     attempts.leave([attempt('one')], 'pod-1', 10);
     attempts.endAt('pod-1', 7);

@@ -35,7 +35,7 @@ export interface HoldRequest extends Omit<HoldFacts, 'destination'>, Origin {
   eventId: string;
 }
 
-/** What would happen, with the accounts and the hold as they are now. */
+/** The decision that would be made now, with the current accounts and the current hold. */
 export interface HoldPreview extends HoldParties {
   decision: HoldDecision;
 }
@@ -66,7 +66,7 @@ export interface Holds {
   expire(request: HoldRequest): Promise<boolean | Problem>;
   /** The hold, refused or not. @throws Problem hold_not_found */
   hold(holdId: string): Promise<HoldView>;
-  /** What would happen now. Nothing is written, and no id is used or looked up. @throws Problem account_not_found, hold_not_found */
+  /** Previews an item. Nothing is written, and no id is used or looked up. @throws Problem account_not_found, hold_not_found */
   preview(item: HoldItem, windows: WindowsAt): Promise<HoldPreview>;
 }
 

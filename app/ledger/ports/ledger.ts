@@ -32,9 +32,8 @@ export interface Ledger {
    */
   applyGroup(group: GroupOrder, durability: Durability): Promise<GroupOutcome | Problem>;
   /**
-   * What would happen to transfers now, each on the balances as the previous ones left them. Nothing is written, and
-   * the ids of the transfers are neither used nor looked up. @throws Problem account_not_found and the 503s; for a
-   * group also feature_not_active
+   * Previews transfers, each on the balances as the previous ones left them. Nothing is written, and the ids of the transfers
+   * are neither used nor looked up. @throws Problem account_not_found and the 503s; for a group also feature_not_active
    */
   preview(
     orders: readonly TransferOrder[],

@@ -110,7 +110,7 @@ export class MemoryDatabase implements LedgerDatabase {
     await this.whileLoading();
     return answer;
   }
-  /** Writes what has happened to holds, without its effect on accounts. Captures are in `outcomes`, too. */
+  /** Writes events of holds, without their effect on accounts. Captures are in `outcomes`, too. */
   writeHolds(events: readonly HoldEvent[], outcomes: readonly Outcome[]): void {
     for (const event of events) {
       this.holdOutcomes.set(keyOfEvent(event), holdOutcomeOf(event, true, true));

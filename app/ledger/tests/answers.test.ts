@@ -3,7 +3,7 @@ import { Problem } from '../../domain/problem.ts';
 import { summaryOf } from '../../domain/testing/orders.ts';
 import { ModelLedger } from '../testing/model-ledger.ts';
 
-it('reports every transfer once, with the answer that its caller gets', async () => {
+it('the ledger reports every transfer once, with the answer that its caller gets', async () => {
   const stage = await ModelLedger.open();
   const order = stage.order();
   const unfunded = stage.order({ source: 'a', destination: 'b', amount: 1_000 });
@@ -20,7 +20,7 @@ it('reports every transfer once, with the answer that its caller gets', async ()
   expect(stage.events.answers).toEqual(orders.map((one, index) => [one, answers[index]]));
 });
 
-it('reports a transfer that is refused before it is queued', async () => {
+it('the ledger reports a transfer that is refused before it is queued', async () => {
   const stage = await ModelLedger.open({ queueTransfersMax: 1 });
   await stage.apply(stage.order(), stage.order());
   expect(stage.events.answers.map(([, answer]) => answer instanceof Problem && answer.code)).toEqual([
@@ -29,7 +29,7 @@ it('reports a transfer that is refused before it is queued', async () => {
   ]);
 });
 
-it('reports a transfer with durability persisted once its wait is over, with the final answer', async () => {
+it('the ledger reports a transfer with durability persisted once its wait is over, with the final answer', async () => {
   const stage = await ModelLedger.open();
   const order = stage.order();
   const waiting = stage.ledger.apply([order], 'persisted');

@@ -139,8 +139,8 @@ describe('A reply of an ended epoch', () => {
   });
 });
 
-describe('Calls in flight', () => {
-  it('start a second call only with enough transfers, up to the limit; all other transfers share the next call', async () => {
+describe('Concurrent calls', () => {
+  it('are made up to the limit, the second only with enough transfers; all other transfers share the next call', async () => {
     stage = await ModelLedger.open({ applyCallsInFlightMax: 2, secondCallTransfersMin: 32 });
     await stage.apply(stage.order());
     stage.cache.applied.length = 0;
@@ -162,7 +162,7 @@ describe('Calls in flight', () => {
     expect(stage.cache.applied.map((ids) => ids.length)).toEqual([1, 32, 40]);
   });
 
-  it('send fewer transfers when the first call returns', async () => {
+  it('are not needed for fewer transfers: these are sent when the first call returns', async () => {
     stage = await ModelLedger.open({ applyCallsInFlightMax: 2, secondCallTransfersMin: 32 });
     await stage.apply(stage.order());
     const gate = new Gate();
@@ -174,7 +174,7 @@ describe('Calls in flight', () => {
     expect((await stage.clock.until(Promise.all([first, second]))).flat().map(summaryOf)).toEqual(['POSTED', 'POSTED']);
   });
 
-  it('are released after a failure', async () => {
+  it('count against the limit only until they fail', async () => {
     stage = await ModelLedger.open({ applyCallsInFlightMax: 1 });
     stage.cache.next('apply', commandLost, failing(new TypeError('odd')), async (run) => ({
       ...(await run()),

@@ -417,7 +417,7 @@ describe('What a pod knows about a hold', () => {
     expect(await bench.clock.until(holds.factsOf('h'))).toMatchObject({ account: 'c' });
   });
 
-  it('needs format 2 of the rules', async () => {
+  it('is used only in rule format 2', async () => {
     bench.session.rules = 1;
     for (const one of [place(), read(), voided(), change({ amount: 1 }), capture()])
       expect(await one).toBe('feature_not_active');

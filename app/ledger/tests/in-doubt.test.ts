@@ -108,7 +108,7 @@ describe('An in-doubt attempt', () => {
     expect((await stage.apply(stage.order({ amount: 7 }))).map(summaryOf)).toEqual(['POSTED']);
   });
 
-  it('includes unknown errors', async () => {
+  it('remains if the call fails with an unknown error', async () => {
     stage.cache.always('apply', failing(new TypeError('something else')));
     expect((await stage.apply(stage.order())).map(summaryOf)).toEqual(['outcome_unknown']);
   });
@@ -177,8 +177,8 @@ describe('A request past its deadline', () => {
   });
 });
 
-describe('the library', () => {
-  it('reports every error to the session', async () => {
+describe('A failed call', () => {
+  it('is reported to the session', async () => {
     stage.cache.next('apply', commandLost);
     await stage.apply(stage.order());
     expect(stage.session.suspicions).toMatchObject([{ kind: 'in_doubt' }]);

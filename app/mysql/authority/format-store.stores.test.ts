@@ -111,17 +111,17 @@ describe('The move to format 2', () => {
     expect(await formats.raise(await store.read(), BY)).toMatchObject({ format: 2 });
   });
 
-  it('leads nowhere back', async () => {
+  it('cannot be undone', async () => {
     await inFormat2();
     const before = await stored();
     const now = await store.read();
     const back = db.database.transaction((session) => setAuthority(session, now, { ...now, format: 1 }, BY));
-    await expect(back).rejects.toThrow('no move from format 2 back to 1');
+    await expect(back).rejects.toThrow('the authority cannot move from format 2 back to 1');
     expect(await stored()).toEqual(before);
   });
 });
 
-describe('0.1.0 beside format 2', () => {
+describe('Release 0.1.0 beside format 2', () => {
   it.each(['CACHE', 'CLOSING', 'DIRECT', 'REBUILDING'] as const)('does not know the mode %s', async (mode) => {
     await db.reset(7, mode, 2);
     const [row] = await db.database.rows<{ mode: string }>(OLD.readMode);

@@ -3,7 +3,7 @@ import { type Authority, FORMAT_MAX, type MovedBy } from '../../domain/authority
 import type { Database, Session } from '../connection/pool.ts';
 import { lockedAuthority, setAuthority } from '../rows/authority-row.ts';
 
-/** The time after its last heartbeat for which a process of an older release counts as running, s. */
+/** A process of an older release counts as running for this long after its last heartbeat, s. */
 const HEARD_WITHIN_S = 60;
 
 /** Moves the ledger to the next rule format. */

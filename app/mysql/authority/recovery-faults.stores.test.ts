@@ -146,7 +146,7 @@ describe.each(steps)('%s', (_name, prepare) => {
   });
 });
 
-describe('What is in flight', () => {
+describe('Operations in flight', () => {
   const runs = async (statement: string) => {
     const rows = await bench.db.database.rows(
       'SELECT 1 FROM information_schema.processlist WHERE db = DATABASE() AND info LIKE ?',

@@ -26,9 +26,8 @@ export interface PageLimits {
 export const PAGE_LIMITS: PageLimits = { outcomesMax: 2000, bytesMax: 4 * 1024 * 1024 };
 
 /**
- * Registrations that may still know about something above the cursor: those that have neither handed over nor been
- * retired at a seq that is in MySQL. A retired pod receives nothing after that seq, and Redis accepts no writes from
- * it.
+ * Registrations of pods that may still have received outcomes above the cursor: those that have neither handed over nor been
+ * retired at a seq that is in MySQL. A retired pod receives nothing after that seq, and Redis accepts no writes from it.
  */
 export async function podsNotHandedOver(
   session: Pick<Session, 'rows'>,

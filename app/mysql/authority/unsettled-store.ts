@@ -42,7 +42,10 @@ export interface UnsettledReport {
   }>;
 }
 
-/** Lists for operators: what waits for a journal, which pods the recovery waits for, and what was dropped. */
+/**
+ * Lists for operators: the accounts and ids that wait for a journal, the pods that the recovery waits for, and the entries that
+ * were dropped.
+ */
 export class UnsettledStore {
   readonly #database: Database;
   constructor(database: Database) {

@@ -40,7 +40,7 @@ async function anyBatch(): Promise<FlushBatch> {
   return batchOf(await epoch.entries(), 1, 0);
 }
 
-it('stores the time of the latest acceptance on each account, and ignores the clocks of pods', async () => {
+it('a flush stores the time of the latest acceptance on each account, and ignores the clocks of pods', async () => {
   const latest = async () =>
     Object.fromEntries(
       (

@@ -46,7 +46,7 @@ describe('Text in a literal', () => {
   });
 });
 
-describe('What the flush writes', () => {
+describe('Data that the flush writes', () => {
   async function flushed(one: TransferOrder, accounts = [account('world'), account('ada')]) {
     const epoch = await modelEpoch(accounts);
     await openIn(db.database, accounts);

@@ -24,7 +24,7 @@ const now = async () => {
   return row?.now ?? 0;
 };
 
-it('contains the current day, the current month, and the next 400 days', async () => {
+it('the calendar contains the current day, the current month, and the next 400 days', async () => {
   await store.extend(UTC);
   const time = await now();
   const calendar = await store.read();
@@ -36,7 +36,7 @@ it('contains the current day, the current month, and the next 400 days', async (
   expect(calendar.days.at(-1)?.dayStart).toBeGreaterThan(time + 400 * DAY_MS);
 });
 
-it('is written once, even if many keepers write it at the same time, and is extended later', async () => {
+it('the calendar is written once, even if many keepers write it at the same time, and is extended later', async () => {
   await Promise.all(Array.from({ length: 4 }, () => new SqlCalendarStore(db.database).extend(UTC)));
   const whole = await rows();
   expect(new Set(whole.map(({ day }) => day)).size).toBe(whole.length);
@@ -45,7 +45,7 @@ it('is written once, even if many keepers write it at the same time, and is exte
   expect(await rows()).toEqual(whole);
 });
 
-it('follows new settings from the first day that begins more than two days from now', async () => {
+it('the calendar follows new settings from the first day that begins more than two days from now', async () => {
   await store.extend(UTC);
   const before = await rows();
   const time = await now();

@@ -7,8 +7,8 @@ import { readCalendar } from '../rows/business-day-row.ts';
 const DAY_MS = 86_400_000;
 const DAYS_AHEAD = 400;
 /**
- * Days that begin later than this may still change, ms from now. This is longer than a process may use a calendar, so that no
- * process uses an outdated one.
+ * Days that begin later than this, ms from now, may still change. A process may use a calendar only for a shorter time, so that
+ * no process uses an outdated one.
  */
 const FIXED_MS = 2 * DAY_MS;
 

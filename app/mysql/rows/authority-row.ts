@@ -89,7 +89,8 @@ export async function setAuthority(
   by: MovedBy,
 ): Promise<Authority> {
   const epoch = from.epoch + 1;
-  if (to.format < from.format) throw new Error(`no move from format ${from.format} back to ${to.format}`);
+  if (to.format < from.format)
+    throw new Error(`the authority cannot move from format ${from.format} back to ${to.format}`);
   const mode = modeName(to.mode, to.format);
   await session.run(
     `UPDATE authority SET epoch = ?, \`mode\` = ?, cache_epoch = ?, cache_format = ?, redis_node = ?, replid = ?, marker = ?,

@@ -76,7 +76,7 @@ const HOLDERS: Record<string, [account: string, destination: string | null]> = {
   t5: ['spent', null],
 };
 export const HOLD_IDS = Object.keys(HOLDERS);
-/** What a history contains: its holds, and the accounts used by transfers and by items that name a wrong account. */
+/** The content of a history: its holds, and the accounts used by transfers and by items that name a wrong account. */
 interface Theme {
   holdId: fc.Arbitrary<string>;
   name: fc.Arbitrary<string>;

@@ -96,7 +96,7 @@ async function send({ method, path, operation }: Prefilled): Promise<{ status: n
 }
 
 describe('Every operation of /docs, with its prefilled examples, on a new ledger with the demo accounts', () => {
-  it('succeeds, and again', async () => {
+  it('succeeds, also when it is repeated', async () => {
     expect(operations.length).toBeGreaterThan(15);
     for (const round of [1, 2]) {
       for (const prefilled of operations) {

@@ -89,7 +89,7 @@ describe.each(['CACHE', 'DIRECT'] as const)('In %s, the API of holds', (mode) =>
     expect(await api.request('POST', `/v1/transfers/${transactionId}/reversal`)).toMatchObject({ status: 201 });
   });
 
-  it('voids a hold, lists holds, and refuses what does not exist', async () => {
+  it('voids a hold, lists holds, and reports holds that do not exist or were refused', async () => {
     const [id, other] = [newId(), newId()];
     await place(id);
     await place(other, { amount: '5.00', reference: 'Order 7', metadata: { order: '7' }, durability: 'persisted' });
