@@ -18,8 +18,8 @@ const STORES = ['mysql', 'redis'];
 const serviceOf = (folder) => `${folder}#service`;
 
 /**
- * Claims the parts that this start runs exclusively, ends processes left behind by a killed start, and checks that
- * the ports are free.
+ * Claims the parts that this start runs, so that no other start runs them, ends processes left behind by a killed start, and
+ * checks that the ports are free.
  * @param {string} folder its real path
  * @param {import('./settings.mjs').Settings} settings
  * @param {() => boolean} isGoing reported to another start in the same folder, which then waits

@@ -96,8 +96,8 @@ async function post(url, apiKey, body, signal) {
       });
       const text = await response.text();
       if (response.ok) return null;
-      // A ledger of an older release has neither groups nor holds until an operator activates them, and then lacks
-      // these examples.
+      // In a ledger of an older release, groups and holds are not active until an operator moves it to rule format 2. Until then,
+      // these examples are omitted.
       if (text.includes('feature_not_active')) return null;
       fault = `${response.status} ${text}`;
       if (response.status < 500 && response.status !== 429) return fault;

@@ -31,7 +31,7 @@ type FormatContext = Pick<Context, 'authority' | 'formats' | 'redis' | 'scripts'
 /**
  * Moves the ledger to the format of this release. The epoch is the one that the operator has seen. With `dryRun`, the
  * function only reports what would happen. Repeating the request after the move changes nothing.
- * @throws Problem authority_moved if something stands in the way; database_unavailable
+ * @throws Problem authority_moved if the ledger cannot move now; database_unavailable
  */
 export async function moveFormat(
   context: FormatContext,

@@ -31,8 +31,8 @@ const SPACE_MIB = 200;
  * @property {number} port
  * @property {string} [stack] the folder whose processes end together; the default is `dir`
  * @property {string} [logFile]
- * @property {boolean} [relaxed] for tests: small, without a binlog, commits are lost in a crash of the machine, and
- * the user may create databases and users
+ * @property {boolean} [relaxed] for tests: a small server without a binlog, which loses commits in a crash of the machine, and
+ * whose user may create databases and users
  * @property {AbortSignal} [signal]
  */
 

@@ -60,14 +60,14 @@ export interface DirectServer {
    */
   apply(epoch: number, items: readonly DirectItem[]): Promise<(Outcome | Problem)[]>;
   /**
-   * Applies groups in order, each as a whole or not at all. Per group, in order: its outcome, or a Problem, after which
+   * Applies groups in order, each as a whole or not at all. Per group, in order: its outcome, or a Problem, in which case
    * nothing of the group is stored; also `transaction_id_reused` for a member whose id is known.
    * @throws DirectError
    */
   applyGroups(epoch: number, items: readonly DirectGroup[]): Promise<(GroupOutcome | Problem)[]>;
   /**
-   * Applies events of holds and captures in order, each atomically. Per item, in order: its result, or a Problem, after
-   * which nothing of the item is stored.
+   * Applies events of holds and captures in order, each atomically. Per item, in order: its result, or a Problem, in which case
+   * nothing of the item is stored.
    * @throws DirectError
    */
   applyHolds(epoch: number, items: readonly DirectHold[]): Promise<(HoldAnswer | Problem)[]>;

@@ -43,7 +43,8 @@ export async function podsNotHandedOver(
 }
 
 /**
- * The highest seq on which an answer of any pod of the epoch depends, whether or not the pod has received its entry.
+ * The highest seq on which an answer of any pod of the epoch depends, whether or not the pod has received the entry with this
+ * seq.
  */
 export async function observedSeq(from: Pick<Session, 'rows'>, epoch: number): Promise<number> {
   const [row] = await from.rows<{ observed: number }>(

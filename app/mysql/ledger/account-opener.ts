@@ -30,9 +30,9 @@ class OpenedMeanwhile extends Error {
 
 /**
  * Opens all accounts of a request in one transaction. If several requests open the same account at the same time,
- * exactly one of them reports that it created it: the count of inserted rows shows whether another request was faster;
- * if so, the transaction is rolled back and repeated. Each repetition finds at least one more account, so there are at
- * most as many repetitions as accounts.
+ * exactly one of them reports that it created the account: the count of inserted rows shows whether another request was faster;
+ * if so, the transaction is rolled back and repeated. Each repetition finds at least one more account, so there are at most as
+ * many repetitions as accounts.
  *
  * A commit without a reply is repeated. If the first commit did take effect, the accounts are found with the same
  * content. They exist, but it is no longer known which request created them, so none reports having done so.

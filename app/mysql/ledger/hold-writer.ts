@@ -132,9 +132,9 @@ const decidedLiterals = ({ acceptedAt, takenAt, user, correlationId, epoch, seq 
   `${moment(acceptedAt)},${integer(acceptedAt - takenAt)},${text(user)},${text(correlationId)},${integer(epoch)},${integer(seq)}`;
 
 /**
- * Moves holds to their state after the steps, if MySQL has their state before them. If a hold has another revision or
- * account, the statement sets a NOT NULL column to NULL, which is an error. A missing hold is inserted, which counts 1,
- * while an update counts 2.
+ * Moves holds from their state before the steps to their state after them. If a hold in MySQL has another revision or account,
+ * the statement sets a NOT NULL column to NULL, which is an error. A missing hold is inserted, which counts 1, while an update
+ * counts 2.
  */
 async function moveHolds(session: Session, moves: readonly HoldMove[]): Promise<void> {
   const literals = moves.map(

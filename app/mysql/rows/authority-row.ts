@@ -60,8 +60,7 @@ export function authorityOf([row]: AuthorityColumns[]): Authority {
 }
 
 /**
- * The comparison of a compare-and-set: locks the authority row, which waits for transactions
- * that have share-locked it.
+ * The comparison of a compare-and-set: locks the authority row, after waiting for transactions that have share-locked it.
  * @returns the row, or null if the authority is no longer at this epoch
  */
 export async function lockedAuthority(session: Session, epoch: number): Promise<Authority | null> {

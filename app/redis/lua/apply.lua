@@ -39,8 +39,8 @@ local chunk_count = tonumber(ARGV[5])
 local account_base = 5 + chunk_count
 local blobs = redis.call('HMGET', KEYS[3], unpack(ARGV, account_base + 1))
 
--- Every function that a call creates costs it time, so the code for limits, groups and holds is included only in the
--- branches that need it.
+-- Creating a function takes time in every call, so the code for limits, groups and holds is included only in the branches
+-- that need it.
 local limit_rules
 for i = 1, #blobs do
   if blobs[i] and #blobs[i] > HELD_BYTES and not limit_rules then
