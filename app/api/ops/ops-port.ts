@@ -18,7 +18,10 @@ export interface OpsPort {
     takeover: { owner: string | null; reason: string },
     user: string,
   ): Promise<{ epoch: number; mode: string }>;
-  /** Moves the ledger to the rule format of this release; `done` is false while the keepers still work on it. @throws Problem authority_moved if something stands in the way */
+  /**
+   * Moves the ledger to the rule format of this release; `done` is false while the keepers still work on it. @throws Problem
+   * authority_moved if the ledger cannot move now
+   */
   moveFormat(
     move: { epoch: number; reason: string; dryRun: boolean },
     user: string,

@@ -10,7 +10,7 @@ import { Finder, type FinderDependencies, type LookUp } from './finder.ts';
 export type TransferFinder = Finder<Outcome>;
 export type GroupFinder = Finder<GroupOutcome, WantedGroup, GroupLookUp>;
 
-/** By the ids of holds and of their events, as they are stored in Redis. */
+/** Keyed by the ids of holds and of their events, as they are stored in Redis. */
 export type HoldFinder = Finder<HoldOutcome>;
 
 export interface Finders {
