@@ -10,7 +10,7 @@ import { Finder, type FinderDependencies, type LookUp } from './finder.ts';
 export type TransferFinder = Finder<Outcome>;
 export type GroupFinder = Finder<GroupOutcome, WantedGroup, GroupLookUp>;
 
-/** Keyed by the ids of holds and of their events, as they are stored in Redis. */
+/** Finds outcomes by the ids of holds and of their events, in the form in which Redis stores them. */
 export type HoldFinder = Finder<HoldOutcome>;
 
 export interface Finders {
