@@ -44,7 +44,7 @@ const NEVER_USED = ['accounts', 'processes', 'keepers', 'pods']
   .map((table) => `NOT EXISTS (SELECT 1 FROM ${table})`)
   .join(' AND ');
 
-const FORMAT_MAX = "TINYINT UNSIGNED NOT NULL DEFAULT 1 COMMENT 'the highest rule format in which it can work'";
+const FORMAT_MAX = "TINYINT UNSIGNED NOT NULL DEFAULT 1 COMMENT 'the highest rule format that it supports'";
 const COLUMNS = [
   {
     table: 'authority',

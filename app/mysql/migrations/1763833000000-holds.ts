@@ -41,7 +41,7 @@ const COLUMNS = [
   {
     table: 'accounts',
     column: 'previous_held',
-    type: "BIGINT NOT NULL DEFAULT 0 COMMENT 'the held amount that the last flush that changed it had found'",
+    type: "BIGINT NOT NULL DEFAULT 0 COMMENT 'the held amount before the last flush that changed it: its optimistic lock'",
   },
   { table: 'transfers', column: 'hold_id', type: `${ID} NULL COMMENT 'of a capture'` },
   { table: 'transfers', column: 'held_after', type: "BIGINT NULL COMMENT 'of the source, after a capture'" },
@@ -66,16 +66,16 @@ const ENUMS = [
 
 const DECIDED = `
   accepted_at DATETIME(3) NOT NULL,
-  accepted_after_ms BIGINT NOT NULL COMMENT 'from the time at which a pod took it, by its own clock',
+  accepted_after_ms BIGINT NOT NULL COMMENT 'time from its receipt in a pod, by the clock of the pod, to accepted_at, ms',
   persisted_at DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3),
   \`user\` VARCHAR(259) ${TEXT} NOT NULL,
   correlation_id VARCHAR(128) ${NAME} NOT NULL,
   epoch BIGINT NOT NULL,
   seq BIGINT NOT NULL`;
 const COUNTED_AT =
-  "counted_at_ms BIGINT NOT NULL DEFAULT 0 COMMENT 'when windows last counted something of it; 0: never'";
+  "counted_at_ms BIGINT NOT NULL DEFAULT 0 COMMENT 'when windows last counted an amount of it, ms since 1970; 0: never'";
 const CHANGES = `
-  day_change BIGINT NOT NULL DEFAULT 0 COMMENT 'of the usage in the windows of that time: below zero is given back',
+  day_change BIGINT NOT NULL DEFAULT 0 COMMENT 'change of the usage in the windows of that time; negative: given back',
   month_change BIGINT NOT NULL DEFAULT 0`;
 const STATE = `
   hold_amount BIGINT NOT NULL DEFAULT 0,
@@ -83,7 +83,7 @@ const STATE = `
   expires_at_ms BIGINT NOT NULL DEFAULT 0 COMMENT 'ms since 1970, by the time of the ledger',
   revision INT UNSIGNED NOT NULL DEFAULT 0,
   ${COUNTED_AT},
-  counted_day BIGINT NOT NULL DEFAULT 0 COMMENT 'what the business day of that time counts of what is left',
+  counted_day BIGINT NOT NULL DEFAULT 0 COMMENT 'the part of the remaining amount that the business day of that time counts',
   counted_month BIGINT NOT NULL DEFAULT 0`;
 
 const TABLES = {
@@ -100,7 +100,7 @@ const TABLES = {
     \`reference\` VARCHAR(140) ${TEXT} NULL,
     metadata TEXT ${TEXT} NULL,
     ${STATE},
-    previous_revision INT UNSIGNED NOT NULL DEFAULT 0 COMMENT 'what the last flush found: its optimistic lock',
+    previous_revision INT UNSIGNED NOT NULL DEFAULT 0 COMMENT 'the revision before the last flush: its optimistic lock',
     ${DECIDED},
     PRIMARY KEY (hold_id),
     KEY hold_account (account_id, \`status\`, hold_id),
@@ -110,7 +110,7 @@ const TABLES = {
     account_id ${ID} NOT NULL,
     version BIGINT NOT NULL,
     kind ENUM('PLACED','CHANGED','VOIDED','EXPIRED') NOT NULL,
-    event_id ${ID} NULL COMMENT 'null: it was placed, under the id of the hold',
+    event_id ${ID} NULL COMMENT 'null for a placing, which has the id of the hold',
     hold_id ${ID} NOT NULL,
     currency CHAR(3) ${NAME} NOT NULL,
     balance_after BIGINT NOT NULL,
