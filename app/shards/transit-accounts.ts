@@ -1,7 +1,7 @@
 import { returnsAccount, transitAccount } from '../domain/crossing.ts';
 import { Problem } from '../domain/problem.ts';
 import type { Clock } from '../kernel/clock.ts';
-import type { Books } from '../ledger/ports/ledger.ts';
+import type { AccountOpening, Books } from '../ledger/ports/ledger.ts';
 import type { ShardMap } from './shard.ts';
 
 /** Transit accounts are opened so many at a time: crossings of one currency spread over them. */
@@ -43,11 +43,13 @@ export class TransitAccounts {
     }
   }
 
-  /** Passes over an account that is missing, waits for a journal or is full. It is opened again in case it is missing. */
+  /** Passes over an account that waits for a journal or is full. One that is missing is opened again. */
   async avoid(shard: number, currency: string, accountId: string): Promise<void> {
-    this.#of(shard, currency).avoided.set(accountId, this.#clock.monotonic() + AVOID_MS);
+    const { avoided } = this.#of(shard, currency);
+    avoided.set(accountId, this.#clock.monotonic() + AVOID_MS);
     this.#returns.delete(`${shard} ${currency}`);
-    await this.#open(shard, currency, [accountId]);
+    const [opening] = await this.#open(shard, currency, [accountId]);
+    if (opening?.created) avoided.delete(accountId);
   }
 
   /** The account that keeps what no other account can take. @throws Problem database_unavailable */
@@ -79,7 +81,7 @@ export class TransitAccounts {
     return stripes.opening;
   }
 
-  async #open(shard: number, currency: string, accountIds: readonly string[]): Promise<void> {
+  async #open(shard: number, currency: string, accountIds: readonly string[]): Promise<AccountOpening[]> {
     const accounts = accountIds.map((accountId) => ({
       accountId,
       currency,
@@ -89,8 +91,10 @@ export class TransitAccounts {
       limits: null,
     }));
     const opened = await this.#shards.at(shard).books.openAccounts(accounts, OPENED_BY);
-    const problem = opened.find((answer) => answer instanceof Problem);
-    if (problem) throw problem;
+    return opened.map((answer) => {
+      if (answer instanceof Problem) throw answer;
+      return answer;
+    });
   }
 
   #of(shard: number, currency: string): Stripes {

@@ -3,6 +3,7 @@ import { Problem } from '../../domain/problem.ts';
 import type { Outcome, TransferOrder } from '../../domain/types.ts';
 import { CrossingHistory } from '../testing/crossing-history.ts';
 import type { Tampering } from '../testing/model-pod.ts';
+import { claimedPersisted } from '../testing/tamperings.ts';
 
 const SEEDS = Number(process.env.CROSSING_SEEDS ?? 10);
 const TRANSFERS = 60;
@@ -35,21 +36,6 @@ const told =
         (await ledger.apply(orders, durability)).map((answer, index) => change(answer, orders[index] as TransferOrder)),
     },
   });
-/** Sends a leg without waiting for MySQL, and claims that MySQL has it. */
-const claimedPersisted =
-  (leg: string): Tampering =>
-  ({ ledger }) => ({
-    ledger: {
-      ...ledger,
-      apply: async (orders) =>
-        orders[0]?.leg?.name === leg
-          ? (await ledger.apply(orders, 'cache')).map((answer) =>
-              answer instanceof Problem ? answer : { ...answer, persisted: true },
-            )
-          : ledger.apply(orders, 'persisted'),
-    },
-  });
-
 const MUTANTS: Record<string, Tampering> = {
   '`in` is sent before MySQL has `out`': claimedPersisted('out'),
   'a problem of `in` is taken for a refusal': told((answer, order) => {

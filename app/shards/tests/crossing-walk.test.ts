@@ -1,0 +1,266 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { Problem } from '../../domain/problem.ts';
+import { CrossingStage } from '../testing/crossing-stage.ts';
+import type { ModelPod, Tampering } from '../testing/model-pod.ts';
+import { beforeLegs, both, claimedPersisted } from '../testing/tamperings.ts';
+
+let stage: CrossingStage;
+beforeEach(() => {
+  stage = new CrossingStage();
+});
+/** A pod that runs something once before it sends a leg. */
+const podThat = (leg: string, action: () => void): ModelPod => stage.newPod(beforeLegs({ [leg]: action }));
+const freeze = (status: 'FROZEN' | 'ACTIVE' = 'FROZEN') => stage.model(1).change(stage.account(1, 'b'), { status });
+
+describe('a transfer between two shards', () => {
+  it('is answered like one inside a shard, with both of its accounts', async () => {
+    const order = stage.order();
+    const answer = await stage.apply(order, 'cache');
+    expect(answer).toMatchObject({
+      order,
+      status: 'POSTED',
+      source: { balance: 900, version: 1 },
+      destination: { balance: 1_100, version: 1 },
+      replayed: false,
+      persisted: false,
+    });
+    expect(answer).not.toHaveProperty('order.leg');
+    expect(await stage.apply(order, 'persisted')).toMatchObject({ order, replayed: true, persisted: true });
+    expect([stage.inTransit, stage.balance(order.source)]).toEqual([0, 900]);
+  });
+
+  it('is refused by the rules of its source, and the refusal is remembered', async () => {
+    const order = stage.order({ amount: 5_000 });
+    expect(await stage.told(order)).toBe('insufficient_funds');
+    stage.model(0).open(order.source, { balance: 10_000 });
+    expect(await stage.told(order)).toBe('insufficient_funds*');
+    expect([stage.inTransit, stage.legs(1)]).toEqual([0, []]);
+  });
+
+  it('is refused by the rules of its destination before it leaves, and that is remembered at its source', async () => {
+    const order = stage.order();
+    freeze();
+    expect(await stage.told(order)).toBe('account_frozen');
+    freeze('ACTIVE');
+    expect(await stage.told(order)).toBe('account_frozen*');
+    expect([stage.legs(0), stage.legs(1)]).toEqual([['T REJECTED'], []]);
+  });
+
+  it('is refused with the first of both refusals', async () => {
+    freeze();
+    expect(await stage.told(stage.order({ amount: 5_000 }))).toBe('account_frozen');
+    stage.model(0).change(stage.account(0, 'a'), { status: 'CLOSED' });
+    expect(await stage.told(stage.order({ transactionId: 'U' }))).toBe('account_closed');
+  });
+
+  it('is returned if the destination refuses it after the look', async () => {
+    const pod = podThat('in', () => freeze());
+    const order = stage.order();
+    expect(await stage.apply(order, 'cache', pod)).toMatchObject({
+      order,
+      status: 'REJECTED',
+      refusal: 'account_frozen',
+      replayed: false,
+    });
+    expect([stage.balance(order.source), stage.inTransit]).toEqual([1_000, 0]);
+    freeze('ACTIVE');
+    expect(await stage.told(order)).toBe('account_frozen*');
+    expect(stage.legs(0)).toEqual(['T POSTED', 'T~back POSTED']);
+  });
+
+  it('is kept for the client if its source is closed by then', async () => {
+    const order = stage.order({ amount: 1_000 });
+    const close = () => {
+      freeze();
+      stage.model(0).change(order.source, { status: 'CLOSED' });
+    };
+    expect(await stage.told(order, 'cache', podThat('in', close))).toBe('account_frozen');
+    expect(stage.balance('~returns:EUR')).toBe(1_000);
+    expect([stage.inTransit, stage.legs(0)]).toEqual([0, ['T POSTED', 'T~back REJECTED', 'T~returns POSTED']]);
+    await stage.deliver();
+    expect(stage.closing()).toEqual({ transactionId: 'T', state: 'RETURNED', because: { refusal: 'account_frozen' } });
+    expect(await stage.told(order)).toBe('account_frozen*');
+  });
+
+  it('stays posted if its destination refuses transfers when the client repeats it', async () => {
+    expect(await stage.told()).toBe('POSTED');
+    freeze();
+    expect(await stage.told()).toBe('POSTED*');
+  });
+
+  it('gets 404 for an unknown destination, and 409 for other content, and nothing moves', async () => {
+    expect(await stage.told(stage.order({ destination: `nobody@${stage.account(1, 'b').slice(2)}` }))).toBe(
+      'account_not_found',
+    );
+    expect(stage.legs(0)).toEqual([]);
+    expect(await stage.told()).toBe('POSTED');
+    expect(await stage.told(stage.order({ amount: 99 }))).toBe('transaction_id_reused');
+    const elsewhere = stage.order({ destination: stage.account(2, 'c') });
+    expect(await stage.told(elsewhere)).toBe('transaction_id_reused');
+    expect(stage.balance(stage.account(0, 'a'))).toBe(900);
+  });
+});
+
+describe('while a shard cannot answer', () => {
+  it('no money leaves the source', async () => {
+    stage.model(1).state = 'closed';
+    expect(await stage.told()).toBe('ledger_closed');
+    stage.model(1).state = 'open';
+    stage.model(0).isDatabaseAway = true;
+    expect(await stage.told()).toBe('database_unavailable');
+    expect(stage.legs(0)).toEqual([]);
+  });
+
+  it('a transfer is held while its destination moves', async () => {
+    stage.order();
+    stage.model(1).state = 'moving';
+    stage.clock.after(700, () => {
+      stage.model(1).state = 'open';
+    });
+    expect(await stage.told()).toBe('POSTED');
+    stage.model(1).state = 'moving';
+    expect(await stage.told(stage.order({ transactionId: 'U' }))).toBe('ledger_switching');
+    expect(stage.legs(0)).toEqual(['T POSTED']);
+  });
+
+  it('every problem after `out` is 504, and the transfer ends later', async () => {
+    const pod = podThat('in', () => {
+      stage.model(1).state = 'closed';
+    });
+    const answer = await stage.apply(stage.order(), 'cache', pod);
+    expect(answer).toBeInstanceOf(Problem);
+    expect(answer).toMatchObject({ code: 'outcome_unknown', extras: { transactionId: 'T' } });
+    expect(stage.events).toEqual(['T in ledger_closed']);
+    stage.model(1).state = 'open';
+    expect(await stage.told()).toBe('POSTED*');
+  });
+
+  it('a 404 or 409 after `out` is 504 and reported as unexpected', async () => {
+    const pod = podThat('in', () => {
+      stage.model(1).cache.accounts.delete(stage.account(1, 'b'));
+    });
+    expect(await stage.told(stage.order(), 'cache', pod)).toBe('outcome_unknown');
+    expect(stage.events).toEqual(['T in account_not_found!']);
+  });
+
+  it('the client gets its answer at the deadline of the request: 504 if the money may have left', async () => {
+    stage.notFlushed.add(0);
+    const began = stage.clock.monotonic();
+    expect(await stage.told()).toBe('outcome_unknown');
+    expect(stage.clock.monotonic() - began).toBe(10_000);
+    const slow = stage.newPod(({ ledger }) => ({
+      ledger: { ...ledger, preview: () => new Promise<never>(() => {}) },
+    }));
+    expect(await stage.told(stage.order({ transactionId: 'U' }), 'cache', slow)).toBe('ledger_switching');
+    expect(stage.legs(0)).toEqual(['T POSTED']);
+  });
+});
+
+describe('transit accounts', () => {
+  it('that cannot be used are passed over, and opened again', async () => {
+    await stage.apply();
+    const { accounts } = stage.model(1).cache;
+    const opened = [...accounts.keys()].filter((id) => id.startsWith('~transit'));
+    expect(opened).toHaveLength(16);
+    // All are gone, as after a restore; each is opened again when it was found missing.
+    for (const id of opened) accounts.delete(id);
+    expect(await stage.told(stage.order({ transactionId: 'U' }))).toBe('POSTED');
+  });
+
+  it('are opened in greater numbers if none can be used', async () => {
+    const refused = new Set(Array.from({ length: 16 }, (_, stripe) => `~transit:EUR:${stripe}`));
+    const pod = stage.newPod(({ ledger }, model) => ({
+      ledger: {
+        ...ledger,
+        apply: async (orders, durability) =>
+          model === stage.model(0) && refused.has(orders[0]?.destination ?? '')
+            ? [new Problem('transit_unavailable', 'it waits for the journal')]
+            : ledger.apply(orders, durability),
+      },
+    }));
+    const tries: string[] = [];
+    for (let index = 0; index < 4 && !tries.includes('POSTED'); index++)
+      tries.push(await stage.told(stage.order({ transactionId: `U${index}` }), 'cache', pod));
+    expect(tries).toEqual(['transit_unavailable', 'transit_unavailable', 'POSTED']);
+  });
+});
+
+describe('a rule of the crossing, in the history that it is for', () => {
+  const none: Tampering = () => ({});
+
+  /** The destination refuses the transfer only in Redis, and an operator accepts that this is lost. */
+  async function lostRefusal(tampering: Tampering) {
+    const order = stage.order();
+    stage.notFlushed.add(1);
+    const pod = stage.newPod(
+      both(
+        beforeLegs({
+          in: () => freeze(),
+          back: () => stage.notFlushed.add(0),
+        }),
+        tampering,
+      ),
+    );
+    await stage.apply(order, 'cache', pod);
+    stage.model(1).acceptLoss();
+    freeze('ACTIVE');
+    stage.notFlushed.delete(1);
+    await stage.deliver();
+    stage.notFlushed.clear();
+    await stage.deliver();
+    return [...stage.legs(0), ...stage.legs(1)].filter((leg) => leg.endsWith('POSTED'));
+  }
+  it('2: what the destination has refused only in Redis is not returned', async () => {
+    expect(await lostRefusal(none)).toEqual(['T POSTED', 'T~0 POSTED']);
+    expect(stage.inTransit).toBe(0);
+  });
+  it('2, switched off: the money is returned and paid', async () => {
+    expect(await lostRefusal(claimedPersisted('in'))).toEqual(['T POSTED', 'T~back POSTED', 'T~0 POSTED']);
+  });
+
+  /** The source is closed only in Redis when the money comes back, and an operator accepts that this is lost. */
+  async function lostClosing(tampering: Tampering) {
+    const order = stage.order({ amount: 1_000 });
+    const pod = stage.newPod(
+      both(
+        beforeLegs({
+          in: () => freeze(),
+          back: () => {
+            stage.notFlushed.add(0);
+            stage.model(0).change(order.source, { status: 'CLOSED' });
+          },
+        }),
+        tampering,
+      ),
+    );
+    await stage.apply(order, 'cache', pod);
+    stage.model(0).acceptLoss();
+    stage.model(0).change(order.source, { status: 'ACTIVE' });
+    stage.notFlushed.clear();
+    await stage.deliver();
+    return stage.legs(0).filter((leg) => leg.endsWith('POSTED'));
+  }
+  it('3: what the source has refused to take back only in Redis is not kept elsewhere', async () => {
+    expect(await lostClosing(none)).toEqual(['T POSTED', 'T~back POSTED']);
+    expect(stage.inTransit).toBe(0);
+  });
+
+  it('4: what was returned is not paid, even if the destination has lost its refusal', async () => {
+    const order = stage.order();
+    expect(
+      await stage.told(
+        order,
+        'cache',
+        podThat('in', () => freeze()),
+      ),
+    ).toBe('account_frozen');
+    await stage.clock.pass(100);
+    // A backup from before the transfer is restored.
+    for (const store of [stage.model(1).cache, stage.model(1).mysql]) store.outcomes.clear();
+    freeze('ACTIVE');
+    expect(await stage.told(order)).toBe('outcome_unknown');
+    await stage.deliver();
+    expect([stage.legs(0), stage.legs(1)]).toEqual([['T POSTED', 'T~back POSTED'], []]);
+    expect(stage.closing()).toEqual({ transactionId: 'T', state: 'RETURNED', because: null });
+  });
+});
