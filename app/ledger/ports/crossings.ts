@@ -1,11 +1,11 @@
 import type { LegVerdict } from '../../domain/leg-types.ts';
 
 /**
- * The transfers that have left a shard for another one: a row in the shard of the source for each posted `out`, written
- * with it in one transaction. All times are by the clock of that shard's MySQL.
+ * A transfer that has left its source's shard for another shard. For each posted leg `out`, the shard of the source has one
+ * row, which is written in the same transaction as the leg. All times are by the clock of that shard's MySQL.
  */
 export interface OpenCrossing {
-  /** The client's. */
+  /** The id that the client has sent. */
   transactionId: string;
   /** The shard of the destination. */
   toShard: number;
@@ -17,14 +17,14 @@ export interface OpenCrossing {
 }
 
 /**
- * - `DONE`: the destination has the money, and this is its account after it
- * - `RETURNED`: the destination has refused it, and the source or the account of returns has the money again
+ * - `DONE`: the destination has the money; `balance` and `version` are those of its account afterwards
+ * - `RETURNED`: the destination has refused the money, and the source, or the account of returns, has it again
  */
 export type CrossingClosing = { transactionId: string } & (
   | { state: 'DONE'; balance: number; version: number }
   | {
       state: 'RETURNED';
-      /** Null if the shard of the destination has lost it. */
+      /** Why the destination has refused the money; null if the shard of the destination has lost that information. */
       because: LegVerdict | null;
     }
 );
@@ -43,13 +43,13 @@ export interface CrossingStore {
   }): Promise<OpenCrossing[]>;
   /** How the crossings with these ids have ended; open and unknown ones are absent. */
   closed(transactionIds: readonly string[]): Promise<CrossingClosing[]>;
-  /** Closes rows. One that is closed already stays as it is. */
+  /** Closes crossings; crossings that are closed already are left unchanged. */
   close(closings: readonly CrossingClosing[]): Promise<void>;
   /**
-   * Takes or extends a courier's turn at the crossings toward a shard. It only saves work: two couriers may do the same.
-   * @returns false if another one has it
+   * Takes or extends the turn of a courier, which then handles the crossings toward a shard. Turns only save work: it is safe
+   * if two couriers handle the same crossings. @returns false if another courier has the turn
    */
   takeTurn(turn: { toShard: number; holder: string; forMs: number }): Promise<boolean>;
-  /** Per shard of the destination that has open crossings. */
+  /** The open crossings toward each shard; shards without open crossings are absent. */
   summary(): Promise<{ toShard: number; open: number; oldestAgeMs: number }[]>;
 }

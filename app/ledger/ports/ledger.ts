@@ -46,8 +46,8 @@ export interface Ledger {
    */
   groupOutcome(groupId: string): Promise<GroupOutcome>;
   /**
-   * The outcome of a transaction id, from whichever store has it. @param sourceAccount if it is known: with several
-   * shards, only that of this account is asked. The transfer may have another source.
+   * The outcome of a transaction id, from whichever store has it. @param sourceAccount if it is known: with several shards,
+   * only the shard of this account is queried. The transfer that is found may have another source.
    * @throws Problem transfer_not_found and the 503s; with several shards also transaction_id_ambiguous, and
    * TransferPending for a transfer between two shards that has no outcome yet
    */
@@ -66,7 +66,7 @@ export interface Ledger {
   changeAccount(change: AccountChange): Promise<AccountView>;
 }
 
-/** The windows of limits in the business calendar of these books. */
+/** Returns the windows of limits at a time, by the business calendar of these books. */
 export const windowsIn =
   (books: Pick<Books, 'businessWindows'>): WindowsAt =>
   async (time) => {
