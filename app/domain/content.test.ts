@@ -1,15 +1,24 @@
 import { describe, expect, it } from 'vitest';
 import { replay, sameContent } from './content.ts';
+import { LEGS } from './leg-types.ts';
+import { legOf } from './testing/legs.ts';
 import { orderOf, summaryOf } from './testing/orders.ts';
 import type { Outcome, TransferOrder } from './types.ts';
 
-const one = orderOf({ timestamp: 5, reference: 'r', metadata: { a: '1', b: '2' }, reverses: 'x' });
+const one = orderOf({
+  source: 'a',
+  destination: 'b',
+  timestamp: 5,
+  reference: 'r',
+  metadata: { a: '1', b: '2' },
+  reverses: 'x',
+});
 
 describe('the same content', () => {
   it.each([
     ['kind', { kind: 'reversal' as const }],
     ['source', { source: 'b' }],
-    ['destination', { destination: 'b' }],
+    ['destination', { destination: 'c' }],
     ['amount', { amount: 101 }],
     ['currency', { currency: 'JPY' }],
     ['timestamp', { timestamp: null }],
@@ -31,6 +40,35 @@ describe('the same content', () => {
       true,
     );
     expect(sameContent({ ...one, metadata: null }, { ...one, metadata: null })).toBe(true);
+  });
+});
+
+describe('the content of a leg', () => {
+  const out = legOf('out', one);
+  it('is what the client sent, whatever the transit account, the refusal that it carries, and what it gives back', () => {
+    for (const same of [
+      legOf('out', one, { stripe: 5 }),
+      legOf('out', one, { leg: { refusal: { refusal: 'account_closed' } } }),
+      legOf('out', one, { leg: { otherShard: 7 } }),
+    ])
+      expect(sameContent(out, same)).toBe(true);
+    expect(sameContent(legOf('back', one), legOf('back', one, { stripe: 5, leg: { counted: { at: 9 } } }))).toBe(true);
+  });
+  it.each([
+    ['source', { source: 'c' }],
+    ['destination', { destination: 'c' }],
+    ['amount', { amount: 101 }],
+    ['currency', { currency: 'JPY' }],
+    ['kind', { kind: 'reversal' as const }],
+    ['timestamp', { timestamp: 6 }],
+    ['reference', { reference: 'other' }],
+    ['metadata', { metadata: null }],
+  ])('differs by %s, even if the same accounts move', (_, different: Partial<TransferOrder>) => {
+    for (const name of LEGS) {
+      const other = { ...legOf(name, { ...one, ...different }), transactionId: legOf(name, one).transactionId };
+      expect(sameContent(legOf(name, one), other)).toBe(false);
+      expect(sameContent(other, legOf(name, one))).toBe(false);
+    }
   });
 });
 

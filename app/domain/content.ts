@@ -4,13 +4,15 @@ import type { Outcome, TransferOrder } from './types.ts';
 
 /**
  * Whether two orders with the same id request the same transfer. Compares everything the client sent, but not who sent
- * it or when it was received.
+ * it or when it was received. The accounts of a leg are those that the client named: its transit account may differ
+ * between attempts.
  */
 export function sameContent(a: TransferOrder, b: TransferOrder): boolean {
+  const [named, other] = [a.leg ?? a, b.leg ?? b];
   return (
     a.kind === b.kind &&
-    a.source === b.source &&
-    a.destination === b.destination &&
+    named.source === other.source &&
+    named.destination === other.destination &&
     (a.kind === 'capture' || a.amount === b.amount) &&
     sameCapture(a.capture, b.capture) &&
     a.currency === b.currency &&

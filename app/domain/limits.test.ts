@@ -58,6 +58,8 @@ describe('limits', () => {
     expect(isLimited({ kind: 'transfer' }, free, limited)).toBe(true);
     expect(isLimited({ kind: 'transfer' }, free, free)).toBe(false);
     expect(isLimited({ kind: 'reversal' }, limited, limited)).toBe(false);
+    const asLeg = (name: string) => isLimited({ kind: 'transfer', leg: { name } }, limited, limited);
+    expect(['out', 'in', 'back', 'returns'].map(asLeg)).toEqual([true, true, false, false]);
   });
   it('keep what was counted when they change, and forget it when they are all removed', () => {
     const before = limits({ transferMax: 1 });

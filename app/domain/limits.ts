@@ -47,15 +47,19 @@ interface Limited {
 }
 
 /**
- * Whether limits apply to a transfer. They do not apply to reversals, which are neither counted nor refused.
- * The rules of limits are implemented in Lua, too (app/redis/lua/includes/limits.lua); a test compares the two over
+ * Whether limits apply to a transfer. They do not apply to reversals, nor to the legs that return the money of a
+ * transfer between shards: these are neither counted nor refused. The rules of limits are implemented in Lua, too (app/redis/lua/includes/limits.lua); a test compares the two over
  * random histories.
  */
 export const isLimited = (
-  { kind }: { kind: 'transfer' | 'reversal' | 'capture' },
+  { kind, leg }: { kind: 'transfer' | 'reversal' | 'capture'; leg?: { name: string } },
   source: Limited,
   destination: Limited,
-): boolean => kind !== 'reversal' && (source.limits !== null || destination.limits !== null);
+): boolean =>
+  (source.limits !== null || destination.limits !== null) &&
+  kind !== 'reversal' &&
+  leg?.name !== 'back' &&
+  leg?.name !== 'returns';
 
 /** Null if the limits of both accounts allow a transfer. */
 export function limitRefusalOf(

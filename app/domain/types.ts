@@ -1,5 +1,5 @@
 import type { CaptureRequest, HoldAfter } from './hold-types.ts';
-import type { Leg } from './leg-types.ts';
+import type { Leg, LegName } from './leg-types.ts';
 import type { AccountLimits, Counted, LimitRefusal, Limits } from './limits.ts';
 import type { Refusal } from './problem.ts';
 
@@ -156,6 +156,8 @@ export interface Posting extends HistoryItemCommon {
   transactionId: string;
   counterparty: string;
   timestamp: number | null;
+  /** For a leg of a transfer between shards; the transaction and the counterparty are those that the client named. */
+  leg?: LegName;
   /** For a capture: the hold, and by how much `held` of this account changed (0 for the destination). */
   hold: { holdId: string; heldChange: number } | null;
 }

@@ -54,6 +54,7 @@ export type CallItem = ApplyItem | GroupItem | HoldCallItem;
 
 export const isGroup = (item: CallItem): item is GroupItem => 'group' in item;
 export const isHold = (item: CallItem): item is HoldCallItem => 'hold' in item;
+export const isLegItem = (item: CallItem): boolean => 'order' in item && item.order.leg !== undefined;
 
 /** How many transfers an item stands for. */
 export const weightOf = (item: CallItem): number => (isGroup(item) ? item.group.orders.length : 1);

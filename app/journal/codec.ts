@@ -1,7 +1,9 @@
+import type { TransitReason } from '../domain/leg-rules.ts';
 import { type Counted, LIMITS, type LimitRefusal, type Limits } from '../domain/limits.ts';
 import { HOLD_REFUSALS, REFUSALS, type Refusal } from '../domain/problem.ts';
 import type { AccountStatus, Outcome, TransferOrder } from '../domain/types.ts';
 import type { JournalEntry } from './journal-entry.ts';
+import { type LegFields, legFields, legOf } from './leg-codec.ts';
 
 /** The byte layouts shared with the Lua scripts: see lua/includes/layout.lua. Little endian. */
 const STATUSES = ['ACTIVE', 'SUSPENDED', 'FROZEN', 'CLOSED'] as const satisfies readonly AccountStatus[];
@@ -45,7 +47,12 @@ export const RecordStatus = {
   UNCHANGED: 9,
   CLOCK_UNSURE: 10,
   NO_CALENDAR: 11,
+  /** For a leg: its transit account cannot take part; the detail says why, as in TRANSIT_REASONS. */
+  TRANSIT: 12,
 } as const;
+
+/** The details of TRANSIT, from 1. */
+export const TRANSIT_REASONS = ['inactive', 'full'] as const satisfies readonly TransitReason[];
 
 /** The result of one item of a call. The meaning of the two sides depends on the entry's kind, see includes/layout.lua. */
 export interface ResultRecord {
@@ -136,7 +143,7 @@ const SAMPLED_TRACEPARENT = /^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/;
 
 /**
  * One order as encoded in a chunk's payload: a positional JSON array, so that a journal is human-readable. Releases
- * before 0.2.0 ignore what follows the thirteenth field.
+ * before 0.2.0 ignore what follows the thirteenth field. Only a leg has a fifteenth field.
  */
 export const encodeOrder = (order: TransferOrder, takenAt: number, trace: string | null = null): string =>
   JSON.stringify(orderFields(order, takenAt, trace));
@@ -157,7 +164,8 @@ export function orderFields(order: TransferOrder, takenAt: number, trace: string
     order.metadata,
     order.reverses,
   ];
-  if (trace !== null) fields.push(trace);
+  if (order.leg) fields.push(trace, legFields(order.leg));
+  else if (trace !== null) fields.push(trace);
   return fields;
 }
 
@@ -176,6 +184,7 @@ export type OrderFields = [
   Record<string, string> | null,
   string | null,
   unknown?,
+  LegFields?,
 ];
 
 export function decodeOrders(payload: string): TakenOrder[] {
@@ -189,20 +198,24 @@ export function decodeOrders(payload: string): TakenOrder[] {
 export const traceOf = (text: unknown): string | null =>
   typeof text === 'string' && SAMPLED_TRACEPARENT.test(text) ? text : null;
 
-export const orderOf = (f: OrderFields): TransferOrder => ({
-  transactionId: f[0],
-  kind: ORDER_KINDS[f[1]] ?? 'transfer',
-  source: f[2],
-  destination: f[3],
-  amount: f[4],
-  currency: f[5],
-  timestamp: f[6],
-  user: f[8],
-  correlationId: f[9],
-  reference: f[10],
-  metadata: f[11],
-  reverses: f[12],
-});
+export function orderOf(f: OrderFields): TransferOrder {
+  const order: TransferOrder = {
+    transactionId: f[0],
+    kind: ORDER_KINDS[f[1]] ?? 'transfer',
+    source: f[2],
+    destination: f[3],
+    amount: f[4],
+    currency: f[5],
+    timestamp: f[6],
+    user: f[8],
+    correlationId: f[9],
+    reference: f[10],
+    metadata: f[11],
+    reverses: f[12],
+  };
+  if (f[14]) order.leg = legOf(f[14]);
+  return order;
+}
 
 /** An account change as stored in the journal. */
 export interface ChangePayload {
@@ -304,25 +317,29 @@ export function lastSeqOf(entry: JournalEntry): number {
 export const CHUNK_TRANSFERS = 50;
 const CHUNK_CHARS_MAX = 64 * 1024;
 
+/** What a chunk contains. */
+const [TRANSFERS, HOLDS, LEGS] = [0, 1, 2];
+
 /**
- * Where the chunks of a call end: each is full by count or, with large metadata, by size. A group is alone in its chunk, and
- * transfers and holds are in different ones.
+ * Where the chunks of a call end: each is full by count or, with large metadata, by size. A group is alone in its chunk,
+ * and transfers, legs and holds are in different ones.
  */
-export function chunkEndsOf(items: readonly { payload: string }[]): number[] {
+export function chunkEndsOf(items: readonly { payload: string; order?: { leg?: unknown } }[]): number[] {
   const ends: number[] = [];
   let count = 0;
   let chars = 0;
-  let holds = false;
+  let content = TRANSFERS;
   items.forEach((item, index) => {
     const { length } = item.payload;
     const isAlone = 'group' in item;
     const isFull = count === CHUNK_TRANSFERS || chars + length > CHUNK_CHARS_MAX;
-    if (count > 0 && (isAlone || isFull || 'hold' in item !== holds)) {
+    const itsContent = 'hold' in item ? HOLDS : item.order?.leg ? LEGS : TRANSFERS;
+    if (count > 0 && (isAlone || isFull || itsContent !== content)) {
       ends.push(index);
       count = 0;
       chars = 0;
     }
-    holds = 'hold' in item;
+    content = itsContent;
     count = isAlone ? CHUNK_TRANSFERS : count + 1;
     chars += length;
   });

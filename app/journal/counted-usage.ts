@@ -1,8 +1,8 @@
 import type { HoldEvent } from '../domain/hold-events.ts';
 import type { HoldAfter } from '../domain/hold-types.ts';
 import { usageAfterEvent } from '../domain/hold-usage.ts';
-import { counting, type Usage, usageSince, type Windows } from '../domain/limits.ts';
-import type { Outcome, Posted } from '../domain/types.ts';
+import { counting, givingBack, type Usage, usageSince, type Windows } from '../domain/limits.ts';
+import type { Outcome, Posted, TransferOrder } from '../domain/types.ts';
 import type { JournaledChange } from './flush-batch.ts';
 
 /** The items of a batch that change the usage of accounts with limits. */
@@ -70,8 +70,14 @@ function effectsOf(one: Posted | HoldEvent): Effect[] {
     ...((counted & 1) > 0 ? [side(order.source, { debit: order.amount })] : []),
     ...((counted & 2) > 0 ? [side(order.destination, { credit: order.amount })] : []),
     ...(hold ? holdEffects(order.source, hold) : []),
+    ...(order.leg?.counted ? [returnedEffect(order, order.leg.counted.at)] : []),
   ];
 }
+
+const returnedEffect = ({ destination, amount }: TransferOrder, countedAt: number): Effect => ({
+  accountId: destination,
+  after: (usage) => givingBack(usage, countedAt, { day: amount, month: amount }),
+});
 
 const holdEffects = (accountId: string, event: HoldAfter): Effect[] =>
   event.usageChange ? [{ accountId, after: (usage, windowsOf) => usageAfterEvent(usage, event, windowsOf) }] : [];

@@ -1,4 +1,6 @@
+import { LEG_ID_LENGTH_MAX } from '../domain/crossing.ts';
 import { placeOf, withoutMark } from '../domain/ids.ts';
+import { LEGS as LEG_NAMES, type Leg } from '../domain/leg-types.ts';
 import type { TransferOrder } from '../domain/types.ts';
 import {
   type ApplyItem,
@@ -9,6 +11,7 @@ import {
   type HoldCallItem,
   isGroup,
   isHold,
+  isLegItem,
   weightOf,
 } from '../journal/cache-port.ts';
 import {
@@ -16,9 +19,11 @@ import {
   decodeRecord,
   HEAD_BYTES,
   HOLD_RECORD_BYTES,
+  limitFields,
   RECORD_BYTES,
   RecordStatus,
   type ResultRecord,
+  refusalNumber,
 } from '../journal/codec.ts';
 import { decodeHoldRecord, type HoldItem, type HoldRecord, keyOfItem } from '../journal/hold-codec.ts';
 import type { JournalEntry } from '../journal/journal-entry.ts';
@@ -28,10 +33,14 @@ import type { Keys } from './run-script.ts';
 const ITEM_BYTES = 1 + 2 + 2 + 8 + 3 + 2 + 8 + 8;
 /** Number of fixed bytes of a hold item; its id and the id of its hold follow them. */
 const HOLD_BYTES = ITEM_BYTES + 8 + 8 + 1 + 8;
-/** Marks, which are added to the count of a chunk that is a group, or that has hold items. */
+/** Marks, which are added to the count of a chunk that is a group, or that has hold items or legs. */
 const GROUP = 0x8000;
 const HOLDS = 0x4000;
-const ID_BYTES_MAX = 66;
+const LEGS = 0x2000;
+/** With a mark before the id, and the zero byte after it. */
+const ID_BYTES_MAX = LEG_ID_LENGTH_MAX + 2;
+/** What follows the item of a leg. */
+const LEG_BYTES = 1 + 1 + 1 + 8 + 8 + 8;
 const TRANSFER = 0;
 const REVERSAL = 1;
 
@@ -57,7 +66,7 @@ export function packCall(items: readonly CallItem[], keys: Keys, podNow: number)
   const chunkEnds = chunkEndsOf(items);
   // A group is alone in its chunk.
   const hasHolds = items.some(isHold);
-  const itemBytesMax = hasHolds ? HOLD_BYTES + 2 * ID_BYTES_MAX : ITEM_BYTES + ID_BYTES_MAX;
+  const itemBytesMax = hasHolds ? HOLD_BYTES + 2 * ID_BYTES_MAX : ITEM_BYTES + ID_BYTES_MAX + LEG_BYTES;
   const bytesMax = 8 + (transfers + chunkEnds.length) * itemBytesMax + 2 * chunkEnds.length;
   if (scratch.length < bytesMax) scratch = Buffer.allocUnsafe(bytesMax);
   const accountIndex = new Map<string, number>();
@@ -101,6 +110,15 @@ export function packCall(items: readonly CallItem[], keys: Keys, podNow: number)
     at += scratch.write(currency, at, 3, 'latin1');
     writeId(transactionId, cursor);
   };
+  const writeLeg = ({ name, refusal, counted }: Leg): void => {
+    const limit = refusal?.limit ? limitFields(refusal.limit) : null;
+    at = scratch.writeUInt8(LEG_NAMES.indexOf(name) + 1, at);
+    at = scratch.writeUInt8(refusal ? refusalNumber(refusal.refusal) : 0, at);
+    at = scratch.writeUInt8(limit?.settingsVersion ?? 0, at);
+    at = scratch.writeDoubleLE(limit?.otherBalance ?? 0, at);
+    at = scratch.writeDoubleLE(limit?.otherVersion ?? 0, at);
+    at = scratch.writeDoubleLE(counted?.at ?? 0, at);
+  };
   const writeHold = ({ hold, lookupCursor, podNow }: HoldCallItem): void => {
     const fields = holdFieldsOf(hold);
     at = scratch.writeUInt8(HOLD_OPS.indexOf(hold.op) + 1, at);
@@ -128,11 +146,15 @@ export function packCall(items: readonly CallItem[], keys: Keys, podNow: number)
       continue;
     }
     const isHolds = first !== undefined && isHold(first);
-    at = scratch.writeUInt16LE(chunk.length + (isHolds ? HOLDS : 0), at);
+    const areLegs = first !== undefined && isLegItem(first);
+    at = scratch.writeUInt16LE(chunk.length + (isHolds ? HOLDS : 0) + (areLegs ? LEGS : 0), at);
     let payload = '';
     for (const item of chunk as (ApplyItem | HoldCallItem)[]) {
       if (isHold(item)) writeHold(item);
-      else writeTransfer(item.order, item.lookupCursor);
+      else {
+        writeTransfer(item.order, item.lookupCursor);
+        if (item.order.leg) writeLeg(item.order.leg);
+      }
       payload = payload === '' ? `[${item.payload}` : `${payload},${item.payload}`;
     }
     payloads.push(`${payload}]`);

@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { bucketEnd, ID_BUCKET_MS, placeOf } from '../domain/ids.ts';
+import { LEGS, type Leg } from '../domain/leg-types.ts';
 import { REFUSALS } from '../domain/problem.ts';
+import { legOf } from '../domain/testing/legs.ts';
 import { anyLimits, NO_LIMITS, NO_USAGE } from '../domain/testing/limits.ts';
 import { accountOf, orderOf } from '../domain/testing/orders.ts';
 import type { TransferOrder } from '../domain/types.ts';
@@ -85,6 +87,16 @@ describe('a record in bytes', () => {
   });
 });
 
+const anyLeg: fc.Arbitrary<Leg> = fc
+  .record({
+    name: fc.constantFrom(...LEGS),
+    source: fc.string(),
+    destination: fc.string(),
+    otherShard: fc.nat(1023),
+    counted: fc.option(fc.record({ at: fc.maxSafeNat() })),
+  })
+  .map(({ counted, ...leg }) => ({ ...leg, ...(counted && { counted }) }));
+
 describe('an order in the journal', () => {
   it('is the same after encoding and decoding, with any text', () => {
     const anyOrder: fc.Arbitrary<TransferOrder> = fc
@@ -96,8 +108,9 @@ describe('an order in the journal', () => {
         metadata: fc.option(fc.dictionary(fc.string(), fc.string({ unit: 'binary' }))),
         reverses: anyText,
         user: fc.string({ unit: 'binary' }),
+        leg: fc.option(anyLeg),
       })
-      .map((different) => orderOf({ ...different, transactionId: 'id' }));
+      .map(({ leg, ...different }) => ({ ...orderOf({ ...different, transactionId: 'id' }), ...(leg && { leg }) }));
     fc.assert(
       fc.property(fc.array(anyOrder), fc.maxSafeNat(), (orders, takenAt) => {
         const payload = `[${orders.map((order) => encodeOrder(order, takenAt)).join(',')}]`;
@@ -106,6 +119,20 @@ describe('an order in the journal', () => {
         expect(back.every((one) => one.takenAt === takenAt)).toBe(true);
       }),
     );
+  });
+});
+
+describe('a leg in the journal', () => {
+  const TRACE = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+  it('is stored with and without a trace, and without the refusal that it carries', () => {
+    const out = legOf('out', {}, { leg: { refusal: { refusal: 'account_frozen' } } });
+    const { refusal: _, ...leg } = out.leg;
+    for (const trace of [null, TRACE])
+      expect(decodeOrders(`[${encodeOrder(out, 5, trace)}]`)).toEqual([{ order: { ...out, leg }, takenAt: 5, trace }]);
+  });
+  it('takes no space in other orders', () => {
+    expect(JSON.parse(encodeOrder(orderOf(), 1))).toHaveLength(13);
+    expect(JSON.parse(encodeOrder(legOf('in'), 1))).toHaveLength(15);
   });
 });
 

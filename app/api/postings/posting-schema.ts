@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { LEGS } from '../../domain/leg-types.ts';
 import { formatAmount } from '../../domain/money.ts';
 import type { HistoryItem as LedgerItem } from '../../domain/types.ts';
 import { LIST_MAX } from '../http/json-body.ts';
@@ -70,6 +71,10 @@ export const Posting = z
     timestamp: Timestamp.meta({
       description: "The client's own time, or the time of acceptance if the client sent none.",
     }),
+    leg: z.enum(LEGS).optional().meta({
+      description:
+        'Present for a transfer between shards: `out` at its source, `in` at its destination. If the destination refuses it, the source gets it back with `back`.',
+    }),
     holdId: Id.optional().meta({ description: 'The hold from which a capture took its amount.' }),
     heldChange: Money.optional().meta({
       description:
@@ -140,7 +145,7 @@ export function itemAnswer(item: LedgerItem): z.input<typeof Posting> | z.input<
   };
   if ('heldChange' in item)
     return { ...common, kind: item.kind, holdId: item.holdId, heldChange: money(item.heldChange) };
-  const { kind, amount, transactionId, counterparty, timestamp, hold, acceptedAt } = item;
+  const { kind, amount, transactionId, counterparty, timestamp, hold, leg, acceptedAt } = item;
   return {
     ...common,
     kind,
@@ -148,6 +153,7 @@ export function itemAnswer(item: LedgerItem): z.input<typeof Posting> | z.input<
     transactionId,
     counterparty,
     timestamp: formatTimestamp(timestamp ?? acceptedAt),
+    ...(leg && { leg }),
     ...(hold && { holdId: hold.holdId, heldChange: money(hold.heldChange) }),
   };
 }

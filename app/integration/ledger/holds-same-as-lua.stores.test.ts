@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
+import { notFound } from '../../domain/account-problems.ts';
 import { unwindowed } from '../../domain/business-calendar.ts';
 import type { HoldPlaced } from '../../domain/hold-events.ts';
 import type { StoredHold } from '../../domain/hold-types.ts';
@@ -21,7 +22,6 @@ import {
   keyOfItem,
 } from '../../journal/hold-codec.ts';
 import { systemClock } from '../../kernel/clock.ts';
-import { notFound } from '../../ledger/accounts/account-loader.ts';
 import type { DirectChange, HoldAnswer } from '../../ledger/ports/direct-server.ts';
 import { lockHolds } from '../../mysql/ledger/direct-holds.ts';
 import { DirectStore } from '../../mysql/ledger/direct-store.ts';

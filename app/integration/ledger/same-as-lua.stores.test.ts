@@ -5,13 +5,15 @@ import { replay } from '../../domain/content.ts';
 
 import { type GroupOutcome, replayGroup } from '../../domain/group.ts';
 
+import { LEGS, type LegName } from '../../domain/leg-types.ts';
 import type { AccountLimits } from '../../domain/limits.ts';
 
 import { Problem, type ProblemCode, REFUSALS } from '../../domain/problem.ts';
 import { assertCovering, shrinkingAtMost } from '../../domain/testing/covering.ts';
 import { ofTestLedger } from '../../domain/testing/ledger-id.ts';
+import { anyLeg } from '../../domain/testing/legs.ts';
 import { NO_LIMITS, NO_USAGE } from '../../domain/testing/limits.ts';
-import type { Account, Outcome } from '../../domain/types.ts';
+import type { Account, Outcome, TransferOrder } from '../../domain/types.ts';
 import { account, order } from '../../journal/testing/epoch-under-test.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import type { DirectChange, DirectGroup, DirectItem } from '../../ledger/ports/direct-server.ts';
@@ -30,7 +32,9 @@ const TEST_MS_MAX = 3_600_000;
 const MAX = Number.MAX_SAFE_INTEGER;
 const SETTINGS_MAX = 2 ** 32 - 1;
 /** The cases that all histories together must cover for the test to be meaningful. */
-const SEEN: (ProblemCode | 'POSTED' | 'again' | 'changed' | `group ${'POSTED' | 'REJECTED' | 'again'}`)[] = [
+const SEEN: (ProblemCode | 'POSTED' | 'again' | 'changed' | `group ${string}` | `leg ${LegName} ${string}`)[] = [
+  ...LEGS.flatMap((name) => [`leg ${name} POSTED`, `leg ${name} REJECTED`] as const),
+  'transit_unavailable',
   'group POSTED',
   'group REJECTED',
   'group again',
@@ -104,6 +108,7 @@ const anyAccountId = fc.oneof(
   { weight: 2, arbitrary: fc.constantFrom('yen', 'suspended', 'frozen', 'closed', 'late', 'nobody') },
 );
 const anyAmount = fc.oneof(fc.integer({ min: 1, max: 120 }), fc.constantFrom(1, 40, 60, 61, MAX, MAX - 1, MAX - 60));
+const LEG_MARKS = { out: '', in: '~0', back: '~back', returns: '~returns' };
 const anyContent = fc
   .record({
     source: anyAccountId,
@@ -112,6 +117,10 @@ const anyContent = fc
     currency: fc.constantFrom('EUR', 'EUR', 'EUR', 'EUR', 'EUR', 'EUR', 'JPY'),
     reference: fc.constantFrom(null, null, 'x'),
     kind: fc.constantFrom('transfer' as const, 'transfer' as const, 'transfer' as const, 'reversal' as const),
+    leg: fc.oneof(
+      { weight: 3, arbitrary: fc.constant(null) },
+      { weight: 2, arbitrary: anyLeg(DAYS.map((start) => start + 1)) },
+    ),
   })
   .filter(({ source, destination }) => source !== destination);
 /**
@@ -196,16 +205,18 @@ class History {
   #uuid = (n: number) => `${this.#uuids}${String(n).padStart(12, '0')}`;
   account = <A extends { accountId: string }>(one: A): A => ({ ...one, accountId: this.#name + one.accountId });
   item = ({ n, other, takenAt }: Transfer): DirectItem => {
-    const { source, destination, ...fields } = other ?? (this.#contents[n] as Content);
+    const { source, destination, leg: content, ...fields } = other ?? (this.#contents[n] as Content);
     const accounts = { source: this.#name + source, destination: this.#name + destination };
     const id = n % 2 === 0 ? this.#uuid(n) : `${this.#name}${n}`;
-    return { order: order(id, { ...fields, ...accounts }), takenAt };
+    if (!content) return { order: order(id, { ...fields, ...accounts }), takenAt };
+    const leg = { ...content, ...accounts };
+    return { order: order(`${id}${LEG_MARKS[leg.name]}`, { ...fields, ...accounts, leg }), takenAt };
   };
   group = ({ n, other, takenAt }: Group): DirectGroup => {
     const members = other ?? (this.#groups[n] as Members);
     const groupId = n % 2 === 0 ? this.#uuid(900_000 + n) : `${this.#name}g${n}`;
     const orders = members.map(({ n: id, content, usual }) => {
-      const { source, destination, ...fields } = content;
+      const { source, destination, leg: _, ...fields } = content;
       // The sources of nearly all members can pay; otherwise all groups would be refused.
       const accounts =
         usual > 0
@@ -272,7 +283,17 @@ it(
   async () => {
     const seen = new Set<string>();
     const note = (answer: unknown) => {
-      const { code, replayed, refusal, status, settingsVersion, group } = answer as Record<string, unknown>;
+      const {
+        code,
+        replayed,
+        refusal,
+        status,
+        settingsVersion,
+        group,
+        order: asked,
+      } = answer as Record<string, unknown>;
+      const leg = (asked as TransferOrder | undefined)?.leg;
+      if (leg) seen.add(`leg ${leg.name} ${status}`);
       if (group) seen.add(`group ${replayed ? 'again' : status}`);
       seen.add(String(code ?? (replayed ? 'again' : (refusal ?? (settingsVersion ? 'changed' : status)))));
     };

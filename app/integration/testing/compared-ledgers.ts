@@ -1,5 +1,8 @@
+import { notFound } from '../../domain/account-problems.ts';
 import type { BusinessCalendar } from '../../domain/business-calendar.ts';
+import { isLeg } from '../../domain/crossing.ts';
 import { accountsOfGroup, type GroupOutcome, memberIdTaken, membersOf } from '../../domain/group.ts';
+import { TransitUnavailable, transitOf } from '../../domain/leg-rules.ts';
 import { Problem, type ProblemCode } from '../../domain/problem.ts';
 import type { Account, Outcome } from '../../domain/types.ts';
 import type { Caller } from '../../journal/cache-port.ts';
@@ -10,10 +13,10 @@ import {
   RecordStatus,
   type ResultRecord,
   statusNumber,
+  TRANSIT_REASONS,
 } from '../../journal/codec.ts';
 import { encodeGroup, groupOutcome, groupOutcomeOf } from '../../journal/group-codec.ts';
 import type { JournalEntry } from '../../journal/journal-entry.ts';
-import { notFound } from '../../ledger/accounts/account-loader.ts';
 import type { DirectChange, DirectGroup, DirectItem, DirectServer } from '../../ledger/ports/direct-server.ts';
 import type { Database } from '../../mysql/connection/pool.ts';
 import { LedgerReader } from '../../mysql/ledger/ledger-reader.ts';
@@ -64,6 +67,10 @@ export class LuaLedger implements ComparedLedger {
       if (record.status === RecordStatus.MISSING) {
         const { source, destination } = item.order;
         answers.push(notFound([source, destination].find((id) => missing.has(id)) ?? ''));
+      } else if (record.status === RecordStatus.TRANSIT) {
+        const reason = TRANSIT_REASONS[record.detail - 1];
+        if (!reason || !isLeg(item.order)) throw new Error('the record of a leg has no reason');
+        answers.push(new TransitUnavailable(transitOf(item.order), reason));
       } else if (record.status === RecordStatus.REPLAYED || record.status === RecordStatus.SAME_CALL) {
         const same = record.status === RecordStatus.SAME_CALL ? outcomes[record.seq] : undefined;
         const existing = same ?? (await this.#existing(item.order.transactionId));

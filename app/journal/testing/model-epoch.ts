@@ -1,6 +1,8 @@
 import { type BusinessCalendar, type Unwindowed, windowsOfCall } from '../../domain/business-calendar.ts';
+import { isLeg } from '../../domain/crossing.ts';
 import type { StoredHold } from '../../domain/hold-types.ts';
 import { ID_AHEAD_MS_MAX, placeOf, withoutMark } from '../../domain/ids.ts';
+import { limitsAfterBack, transitRefusalOf, verdictOnAny } from '../../domain/leg-rules.ts';
 import { changedLimits, countedSides, counting, isLimited, type Windows } from '../../domain/limits.ts';
 import { changeRefusalOf, type Verdict, verdictOn } from '../../domain/rules.ts';
 import type { Account, TransferOrder } from '../../domain/types.ts';
@@ -25,6 +27,7 @@ import {
   refusalNumber,
   statusName,
   statusNumber,
+  TRANSIT_REASONS,
 } from '../codec.ts';
 import { encodeHoldRecord, type HoldRecord, keyOfItem as keyOfHoldItem } from '../hold-codec.ts';
 import type { JournalEntry } from '../journal-entry.ts';
@@ -250,9 +253,11 @@ export class ModelEpoch {
     const destination = this.#accounts.get(order.destination);
     if (!source || !destination) return bare(RecordStatus.MISSING, (source ? 0 : 1) + (destination ? 0 : 2), 0);
     if (typeof windows === 'string' && isLimited(order, source, destination)) return unwindowed(windows);
+    const verdict = verdictOnAny(order, source, destination, windows);
+    const unusable = isLeg(order) && !verdict ? transitRefusalOf(order, source, destination) : null;
+    if (unusable) return bare(RecordStatus.TRANSIT, TRANSIT_REASONS.indexOf(unusable) + 1, 0);
     this.#seq += 1;
     this.#take(order.transactionId, index, this.#seq, inCall);
-    const verdict = verdictOn(order, source, destination, windows);
     if (verdict) return rejected(verdict, this.#seq);
     return this.#post(order, source, destination, windows);
   }
@@ -300,6 +305,7 @@ export class ModelEpoch {
   #post(order: TransferOrder, source: CachedAccount, destination: CachedAccount, windows: CallWindows): ResultRecord {
     const counts = typeof windows !== 'string' && isLimited(order, source, destination);
     if (counts) count(order, source, destination, windows);
+    if (order.leg) destination.limits = limitsAfterBack(order, destination.limits);
     for (const [account, change] of [
       [source, -order.amount],
       [destination, order.amount],

@@ -1,3 +1,4 @@
+import { notFound } from '../../domain/account-problems.ts';
 import { newUuidV7 } from '../../domain/ids.ts';
 import { Problem, type ProblemCode } from '../../domain/problem.ts';
 import type { AccountChange, AccountView } from '../../domain/types.ts';
@@ -9,7 +10,7 @@ import { backoffMs } from '../../kernel/retry.ts';
 import { AttemptCall, type EpochView, type Session, type TrackedAttempt } from '../epoch/epoch-view.ts';
 import { DirectError, type DirectServer } from '../ports/direct-server.ts';
 import type { LedgerEvents } from '../ports/ledger-events.ts';
-import { type AccountLoader, notFound, Uncached } from './account-loader.ts';
+import { type AccountLoader, Uncached } from './account-loader.ts';
 import { viewOf } from './account-reader.ts';
 
 const FAILURES_MAX = 3;

@@ -1,4 +1,5 @@
-import { Problem } from '../../domain/problem.ts';
+import { notFound } from '../../domain/account-problems.ts';
+import type { Problem } from '../../domain/problem.ts';
 import type { Account } from '../../domain/types.ts';
 import type { CachedAccount } from '../../journal/account-codec.ts';
 import type { CacheServer } from '../../journal/cache-port.ts';
@@ -70,5 +71,3 @@ export class AccountLoader {
     );
   }
 }
-
-export const notFound = (id: string): Problem => new Problem('account_not_found', `account ${id} does not exist`);

@@ -1,3 +1,4 @@
+import { notFound } from '../../domain/account-problems.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { AccountView } from '../../domain/types.ts';
 import type { CachedAccount } from '../../journal/account-codec.ts';
@@ -7,7 +8,7 @@ import { TurnBatches } from '../../kernel/turn-batches.ts';
 import type { EpochView, Session } from '../epoch/epoch-view.ts';
 import type { LedgerDatabase } from '../ports/ledger-database.ts';
 import type { LedgerEvents } from '../ports/ledger-events.ts';
-import { type AccountLoader, type Loaded, notFound, Uncached } from './account-loader.ts';
+import { type AccountLoader, type Loaded, Uncached } from './account-loader.ts';
 
 type View = AccountView | Problem;
 interface Asked {

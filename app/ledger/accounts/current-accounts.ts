@@ -1,3 +1,4 @@
+import { unsettledAccount } from '../../domain/account-problems.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { AccountView } from '../../domain/types.ts';
 import type { Session } from '../epoch/epoch-view.ts';
@@ -12,10 +13,15 @@ export async function currentAccounts(
   for (const view of await reader.read(accountIds)) {
     if (view instanceof Problem) throw view;
     // While no store decides, the current state is unknown.
-    if (view.stale) throw staleProblem(session, `account ${view.accountId}`);
+    if (view.stale) throw staleAccount(session, view.accountId);
     accounts.set(view.accountId, view);
   }
   return accounts;
+}
+
+function staleAccount(session: Session, accountId: string): Problem {
+  const problem = staleProblem(session, `account ${accountId}`);
+  return problem.code === 'account_unsettled' ? unsettledAccount(accountId) : problem;
 }
 
 /** The Problem for data that may not be current. */

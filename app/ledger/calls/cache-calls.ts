@@ -1,11 +1,13 @@
 import { unwindowed } from '../../domain/business-calendar.ts';
 import { replay } from '../../domain/content.ts';
+import { isLeg } from '../../domain/crossing.ts';
 import { memberIdTaken } from '../../domain/group.ts';
 import { idAhead, placeOf } from '../../domain/ids.ts';
+import { TransitUnavailable, transitOf } from '../../domain/leg-rules.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Outcome } from '../../domain/types.ts';
 import { type ApplyReply, CacheError, type CacheServer } from '../../journal/cache-port.ts';
-import { type Head, outcomeOf, RecordStatus, type ResultRecord } from '../../journal/codec.ts';
+import { type Head, outcomeOf, RecordStatus, type ResultRecord, TRANSIT_REASONS } from '../../journal/codec.ts';
 import { groupOutcome } from '../../journal/group-codec.ts';
 import { type HoldRecord, holdIdOf } from '../../journal/hold-codec.ts';
 import type { Clock } from '../../kernel/clock.ts';
@@ -23,6 +25,7 @@ import { isDatabaseAway, isHeld, MysqlWaiters } from './mysql-waiters.ts';
 import {
   isGroup,
   isHold,
+  isTransfer,
   type Pending,
   type PendingGroup,
   type PendingHold,
@@ -119,6 +122,7 @@ export class CacheCalls {
       else if (record.status === RecordStatus.CLOCK_UNSURE) this.#sink.giveUp(pending, unwindowed('clock_unsure'));
       else if (record.status === RecordStatus.NO_CALENDAR)
         this.#sink.giveUp(pending, unwindowed('calendar_unavailable'));
+      else if (record.status === RecordStatus.TRANSIT) this.#sink.giveUp(pending, transitUnavailable(pending, record));
       else if (isGroup(pending)) {
         if (record.status === RecordStatus.SAME_CALL) known.push(pending);
         else this.#takeGroup(view, pending, record, reply);
@@ -252,6 +256,13 @@ const holdsLacked = (pending: Pending): readonly string[] =>
   isHold(pending) && pending.lacks.hold ? [holdIdOf(pending.hold)] : [];
 
 const isUuidV7 = ({ ids }: Pending): boolean => ids.every((id) => placeOf(id).bucket !== null);
+
+function transitUnavailable(pending: Pending, { detail }: ResultRecord): Problem {
+  const reason = TRANSIT_REASONS[detail - 1];
+  if (!isTransfer(pending) || !isLeg(pending.order) || !reason)
+    throw new RangeError('the cache returned the record of a leg for something else');
+  return new TransitUnavailable(transitOf(pending.order), reason);
+}
 
 const outcomeIn = (
   view: EpochView,

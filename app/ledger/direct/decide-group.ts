@@ -1,3 +1,4 @@
+import { notFound, unsettledAccount } from '../../domain/account-problems.ts';
 import { type Unwindowed, unwindowed } from '../../domain/business-calendar.ts';
 import { accountsOfGroup, type GroupOutcome, memberIdTaken, membersOf } from '../../domain/group.ts';
 import { idAhead, uuidV7Time } from '../../domain/ids.ts';
@@ -6,17 +7,7 @@ import type { Problem } from '../../domain/problem.ts';
 import type { Account, Outcome } from '../../domain/types.ts';
 import type { AccountMove } from '../../journal/flush-batch.ts';
 import type { DirectGroup } from '../ports/direct-server.ts';
-import {
-  type Found,
-  isLimitedIn,
-  movesBetween,
-  NO_SEQ,
-  notFound,
-  postAll,
-  unsettledAccount,
-  unsettledId,
-  windowsFor,
-} from './decide.ts';
+import { type Found, isLimitedIn, movesBetween, NO_SEQ, postAll, unsettledId, windowsFor } from './decide.ts';
 
 /** The rows in MySQL that a call's groups need, with all their accounts locked. */
 interface FoundForGroups extends Found {

@@ -1,3 +1,4 @@
+import { notFound, unsettledAccount } from '../../domain/account-problems.ts';
 import { type Unwindowed, unwindowed } from '../../domain/business-calendar.ts';
 import type { HoldEvent } from '../../domain/hold-events.ts';
 import type { HoldState, StoredHold } from '../../domain/hold-types.ts';
@@ -20,7 +21,7 @@ import {
 } from '../../journal/hold-codec.ts';
 import { decideHold, type HoldChanges, type HoldParties, type HoldRefusal } from '../../journal/hold-decision.ts';
 import type { DirectHold, HoldAnswer } from '../ports/direct-server.ts';
-import { type Found, movesBetween, NO_SEQ, notFound, unsettledAccount, unsettledId, windowsFor } from './decide.ts';
+import { type Found, movesBetween, NO_SEQ, unsettledId, windowsFor } from './decide.ts';
 
 /** The rows in MySQL that a call's hold items need, with their accounts and holds locked. */
 interface FoundForHolds extends Omit<Found, 'existing' | 'unsettled'> {

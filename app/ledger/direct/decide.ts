@@ -1,8 +1,17 @@
+import { notFound, unsettledAccount } from '../../domain/account-problems.ts';
 import { type BusinessCalendar, type Unwindowed, unwindowed, windowsOfCall } from '../../domain/business-calendar.ts';
+import { isLeg } from '../../domain/crossing.ts';
 import { ID_AHEAD_MS_MAX, idAhead, uuidV7Time } from '../../domain/ids.ts';
+import {
+  limitsAfterBack,
+  TransitUnavailable,
+  transitOf,
+  transitRefusalOf,
+  verdictOnAny,
+} from '../../domain/leg-rules.ts';
 import { type Counted, changedLimits, countedSides, counting, isLimited, type Windows } from '../../domain/limits.ts';
 import { Problem } from '../../domain/problem.ts';
-import { type ChangeRefusal, changeRefusalOf, verdictOn } from '../../domain/rules.ts';
+import { type ChangeRefusal, changeRefusalOf } from '../../domain/rules.ts';
 import type { Account, Outcome, Side, TransferOrder } from '../../domain/types.ts';
 import type { AccountMove, JournaledChange } from '../../journal/flush-batch.ts';
 import type { DirectChange, DirectItem } from '../ports/direct-server.ts';
@@ -101,11 +110,19 @@ function decide({ order, takenAt }: DirectItem, accounts: Map<string, Account>, 
   if (frozen !== undefined) return unsettledAccount(frozen);
   const windows = windowsFor([order.source, order.destination], found);
   if (typeof windows === 'string' && isLimited(order, source, destination)) return unwindowed(windows);
+  const verdict = verdictOnAny(order, source, destination, windows);
+  const unavailable = verdict ? null : transitProblem(order, source, destination);
+  if (unavailable) return unavailable;
   const acceptedAt = found.time.accept([order.source, order.destination]);
   const common = { order, acceptedAt, takenAt, epoch: found.epoch, seq: NO_SEQ, replayed: false, persisted: true };
-  const verdict = verdictOn(order, source, destination, windows);
   if (verdict) return { ...common, status: 'REJECTED', ...verdict };
   return { ...common, status: 'POSTED', ...post(order, accounts), ...count(order, accounts, windows) };
+}
+
+/** Why the transit account of a leg that the rules allow cannot take part; null if it can, or if the order is not a leg. */
+function transitProblem(order: TransferOrder, source: Account, destination: Account): Problem | null {
+  const reason = isLeg(order) ? transitRefusalOf(order, source, destination) : null;
+  return reason && isLeg(order) ? new TransitUnavailable(transitOf(order), reason) : null;
 }
 
 /** The windows that contain the next time of acceptance on these accounts, or why they are unknown. */
@@ -150,7 +167,12 @@ export function post(order: TransferOrder, accounts: Map<string, Account>): { so
     accounts.set(accountId, after);
     return { balance: after.balance, version: after.version, settingsVersion: after.settingsVersion };
   };
-  return { source: side(order.source, -order.amount), destination: side(order.destination, order.amount) };
+  const sides = { source: side(order.source, -order.amount), destination: side(order.destination, order.amount) };
+  if (order.leg) {
+    const credited = accounts.get(order.destination);
+    if (credited) accounts.set(order.destination, { ...credited, limits: limitsAfterBack(order, credited.limits) });
+  }
+  return sides;
 }
 
 /**
@@ -166,8 +188,10 @@ export function postAll(
   for (const [index, order] of orders.entries()) {
     const [source, destination] = [accounts.get(order.source), accounts.get(order.destination)];
     if (!source || !destination) throw new RangeError(`an account of transfer ${order.transactionId} was not loaded`);
-    const verdict = verdictOn(order, source, destination, windows);
+    const verdict = verdictOnAny(order, source, destination, windows);
     if (verdict) return { index, ...verdict };
+    const unavailable = transitProblem(order, source, destination);
+    if (unavailable) throw unavailable;
     sides.push({ ...post(order, accounts), ...count(order, accounts, windows) });
   }
   return { sides };
@@ -252,9 +276,5 @@ const WHY: Record<ChangeRefusal, string> = {
 };
 const unchangeable = (code: ChangeRefusal | 'internal_error', accountId: string, why: string): Problem =>
   new Problem(code, `account ${accountId} cannot be changed: ${why}`);
-export const notFound = (accountId: string): Problem =>
-  new Problem('account_not_found', `account ${accountId} does not exist`);
-export const unsettledAccount = (accountId: string): Problem =>
-  new Problem('account_unsettled', `account ${accountId} waits for the journal of the cache`);
 export const unsettledId = (id: string): Problem =>
   new Problem('account_unsettled', `the outcome of ${id} is only in the journal of the cache`);

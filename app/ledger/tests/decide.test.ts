@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { notFound } from '../../domain/account-problems.ts';
 import { Problem } from '../../domain/problem.ts';
 import { accountOf, orderOf, summaryOf } from '../../domain/testing/orders.ts';
 import type { Account, Outcome } from '../../domain/types.ts';
-import { notFound } from '../accounts/account-loader.ts';
 import { decideChange, decideTransfers, type Found, LedgerTime } from '../direct/decide.ts';
 import type { DirectChange } from '../ports/direct-server.ts';
 

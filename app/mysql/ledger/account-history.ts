@@ -1,5 +1,7 @@
+import { transactionIdOf } from '../../domain/crossing.ts';
 import type { HistoryItem, Posting } from '../../domain/types.ts';
 import type { Database, Session } from '../connection/pool.ts';
+import { type LegColumns, legNameOf } from '../rows/leg-columns.ts';
 
 interface HistoryColumns {
   version: number;
@@ -17,6 +19,7 @@ interface HistoryColumns {
   persisted_at: Date;
   correlation_id: string;
   user: string;
+  leg: LegColumns['leg'];
 }
 
 const KINDS = {
@@ -75,16 +78,22 @@ export async function heldAt(from: Source, accountId: string, version: number): 
   return row?.held_after ?? 0;
 }
 
-const side = (own: 'source' | 'destination', other: 'source' | 'destination', sign: '' | '-', held: string): string =>
+/** @param counterparty the other account; for a leg, the one that the client named */
+const side = (own: 'source' | 'destination', counterparty: string, sign: '' | '-', held: string): string =>
   `SELECT ${own}_version AS version, kind, ${sign}amount AS amount, ${own}_balance AS balance_after, ${held}, hold_id,
-    transaction_id, ${other}_account AS counterparty, currency, client_timestamp, accepted_at, persisted_at,
-    correlation_id, \`user\`
+    transaction_id, ${counterparty} AS counterparty, currency, client_timestamp, accepted_at, persisted_at,
+    correlation_id, \`user\`, leg
   FROM transfers WHERE ${own}_account = ? AND ${own}_version > ? AND ${own}_version <= ? ORDER BY ${own}_version`;
-const SOURCE = side('source', 'destination', '-', 'held_after, held_change');
-const DESTINATION = side('destination', 'source', '', 'NULL AS held_after, NULL AS held_change');
+const SOURCE = side('source', 'COALESCE(client_destination, destination_account)', '-', 'held_after, held_change');
+const DESTINATION = side(
+  'destination',
+  "CASE WHEN leg IS NULL THEN source_account WHEN leg = 'IN' THEN client_source ELSE client_destination END",
+  '',
+  'NULL AS held_after, NULL AS held_change',
+);
 const EVENTS = `SELECT version, kind, 0 AS amount, balance_after, held_after, held_change, hold_id,
     NULL AS transaction_id, NULL AS counterparty, currency, NULL AS client_timestamp, accepted_at, persisted_at,
-    correlation_id, \`user\`
+    correlation_id, \`user\`, NULL AS leg
   FROM hold_events WHERE account_id = ? AND version > ? AND version <= ? ORDER BY version`;
 
 /** When a version was accepted, ms; null if no table has it. */
@@ -116,7 +125,10 @@ function itemOf(accountId: string, row: HistoryColumns, heldAfter: number | null
   if (kind === 'transfer' || kind === 'reversal' || kind === 'capture') {
     if (transactionId === null || counterparty === null) throw new TypeError(`version ${row.version} has no transfer`);
     const timestamp = row.client_timestamp?.getTime() ?? null;
-    return { ...common, kind, amount: row.amount, transactionId, counterparty, timestamp, hold } satisfies Posting;
+    const transfer = { kind, amount: row.amount, counterparty, timestamp, hold };
+    if (row.leg === null) return { ...common, ...transfer, transactionId } satisfies Posting;
+    const leg = { leg: legNameOf(row.leg), transactionId: transactionIdOf(transactionId) };
+    return { ...common, ...transfer, ...leg } satisfies Posting;
   }
   if (!hold) throw new TypeError(`version ${row.version} has no hold`);
   return { ...common, kind, ...hold };

@@ -6,7 +6,9 @@ import type { JournalStore } from '../../sync/flusher.ts';
 import type { Database, Session } from '../connection/pool.ts';
 import { integer, millisecondsOrNull, moment, momentOrNull, statements, text, textOrNull } from '../connection/sql.ts';
 import { CAPTURE_COLUMNS, captureLiterals } from '../rows/capture-columns.ts';
+import { LEG_COLUMNS, legLiterals } from '../rows/leg-columns.ts';
 import { refusedByOf } from '../rows/transfer-row.ts';
+import { openCrossings } from './crossing-store.ts';
 import { insertGroups } from './group-writer.ts';
 import { writeHolds } from './hold-writer.ts';
 import { countUsage } from './usage-writer.ts';
@@ -122,12 +124,19 @@ async function moveRows(session: Session, moves: readonly AccountMove[], withHel
 const HELD = `held = IF(held = VALUES(previous_held), VALUES(held), NULL),
            previous_held = VALUES(previous_held),`;
 
-/** Captures have columns that other transfers do not write. */
+/**
+ * Inserts outcomes, however they came about: by the flush, by a direct transaction, or by a recovery. Captures and legs
+ * have columns that other transfers do not write. A posted `out` also opens its crossing.
+ */
 export async function insertOutcomes(session: Session, outcomes: readonly Outcome[]): Promise<void> {
+  if (!outcomes.some(({ order }) => order.capture || order.leg)) return insertRows(session, literalsOf(outcomes), '');
   const captures = outcomes.filter(({ order }) => order.capture);
-  const others = captures.length === 0 ? outcomes : outcomes.filter(({ order }) => !order.capture);
+  const legs = outcomes.filter(({ order }) => order.leg);
+  const others = outcomes.filter(({ order }) => !order.capture && !order.leg);
   await insertRows(session, literalsOf(others), '');
   await insertRows(session, literalsOf(captures), `, ${CAPTURE_COLUMNS}`);
+  await insertRows(session, literalsOf(legs), `, ${LEG_COLUMNS}`);
+  await openCrossings(session, legs);
 }
 
 async function insertRows(session: Session, literals: Iterable<string>, moreColumns: string): Promise<void> {
@@ -160,9 +169,13 @@ function outcomeLiteral(outcome: Outcome): string {
       ? `${integer(outcome.source.version)},${integer(outcome.source.balance)},${outcome.source.settingsVersion},${integer(outcome.destination.version)},${integer(outcome.destination.balance)},${outcome.destination.settingsVersion}`
       : 'NULL,NULL,NULL,NULL,NULL,NULL';
   const verdict = outcome.status === 'POSTED' ? "'POSTED',NULL" : `'REJECTED','${outcome.refusal}'`;
-  const capture = order.capture ? `,${captureLiterals(outcome, order.capture)}` : '';
+  const more = order.capture
+    ? `,${captureLiterals(outcome, order.capture)}`
+    : order.leg
+      ? `,${legLiterals(order.leg)}`
+      : '';
   const metadata = order.metadata === null ? 'NULL' : text(JSON.stringify(order.metadata));
-  return `(${text(order.transactionId)},'${KINDS[order.kind]}',${verdict},${text(order.source)},${text(order.destination)},${integer(order.amount)},${text(order.currency)},${sides},${momentOrNull(order.timestamp)},${moment(outcome.acceptedAt)},${acceptedAfter(outcome)},${text(order.user)},${text(order.correlationId)},${textOrNull(order.reference)},${metadata},${textOrNull(order.reverses)},${integer(outcome.epoch)},${integer(outcome.seq)},${textOrNull(order.groupId ?? null)},${limitsLiteral(outcome)}${capture})`;
+  return `(${text(order.transactionId)},'${KINDS[order.kind]}',${verdict},${text(order.source)},${text(order.destination)},${integer(order.amount)},${text(order.currency)},${sides},${momentOrNull(order.timestamp)},${moment(outcome.acceptedAt)},${acceptedAfter(outcome)},${text(order.user)},${text(order.correlationId)},${textOrNull(order.reference)},${metadata},${textOrNull(order.reverses)},${integer(outcome.epoch)},${integer(outcome.seq)},${textOrNull(order.groupId ?? null)},${limitsLiteral(outcome)}${more})`;
 }
 
 /** Which sides of a transfer were counted in windows, and the limit that caused a refusal. */

@@ -189,9 +189,9 @@ async function usageSums(session: Session, ids: readonly string[]): Promise<Map<
        CAST(SUM(IF(s.at_ms >= s.day_start_ms, s.credit, 0)) AS CHAR) AS day_credit,
        CAST(SUM(IF(s.at_ms >= s.month_start_ms, s.month_debit, 0)) AS CHAR) AS month_debit
      FROM (${countedSide('source', 'amount', '0', 1)} UNION ALL ${countedSide('destination', '0', 'amount', 2)}
-       UNION ALL ${countedHolds('hold_events')} UNION ALL ${countedHolds('hold_captures')}) s
+       UNION ALL ${countedHolds('hold_events')} UNION ALL ${countedHolds('hold_captures')} UNION ALL ${RETURNED}) s
      WHERE s.at_ms >= s.counted_since_ms GROUP BY s.account_id`,
-    [ids, ids, ids, ids],
+    [ids, ids, ids, ids, ids],
   );
   return new Map(
     rows.map((row) => [
@@ -214,6 +214,12 @@ const countedHolds = (table: 'hold_events' | 'hold_captures'): string =>
      h.month_change AS month_debit, 0 AS credit, h.counted_at_ms AS at_ms
    FROM accounts a JOIN ${table} h ON h.account_id = a.account_id
    WHERE a.account_id IN (?) AND (h.day_change <> 0 OR h.month_change <> 0)`;
+
+/** The debits that transfers to other shards gave back when they were returned. */
+const RETURNED = `SELECT a.account_id, a.day_start_ms, a.month_start_ms, a.counted_since_ms, -t.amount AS day_debit,
+     -t.amount AS month_debit, 0 AS credit, t.counted_at_ms AS at_ms
+   FROM accounts a JOIN transfers t ON t.destination_account = a.account_id
+   WHERE a.account_id IN (?) AND t.destination_version IS NOT NULL AND t.counted_at_ms IS NOT NULL`;
 
 const NOTHING = { postings: 0, version_max: 0, version_sum: '0', square_sum: '0', amount_sum: '0', held_sum: '0' };
 

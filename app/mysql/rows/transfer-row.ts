@@ -2,9 +2,10 @@ import { type Counted, LIMITS, type LimitRefusal } from '../../domain/limits.ts'
 import { HOLD_REFUSALS, REFUSALS, type Refusal } from '../../domain/problem.ts';
 import type { Outcome, TransferOrder } from '../../domain/types.ts';
 import { type CaptureColumns, captureOf, holdAfterOf } from './capture-columns.ts';
+import { LEG_COLUMNS, type LegColumns, legOf } from './leg-columns.ts';
 
 /** A row of `transfers` as returned by mysql2. */
-export interface TransferRow extends CaptureColumns {
+export interface TransferRow extends CaptureColumns, LegColumns {
   transaction_id: string;
   kind: 'TRANSFER' | 'REVERSAL' | 'CAPTURE';
   status: 'POSTED' | 'REJECTED';
@@ -38,7 +39,7 @@ export const TRANSFER_COLUMNS = `transaction_id, kind, \`status\`, refusal, sour
   source_version, source_balance, source_settings_version, destination_version, destination_balance,
   destination_settings_version, client_timestamp, accepted_at, accepted_after_ms, \`user\`,
   correlation_id, \`reference\`, metadata, reverses, epoch, seq, group_id, counted, refused_by, hold_id, held_after,
-  held_change, capture`;
+  held_change, capture, ${LEG_COLUMNS}`;
 
 const KINDS = { TRANSFER: 'transfer', REVERSAL: 'reversal', CAPTURE: 'capture' } as const;
 
@@ -60,6 +61,7 @@ export function outcomeOfRow(row: TransferRow): Outcome {
       correlationId: row.correlation_id,
       ...(row.group_id !== null && { groupId: row.group_id }),
       ...captureOf(row),
+      ...legOf(row),
     } satisfies TransferOrder,
     acceptedAt: row.accepted_at.getTime(),
     takenAt: row.accepted_after_ms === null ? null : row.accepted_at.getTime() - row.accepted_after_ms,

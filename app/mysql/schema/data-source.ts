@@ -13,6 +13,8 @@ import { RuleFormat1763830000000 } from '../migrations/1763830000000-rule-format
 import { Limits1763831000000 } from '../migrations/1763831000000-limits.ts';
 import { Groups1763832000000 } from '../migrations/1763832000000-groups.ts';
 import { Holds1763833000000 } from '../migrations/1763833000000-holds.ts';
+import { LongerIds1763840000000 } from '../migrations/1763840000000-longer-ids.ts';
+import { Crossings1763841000000 } from '../migrations/1763841000000-crossings.ts';
 import { AccountEntity, ApiKeyEntity, ReconciliationEntity } from './entities.ts';
 
 type Migration = new () => MigrationInterface;
@@ -41,6 +43,8 @@ export function createDataSource(mysqlUrl: string, more: readonly Migration[] = 
       Limits1763831000000,
       Groups1763832000000,
       Holds1763833000000,
+      LongerIds1763840000000,
+      Crossings1763841000000,
       ...more,
     ],
     migrationsTableName: 'schema_migrations',

@@ -39,6 +39,8 @@ const EMPTIED = [
   'holds',
   'account_changes',
   'transfer_groups',
+  'crossing_turns',
+  'crossings',
   'transfers',
   'accounts',
   'reconciliations',

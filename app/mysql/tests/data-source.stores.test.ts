@@ -19,6 +19,8 @@ const MIGRATIONS = [
   'Limits1763831000000',
   'Groups1763832000000',
   'Holds1763833000000',
+  'LongerIds1763840000000',
+  'Crossings1763841000000',
 ];
 
 let db: Awaited<ReturnType<typeof emptyDatabase>>;
@@ -96,6 +98,13 @@ const WIDENS = new Set([
   ),
   'ALTER TABLE authority MODIFY `mode`',
   'ALTER TABLE transfers MODIFY kind',
+  'ALTER TABLE transfers MODIFY transaction_id',
+  'ALTER TABLE transfers MODIFY reverses',
+  'ALTER TABLE hold_captures MODIFY transaction_id',
+  'ALTER TABLE drained_doubts MODIFY `id`',
+  'ALTER TABLE unsettled_ids MODIFY `id`',
+  'ALTER TABLE dropped_entries MODIFY entry_id',
+  'ALTER TABLE epoch_recovery MODIFY doubt_position',
 ]);
 /** This statement affects only a ledger that was never used, and that has never had another process. */
 const BEGINS = /^UPDATE authority SET epoch = 1, .* epoch = 0 .*NOT EXISTS \(SELECT 1 FROM processes\)/s;

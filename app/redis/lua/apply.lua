@@ -1,6 +1,6 @@
 #!lua
--- Applies transfers, groups of transfers, captures and events of holds in order, each atomically, and writes their journal
--- entries.
+-- Applies transfers, groups of transfers, legs of transfers between shards, captures and events of holds in order, each
+-- atomically, and writes their journal entries.
 --
 -- KEYS[1] fence  KEYS[2] ledger  KEYS[3] accounts  KEYS[4] journal  KEYS[5] other ids, generation 0
 -- KEYS[6] generation 1  KEYS[7..] buckets of ids, and at the end, if there are hold items, the holds
@@ -9,6 +9,9 @@
 --   1 = reversal), source index H, destination index H (into the account ids, from 1), amount d, currency c3, place of the
 --   id H, time of the id d, cursor of its lookup d (-1: none), id s
 --   A group is a chunk of its own: its count plus 32768, then place, time, cursor and id of the group, then its members.
+--   A chunk of legs has its count plus 8192. Each item is followed by: leg B (1 = out, 2 = in, 3 = back, 4 = returns), the
+--   refusal that an out carries B (0: none), the number of its limit B, the value of the limit d, what is left of it d,
+--   and, for a back, when the out was counted d (0: it was not)
 --   A chunk of hold items has its count plus 16384, then per item: op B, account index H, destination index H (0: none),
 --   amount d (-1: none), expires at d (-1: none), expected revision d, final B, currency c3, the pod's clock d, place H,
 --   time d and cursor d of the id, id with its mark s, hold id s
@@ -17,7 +20,8 @@
 --   outcome; SAME_CALL with the index (from 0) of the item in this call that has the id; NEEDS_LOOKUP; MISSING with 1 =
 --   source, 2 = destination, 3 = both in its refusal byte; AHEAD for a new UUIDv7 that is too far ahead of the ledger's
 --   time; for transfers that windows would count, CLOCK_UNSURE if the ledger's time is too far ahead of the pod's clock,
---   and NO_CALENDAR if the business calendar does not cover the current day. A posted group returns a record per member,
+--   and NO_CALENDAR if the business calendar does not cover the current day; for a leg, TRANSIT if its transit account
+--   cannot take part, with 1 = not active, 2 = it would leave the exact range, in its refusal byte. A posted group returns a record per member,
 --   any other group a single record: MEMBER_TAKEN with the index (from 0), in the refusal byte, of a member whose id is
 --   known. A record of a hold item is longer (includes/holds.lua): MISSING adds 4 for the hold, or is 8 if the hold with
 --   this id has another account, destination or currency; UNCHANGED if the hold already has the requested state, or is
@@ -32,9 +36,11 @@ local ledger, refused = enter()
 if not ledger then return refused end
 
 local FIRST_BUCKET, SEQ_AT = 7, 43
-local GROUP, HOLDS = 32768, 16384
+local GROUP, HOLDS, LEGS = 32768, 16384, 8192
 -- The fixed fields of a hold item, before its ids.
 local HOLD_ITEM_BYTES = 41
+-- What follows the item of a leg.
+local LEG_BYTES = 27
 local chunk_count = tonumber(ARGV[5])
 local account_base = 5 + chunk_count
 local blobs = redis.call('HMGET', KEYS[3], unpack(ARGV, account_base + 1))
@@ -73,7 +79,7 @@ end
 
 -- Unpack the items, and look up all ids of a hash at once.
 local time_max = ledger.time + AHEAD_MAX
-local items, chunk_ends, asked, groups, hold_chunks = {}, {}, {}, {}, {}
+local items, chunk_ends, asked, groups, hold_chunks, leg_chunks = {}, {}, {}, {}, {}, {}
 local packed, position = ARGV[4], 9
 local function ask(key, item)
   local list = asked[key]
@@ -120,7 +126,11 @@ for chunk = 1, chunk_count do
       locate(item, place, time, lookup)
     end
     count = 0
+  elseif count >= LEGS then
+    count = count - LEGS
+    leg_chunks[chunk] = true
   end
+  local are_legs = leg_chunks[chunk]
   for _ = 1, count do
     local kind, source, destination, amount, currency, place, time, lookup, id
     kind, source, destination, amount, currency, place, time, lookup, id, position =
@@ -131,6 +141,11 @@ for chunk = 1, chunk_count do
       known = false, looked_up = true,
     }
     if kind == REVERSAL then item.is_reversal = true end
+    if are_legs then
+      -- What makes it a leg is unpacked when it is decided.
+      item.at = position
+      position = position + LEG_BYTES
+    end
     items[#items + 1] = item
     locate(item, place, time, lookup)
   end
@@ -199,9 +214,12 @@ local function decide(item, index)
   return (settle(item, source, destination, windows, seq, 0))
 end
 
-local decide_group, decide_hold, changed_holds = nil, nil, {}
+local decide_group, decide_hold, decide_leg, changed_holds = nil, nil, nil, {}
 if next(groups) then
 --@include apply-groups
+end
+if next(leg_chunks) then
+--@include apply-legs
 end
 if next(hold_chunks) then
 --@include holds
@@ -214,6 +232,7 @@ for chunk = 1, chunk_count do
   local before, group, last = ledger.seq, groups[chunk], chunk_ends[chunk]
   local kind, decide_one = 't', decide
   if hold_chunks[chunk] then kind, decide_one = 'h', decide_hold end
+  if leg_chunks[chunk] then decide_one = decide_leg end
   if group then
     kind = 'g'
     records[#records + 1] = decide_group(group, last, number)

@@ -20,4 +20,5 @@ end
 limit_rules = {
   of = limits_of, packed = packed_extension, apply_to = apply_to, windows = call_windows, refusing = refusing_limit,
   refusing_debit = refusing_debit, refusing_credit = refusing_credit, count = count, count_both = count_both,
+  give_back = give_back,
 }

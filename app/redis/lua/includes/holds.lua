@@ -104,14 +104,6 @@ local function count_hold(limits, left, at, day, month, by, moved, windows, now)
   local released = 0 - by - moved
   day, month = math.min(day, left), math.min(month, left)
   local day_back, month_back = math.min(day, released), math.min(month, released)
-  if limits and at >= limits.since then
-    -- A sum that has reached the end of the exact range stays there, because its exact value may be higher.
-    if at >= limits.day and limits.day_debit < EXACT_MAX then
-      limits.day_debit = math.max(0, limits.day_debit - day_back)
-    end
-    if at >= limits.month and limits.month_debit < EXACT_MAX then
-      limits.month_debit = math.max(0, limits.month_debit - month_back)
-    end
-  end
+  if limits then limit_rules.give_back(limits, at, day_back, month_back) end
   return at, day - day_back, month - month_back, 0 - day_back, 0 - month_back
 end

@@ -91,6 +91,16 @@ local function count_both(debited, credited, amount, windows)
   return (debited and 1 or 0) + (credited and 2 or 0)
 end
 
+-- Gives debits that were counted at `at` back to each window that is still the account's latest one.
+local function give_back(limits, at, day, month)
+  if at < limits.since then return end
+  -- A sum that has reached the end of the exact range stays there, because its exact value may be higher.
+  if at >= limits.day and limits.day_debit < EXACT_MAX then limits.day_debit = math.max(0, limits.day_debit - day) end
+  if at >= limits.month and limits.month_debit < EXACT_MAX then
+    limits.month_debit = math.max(0, limits.month_debit - month)
+  end
+end
+
 -- Returns the limits after a change, with their usage unchanged, or nil if there are none, and 1 if counting begins.
 local function changed_limits(limits, wanted, time)
   local counting = limits or { since = time, day = 0, day_debit = 0, day_credit = 0, month = 0, month_debit = 0 }
