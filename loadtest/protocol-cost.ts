@@ -19,6 +19,7 @@ import { PodLedger } from '../app/ledger/pod-ledger.ts';
 import { connectRedis } from '../app/redis/connection.ts';
 import { RedisScripts } from '../app/redis/redis-scripts.ts';
 import { loadScript } from '../app/redis/run-script.ts';
+import { shardPrefix } from '../app/redis/shard-prefix.ts';
 import { startRedis } from '../devstack/stores/redis.mjs';
 import { temporaryFolder } from '../devstack/testing/temporary.mjs';
 import { median } from '../verification/harness/command.ts';
@@ -148,7 +149,7 @@ try {
   const redis = connectRedis({ url: server.url, connectTimeoutMs: 1000, commandTimeoutMs: 5000 });
   if (redis.status !== 'ready') await once(redis, 'ready');
   const helper = new Redis(server.url);
-  const scripts = new RedisScripts(redis, 'cost', ofTestLedger);
+  const scripts = new RedisScripts(redis, shardPrefix('cost'), ofTestLedger);
   const replid = /master_replid:(\w+)/.exec(await helper.info('replication'))?.[1] ?? '';
   const caller: Caller = { epoch: 1, format: 1, replid, podId: 'pod' };
   await scripts.activate({ epoch: 1, format: 1 }, replid, 'marker', Date.now() - 60_000);
@@ -191,7 +192,7 @@ try {
   const safe = parts(scripts, new EpochView(caller));
   const variant = values.without;
   const bare = parts(
-    variant === 'tail' ? scripts : new RedisScripts(bareRedis, 'cost', ofTestLedger),
+    variant === 'tail' ? scripts : new RedisScripts(bareRedis, shardPrefix('cost'), ofTestLedger),
     variant === 'prologue' ? new EpochView(caller) : new ForgetfulView(caller),
   );
   // Releases the tail and trims the journal, as a keeper would.

@@ -82,6 +82,24 @@ export function url(
   return { schema: z.string().refine(fits), range, secret: true };
 }
 
+/**
+ * One URL, in which `{shard}` stands for the number of a shard, or one URL per shard with whitespace between them. Always
+ * secret. @param accept whether a URL, with a number in place of `{shard}`, has the right form
+ */
+export function shardUrls(range: string, accept: (url: string) => boolean): Kind<string> {
+  const fits = (text: string): boolean => splitUrls(text).every((each) => accept(urlOfShard(each, 0)));
+  return { schema: z.string().refine(fits), range, secret: true };
+}
+
+/** The URLs in a text; whitespace inside of a URL does not separate it. */
+export function splitUrls(text: string): string[] {
+  return text.split(/\s+(?=[a-z][a-z+]*:\/\/)/);
+}
+
+export function urlOfShard(url: string, shard: number): string {
+  return url.replaceAll('{shard}', String(shard));
+}
+
 export function cron(): Kind<string> {
   return { schema: z.string().refine((value) => isCron(value)), range: 'a cron expression', secret: false };
 }

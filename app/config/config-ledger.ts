@@ -1,3 +1,4 @@
+import { parseRedisUrl, REDIS_URL_RANGE } from '../kernel/redis-url.ts';
 import {
   choice,
   GIB,
@@ -7,18 +8,25 @@ import {
   MINUTE_MS,
   required,
   setting,
+  shardUrls,
   text,
   timeZone,
-  url,
 } from './config-kinds.ts';
+
+function isMysqlUrl(text: string): boolean {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  return (
+    url !== null && /^(mysql|mariadb):$/.test(url.protocol) && url.hostname !== '' && /^\/[^/]+$/.test(url.pathname)
+  );
+}
 
 /** Settings of the stores and of the ledger: connections, times, counts and sizes. Part of `SETTINGS`. */
 export const LEDGER_SETTINGS = {
   redis: {
     url: required(
       'REDIS_URL',
-      url(['redis', 'rediss'], 'redis://[user:password@]host[:port][/database] or rediss://…'),
-      'Redis server that holds the balances.',
+      shardUrls(REDIS_URL_RANGE, (url) => parseRedisUrl(url) !== null),
+      'Redis that holds the balances: its address, or the Sentinels or nodes of a cluster that know it. `{shard}` stands for the number of the shard.',
     ),
     connectTimeoutMs: setting(
       'REDIS_CONNECT_TIMEOUT_MS',
@@ -42,14 +50,14 @@ export const LEDGER_SETTINGS = {
   mysql: {
     url: required(
       'MYSQL_URL',
-      url(['mysql', 'mariadb'], 'mysql://user[:password]@host[:port]/database', (u) => /^\/[^/]+$/.test(u.pathname)),
-      'MySQL database that stores all data permanently.',
+      shardUrls('mysql://user[:password]@host[:port]/database', isMysqlUrl),
+      'MySQL database that stores all data permanently. `{shard}` stands for the number of the shard; every shard needs a database of its own.',
     ),
     poolMax: setting(
       'MYSQL_POOL_MAX',
       integer(2, 1000),
       10,
-      'Maximum number of connections from this process to MySQL.',
+      'Maximum number of connections from this process to one MySQL server, without the few that keepers and the protocol use.',
     ),
     queueMax: setting(
       'MYSQL_QUEUE_MAX',
@@ -84,7 +92,7 @@ export const LEDGER_SETTINGS = {
       'hf',
       'Prefix of every key in Redis.',
     ),
-    shards: setting('SHARDS', integer(1, 1024), 1, 'Number of partitions of the accounts. Only 1 is supported.'),
+    shards: setting('SHARDS', integer(1, 1024), 1, 'Number of shards of the ledger. Only 1 is supported.'),
     queueTransfersMax: setting(
       'QUEUE_TRANSFERS_MAX',
       integer(1000, 1_000_000),

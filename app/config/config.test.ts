@@ -69,6 +69,17 @@ describe('loadConfig', () => {
     );
   });
 
+  it.each([
+    'redis://cache',
+    'rediss://user:p%40ss@cache:6380/2',
+    'redis+sentinel://user:pass@one:26379,two/bank?sentinelPassword=other',
+    'rediss+cluster://user:pass@one:7000,two:7000',
+    'redis://cache-{shard}',
+    'redis+sentinel://one,two/bank-{shard}',
+  ])('accepts %j as the URL of Redis', (REDIS_URL) => {
+    expect(loadConfig({ ...URLS, REDIS_URL }).redis.url).toBe(REDIS_URL);
+  });
+
   it.each(['', '-1', '1.0', '1e3', '0x10', '65536', '99999999999999999999', 'NaN', '1_000'])(
     'rejects %j as a port',
     (PORT) => {
@@ -79,6 +90,9 @@ describe('loadConfig', () => {
   it.each([
     ['REDIS_URL', 'http://user:hunter2@cache', 'redis'],
     ['REDIS_URL', 'redis://:hunter2@', 'redis'],
+    ['REDIS_URL', 'redis+sentinel://:hunter2@one,two', 'master-name'],
+    ['REDIS_URL', 'redis+sentinel://one/bank?sentinelPasword=hunter2', 'master-name'],
+    ['REDIS_URL', 'redis+cluster://:hunter2@one/2', 'redis+cluster'],
     ['MYSQL_URL', 'mysql://root:hunter2@db', 'database'],
     ['MYSQL_URL', 'root:hunter2@db/x', 'database'],
     ['BOOTSTRAP_API_KEY', 'hunter2', '24 characters'],

@@ -1,13 +1,15 @@
 import { Queue, Worker } from 'bullmq';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import type { Logger } from '../kernel/log.ts';
 
 const QUEUE = 'sync';
 const SCHEDULER = 'flush-supervision';
 
 export interface SupervisorOptions {
-  redisUrl: string;
-  keyPrefix: string;
+  /** Waits for Redis indefinitely, which nothing on the money path may do. The supervisor closes it. */
+  connection: Redis;
+  /** Prefix of the keys of the queue; its hash tag keeps them in one slot. */
+  prefix: string;
   everyMs: number;
   /** Checks whether the flush is making progress, and triggers it; throws to have the job recorded as failed. */
   supervise(): Promise<void>;
@@ -16,19 +18,16 @@ export interface SupervisorOptions {
 
 /**
  * The BullMQ schedule that supervises the flush: a job every few seconds, on whichever keeper picks it up. It carries
- * no money: the flush runs on its own, even while the queue is unavailable. Its connections wait for Redis
- * indefinitely, which nothing on the money path may do.
+ * no money: the flush runs on its own, even while the queue is unavailable.
  */
 export class SyncSupervisor implements AsyncDisposable {
   readonly #connection: Redis;
   readonly #queue: Queue;
   readonly #worker: Worker;
 
-  constructor({ redisUrl, keyPrefix, everyMs, supervise, logger }: SupervisorOptions) {
-    this.#connection = new Redis(redisUrl, { maxRetriesPerRequest: null, retryStrategy: () => 1_000 });
-    this.#connection.on('error', () => {});
-    const prefix = `${keyPrefix}:bull`;
-    const shared = { connection: this.#connection, prefix };
+  constructor({ connection, prefix, everyMs, supervise, logger }: SupervisorOptions) {
+    this.#connection = connection;
+    const shared = { connection, prefix };
     this.#queue = new Queue(QUEUE, shared);
     this.#worker = new Worker(QUEUE, supervise, {
       ...shared,

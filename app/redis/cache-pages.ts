@@ -4,12 +4,13 @@ import type { CachePages } from '../jobs/drift.ts';
 import type { Caller } from '../journal/cache-port.ts';
 import type { RedisScripts } from './redis-scripts.ts';
 import { Keys } from './run-script.ts';
+import type { ShardPrefix } from './shard-prefix.ts';
 
 const SCAN_COUNT = 500;
 
 /** The cached accounts of an epoch, one page at a time. */
 export function cachePages(
-  { redis, scripts, keyPrefix }: { redis: Redis; scripts: Pick<RedisScripts, 'read'>; keyPrefix: string },
+  { redis, scripts, keyPrefix }: { redis: Redis; scripts: Pick<RedisScripts, 'read'>; keyPrefix: ShardPrefix },
   caller: Caller,
 ): CachePages {
   const { accounts } = new Keys(keyPrefix, caller);

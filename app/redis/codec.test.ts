@@ -25,6 +25,7 @@ import {
 } from '../journal/codec.ts';
 import { decodeEntry } from './apply-call.ts';
 import { epochOfKey, Keys } from './run-script.ts';
+import { shardPrefix } from './shard-prefix.ts';
 
 const exact = fc.maxSafeInteger();
 const anyText = fc.option(fc.string({ unit: 'binary' }));
@@ -254,14 +255,14 @@ describe('The place of an id', () => {
     expect(bucketEnd(4) + 1).toBe(5 * ID_BUCKET_MS);
   });
   it('all keys of an epoch are in one slot, and all except the fence contain the epoch', () => {
-    const keys = new Keys('hf', { epoch: 12, format: 1 });
+    const keys = new Keys(shardPrefix('hf'), { epoch: 12, format: 1 });
     const all = [keys.ledger, keys.accounts, keys.journal, ...keys.otherIds, keys.idBucket(3)];
     for (const key of all) expect(key.startsWith('hf:{0}:12:')).toBe(true);
     expect(new Set(all).size).toBe(all.length);
     expect(keys.fence).toBe('hf:{0}:fence');
   });
   it('the keys of format 2 have their own prefix, except fence and owner, which all formats share', () => {
-    const [one, two] = [1, 2].map((format) => new Keys('hf', { epoch: 12, format: format as 1 | 2 }));
+    const [one, two] = [1, 2].map((format) => new Keys(shardPrefix('hf'), { epoch: 12, format: format as 1 | 2 }));
     expect(two?.accounts).toBe('hf:{0}:f2:12:accounts');
     expect(two?.idBucket(3)).toBe('hf:{0}:f2:12:ids:3');
     expect([two?.fence, two?.owner]).toEqual([one?.fence, one?.owner]);

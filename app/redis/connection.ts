@@ -1,5 +1,8 @@
 import { Redis, type RedisOptions, ReplyError } from 'ioredis';
 import { BACKLOG_TTL, InspectionRefused, type ServerFacts, type ServerIdentity } from '../authority/server-facts.ts';
+import { parseRedisUrl } from '../kernel/redis-url.ts';
+import { clusterSearch, type NodeSearch, sentinelSearch, WrongEndpoint } from './node-search.ts';
+import { searchingConnector } from './searching-connector.ts';
 
 /**
  * Replaces a connection that no longer leads to the ledger. ioredis then resolves the host name again, which may
@@ -31,6 +34,8 @@ function leaveLostServer(redis: Redis, everyMs: number): void {
 
 export interface RedisConnectionOptions {
   url: string;
+  /** The slot of all keys that are used on this connection; only a cluster has to know it. */
+  slot?: number;
   connectTimeoutMs: number;
   commandTimeoutMs: number;
 }
@@ -43,7 +48,8 @@ const connectionErrors = new WeakMap<Redis, Error>();
  * command that gets no reply in time fails here, but may still run in Redis: it is in doubt.
  */
 export function connectRedis(options: RedisConnectionOptions, extra: RedisOptions = {}): Redis {
-  const redis = new Redis(options.url, {
+  const search = searchOf(options);
+  const redis: Redis = open(options, search, {
     lazyConnect: true,
     connectTimeout: options.connectTimeoutMs,
     commandTimeout: options.commandTimeoutMs,
@@ -53,6 +59,10 @@ export function connectRedis(options: RedisConnectionOptions, extra: RedisOption
     autoResubscribe: false,
     enableAutoPipelining: false,
     retryStrategy: (attempt) => Math.min(25 * attempt, 500),
+    reconnectOnError(error) {
+      if (search && ANOTHER_NODE.test(error.message)) void leaveForOtherNode(redis, search);
+      return false;
+    },
     ...extra,
   });
   // The errors of failed commands do not contain the reason why there is no connection. Without a
@@ -62,6 +72,64 @@ export function connectRedis(options: RedisConnectionOptions, extra: RedisOption
   redis.connect().catch(() => {});
   leaveLostServer(redis, options.commandTimeoutMs);
   return redis;
+}
+
+/** How long the queue's connection waits before it connects again, ms. */
+const QUEUE_RETRY_MS = 1_000;
+
+/** A connection for a queue that carries no money: its commands wait until there is a connection. */
+export function connectQueue(options: RedisConnectionOptions): Redis {
+  const redis = open(options, searchOf(options), {
+    maxRetriesPerRequest: null,
+    retryStrategy: () => QUEUE_RETRY_MS,
+    reconnectOnError: ({ message }) => ANOTHER_NODE.test(message),
+  });
+  redis.on('error', () => {});
+  return redis;
+}
+
+function searchOf({ url, slot, ...timing }: RedisConnectionOptions): NodeSearch | null {
+  const parsed = parseRedisUrl(url);
+  if (parsed?.by === 'sentinel') return sentinelSearch(parsed, timing);
+  if (parsed?.by !== 'cluster') return null;
+  if (slot === undefined) throw new TypeError('a connection to a cluster is for the keys of one slot');
+  return clusterSearch(parsed, slot, timing);
+}
+
+function open({ url }: RedisConnectionOptions, search: NodeSearch | null, options: RedisOptions): Redis {
+  if (search === null) return new Redis(url, options);
+  const { username, password, tls } = parseRedisUrl(url) ?? { username: null, password: null, tls: false };
+  return new Redis({
+    ...options,
+    Connector: searchingConnector(search),
+    ...(username !== null && { username }),
+    ...(password !== null && { password }),
+    ...(tls && { tls: {} }),
+  });
+}
+
+/**
+ * Error replies of a server that is not, or not yet, the node of the keys. None of them wrote anything. The redirections
+ * are never followed: a server to which a slot has moved is another server, and the epoch ends.
+ */
+const ANOTHER_NODE = /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN|READONLY|MASTERDOWN|LOADING|REFUSED demoted)\b/;
+/** Minimum time between two searches for the node of a connection, ms. */
+const SEARCH_EVERY_MS = 100;
+const searching = new WeakSet<Redis>();
+
+/**
+ * Replaces the connection if the node is another server by now. The replies to commands in flight usually arrive during
+ * the search, so that they are not in doubt.
+ */
+async function leaveForOtherNode(redis: Redis, search: NodeSearch): Promise<void> {
+  if (searching.has(redis) || redis.status !== 'ready') return;
+  searching.add(redis);
+  const { host, port } = redis.options;
+  const node = await search.find().catch(() => null);
+  const elsewhere = node !== null && (node.host !== host || node.port !== port);
+  if (elsewhere && redis.status === 'ready' && redis.options.port === port && redis.options.host === host)
+    cutConnection(redis);
+  setTimeout(() => searching.delete(redis), SEARCH_EVERY_MS).unref();
 }
 
 /**
@@ -111,6 +179,7 @@ const CERTIFICATE_CODE = /CERT|^UNABLE_TO_/;
 /** @returns why connecting will fail until someone changes the configuration; null if the failure may be temporary */
 function wrongSettingOf(error: Error | undefined): string | null {
   if (error === undefined) return null;
+  if (error instanceof WrongEndpoint) return error.message;
   if (error instanceof ReplyError) return `it refuses the connection: ${error.message}`;
   const { code = '', message } = error as NodeJS.ErrnoException;
   return CERTIFICATE_CODE.test(code) ? `its certificate is not accepted: ${message} (${code})` : null;

@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import type { FenceCaller } from '../journal/cache-port.ts';
 import type { RedisScripts } from './redis-scripts.ts';
 import { epochOfKey, Keys } from './run-script.ts';
+import type { ShardPrefix } from './shard-prefix.ts';
 
 const SCAN_COUNT = 1000;
 
@@ -12,7 +13,7 @@ const SCAN_COUNT = 1000;
  * @throws CacheError
  */
 export async function sweepEpochsBefore(
-  { redis, scripts, keyPrefix }: { redis: Redis; scripts: Pick<RedisScripts, 'sweep'>; keyPrefix: string },
+  { redis, scripts, keyPrefix }: { redis: Redis; scripts: Pick<RedisScripts, 'sweep'>; keyPrefix: ShardPrefix },
   epoch: number,
   caller: FenceCaller,
 ): Promise<void> {

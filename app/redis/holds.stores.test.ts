@@ -5,6 +5,7 @@ import { account, EpochUnderTest } from '../journal/testing/epoch-under-test.ts'
 import { change, place } from '../journal/testing/hold-items.ts';
 import { identifyServer } from './connection.ts';
 import { RedisScripts } from './redis-scripts.ts';
+import { shardPrefix } from './shard-prefix.ts';
 import { randomPrefix } from './testing/own-redis.ts';
 
 const SEVEN_DAYS_MS = 604_800_000;
@@ -18,7 +19,7 @@ let epoch: EpochUnderTest<RedisScripts>;
 beforeAll(async () => {
   redis = new Redis(inject('redisPort'));
   const { replid } = await identifyServer(redis);
-  epoch = new EpochUnderTest(new RedisScripts(redis, randomPrefix(), ofTestLedger), 1, replid, 2);
+  epoch = new EpochUnderTest(new RedisScripts(redis, shardPrefix(randomPrefix()), ofTestLedger), 1, replid, 2);
   await epoch.begin([account('ada', { balance: 1_000_000 })]);
 });
 afterAll(() => redis.disconnect());

@@ -7,6 +7,7 @@ import { outcomesOf, RecordStatus } from '../journal/codec.ts';
 import { account, itemOf, order } from '../journal/testing/epoch-under-test.ts';
 import { decodeEntry } from './apply-call.ts';
 import { RedisScripts } from './redis-scripts.ts';
+import { shardPrefix } from './shard-prefix.ts';
 
 const HOUR_MS = 3_600_000;
 let redis: Redis;
@@ -20,7 +21,7 @@ beforeAll(async () => {
 afterAll(() => redis.disconnect());
 beforeEach(async () => {
   const replid = /master_replid:(\w+)/.exec(await redis.info('replication'))?.[1] ?? '';
-  scripts = new RedisScripts(redis, `time-${process.pid}-${++number}`, ofTestLedger);
+  scripts = new RedisScripts(redis, shardPrefix(`time-${process.pid}-${++number}`), ofTestLedger);
   pod = { epoch: 1, format: 1, replid, podId: 'pod' };
   await scripts.activate({ epoch: 1, format: 1 }, replid, 'marker', 0);
   await scripts.register(pod, 'marker');

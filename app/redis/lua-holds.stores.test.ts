@@ -9,6 +9,7 @@ import { CacheError, isHold } from '../journal/cache-port.ts';
 import { HOLD_CHANGED, RecordStatus, refusalNumber } from '../journal/codec.ts';
 import { CacheModel } from '../journal/testing/cache-model.ts';
 import { RedisScripts } from './redis-scripts.ts';
+import { shardPrefix } from './shard-prefix.ts';
 import {
   anyLaterMs,
   anyLimited,
@@ -219,7 +220,7 @@ it.each([
       stepsOf(any),
       shrinkingAtMost(async (steps) => {
         run += 1;
-        const lua = new History(new RedisScripts(redis, `holds-${process.pid}-${run}`, ofTestLedger));
+        const lua = new History(new RedisScripts(redis, shardPrefix(`holds-${process.pid}-${run}`), ofTestLedger));
         const model = new History(new CacheModel(replid));
         await Promise.all([lua.begin(), model.begin()]);
         for (const step of steps) {

@@ -8,6 +8,7 @@ import { ofTestLedger } from '../domain/testing/ledger-id.ts';
 import { accountOf, orderOf } from '../domain/testing/orders.ts';
 import { encodeOrder } from '../journal/codec.ts';
 import { RedisScripts } from './redis-scripts.ts';
+import { shardPrefix } from './shard-prefix.ts';
 
 let server: Awaited<ReturnType<typeof startRedis>>;
 const dir = temporaryFolder();
@@ -62,7 +63,7 @@ it('scripts touch only the keys that the call declared, whatever their arguments
 
 async function everyPath(): Promise<void> {
   const replid = /master_replid:(\w+)/.exec(await redis.info('replication'))?.[1] ?? '';
-  const scripts = new RedisScripts(redis, 'p', ofTestLedger);
+  const scripts = new RedisScripts(redis, shardPrefix('p'), ofTestLedger);
   const pod = { epoch: 3, format: 1 as const, replid, podId: 'pod' };
   const keeper = { fenceEpoch: 3, epoch: 3, format: 1 as const, replid };
   const now = Date.now();

@@ -14,6 +14,7 @@ import { encodeOrder, RECORD_BYTES, RecordStatus } from '../journal/codec.ts';
 import { encodeGroup } from '../journal/group-codec.ts';
 import { CacheModel } from '../journal/testing/cache-model.ts';
 import { RedisScripts } from './redis-scripts.ts';
+import { shardPrefix } from './shard-prefix.ts';
 
 const RANDOM_RUNS = 150;
 const MAX = Number.MAX_SAFE_INTEGER;
@@ -333,7 +334,7 @@ describe('the Lua scripts and their model', () => {
       shrinkingAtMost(async (steps) => {
         run += 1;
         const named: NamedEpoch = { epoch: 7, format: run % 2 === 0 ? 1 : 2 };
-        const lua = new RedisScripts(redis, `model-${process.pid}-${run}`, ofTestLedger);
+        const lua = new RedisScripts(redis, shardPrefix(`model-${process.pid}-${run}`), ofTestLedger);
         const model = new CacheModel(replid);
         for (const cache of [lua, model]) {
           await cache.activate(named, replid, 'marker', START - 1);
@@ -362,7 +363,7 @@ describe('the Lua scripts and their model', () => {
 
   it('do not find an epoch of another format, even if the fence is at that epoch', async () => {
     run += 1;
-    const lua = new RedisScripts(redis, `format-${process.pid}-${run}`, ofTestLedger);
+    const lua = new RedisScripts(redis, shardPrefix(`format-${process.pid}-${run}`), ofTestLedger);
     for (const cache of [lua, new CacheModel(replid)]) {
       await cache.activate({ epoch: 7, format: 2 }, replid, 'marker', START - 1);
       await cache.register({ epoch: 7, format: 2, replid, podId: 'pod' }, 'marker');
@@ -381,7 +382,7 @@ describe('the Lua scripts and their model', () => {
         fc.array(fc.array(anyItem, { minLength: 1, maxLength: 20 }), { maxLength: 10 }),
         async (calls) => {
           run += 1;
-          const lua = new RedisScripts(redis, `sum-${process.pid}-${run}`, ofTestLedger);
+          const lua = new RedisScripts(redis, shardPrefix(`sum-${process.pid}-${run}`), ofTestLedger);
           const pod = { epoch: 1, format: 1 as const, replid, podId: 'pod' };
           await lua.activate({ epoch: 1, format: 1 }, replid, 'marker', START - 1);
           await lua.register(pod, 'marker');

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'v
 import { CacheError } from '../journal/cache-port.ts';
 import { identifyServer } from './connection.ts';
 import { RedisScripts } from './redis-scripts.ts';
+import { shardPrefix } from './shard-prefix.ts';
 import { randomPrefix } from './testing/own-redis.ts';
 
 let redis: Redis;
@@ -18,8 +19,8 @@ beforeAll(async () => {
 afterAll(() => redis.disconnect());
 beforeEach(() => {
   prefix = randomPrefix();
-  ours = new RedisScripts(redis, prefix, async () => 'ours');
-  theirs = new RedisScripts(redis, prefix, async () => 'theirs');
+  ours = new RedisScripts(redis, shardPrefix(prefix), async () => 'ours');
+  theirs = new RedisScripts(redis, shardPrefix(prefix), async () => 'theirs');
 });
 
 const key = (name: string) => `${prefix}:{0}:${name}`;

@@ -9,6 +9,7 @@ import { accountOf, orderOf } from '../domain/testing/orders.ts';
 import { CacheError, type Caller, type KeeperCaller } from '../journal/cache-port.ts';
 import { encodeOrder } from '../journal/codec.ts';
 import { RedisScripts } from './redis-scripts.ts';
+import { shardPrefix } from './shard-prefix.ts';
 
 /** A separate Redis, because this test flushes it and removes its scripts. */
 let server: Awaited<ReturnType<typeof startRedis>>;
@@ -32,7 +33,7 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   await redis.flushall();
-  scripts = new RedisScripts(redis, 'p', ofTestLedger);
+  scripts = new RedisScripts(redis, shardPrefix('p'), ofTestLedger);
   await scripts.activate({ epoch: 7, format: 1 }, caller.replid, 'marker', 0);
   await scripts.register(caller, 'marker');
   await scripts.install(caller, [accountOf('world'), accountOf('a')], 0, 10);

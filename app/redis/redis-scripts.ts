@@ -30,6 +30,7 @@ import type { JournalEntry } from '../journal/journal-entry.ts';
 import { decodeEntry, packCall, type RawEntry, writtenBy } from './apply-call.ts';
 import { holdsIn } from './hold-replies.ts';
 import { epochPrefix, Keys, loadScript, runScript, type ScriptArgument } from './run-script.ts';
+import type { ShardPrefix } from './shard-prefix.ts';
 
 const scripts = {
   apply: loadScript('apply'),
@@ -58,16 +59,16 @@ const scripts = {
 /** A typed interface to the Lua scripts. It packs their arguments and unpacks their replies, and makes no decisions. */
 export class RedisScripts implements CacheServer, CacheKeeper {
   readonly #redis: Redis;
-  readonly #prefix: string;
+  readonly #prefix: ShardPrefix;
   readonly #ledgerId: () => Promise<string>;
   #keys: Keys;
 
   /** @param ledgerId returns the identity of the ledger in MySQL; scripts for transfers and reads do not use it */
-  constructor(redis: Redis, keyPrefix: string, ledgerId: () => Promise<string>) {
+  constructor(redis: Redis, prefix: ShardPrefix, ledgerId: () => Promise<string>) {
     this.#redis = redis;
-    this.#prefix = keyPrefix;
+    this.#prefix = prefix;
     this.#ledgerId = ledgerId;
-    this.#keys = new Keys(keyPrefix, NO_EPOCH);
+    this.#keys = new Keys(prefix, NO_EPOCH);
   }
 
   async register(caller: Caller, marker: string): Promise<Head> {

@@ -3,10 +3,11 @@ import { readFileSync } from 'node:fs';
 import { type Redis, ReplyError } from 'ioredis';
 import type { NamedEpoch } from '../domain/authority.ts';
 import { CacheError } from '../journal/cache-port.ts';
+import type { ShardPrefix } from './shard-prefix.ts';
 
 /**
  * The Redis keys of one shard. All except the fence and the owner contain the epoch, so that data of an old epoch
- * cannot be mistaken for new; the hash tag keeps them in one slot.
+ * cannot be mistaken for new; the hash tag in the prefix keeps them in one slot.
  */
 export class Keys {
   readonly fence: string;
@@ -22,8 +23,8 @@ export class Keys {
   /** Prefix of every key of this epoch. */
   readonly epochPrefix: string;
 
-  constructor(prefix: string, { epoch, format }: NamedEpoch) {
-    const shard = `${prefix}:{0}:`;
+  constructor(prefix: ShardPrefix, { epoch, format }: NamedEpoch) {
+    const shard = `${prefix}:`;
     this.fence = `${shard}fence`;
     this.owner = `${shard}owner`;
     this.shardPrefix = shard;
@@ -40,8 +41,8 @@ export class Keys {
   }
 }
 
-export const epochPrefix = (prefix: string, { epoch, format }: NamedEpoch): string =>
-  format === 1 ? `${prefix}:{0}:${epoch}:` : `${prefix}:{0}:f${format}:${epoch}:`;
+export const epochPrefix = (prefix: ShardPrefix, { epoch, format }: NamedEpoch): string =>
+  format === 1 ? `${prefix}:${epoch}:` : `${prefix}:f${format}:${epoch}:`;
 
 /** The epoch of a key, given without the shard's prefix, in any format; null if the key belongs to no epoch. */
 export function epochOfKey(key: string): number | null {
@@ -79,18 +80,15 @@ const BEFORE_THE_SCRIPT = new Set([
   'NOPERM',
   'MISCONF',
   'NOREPLICAS',
-  'CLUSTERDOWN',
   'CROSSSLOT',
-  'MOVED',
-  'ASK',
-  'TRYAGAIN',
 ]);
 /** Errors raised inside a running script end with their location in it; earlier writes of the script persist. */
 const IN_THE_SCRIPT = / script: [0-9a-f]{40}\b/;
 /**
- * First words of the replies of a server that is not (yet) a master; they are equivalent to a refusal by the prologue.
+ * First words of the replies of a server that is not (yet) a master, or not the node of the shard's slot. Nothing was
+ * written: they are equivalent to a refusal by the prologue.
  */
-const NOT_A_MASTER = new Set(['READONLY', 'LOADING', 'MASTERDOWN']);
+const NOT_THE_NODE = new Set(['READONLY', 'LOADING', 'MASTERDOWN', 'CLUSTERDOWN', 'MOVED', 'ASK', 'TRYAGAIN']);
 /**
  * ioredis reports this if a command was never passed to a socket. The error "max retries per request" is no such
  * proof: it also occurs for commands that had been sent when the connection closed.
@@ -134,7 +132,8 @@ export function classify(error: unknown): CacheError {
     const [word = '', reason = ''] = message.split(' ');
     if (word === 'REFUSED') return new CacheError('refused', reason, { cause: error });
     if (word === 'STALE') return new CacheError('stale', reason, { cause: error });
-    if (NOT_A_MASTER.has(word)) return new CacheError('refused', word, { cause: error });
+    if (NOT_THE_NODE.has(word) && !IN_THE_SCRIPT.test(message))
+      return new CacheError('refused', word, { cause: error });
     if (BEFORE_THE_SCRIPT.has(word) && !IN_THE_SCRIPT.test(message))
       return new CacheError('unable', word, { cause: error });
     return new CacheError('in_doubt', message.slice(0, 200), { cause: error });

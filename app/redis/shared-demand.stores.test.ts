@@ -1,17 +1,18 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { type ShardPrefix, shardPrefix } from './shard-prefix.ts';
 import { SharedDemand } from './shared-demand.ts';
 import { randomPrefix } from './testing/own-redis.ts';
 
 let redis: Redis;
-let keyPrefix: string;
+let keyPrefix: ShardPrefix;
 let admitted: boolean;
 beforeAll(() => {
   redis = new Redis(inject('redisPort'));
 });
 afterAll(() => redis.disconnect());
 beforeEach(() => {
-  keyPrefix = randomPrefix();
+  keyPrefix = shardPrefix(randomPrefix());
   admitted = true;
 });
 

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import type { ShardPrefix } from './shard-prefix.ts';
 
 /** A report older than this, ms, is ignored: its pod has no more requests of that user, or has ended. */
 const STALE_MS = 3_000;
@@ -7,7 +8,7 @@ const EXPIRE_MS = 60_000;
 
 export interface SharedDemandOptions {
   redis: Redis;
-  keyPrefix: string;
+  keyPrefix: ShardPrefix;
   podId: string;
   /** Whether this pod may use this Redis: true only once Redis is known to belong to this ledger. */
   isAdmitted(): boolean;
@@ -39,7 +40,7 @@ export class SharedDemand {
     this.#mustBeAdmitted();
     const now = Number(seconds) * 1000 + Number(microseconds) / 1000;
     const commands = redis.pipeline();
-    const keyOf = (user: string) => `${keyPrefix}:{rates}:${user}`;
+    const keyOf = (user: string) => `${keyPrefix}:rates:${user}`;
     for (const [user, perSecond] of demand) {
       commands.hset(keyOf(user), podId, `${perSecond}@${now}`);
       commands.pexpire(keyOf(user), EXPIRE_MS);

@@ -105,7 +105,7 @@ export interface Pod extends Pick<ApiDependencies, 'readiness' | 'shuttingDown'>
 }
 
 export function apiDependencies(context: Context, pod: Pod): ApiDependencies {
-  const { config, clock, metrics, redis, tracing } = context;
+  const { config, clock, keyPrefix, metrics, redis, tracing } = context;
   const { session, ledger, keys, readiness, shuttingDown } = pod;
   return {
     ledger: tracedLedger(ledger, tracing),
@@ -129,7 +129,7 @@ export function apiDependencies(context: Context, pod: Pod): ApiDependencies {
     ledgerNow: () => context.ledgerClock.now(),
     demand: new SharedDemand({
       redis,
-      keyPrefix: config.ledger.keyPrefix,
+      keyPrefix,
       podId: context.processId,
       isAdmitted: () => session.view() !== null,
     }),
@@ -142,10 +142,10 @@ export function apiDependencies(context: Context, pod: Pod): ApiDependencies {
 }
 
 function ops(context: Context, session: PodSession): ApiDependencies['ops'] {
-  const { config, redis, scripts } = context;
+  const { keyPrefix, redis, scripts } = context;
   const reconciliation = new SharedReconciliation(context, () => {
     const caller = session.view()?.caller;
-    return caller ? cachePages({ redis, scripts, keyPrefix: config.ledger.keyPrefix }, caller) : null;
+    return caller ? cachePages({ redis, scripts, keyPrefix }, caller) : null;
   });
   return {
     status: () => new OpsStatus(context, session).read(),

@@ -16,6 +16,7 @@ import { LedgerReader } from '../mysql/ledger/ledger-reader.ts';
 import { LedgerIdentity } from '../mysql/operations/ledger-identity.ts';
 import { connectRedis } from '../redis/connection.ts';
 import { RedisScripts } from '../redis/redis-scripts.ts';
+import { type ShardPrefix, shardPrefix, slotOfPrefix } from '../redis/shard-prefix.ts';
 import { WatchedScripts } from '../redis/watched-scripts.ts';
 import { Detector } from '../telemetry/breaker.ts';
 import { linesTo } from '../telemetry/lines.ts';
@@ -59,6 +60,8 @@ export interface Context extends AsyncDisposable {
   /** The identity of this ledger for Redis and for other installations. */
   identity: LedgerIdentity;
   redis: Redis;
+  /** The prefix of all keys of this ledger in Redis. */
+  keyPrefix: ShardPrefix;
   scripts: RedisScripts;
   cache: WatchedScripts;
   database: Database;
@@ -98,9 +101,10 @@ export async function createContext(config: Config, clock: Clock = systemClock):
     mysql: new Detector('mysql', config.breakers, metrics.breakerMoved),
   };
   const { requests, protocol, recovering, direct } = openDatabases(config, metrics, detectors.mysql);
-  const redis = connectRedis(config.redis);
+  const keyPrefix = shardPrefix(config.ledger.keyPrefix);
+  const redis = connectRedis({ ...config.redis, slot: slotOfPrefix(keyPrefix) });
   const identity = new LedgerIdentity(protocol);
-  const scripts = new RedisScripts(redis, config.ledger.keyPrefix, () => identity.read());
+  const scripts = new RedisScripts(redis, keyPrefix, () => identity.read());
   const ledgerClock = new LedgerClock({ clock, onOff: (offMs) => logClock(context.logger, offMs) });
   metrics.sample({ clockOffsetSeconds: () => ledgerClock.offMs / 1000 });
   const context: Context = {
@@ -112,6 +116,7 @@ export async function createContext(config: Config, clock: Clock = systemClock):
     tracing,
     identity,
     redis,
+    keyPrefix,
     scripts,
     cache: watchScripts(scripts, { metrics, detector: detectors.redis, ledgerClock, tracing }),
     database: requests,

@@ -3,7 +3,9 @@ import { CalendarKeeper } from '../jobs/calendar-keeper.ts';
 import { SyncSupervisor } from '../jobs/sync-supervisor.ts';
 import type { KeeperCaller } from '../journal/cache-port.ts';
 import { SqlCalendarStore } from '../mysql/operations/calendar-store.ts';
+import { connectQueue } from '../redis/connection.ts';
 import { Keys } from '../redis/run-script.ts';
+import { slotOfPrefix } from '../redis/shard-prefix.ts';
 import type { Flusher } from '../sync/flusher.ts';
 import { HoldJanitor } from '../sync/hold-janitor.ts';
 import { IdJanitor } from '../sync/id-janitor.ts';
@@ -57,14 +59,14 @@ export class Housekeeping implements AsyncDisposable {
 
   /** @throws when a store is unavailable */
   async round(): Promise<void> {
-    const { config, authority, flushStore, handOverStore, identity, processId, redis, unsettled } = this.#context;
+    const { authority, flushStore, handOverStore, identity, processId, redis, keyPrefix, unsettled } = this.#context;
     await authority.keeperHeartbeat(processId);
     this.#supervisor ??= this.#startSupervisor(await identity.read());
     this.#frozenAccounts = await unsettled.frozenAccounts();
     await this.#holdGauges.round();
     const caller = this.#target();
     await this.#calendar.round(caller);
-    this.#accountsCached = caller ? await redis.hlen(new Keys(config.ledger.keyPrefix, caller).accounts) : 0;
+    this.#accountsCached = caller ? await redis.hlen(new Keys(keyPrefix, caller).accounts) : 0;
     this.#holdsCached = caller ? await this.#holdJanitor.round(caller) : 0;
     if (!caller) return;
     const { seq, idTimeMax } = await flushStore.cursor();
@@ -74,11 +76,11 @@ export class Housekeeping implements AsyncDisposable {
   }
 
   #startSupervisor(ledgerId: string): SyncSupervisor {
-    const { config, clock, logger } = this.#context;
+    const { config, clock, keyPrefix, logger } = this.#context;
     return new SyncSupervisor({
-      redisUrl: config.redis.url,
+      connection: connectQueue({ ...config.redis, slot: slotOfPrefix(keyPrefix) }),
       // The prefix contains the ledger's id, so that this is not the queue of another installation on this Redis.
-      keyPrefix: `${config.ledger.keyPrefix}:${ledgerId}`,
+      prefix: `${keyPrefix}:bull:${ledgerId}`,
       everyMs: SUPERVISION_MS,
       logger: logger.log,
       supervise: async () => {

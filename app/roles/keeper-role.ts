@@ -63,11 +63,11 @@ async function reconcileWhenDue(
   target: () => KeeperCaller | null,
   stopped: AbortSignal,
 ): Promise<void> {
-  const { config, clock, logger, redis, scripts } = context;
+  const { clock, keyPrefix, logger, redis, scripts } = context;
   const reconciliation = new SharedReconciliation(context, () => {
     const caller = target();
     if (!caller) return null;
-    return cachePages({ redis, scripts, keyPrefix: config.ledger.keyPrefix }, { ...caller, podId: 'keeper' });
+    return cachePages({ redis, scripts, keyPrefix }, { ...caller, podId: 'keeper' });
   });
   while (!stopped.aborted) {
     // The run is not awaited: a process that is asked to stop does not wait for a long reconciliation, which another

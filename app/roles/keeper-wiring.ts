@@ -33,7 +33,7 @@ export function createFlushers(context: Context): { flusher: Flusher; recoveryFl
 }
 
 export function createKeeper(context: Context, flusher: Flusher): Keeper {
-  const { config, clock, scripts, metrics, redis } = context;
+  const { config, clock, keyPrefix, scripts, metrics, redis } = context;
   return new Keeper({
     keeperId: context.processId,
     authority: context.authority,
@@ -41,8 +41,7 @@ export function createKeeper(context: Context, flusher: Flusher): Keeper {
     cache: scripts,
     flusher,
     inspect: () => inspectServer(redis, config.redis.managed === 'true'),
-    sweepEpochsBefore: (epoch, caller) =>
-      sweepEpochsBefore({ redis, scripts, keyPrefix: config.ledger.keyPrefix }, epoch, caller),
+    sweepEpochsBefore: (epoch, caller) => sweepEpochsBefore({ redis, scripts, keyPrefix }, epoch, caller),
     clock,
     logger: context.logger.log,
     timing: {

@@ -31,6 +31,7 @@ const OLDEST_MAJOR = 7; // the first version with script flags, INFO inside scri
  * @property {boolean} [relaxed] for tests: no fsync, which is faster, but loses data if the machine crashes
  * @property {boolean} [replicable] for tests: allows Redis to have replicas and to become a replica
  * @property {string} [host] for tests: a separate address to listen on
+ * @property {string} [more] for tests: further lines of its configuration
  */
 
 /**
@@ -39,7 +40,7 @@ const OLDEST_MAJOR = 7; // the first version with script flags, INFO inside scri
  */
 export function redisProgram(options) {
   const { dir, port, stack = dir, logFile = join(dir, 'redis.log') } = options;
-  const { relaxed = false, replicable = false, host = LOOPBACK } = options;
+  const { relaxed = false, replicable = false, host = LOOPBACK, more = '' } = options;
   const command = requireProgram('redis');
   requireVersion(command);
   mkdirSync(dir, { recursive: true, mode: 0o700 });
@@ -47,7 +48,7 @@ export function redisProgram(options) {
   // is a different node.
   const node = storedValue(join(dir, 'node'), () => `node-${randomBytes(9).toString('hex')}`);
   const config = join(dir, 'redis.conf');
-  writeFileSync(config, redisConfig({ dir, port, node, relaxed, replicable, host }), { mode: 0o600 });
+  writeFileSync(config, redisConfig({ dir, port, node, relaxed, replicable, host, more }), { mode: 0o600 });
   return {
     node,
     program: {
@@ -65,8 +66,8 @@ export function redisProgram(options) {
   };
 }
 
-/** @param {{ dir: string, port: number, node: string, relaxed: boolean, replicable: boolean, host: string }} options */
-function redisConfig({ dir, port, node, relaxed, replicable, host }) {
+/** @param {Required<Pick<RedisOptions, 'dir' | 'port' | 'relaxed' | 'replicable' | 'host' | 'more'>> & { node: string }} options */
+function redisConfig({ dir, port, node, relaxed, replicable, host, more }) {
   const memoryMiB = Math.min(8192, Math.max(512, Math.floor(totalmem() / 4 / 1024 / 1024)));
   return `# Written at every start by devstack/stores/redis.mjs; changes here are lost.
 bind ${host}
@@ -88,7 +89,7 @@ save ""
 maxmemory ${memoryMiB}mb
 maxmemory-policy noeviction
 
-${replicable ? '' : ALONE}`;
+${replicable ? '' : ALONE}${more}`;
 }
 
 /**

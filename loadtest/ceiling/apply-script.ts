@@ -12,6 +12,7 @@ import type { Caller } from '../../app/journal/cache-port.ts';
 import { encodeOrder } from '../../app/journal/codec.ts';
 import { RedisScripts } from '../../app/redis/redis-scripts.ts';
 import { loadScript } from '../../app/redis/run-script.ts';
+import { shardPrefix } from '../../app/redis/shard-prefix.ts';
 import { accountId } from '../bank.ts';
 
 const PREFIX = 'ceiling';
@@ -32,7 +33,7 @@ export class ApplyScript {
   }
 
   static async prepare(redis: Redis, accounts: number): Promise<ApplyScript> {
-    const scripts = new RedisScripts(redis, PREFIX, ofTestLedger);
+    const scripts = new RedisScripts(redis, shardPrefix(PREFIX), ofTestLedger);
     const replid = /master_replid:(\w+)/.exec(await redis.info('replication'))?.[1] ?? '';
     const caller: Caller = { epoch: 1, format: 1, replid, podId: 'ceiling' };
     await scripts.activate({ epoch: 1, format: 1 }, replid, 'marker', Date.now() - 60_000);
@@ -80,7 +81,7 @@ export class ApplyScript {
         };
       },
     });
-    const packer = new RedisScripts(caught, PREFIX, ofTestLedger);
+    const packer = new RedisScripts(caught, shardPrefix(PREFIX), ofTestLedger);
     for (let call = 0; call < count; call++) {
       const items = Array.from({ length: perCall }, () => this.#item());
       await packer.apply(this.#caller, items).catch(() => {});

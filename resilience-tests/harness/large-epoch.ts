@@ -13,6 +13,7 @@ import { modeName } from '../../app/mysql/rows/authority-row.ts';
 import { migrate } from '../../app/mysql/schema/data-source.ts';
 import { identifyServer } from '../../app/redis/connection.ts';
 import { RedisScripts } from '../../app/redis/redis-scripts.ts';
+import { shardPrefix } from '../../app/redis/shard-prefix.ts';
 import { startMariadb } from '../../devstack/stores/mariadb.mjs';
 import { startRedis } from '../../devstack/stores/redis.mjs';
 
@@ -70,7 +71,7 @@ export class LargeEpoch implements AsyncDisposable {
     this.authority = new AuthorityStore(this.database);
     this.#redis = new Redis(urls.redisUrl);
     const identity = new LedgerIdentity(this.database);
-    this.#scripts = new RedisScripts(this.#redis, KEY_PREFIX, () => identity.read());
+    this.#scripts = new RedisScripts(this.#redis, shardPrefix(KEY_PREFIX), () => identity.read());
     this.#stop = stop;
   }
 

@@ -123,7 +123,7 @@ async function touchedNothing({ ground, wrong }: Scene<WithSecond>, before: Stat
   const owner = String(await cluster.redis.call('GET', `${KEY_PREFIX}:{0}:owner`));
   if (owner !== before.owner) wrong(`the Redis of the first installation belongs to ${owner}`);
   // The names of job queues contain the identity of the ledger, so both ledgers may have queues.
-  const queues = [before.owner, await second.ledgerId()].map((id) => `${KEY_PREFIX}:${id}:`);
+  const queues = [before.owner, await second.ledgerId()].map((id) => `${KEY_PREFIX}:{0}:bull:${id}:`);
   const own = [`${KEY_PREFIX}:{0}:owner`, `${KEY_PREFIX}:{0}:fence`, keysOf(before.epoch), ...queues];
   const keys = (await cluster.redis.call('KEYS', '*')) as string[];
   const strange = keys.filter((key) => !own.some((start) => key.startsWith(start)));

@@ -4,8 +4,8 @@ import { type EpochUnderTest, order } from '../../journal/testing/epoch-under-te
 import { until } from '../../kernel/testing/until.ts';
 import { migratedDatabase, type TestDatabase } from '../../mysql/testing/test-database.ts';
 import type { RedisScripts } from '../../redis/redis-scripts.ts';
+import { ReplicableRedis } from '../../redis/testing/replicable-redis.ts';
 import { KeeperBench, staysIn, stepTo } from '../testing/keeper-bench.ts';
-import { ReplicableRedis } from '../testing/replicable-redis.ts';
 
 let db: TestDatabase;
 let master: ReplicableRedis;

@@ -5,8 +5,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { explainReplid, replidRisks, type ServerFacts } from '../../authority/server-facts.ts';
 import { order } from '../../journal/testing/epoch-under-test.ts';
 import { migratedDatabase, type TestDatabase } from '../../mysql/testing/test-database.ts';
+import { ReplicableRedis } from '../../redis/testing/replicable-redis.ts';
 import { KeeperBench, stepTo } from '../testing/keeper-bench.ts';
-import { ReplicableRedis } from '../testing/replicable-redis.ts';
 
 let db: TestDatabase;
 let server: ReplicableRedis;

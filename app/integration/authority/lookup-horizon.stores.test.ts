@@ -12,6 +12,7 @@ import { AuthorityStore } from '../../mysql/authority/authority-store.ts';
 import { FlushStore } from '../../mysql/ledger/flush-store.ts';
 import { migratedDatabase, openIn, type TestDatabase } from '../../mysql/testing/test-database.ts';
 import { RedisScripts } from '../../redis/redis-scripts.ts';
+import { shardPrefix } from '../../redis/shard-prefix.ts';
 import { randomPrefix } from '../../redis/testing/own-redis.ts';
 
 const { POSTED, REPLAYED, NEEDS_LOOKUP, AHEAD } = RecordStatus;
@@ -39,7 +40,7 @@ beforeEach(async () => {
   await db.reset();
   await openIn(db.database, ACCOUNTS);
   const replid = /master_replid:(\w+)/.exec(await redis.info('replication'))?.[1] ?? '';
-  scripts = new RedisScripts(redis, randomPrefix(), ofTestLedger);
+  scripts = new RedisScripts(redis, shardPrefix(randomPrefix()), ofTestLedger);
   pod = { epoch: 9, format: 1, replid, podId: 'pod' };
   keeper = { fenceEpoch: 9, epoch: 9, format: 1, replid };
   nowMs = Date.now();

@@ -61,7 +61,7 @@ describe('Consistent books', () => {
   });
 
   it('with an empty cache are consistent', async () => {
-    const { accounts } = new Keys(bench.context.config.ledger.keyPrefix, { epoch: 1, format: 1 });
+    const { accounts } = new Keys(bench.context.keyPrefix, { epoch: 1, format: 1 });
     await bench.context.redis.del(accounts);
     expect(await bench.reconciliation().run()).toMatchObject({ clean: true, accounts: 4, cachedAccounts: 0 });
   });
@@ -100,7 +100,7 @@ describe('Drift is found and reported', () => {
   it('if the usage of limits in MySQL differs from the postings', async () => {
     const start = Date.parse('2026-01-01');
     await sql(`UPDATE accounts SET daily_debit_max = 1000000, day_start_ms = ${start}, month_start_ms = ${start}`);
-    await bench.context.redis.del(new Keys(bench.context.config.ledger.keyPrefix, { epoch: 1, format: 1 }).accounts);
+    await bench.context.redis.del(new Keys(bench.context.keyPrefix, { epoch: 1, format: 1 }).accounts);
     expect(await bench.reconciliation().run()).toMatchObject({ clean: true, accounts: 4 });
     await sql("UPDATE transfers SET counted = 1 WHERE source_account = 'ada' AND status = 'POSTED' LIMIT 1");
     const { drift } = await named();

@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { SyncSupervisor } from '../../jobs/sync-supervisor.ts';
 import { keptLog } from '../../kernel/testing/kept-log.ts';
 import { until } from '../../kernel/testing/until.ts';
+import { connectQueue } from '../../redis/connection.ts';
 import { OwnRedis, randomPrefix } from '../../redis/testing/own-redis.ts';
 
 let server: OwnRedis;
@@ -21,11 +22,18 @@ afterAll(async () => {
 
 const running: SyncSupervisor[] = [];
 const AWAY = 'the schedule that supervises the flush is unavailable; flushing continues without it';
-function start(supervise: () => Promise<void>, keyPrefix = randomPrefix()) {
+function start(supervise: () => Promise<void>, prefix = randomPrefix()) {
   const log = keptLog();
-  const supervisor = new SyncSupervisor({ redisUrl: server.url, keyPrefix, everyMs: 40, supervise, logger: log });
+  const address = { url: server.url, connectTimeoutMs: 1000, commandTimeoutMs: 1500 };
+  const supervisor = new SyncSupervisor({
+    connection: connectQueue(address),
+    prefix,
+    everyMs: 40,
+    supervise,
+    logger: log,
+  });
   running.push(supervisor);
-  return { supervisor, log, keyPrefix };
+  return { supervisor, log, prefix };
 }
 afterEach(async () => {
   for (const supervisor of running.splice(0)) await supervisor[Symbol.asyncDispose]();
@@ -34,11 +42,11 @@ afterEach(async () => {
 describe('The schedule', () => {
   it('runs the supervision repeatedly, using BullMQ', async () => {
     let runs = 0;
-    const { keyPrefix, log } = start(async () => {
+    const { prefix, log } = start(async () => {
       runs += 1;
     });
     await until('it has run three times', () => runs >= 3);
-    expect(await redis.exists(`${keyPrefix}:bull:sync:repeat`)).toBe(1);
+    expect(await redis.exists(`${prefix}:sync:repeat`)).toBe(1);
     expect(log.lines).toEqual([]);
   });
 
@@ -51,7 +59,7 @@ describe('The schedule', () => {
       }, prefix);
     }
     await until('it has run several times', () => runs.reduce((sum, each) => sum + each) >= 6);
-    expect(await redis.zcard(`${prefix}:bull:sync:repeat`)).toBe(1);
+    expect(await redis.zcard(`${prefix}:sync:repeat`)).toBe(1);
   });
 
   it('logs a supervision that fails, and continues', async () => {
@@ -72,16 +80,16 @@ describe('The schedule', () => {
 
   it('keeps a limited number of finished jobs', async () => {
     let runs = 0;
-    const { keyPrefix } = start(async () => {
+    const { prefix } = start(async () => {
       runs += 1;
     });
     await until('it has run often', () => runs >= 15);
-    expect(await redis.zcard(`${keyPrefix}:bull:sync:completed`)).toBeLessThanOrEqual(11);
+    expect(await redis.zcard(`${prefix}:sync:completed`)).toBeLessThanOrEqual(11);
   });
 
   it('ends when it is disposed of', async () => {
     let runs = 0;
-    const { supervisor, keyPrefix } = start(async () => {
+    const { supervisor, prefix } = start(async () => {
       runs += 1;
     });
     await until('it has run', () => runs > 0);
@@ -89,7 +97,7 @@ describe('The schedule', () => {
     const clients = () => redis.client('LIST') as Promise<string>;
     await until('its connections are gone', async () => (await clients()).trim().split('\n').length === 1);
     const after = runs;
-    const due = Number((await redis.zrange(`${keyPrefix}:bull:sync:repeat`, 0, 0, 'WITHSCORES'))[1]);
+    const due = Number((await redis.zrange(`${prefix}:sync:repeat`, 0, 0, 'WITHSCORES'))[1]);
     await until('the next one would be due', () => Date.now() > due + 50);
     expect(runs).toBe(after);
   });

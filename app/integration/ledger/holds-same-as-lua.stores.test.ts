@@ -29,6 +29,7 @@ import { LedgerReader } from '../../mysql/ledger/ledger-reader.ts';
 import { DIRECT_EPOCH, putAccounts } from '../../mysql/testing/direct-accounts.ts';
 import { migratedDatabase, putBusinessDays, type TestDatabase } from '../../mysql/testing/test-database.ts';
 import { RedisScripts } from '../../redis/redis-scripts.ts';
+import { shardPrefix } from '../../redis/shard-prefix.ts';
 import {
   anyLaterMs,
   anyLimited,
@@ -130,7 +131,7 @@ class Lua {
   readonly #results = new Map<string, HoldResult>();
   #there: Account[] = [];
   constructor(prefix: string) {
-    this.#scripts = new RedisScripts(redis, prefix, ofTestLedger);
+    this.#scripts = new RedisScripts(redis, shardPrefix(prefix), ofTestLedger);
     this.#caller = { epoch: 1, format: 2, replid, podId: 'pod' };
   }
   async begin(accounts: readonly Account[]): Promise<void> {

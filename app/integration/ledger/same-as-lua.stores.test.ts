@@ -21,6 +21,7 @@ import { DirectStore } from '../../mysql/ledger/direct-store.ts';
 import { DIRECT_EPOCH } from '../../mysql/testing/direct-accounts.ts';
 import { migratedDatabase, type TestDatabase } from '../../mysql/testing/test-database.ts';
 import { RedisScripts } from '../../redis/redis-scripts.ts';
+import { shardPrefix } from '../../redis/shard-prefix.ts';
 import { type ComparedLedger, LuaLedger, sqlLedger } from '../testing/compared-ledgers.ts';
 
 const HISTORIES = 100;
@@ -304,7 +305,7 @@ it(
       shrinkingAtMost(async (contents, groups, steps) => {
         run += 1;
         const history = new History(run, contents, groups);
-        const lua = new LuaLedger(new RedisScripts(redis, history.prefix, ofTestLedger), {
+        const lua = new LuaLedger(new RedisScripts(redis, shardPrefix(history.prefix), ofTestLedger), {
           epoch: 1,
           format: 1,
           replid,

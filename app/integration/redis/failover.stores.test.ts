@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MovingName } from '../../kernel/testing/moving-name.ts';
 import { until } from '../../kernel/testing/until.ts';
 import { connectRedis } from '../../redis/connection.ts';
-import { ReplicableRedis } from '../testing/replicable-redis.ts';
+import { ReplicableRedis } from '../../redis/testing/replicable-redis.ts';
 
 let servers: ReplicableRedis[];
 let name: MovingName;

@@ -11,6 +11,7 @@ import { FlushStore } from '../../mysql/ledger/flush-store.ts';
 import { ledgerRows, migratedDatabase, openIn, type TestDatabase } from '../../mysql/testing/test-database.ts';
 import { connectRedis, identifyServer } from '../../redis/connection.ts';
 import { RedisScripts } from '../../redis/redis-scripts.ts';
+import { shardPrefix } from '../../redis/shard-prefix.ts';
 import { randomPrefix } from '../../redis/testing/own-redis.ts';
 import { Flusher } from '../../sync/flusher.ts';
 
@@ -50,10 +51,10 @@ class Traffic {
     await until('Redis is connected', () => this.writerRedis.status === 'ready' && this.keeperRedis.status === 'ready');
     const prefix = randomPrefix();
     const { replid } = await identifyServer(this.writerRedis);
-    this.epoch = new EpochUnderTest(new RedisScripts(this.writerRedis, prefix, ofTestLedger), 1, replid);
+    this.epoch = new EpochUnderTest(new RedisScripts(this.writerRedis, shardPrefix(prefix), ofTestLedger), 1, replid);
     await this.epoch.begin(ACCOUNTS);
     const flusher = new Flusher({
-      cache: new RedisScripts(this.keeperRedis, prefix, ofTestLedger),
+      cache: new RedisScripts(this.keeperRedis, shardPrefix(prefix), ofTestLedger),
       store: new FlushStore(this.db.database),
       clock: systemClock,
       limits: {

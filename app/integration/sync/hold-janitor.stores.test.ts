@@ -5,6 +5,7 @@ import { account, EpochUnderTest } from '../../journal/testing/epoch-under-test.
 import { capture, place } from '../../journal/testing/hold-items.ts';
 import { identifyServer } from '../../redis/connection.ts';
 import { RedisScripts } from '../../redis/redis-scripts.ts';
+import { shardPrefix } from '../../redis/shard-prefix.ts';
 import { randomPrefix } from '../../redis/testing/own-redis.ts';
 import { HoldJanitor } from '../../sync/hold-janitor.ts';
 
@@ -19,7 +20,7 @@ beforeAll(() => {
 afterAll(() => redis.disconnect());
 beforeEach(async () => {
   const { replid } = await identifyServer(redis);
-  epoch = new EpochUnderTest(new RedisScripts(redis, randomPrefix(), ofTestLedger), 1, replid, 2);
+  epoch = new EpochUnderTest(new RedisScripts(redis, shardPrefix(randomPrefix()), ofTestLedger), 1, replid, 2);
   await epoch.begin([account('ada', { balance: 1_000_000 }), account('bob')]);
 });
 

@@ -7,6 +7,7 @@ import { TestClock } from '../../kernel/testing/test-clock.ts';
 import { identifyServer } from '../../redis/connection.ts';
 import { sweepEpochsBefore } from '../../redis/epoch-sweep.ts';
 import { RedisScripts } from '../../redis/redis-scripts.ts';
+import { shardPrefix } from '../../redis/shard-prefix.ts';
 import { randomPrefix } from '../../redis/testing/own-redis.ts';
 import { IdJanitor } from '../../sync/id-janitor.ts';
 
@@ -142,12 +143,12 @@ describe('sweepEpochsBefore', () => {
       `${prefix}2:{0}:3:ledger`,
     ];
     const { replid } = await identifyServer(redis);
-    const scripts = new RedisScripts(redis, prefix, ofTestLedger);
+    const scripts = new RedisScripts(redis, shardPrefix(prefix), ofTestLedger);
     await scripts.fence(10, replid);
     await redis.mset(...[...old, ...kept].flatMap((key) => [key, '1']));
     const sweep = (of: RedisScripts) =>
-      sweepEpochsBefore({ redis, scripts: of, keyPrefix: prefix }, 11, { fenceEpoch: 10, replid });
-    const foreign = new RedisScripts(redis, prefix, async () => 'another-ledger');
+      sweepEpochsBefore({ redis, scripts: of, keyPrefix: shardPrefix(prefix) }, 11, { fenceEpoch: 10, replid });
+    const foreign = new RedisScripts(redis, shardPrefix(prefix), async () => 'another-ledger');
     await expect(sweep(foreign)).rejects.toMatchObject({ kind: 'refused', reason: 'foreign' });
     expect(await redis.exists(...old)).toBe(old.length);
     await redis.set(kept[0] ?? '', '10');

@@ -65,7 +65,7 @@ export class BooksBench {
 
   pages() {
     return cachePages(
-      { redis: this.context.redis, scripts: this.context.scripts, keyPrefix: this.context.config.ledger.keyPrefix },
+      { redis: this.context.redis, scripts: this.context.scripts, keyPrefix: this.context.keyPrefix },
       this.epoch.pod,
     );
   }
@@ -77,7 +77,7 @@ export class BooksBench {
   async tamperCache(accountId: string, change: Partial<Account>): Promise<void> {
     const [existing] = (await this.epoch.cache.read(this.epoch.pod, [accountId])).accounts;
     const base = existing ?? { ...account(accountId), seq: 0 };
-    const { accounts } = new Keys(this.context.config.ledger.keyPrefix, { epoch: 1, format: 1 });
+    const { accounts } = new Keys(this.context.keyPrefix, { epoch: 1, format: 1 });
     await this.context.redis.hset(accounts, accountId, encodeAccount({ ...base, ...change }, base.seq, true));
   }
 

@@ -20,6 +20,7 @@ import { openIn } from '../../mysql/testing/test-database.ts';
 import { connectRedis, inspectServer } from '../../redis/connection.ts';
 import { sweepEpochsBefore } from '../../redis/epoch-sweep.ts';
 import { RedisScripts } from '../../redis/redis-scripts.ts';
+import { shardPrefix } from '../../redis/shard-prefix.ts';
 import { randomPrefix } from '../../redis/testing/own-redis.ts';
 import { testFlusher } from '../../sync/testing/test-flusher.ts';
 
@@ -63,7 +64,7 @@ export class KeeperBench {
     this.prefix = prefix;
     this.redis = connectRedis({ url: redisUrl, connectTimeoutMs: 1000, commandTimeoutMs: COMMAND_TIMEOUT_MS });
     const identity = new LedgerIdentity(database);
-    this.scripts = new RedisScripts(this.redis, this.prefix, () => identity.read());
+    this.scripts = new RedisScripts(this.redis, shardPrefix(this.prefix), () => identity.read());
     this.authority = new AuthorityStore(database);
     this.recoveryStore = new RecoveryStore(database);
     this.handOverStore = new MysqlHandOverStore(database);
@@ -79,7 +80,11 @@ export class KeeperBench {
       flusher: testFlusher({ cache: this.scripts, store: this.flushStore }),
       inspect: () => inspectServer(this.redis),
       sweepEpochsBefore: (epoch, caller) =>
-        sweepEpochsBefore({ redis: this.redis, scripts: this.scripts, keyPrefix: this.prefix }, epoch, caller),
+        sweepEpochsBefore(
+          { redis: this.redis, scripts: this.scripts, keyPrefix: shardPrefix(this.prefix) },
+          epoch,
+          caller,
+        ),
       clock: this.clock,
       logger: this.log,
       timing: { ...TIMING, ...timing },

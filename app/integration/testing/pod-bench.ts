@@ -30,6 +30,7 @@ import { LedgerReader } from '../../mysql/ledger/ledger-reader.ts';
 import { openIn, type TestDatabase } from '../../mysql/testing/test-database.ts';
 import { connectRedis, cutConnection, identifyServer } from '../../redis/connection.ts';
 import { RedisScripts } from '../../redis/redis-scripts.ts';
+import { shardPrefix } from '../../redis/shard-prefix.ts';
 import { randomPrefix } from '../../redis/testing/own-redis.ts';
 import type { Flusher } from '../../sync/flusher.ts';
 import { testFlusher } from '../../sync/testing/test-flusher.ts';
@@ -95,8 +96,8 @@ export class PodBench {
     const options = { url, connectTimeoutMs: 1000, commandTimeoutMs: 1500 };
     this.redis = connectRedis(options);
     this.#keeperRedis = connectRedis(options);
-    this.scripts = new RedisScripts(this.#keeperRedis, this.prefix, ofTestLedger);
-    const scripts = new RedisScripts(this.redis, this.prefix, ofTestLedger);
+    this.scripts = new RedisScripts(this.#keeperRedis, shardPrefix(this.prefix), ofTestLedger);
+    const scripts = new RedisScripts(this.redis, shardPrefix(this.prefix), ofTestLedger);
     this.cache = new FaultyCache(scripts);
     this.store = new AuthorityStore(database);
     this.recoveryStore = new RecoveryStore(database);

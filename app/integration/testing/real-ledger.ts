@@ -18,6 +18,7 @@ import { LedgerReader } from '../../mysql/ledger/ledger-reader.ts';
 import { migrate } from '../../mysql/schema/data-source.ts';
 import { putAccounts } from '../../mysql/testing/direct-accounts.ts';
 import { RedisScripts } from '../../redis/redis-scripts.ts';
+import { shardPrefix } from '../../redis/shard-prefix.ts';
 import type { Flusher } from '../../sync/flusher.ts';
 import { testFlusher } from '../../sync/testing/test-flusher.ts';
 
@@ -118,7 +119,7 @@ export class RealLedger implements AsyncDisposable {
     this.replid = from.replid;
     this.database = from.database;
     this.#dropDatabase = from.drop;
-    this.scripts = new RedisScripts(this.redis, this.prefix, ofTestLedger);
+    this.scripts = new RedisScripts(this.redis, shardPrefix(this.prefix), ofTestLedger);
   }
 
   static async open(stores: { redisPort: number; mysqlUrl: string }): Promise<RealLedger> {

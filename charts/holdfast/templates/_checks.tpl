@@ -11,7 +11,7 @@ Chart.yaml: without a cluster (`helm template`, `helm lint`), a Helm built by `g
 {{- fail (printf "Kubernetes 1.27 or newer is required, not %s" $kubernetes) }}
 {{- end }}
 {{- $secrets := dict
-  "redisUrl" (list .Values.redisUrl "^rediss?://\\S+$" "must be like redis://user:password@host:6379")
+  "redisUrl" (list .Values.redisUrl "^rediss?([+](sentinel|cluster))?://\\S+$" "must be like redis://user:password@host:6379")
   "mysqlUrl" (list .Values.mysqlUrl "^mysql://\\S+/\\S+$" "must be like mysql://user:password@host:3306/database")
   "bootstrapApiKey" (list .Values.bootstrapApiKey "^\\S{24,}$" "must have at least 24 characters, and no spaces")
   "development.redis.password" (list .Values.development.redis.password "^[A-Za-z0-9]{16,128}$" "must be 16 to 128 letters and digits")
