@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isCron, isTimeZone } from '../kernel/schedule.ts';
+import { splitUrls, urlOfShard } from './shard-urls.ts';
 
 export const HOUR_MS = 3_600_000;
 export const MINUTE_MS = 60_000;
@@ -89,15 +90,6 @@ export function url(
 export function shardUrls(range: string, accept: (url: string) => boolean): Kind<string> {
   const fits = (text: string): boolean => splitUrls(text).every((each) => accept(urlOfShard(each, 0)));
   return { schema: z.string().refine(fits), range, secret: true };
-}
-
-/** The URLs in a text; whitespace inside of a URL does not separate it. */
-export function splitUrls(text: string): string[] {
-  return text.split(/\s+(?=[a-z][a-z+]*:\/\/)/);
-}
-
-export function urlOfShard(url: string, shard: number): string {
-  return url.replaceAll('{shard}', String(shard));
 }
 
 export function cron(): Kind<string> {

@@ -26,7 +26,7 @@ export const LEDGER_SETTINGS = {
     url: required(
       'REDIS_URL',
       shardUrls(REDIS_URL_RANGE, (url) => parseRedisUrl(url) !== null),
-      'Redis that holds the balances: its address, or the Sentinels or nodes of a cluster that know it. `{shard}` stands for the number of the shard.',
+      'Redis that holds the balances: its address, or the Sentinels or nodes of a cluster that know it. `{shard}` stands for the number of the shard, from 0; or one URL per shard, separated by whitespace. Shards may share a Redis.',
     ),
     connectTimeoutMs: setting(
       'REDIS_CONNECT_TIMEOUT_MS',
@@ -51,7 +51,7 @@ export const LEDGER_SETTINGS = {
     url: required(
       'MYSQL_URL',
       shardUrls('mysql://user[:password]@host[:port]/database', isMysqlUrl),
-      'MySQL database that stores all data permanently. `{shard}` stands for the number of the shard; every shard needs a database of its own.',
+      'MySQL database that stores all data permanently. The same for `{shard}`, but every shard needs a database of its own.',
     ),
     poolMax: setting(
       'MYSQL_POOL_MAX',
@@ -92,12 +92,17 @@ export const LEDGER_SETTINGS = {
       'hf',
       'Prefix of every key in Redis.',
     ),
-    shards: setting('SHARDS', integer(1, 1024), 1, 'Number of shards of the ledger. Only 1 is supported.'),
+    shards: setting(
+      'SHARDS',
+      integer(1, 1024),
+      1,
+      'Number of shards of the ledger, which never changes once it has been created.',
+    ),
     queueTransfersMax: setting(
       'QUEUE_TRANSFERS_MAX',
       integer(1000, 1_000_000),
       20_000,
-      'Maximum number of transfers in this pod that wait for their script call; further ones get `overloaded`.',
+      'Maximum number of transfers in this pod that wait for their script call; further ones get `overloaded`. Divided by the number of shards, but at least 1000 for each.',
     ),
     applyBatchMax: setting(
       'APPLY_BATCH_MAX',
@@ -121,13 +126,13 @@ export const LEDGER_SETTINGS = {
       'CACHED_ACCOUNTS_MAX',
       integer(1000, 100_000_000),
       1_000_000,
-      'Maximum number of accounts in Redis; beyond it, the least recently used ones are evicted.',
+      'Maximum number of accounts of a shard in Redis; beyond it, the least recently used ones are evicted.',
     ),
     cachedHoldsMax: setting(
       'CACHED_HOLDS_MAX',
       integer(1000, 100_000_000),
       500_000,
-      'Maximum number of holds in Redis; beyond it, keepers evict holds that are in MySQL, beginning with those that have ended.',
+      'Maximum number of holds of a shard in Redis; beyond it, keepers evict holds that are in MySQL, beginning with those that have ended.',
     ),
     idWindowMs: setting(
       'ID_WINDOW_MS',
@@ -139,7 +144,7 @@ export const LEDGER_SETTINGS = {
       'BACKLOG_ENTRIES_MAX',
       integer(1000, 100_000_000),
       2_000_000,
-      'Maximum length of the journal; when it is reached, writes get `backlog_full`.',
+      'Maximum length of the journal of a shard; when it is reached, writes get `backlog_full`.',
     ),
     backlogAgeMaxMs: setting(
       'BACKLOG_AGE_MAX_MS',
@@ -163,7 +168,7 @@ export const LEDGER_SETTINGS = {
       'TAIL_BYTES_MAX',
       integer(MIB, 64 * GIB),
       512 * MIB,
-      'Memory of this pod for entries that may not be in MySQL yet; when it is full, writes get `backlog_full`.',
+      'Memory of this pod for entries that may not be in MySQL yet; when it is full, writes get `backlog_full`. Divided by the number of shards, but at least 1 MiB for each.',
     ),
   },
   sync: {

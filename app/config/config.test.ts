@@ -54,15 +54,15 @@ describe('loadConfig', () => {
       LOG_LEVEL: 'loud',
       RECONCILIATION_CRON: 'daily',
       TRACE_SAMPLE_RATIO: '1.5',
-      SHARDS: '2',
+      SHARDS: '0',
     };
     expect(faultsOf({ ...faults, MYSQL_URL: '' }).map((fault) => fault.split(' ')[0])).toEqual([
       'PORT',
       'MYSQL_URL',
+      'SHARDS',
       'RECONCILIATION_CRON',
       'LOG_LEVEL',
       'TRACE_SAMPLE_RATIO',
-      'SHARDS',
     ]);
     expect(() => loadConfig({ PORT: 'x' })).toThrow(
       /PORT must be a whole number from 0 to 65535, not "x"\n {2}REDIS_URL is/,
@@ -106,7 +106,11 @@ describe('loadConfig', () => {
   });
 
   it.each([
-    [{ SHARDS: '2' }, 'SHARDS must be 1: a transfer between two shards has no protocol yet'],
+    [{ SHARDS: '2' }, 'MYSQL_URL must name a different database for each of the SHARDS shards'],
+    [{ SHARDS: '2', MYSQL_URL: 'mysql://user{shard}@db/holdfast' }, 'MYSQL_URL must name a different database'],
+    [{ SHARDS: '3', MYSQL_URL: 'mysql://a/x mysql://b/x' }, 'MYSQL_URL must be one URL, or as many as SHARDS'],
+    [{ SHARDS: '3', MYSQL_URL: 'mysql://a/x mysql://b/x mysql://a/x' }, 'MYSQL_URL must name a different database'],
+    [{ REDIS_URL: 'redis://a redis://b' }, 'REDIS_URL must be one URL, or as many as SHARDS'],
     [{ ADMIN_PORT: '8080' }, 'ADMIN_PORT must differ from PORT'],
     [{ PRE_STOP_DELAY_MS: '20000' }, 'SHUTDOWN_GRACE_MS'],
     [{ REDIS_CONNECT_TIMEOUT_MS: '10000' }, 'REDIS_CONNECT_TIMEOUT_MS'],

@@ -1,6 +1,7 @@
 import { isSecureUrl } from '../kernel/secure-url.ts';
 import type { Setting } from './config-kinds.ts';
 import { SETTINGS } from './config-settings.ts';
+import { hasOwnDatabases, isForShards } from './shard-urls.ts';
 
 type ValueOf<S> = S extends Setting<infer T> ? T : never;
 
@@ -42,8 +43,9 @@ export function loadConfig(env: Environment): Config {
   });
   // The only type assertion: both the keys and the values above come from SETTINGS.
   const config = Object.freeze(Object.fromEntries(groups)) as Config;
-  const conflicts = CONTRADICTIONS.filter(([unless]) => !unless(config)).map(([, fault]) => fault);
-  const all = [...faults.values(), ...conflicts.filter((conflict) => !namesAny(conflict, [...faults.keys()]))];
+  const faulty = [...faults.keys()];
+  const conflicts = CONTRADICTIONS.filter(([unless, fault]) => !namesAny(fault, faulty) && !unless(config));
+  const all = [...faults.values(), ...conflicts.map(([, fault]) => fault)];
   if (all.length > 0) throw new ConfigError(all);
   return config;
 }
@@ -88,8 +90,16 @@ function jwtIsWhole({ jwtIssuer, jwtAudience, jwtJwksFile, jwtJwksUrl }: Config[
  */
 const CONTRADICTIONS: readonly (readonly [unless: (config: Config) => boolean, fault: string])[] = [
   [
-    ({ ledger }) => ledger.shards === 1,
-    'SHARDS must be 1: a transfer between two shards has no protocol yet, and would not be safe',
+    ({ redis, ledger }) => isForShards(redis.url, ledger.shards),
+    'REDIS_URL must be one URL, or as many as SHARDS, separated by whitespace',
+  ],
+  [
+    ({ mysql, ledger }) => isForShards(mysql.url, ledger.shards),
+    'MYSQL_URL must be one URL, or as many as SHARDS, separated by whitespace',
+  ],
+  [
+    ({ mysql, ledger }) => !isForShards(mysql.url, ledger.shards) || hasOwnDatabases(mysql.url, ledger.shards),
+    'MYSQL_URL must name a different database for each of the SHARDS shards, for example with {shard} in its name',
   ],
   [({ http }) => http.adminPort === 0 || http.adminPort !== http.port, 'ADMIN_PORT must differ from PORT'],
   [

@@ -4,11 +4,13 @@ import { SCOPES } from '../domain/identity.ts';
 import { FailureReport } from '../kernel/failure-report.ts';
 import { ApiKeyStore } from '../mysql/operations/api-keys.ts';
 import { closeAdminServer, startAdminServer } from './admin-server.ts';
-import { apiDependencies, createLedger, createSession } from './api-wiring.ts';
+import { apiDependencies } from './api-wiring.ts';
 import type { Context } from './context.ts';
 import { expireHolds } from './hold-expiry.ts';
 import { listen } from './listen.ts';
+import { createPodShard, firstOf } from './pod-shard.ts';
 import { logReadiness } from './readiness-log.ts';
+import { ShardReadiness } from './shard-readiness.ts';
 
 const BOOTSTRAP_RETRY_MS = 1_000;
 const CLOSE_IDLE_EVERY_MS = 20;
@@ -24,32 +26,34 @@ export async function startApi(context: Context): Promise<Running> {
   const { config, clock, metrics, logger } = context;
   const { host, port, adminPort, keepAliveTimeoutMs } = config.http;
   const { bootstrapApiKey } = config.auth;
-  const session = createSession(context);
-  const ledger = createLedger(context, session);
-  const keys = new ApiKeyStore(context.database, clock, SCOPES);
+  const shards = context.shards.map(createPodShard);
+  const keys = new ApiKeyStore(firstOf(shards).context.database, clock, SCOPES);
+  const serving = new ShardReadiness(shards);
   let stopping = false;
   let keyIsStored = !bootstrapApiKey;
   const readiness = () => {
-    const reasons = stopping ? ['it is shutting down'] : [...session.complaints()];
+    const reasons = stopping ? ['it is shutting down'] : [...serving.complaints()];
     if (!stopping && !keyIsStored) reasons.push('the bootstrap key is not stored yet');
     return { ready: reasons.length === 0, reasons };
   };
-  const pod = { session, ledger, keys, readiness, shuttingDown: () => stopping };
+  const pod = { shards, keys, readiness, shuttingDown: () => stopping };
   const { server, loadShedding, connections } = createApiServer(apiDependencies(context, pod), keepAliveTimeoutMs);
   metrics.sample({
     requestsInFlight: () => loadShedding.inFlight,
     clientConnections: () => connections.size,
   });
+  metrics.limits({ requests_in_flight: config.http.requestsInFlightMax });
 
   // The server starts before anything that would keep the process alive, because a port in use
   // aborts the startup.
   await listen(server, port, host);
   const admin = await startAdminServer({ readiness, metrics, host, port: adminPort });
   logger.log.info({ port, adminPort }, 'the API is listening');
-  session.start();
+  for (const { session } of shards) session.start();
   const stopped = new AbortController();
   const readinessLogged = logReadiness({ readiness, clock, logger: logger.log }, stopped.signal);
-  const expiring = expireHolds(context, pod, stopped.signal);
+  const comparing = serving.watch(stopped.signal);
+  const expiring = shards.map((shard) => expireHolds(shard.context, { ...shard, ...pod }, stopped.signal));
   const bootstrapped = bootstrapApiKey
     ? addBootstrapKey(context, keys, bootstrapApiKey, stopped.signal).then(() => {
         keyIsStored = true;
@@ -63,8 +67,8 @@ export async function startApi(context: Context): Promise<Running> {
       await clock.sleep(config.process.preStopDelayMs);
       await closed(server);
       stopped.abort();
-      await Promise.all([bootstrapped, readinessLogged, expiring]);
-      await session.stop();
+      await Promise.all([bootstrapped, readinessLogged, comparing, ...expiring]);
+      await Promise.all(shards.map(({ session }) => session.stop()));
       await closeAdminServer(admin);
     },
   };

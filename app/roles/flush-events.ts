@@ -1,9 +1,9 @@
 import { CursorConflictError } from '../journal/cursor.ts';
 import type { FlushEvents } from '../sync/flusher.ts';
-import type { Context } from './context.ts';
+import type { ShardContext } from './shard-context.ts';
 
 /** The flush as operators see it: metrics, and a line at error level if it keeps failing. */
-export function flushEvents({ metrics, ledgerClock, logger }: Context): FlushEvents {
+export function flushEvents({ metrics, ledgerClock, logger }: ShardContext): FlushEvents {
   /**
    * Null if unknown: the metric then has no value. An old value would keep growing, and a 0 would hide the values
    * of other keepers.

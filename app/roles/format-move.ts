@@ -1,7 +1,7 @@
 import { type Authority, FORMAT_MAX } from '../domain/authority.ts';
 import { Problem } from '../domain/problem.ts';
-import type { Context } from './context.ts';
 import { redisOwnership } from './operator.ts';
+import type { ShardContext } from './shard-context.ts';
 
 /** Maximum time before the request is answered, ms; keepers then complete the move. */
 const ANSWERED_WITHIN_MS = 5_000;
@@ -25,8 +25,8 @@ export interface FormatMove {
   done: boolean;
 }
 
-type OlderProcess = Awaited<ReturnType<Context['formats']['olderProcesses']>>[number];
-type FormatContext = Pick<Context, 'authority' | 'formats' | 'redis' | 'scripts' | 'clock' | 'logger'>;
+type OlderProcess = Awaited<ReturnType<ShardContext['formats']['olderProcesses']>>[number];
+type FormatContext = Pick<ShardContext, 'authority' | 'formats' | 'redis' | 'scripts' | 'clock' | 'logger'>;
 
 /**
  * Moves the ledger to the format of this release. The epoch is the one that the operator has seen. With `dryRun`, the

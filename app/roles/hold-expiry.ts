@@ -3,8 +3,8 @@ import { HoldExpiry } from '../jobs/hold-expiry.ts';
 import type { PodLedger } from '../ledger/pod-ledger.ts';
 import { HoldSchedule } from '../mysql/operations/hold-schedule.ts';
 import { JobLease } from '../mysql/operations/job-lease.ts';
-import type { Context } from './context.ts';
 import { repeat } from './repeat.ts';
+import type { ShardContext } from './shard-context.ts';
 
 const EVERY_MS = 1_000;
 
@@ -16,7 +16,7 @@ interface Expiring {
 
 /** Until `stopped` aborts, ends holds that are due, unless another pod is doing so. */
 export async function expireHolds(
-  context: Context,
+  context: ShardContext,
   { session, ledger, shuttingDown }: Expiring,
   stopped: AbortSignal,
 ): Promise<void> {

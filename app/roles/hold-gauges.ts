@@ -1,5 +1,5 @@
 import { HoldSchedule } from '../mysql/operations/hold-schedule.ts';
-import type { Context } from './context.ts';
+import type { ShardContext } from './shard-context.ts';
 
 /** Minimum interval between counts of the open holds, ms. In addition, counting may take only a twentieth of the time. */
 const COUNT_EVERY_MS = 60_000;
@@ -7,7 +7,7 @@ const COUNT_SHARE = 20;
 
 /** The values of the metrics about holds: how late their expiries are, and how many are open. */
 export class HoldGauges implements Disposable {
-  readonly #context: Context;
+  readonly #context: ShardContext;
   readonly #schedule: HoldSchedule;
   /** Null before the first round, so that no value hides what other keepers report. */
   #lateMs: number | null = null;
@@ -15,7 +15,7 @@ export class HoldGauges implements Disposable {
   #isCounting = false;
   #isDisposed = false;
 
-  constructor(context: Context) {
+  constructor(context: ShardContext) {
     this.#context = context;
     this.#schedule = new HoldSchedule(context.database);
     const holdExpiryDelaySeconds = (): number => (this.#lateMs === null ? Number.NaN : this.#lateMs / 1000);

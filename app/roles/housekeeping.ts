@@ -9,8 +9,8 @@ import { slotOfPrefix } from '../redis/shard-prefix.ts';
 import type { Flusher } from '../sync/flusher.ts';
 import { HoldJanitor } from '../sync/hold-janitor.ts';
 import { IdJanitor } from '../sync/id-janitor.ts';
-import type { Context } from './context.ts';
 import { HoldGauges } from './hold-gauges.ts';
+import type { ShardContext } from './shard-context.ts';
 
 const SUPERVISION_MS = 5_000;
 
@@ -18,7 +18,7 @@ const SUPERVISION_MS = 5_000;
  * The routine work of a keeper: registers itself, samples metrics, supervises the flush, and cleans up Redis and MySQL.
  */
 export class Housekeeping implements AsyncDisposable {
-  readonly #context: Context;
+  readonly #context: ShardContext;
   readonly #flusher: Flusher;
   readonly #target: () => KeeperCaller | null;
   readonly #janitor: IdJanitor;
@@ -32,7 +32,7 @@ export class Housekeeping implements AsyncDisposable {
   #holdsCached = 0;
 
   /** @param target the epoch in Redis that has the authority, if any */
-  constructor(context: Context, flusher: Flusher, target: () => KeeperCaller | null) {
+  constructor(context: ShardContext, flusher: Flusher, target: () => KeeperCaller | null) {
     const { config, clock, scripts, metrics } = context;
     this.#context = context;
     this.#flusher = flusher;
@@ -97,7 +97,7 @@ export class Housekeeping implements AsyncDisposable {
   }
 }
 
-function createRetirement({ config, authority, clock, logger, scripts }: Context): Retirement {
+function createRetirement({ config, authority, clock, logger, scripts }: ShardContext): Retirement {
   return new Retirement({
     pods: () => authority.pods(),
     markRetired: (podId, seq) => authority.markRetired(podId, seq),

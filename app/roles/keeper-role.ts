@@ -1,108 +1,26 @@
-import type { Authority } from '../domain/authority.ts';
-import type { KeeperCaller } from '../journal/cache-port.ts';
-import { cachePages } from '../redis/cache-pages.ts';
-import type { Flusher } from '../sync/flusher.ts';
 import { closeAdminServer, startAdminServer } from './admin-server.ts';
 import type { Running } from './api-role.ts';
 import type { Context } from './context.ts';
-import { Housekeeping } from './housekeeping.ts';
-import { createFlushers, createKeeper } from './keeper-wiring.ts';
-import { repeat } from './repeat.ts';
-import { SharedReconciliation } from './shared-reconciliation.ts';
+import { keepShard } from './keeper-loop.ts';
 
-const STEP_MS = 100;
-const HOUSEKEEPING_MS = 2_000;
-/** How often a keeper checks whether the reconciliation is due. */
-const SCHEDULE_MS = 10_000;
-
-/** A keeper: moves the authority, flushes the journal, and cleans up Redis. Any number may run. */
+/** A keeper: moves the authority, flushes the journal, and cleans up Redis, for every shard. Any number may run. */
 export async function startKeeper(context: Context): Promise<Running> {
-  const { config, logger, metrics } = context;
+  const { config, logger, metrics, shards } = context;
   const { host, adminPort } = config.http;
   let stopping = false;
   const readiness = () => ({ ready: !stopping, reasons: stopping ? ['it is shutting down'] : [] });
   // The server starts before anything that would keep the process alive, because a port in use
   // aborts the startup.
   const server = await startAdminServer({ readiness, metrics, host, port: adminPort });
-  let caller = null as KeeperCaller | null;
-  const target = () => caller;
-  const { flusher, recoveryFlusher } = createFlushers(context);
-  const keeper = createKeeper(context, recoveryFlusher);
-  const housekeeping = new Housekeeping(context, flusher, target);
-
-  const stopped = new AbortController();
-  const { signal } = stopped;
-  const everyStep = { everyMs: STEP_MS, failure: 'authority step failed; retrying', stopped: signal };
-  const moving = repeat(context, everyStep, async () => {
-    caller = callerIn(await keeper.step());
-  });
-  const flushing = flusher.run(target, signal);
-  // Rounds are frequent enough to verify that the silence of a pod was uninterrupted.
-  const housekeepingMs = Math.min(HOUSEKEEPING_MS, config.authority.podRetireAfterMs / 8);
-  const everyRound = { everyMs: housekeepingMs, failure: 'housekeeping was postponed', stopped: signal };
-  const tidying = repeat(context, everyRound, () => housekeeping.round());
-  const reconciling = reconcileWhenDue(context, target, signal);
+  const loops = shards.map(keepShard);
   logger.log.info({ adminPort }, 'the keeper is running');
 
   return {
     server,
     async stop() {
       stopping = true;
-      await catchUp(context, target, flusher);
-      stopped.abort();
-      await Promise.all([moving, flushing, tidying, reconciling]);
-      await context.authority.removeKeeper(context.processId).catch(() => {});
-      await housekeeping[Symbol.asyncDispose]();
+      await Promise.all(loops.map((loop) => loop.stop()));
       await closeAdminServer(server);
     },
   };
-}
-
-async function reconcileWhenDue(
-  context: Context,
-  target: () => KeeperCaller | null,
-  stopped: AbortSignal,
-): Promise<void> {
-  const { clock, keyPrefix, logger, redis, scripts } = context;
-  const reconciliation = new SharedReconciliation(context, () => {
-    const caller = target();
-    if (!caller) return null;
-    return cachePages({ redis, scripts, keyPrefix }, { ...caller, podId: 'keeper' });
-  });
-  while (!stopped.aborted) {
-    // The run is not awaited: a process that is asked to stop does not wait for a long reconciliation, which another
-    // process restarts.
-    reconciliation.whenDue().catch((error: unknown) => logger.log.error({ err: error }, 'the reconciliation failed'));
-    await clock.sleep(SCHEDULE_MS, stopped);
-  }
-}
-
-/** The identity with which a keeper calls Redis while Redis has the authority; otherwise null. */
-function callerIn({ mode, epoch, format, replid }: Authority): KeeperCaller | null {
-  return mode === 'CACHE' && replid !== null ? { fenceEpoch: epoch, epoch, format, replid } : null;
-}
-
-/**
- * Lets the flush reach the end of the journal before the keeper stops, as far as the grace period allows; other
- * keepers flush the rest.
- */
-async function catchUp(
-  { clock, config, scripts, flushStore, logger }: Context,
-  target: () => KeeperCaller | null,
-  flusher: Flusher,
-): Promise<void> {
-  const deadline = clock.monotonic() + config.process.shutdownGraceMs / 2;
-  const caller = target();
-  if (!caller) return;
-  try {
-    // The flush only has to reach the current end, because pods may keep writing.
-    const { head } = await scripts.journal(caller, Number.MAX_SAFE_INTEGER - 1, 1);
-    while (clock.monotonic() < deadline && flusher.failuresInARow === 0) {
-      const cursor = await flushStore.cursor();
-      if (cursor.epoch !== caller.epoch || cursor.seq >= head.seq) return;
-      await clock.sleep(config.sync.flushGatherMs);
-    }
-  } catch (error) {
-    logger.log.warn({ err: error }, 'the journal could not be flushed to its end');
-  }
 }

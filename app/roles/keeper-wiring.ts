@@ -2,21 +2,23 @@ import { Keeper } from '../authority/keeper/keeper.ts';
 import { inspectServer } from '../redis/connection.ts';
 import { sweepEpochsBefore } from '../redis/epoch-sweep.ts';
 import { Flusher } from '../sync/flusher.ts';
-import type { Context } from './context.ts';
 import { flushEvents } from './flush-events.ts';
+import type { ShardContext } from './shard-context.ts';
 import { tracedFlush } from './traced.ts';
 
-/** Maximum characters of a batch; processing them takes about ten times as much memory. */
+/**
+ * Maximum characters of the batches of all shards; processing them takes about ten times as much memory.
+ */
 const FLUSH_CHARS_MAX = 8 * 1024 * 1024;
 
 /** Creates the flusher of the journal, and the flusher for the rest of an epoch while the keeper recovers it. */
-export function createFlushers(context: Context): { flusher: Flusher; recoveryFlusher: Flusher } {
+export function createFlushers(context: ShardContext): { flusher: Flusher; recoveryFlusher: Flusher } {
   const { clock, scripts: cache } = context;
   const { sync } = context.config;
   const store = tracedFlush(context.flushStore, context.tracing);
   const limits = {
     batchMax: sync.flushBatchMax,
-    charsMax: FLUSH_CHARS_MAX,
+    charsMax: Math.ceil(FLUSH_CHARS_MAX / context.config.ledger.shards),
     gatherMs: sync.flushGatherMs,
     retryBaseMs: sync.flushRetryBaseMs,
     retryMaxMs: sync.flushRetryMaxMs,
@@ -32,7 +34,7 @@ export function createFlushers(context: Context): { flusher: Flusher; recoveryFl
   };
 }
 
-export function createKeeper(context: Context, flusher: Flusher): Keeper {
+export function createKeeper(context: ShardContext, flusher: Flusher): Keeper {
   const { config, clock, keyPrefix, scripts, metrics, redis } = context;
   return new Keeper({
     keeperId: context.processId,

@@ -1,4 +1,6 @@
+import { randomBytes } from 'node:crypto';
 import { type Config, ConfigError } from '../config/config.ts';
+import { configOfShard } from '../config/shard-config.ts';
 import { type Clock, systemClock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/log.ts';
 import { backoffMs } from '../kernel/retry.ts';
@@ -24,14 +26,28 @@ const ROUND_BASE_MS = 500;
  */
 export const ONE_SHOT = {
   async migrate(config: Config): Promise<string> {
-    const done = await withLog(config, (logger) => migrateWhenReachable(config, systemClock, logger));
-    return done.length === 0 ? 'The schema is up to date.' : `Migrated: ${done.join(', ')}.`;
+    const said: string[] = [];
+    for (const shard of shardsOf(config)) {
+      const done = await withLog(config, (logger) => migrateWhenReachable(shard, systemClock, logger));
+      said.push(done.length === 0 ? 'The schema is up to date.' : `Migrated: ${done.join(', ')}.`);
+    }
+    if (said.length === 1) return said.join();
+    return said.map((text, shard) => `Shard ${shard}: ${text}`).join('\n');
   },
   async 'renew-identity'(config: Config): Promise<string> {
-    await withLog(config, (logger) => untilReachable(config, systemClock, logger));
-    return `This database is now a separate ledger: ${await renewIdentity(config.mysql)}.`;
+    const ledgerId = randomBytes(16).toString('hex');
+    for (const shard of shardsOf(config)) {
+      await withLog(config, (logger) => untilReachable(shard, systemClock, logger));
+      await renewIdentity(shard.mysql, ledgerId);
+    }
+    return `This database is now a separate ledger: ${ledgerId}.`;
   },
 };
+
+/** The configuration of each shard, in order. */
+function shardsOf(config: Config): Config[] {
+  return Array.from({ length: config.ledger.shards }, (_, shard) => configOfShard(config, shard));
+}
 
 async function migrateWhenReachable(config: Config, clock: Clock, logger: Logger): Promise<string[]> {
   for (let round = 1; ; round++) {

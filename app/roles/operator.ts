@@ -1,7 +1,7 @@
 import { Problem } from '../domain/problem.ts';
 import type { Ownership } from '../journal/cache-port.ts';
 import { identifyServer } from '../redis/connection.ts';
-import type { Context } from './context.ts';
+import type { ShardContext } from './shard-context.ts';
 
 const LISTED_MAX = 1000;
 
@@ -9,7 +9,10 @@ const LISTED_MAX = 1000;
  * Lists the accounts and ids that wait for the journal of an ended epoch, and the pods that a recovery waits for. @throws
  * Problem database_unavailable
  */
-export async function unsettled({ authority, unsettled }: Pick<Context, 'authority' | 'unsettled'>): Promise<object> {
+export async function unsettled({
+  authority,
+  unsettled,
+}: Pick<ShardContext, 'authority' | 'unsettled'>): Promise<object> {
   const { mode, epoch, cacheEpoch, redisNode, ageMs } = await authority.read();
   return { mode, epoch, cacheEpoch, redisNode, sinceMs: Math.round(ageMs), ...(await unsettled.report(LISTED_MAX)) };
 }
@@ -32,7 +35,7 @@ export interface LossAcceptance {
  * @throws Problem authority_moved, database_unavailable
  */
 export async function acceptLoss(
-  deps: Pick<Context, 'authority' | 'recoveryStore' | 'unsettled' | 'clock' | 'logger'>,
+  deps: Pick<ShardContext, 'authority' | 'recoveryStore' | 'unsettled' | 'clock' | 'logger'>,
   { epoch, reason }: { epoch: number; reason: string },
   user: string,
 ): Promise<LossAcceptance> {
@@ -60,7 +63,7 @@ export async function acceptLoss(
 export async function redisOwnership({
   redis,
   scripts,
-}: Pick<Context, 'redis' | 'scripts'>): Promise<Ownership | null> {
+}: Pick<ShardContext, 'redis' | 'scripts'>): Promise<Ownership | null> {
   try {
     return await scripts.ownership((await identifyServer(redis)).replid);
   } catch {
@@ -74,7 +77,7 @@ export async function redisOwnership({
  * @throws Problem authority_moved, ledger_switching, database_unavailable
  */
 export async function takeRedisOver(
-  context: Pick<Context, 'authority' | 'redis' | 'scripts' | 'logger'>,
+  context: Pick<ShardContext, 'authority' | 'redis' | 'scripts' | 'logger'>,
   { owner, reason }: { owner: string | null; reason: string },
   user: string,
 ): Promise<{ epoch: number; mode: string }> {

@@ -1,17 +1,17 @@
 import type { PodSession } from '../authority/pod/pod-session.ts';
 import { FORMAT_MAX } from '../domain/authority.ts';
-import type { Context } from './context.ts';
 import { redisOwnership } from './operator.ts';
+import type { ShardContext } from './shard-context.ts';
 
 /** `GET /v1/ops/unsettled` lists more. */
 const FROZEN_LISTED_MAX = 100;
 
 /** The status of the whole ledger for operators, read from both stores as far as they respond. */
 export class OpsStatus {
-  readonly #context: Context;
+  readonly #context: ShardContext;
   readonly #session: PodSession;
 
-  constructor(context: Context, session: PodSession) {
+  constructor(context: ShardContext, session: PodSession) {
     this.#context = context;
     this.#session = session;
   }
@@ -99,7 +99,7 @@ export class OpsStatus {
   }
 }
 
-type Recovery = NonNullable<Awaited<ReturnType<Context['unsettled']['recovery']>>>;
+type Recovery = NonNullable<Awaited<ReturnType<ShardContext['unsettled']['recovery']>>>;
 
 /** The name `bound` in the response is older than `highestKnownSeq` in the code. */
 const progressOf = ({ highestKnownSeq, accepted, ...progress }: Recovery): object => ({

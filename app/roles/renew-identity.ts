@@ -1,26 +1,21 @@
-import { randomBytes } from 'node:crypto';
 import type { Authority } from '../domain/authority.ts';
 import { AuthorityStore } from '../mysql/authority/authority-store.ts';
 import { RecoveryStore } from '../mysql/authority/recovery-store.ts';
-import { Database } from '../mysql/connection/pool.ts';
+import { Database, type PoolOptions } from '../mysql/connection/pool.ts';
 import { LedgerIdentity } from '../mysql/operations/ledger-identity.ts';
 
 const BY = { keeper: 'renew-identity', reason: 'a copy of the database became a separate ledger' };
 /** A process that has reported within this time, ms, may still be running. */
 const RECENT_MS = 60_000;
 
-type MysqlSettings = Pick<
-  ConstructorParameters<typeof Database>[0],
-  'url' | 'queueMax' | 'connectTimeoutMs' | 'queryTimeoutMs' | 'lockWaitTimeoutS'
->;
+type MysqlSettings = Pick<PoolOptions, 'url' | 'queueMax' | 'connectTimeoutMs' | 'queryTimeoutMs' | 'lockWaitTimeoutS'>;
 
 /**
  * Turns a copy of a database into a separate ledger. Transfers that the original had not flushed when the copy was made
  * belong to the original: the copy drops them, and continues in DIRECT until it has a Redis.
- * @returns the new identity
  * @throws Error while processes of the ledger may be running
  */
-export async function renewIdentity(mysql: MysqlSettings): Promise<string> {
+export async function renewIdentity(mysql: MysqlSettings, ledgerId: string): Promise<void> {
   await using database = new Database({ ...mysql, connectionsMax: 2 });
   const authority = new AuthorityStore(database);
   const live = [...(await authority.keepers()), ...(await authority.livePods())].filter(
@@ -35,9 +30,7 @@ export async function renewIdentity(mysql: MysqlSettings): Promise<string> {
   const closing = now.mode === 'CACHE' ? await authority.move(now, 'CLOSING', BY) : now;
   if (!closing) throw new Error('the authority has moved in the meantime');
   if (waits(closing)) await giveUp(new RecoveryStore(database), closing);
-  const ledgerId = randomBytes(16).toString('hex');
   await new LedgerIdentity(database).write(ledgerId);
-  return ledgerId;
 }
 
 /** Accepts the loss page by page. The ledger may get another identity only after the last page. */

@@ -1,5 +1,5 @@
 import { FailureReport } from '../kernel/failure-report.ts';
-import type { Context } from './context.ts';
+import type { ShardContext } from './shard-context.ts';
 
 interface Repetition {
   /** The pause between two steps. */
@@ -11,7 +11,7 @@ interface Repetition {
 
 /** Repeats a step until `stopped` aborts, whether the step succeeds or fails. */
 export async function repeat(
-  { clock, logger }: Context,
+  { clock, logger }: ShardContext,
   { everyMs, failure, stopped }: Repetition,
   step: () => Promise<void>,
 ): Promise<void> {

@@ -5,20 +5,20 @@ import { SingleRun } from '../jobs/single-run.ts';
 import { SqlLedgerPages } from '../mysql/ledger/ledger-pages.ts';
 import { JobLease } from '../mysql/operations/job-lease.ts';
 import { ReconciliationReports } from '../mysql/operations/reconciliation-reports.ts';
-import type { Context } from './context.ts';
+import type { ShardContext } from './shard-context.ts';
 
 /** How long a request waits for the run of another process. */
 const WAIT_MS_MAX = 600_000;
 
 /** Runs the reconciliation in one process at a time. */
 export class SharedReconciliation {
-  readonly #context: Context;
+  readonly #context: ShardContext;
   readonly #reconciliation: Reconciliation;
   readonly #reports: ReconciliationReports;
   readonly #single: SingleRun;
   readonly #waitMsMax: number;
 
-  constructor(context: Context, cache: () => CachePages | null, waitMsMax = WAIT_MS_MAX) {
+  constructor(context: ShardContext, cache: () => CachePages | null, waitMsMax = WAIT_MS_MAX) {
     const { database, clock, logger } = context;
     this.#context = context;
     this.#reconciliation = createReconciliation(context, cache);
@@ -56,7 +56,7 @@ export class SharedReconciliation {
   }
 }
 
-export function createReconciliation(context: Context, cache: () => CachePages | null): Reconciliation {
+export function createReconciliation(context: ShardContext, cache: () => CachePages | null): Reconciliation {
   const { database, reader, flushStore, clock, logger, metrics } = context;
   const reports = new ReconciliationReports(database);
   return new Reconciliation({

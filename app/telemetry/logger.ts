@@ -30,10 +30,10 @@ export interface AppLogger {
   flushSync(): void;
 }
 
-/** @param base fields in every line: service, role, pod id */
+/** @param base fields in every line: service, role, process id, shard */
 export function createLogger(
   level: Config['telemetry']['logLevel'],
-  base: Readonly<Record<string, string>>,
+  base: Readonly<Record<string, string | number>>,
   lines: Lines,
   clock: Clock = systemClock,
 ): AppLogger {

@@ -3,11 +3,14 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { Problem } from '../domain/problem.ts';
 import { orderOf } from '../domain/testing/orders.ts';
 import type { Posted, Rejected } from '../domain/types.ts';
-import { AUTHORITY_MODES, Metrics } from './metrics.ts';
+import { AUTHORITY_MODES, type LedgerMetrics } from './ledger-metrics.ts';
+import { Metrics } from './metrics.ts';
 
 let metrics: Metrics;
+let ledger: LedgerMetrics;
 beforeEach(() => {
   metrics = new Metrics();
+  ledger = metrics.ofShard(null);
 });
 
 /** The sample with the given name and labels, in Prometheus notation; undefined if there is none. */
@@ -24,15 +27,15 @@ const rejected: Rejected = { ...common, status: 'REJECTED', refusal: 'insufficie
 describe('Metrics', () => {
   it('counts transfers and problems by answer, and keeps counting after a scrape', async () => {
     expect(await sample('holdfast_transfers_total{outcome="posted"}')).toBe(0);
-    metrics.transferAnswered(posted);
-    metrics.transferAnswered(posted);
-    metrics.transferAnswered(new Problem('outcome_unknown', 'not known yet'));
-    metrics.transferAnswered(rejected);
-    metrics.transferAnswered({ ...posted, replayed: true });
-    metrics.transferAnswered({ ...rejected, replayed: true });
+    ledger.transferAnswered(posted);
+    ledger.transferAnswered(posted);
+    ledger.transferAnswered(new Problem('outcome_unknown', 'not known yet'));
+    ledger.transferAnswered(rejected);
+    ledger.transferAnswered({ ...posted, replayed: true });
+    ledger.transferAnswered({ ...rejected, replayed: true });
     metrics.problemAnswered('overloaded');
     expect(await sample('holdfast_transfers_total{outcome="posted"}')).toBe(2);
-    metrics.transferAnswered(posted);
+    ledger.transferAnswered(posted);
     expect(await sample('holdfast_transfers_total{outcome="posted"}')).toBe(3);
     expect(await sample('holdfast_transfers_total{outcome="outcome_unknown"}')).toBe(1);
     expect(await sample('holdfast_transfers_total{outcome="insufficient_funds"}')).toBe(1);
@@ -42,16 +45,16 @@ describe('Metrics', () => {
   });
 
   it('shows the holds of each currency that has open ones, and counts those that have ended', async () => {
-    metrics.holdsOpen([
+    ledger.holdsOpen([
       { currency: 'EUR', holds: 3, heldMinorUnits: 1250 },
       { currency: 'JPY', holds: 1, heldMinorUnits: 7 },
     ]);
     expect(await sample('holdfast_holds_open{currency="EUR"}')).toBe(3);
     expect(await sample('holdfast_held_minor_units{currency="JPY"}')).toBe(7);
-    metrics.holdsOpen([{ currency: 'EUR', holds: 2, heldMinorUnits: 100 }]);
+    ledger.holdsOpen([{ currency: 'EUR', holds: 2, heldMinorUnits: 100 }]);
     expect(await sample('holdfast_holds_open{currency="JPY"}')).toBeUndefined();
-    metrics.holdsExpired(2);
-    metrics.holdsExpired(1);
+    ledger.holdsExpired(2);
+    ledger.holdsExpired(1);
     expect(await sample('holdfast_holds_expired_total')).toBe(3);
   });
 
@@ -68,10 +71,10 @@ describe('Metrics', () => {
   });
 
   it('measures script calls, and the lookups in MySQL that they needed', async () => {
-    metrics.applyCall({ transfers: 7, seconds: 0.0021 });
-    metrics.accountsFound({ hits: 13, misses: 1 });
-    metrics.idsLookedUp(3);
-    metrics.accountsEvicted(100);
+    ledger.applyCall({ transfers: 7, seconds: 0.0021 });
+    ledger.accountsFound({ hits: 13, misses: 1 });
+    ledger.idsLookedUp(3);
+    ledger.accountsEvicted(100);
     expect(await sample('holdfast_apply_batch_size_sum')).toBe(7);
     expect(await sample('holdfast_apply_duration_seconds_bucket{le="0.003"}')).toBe(1);
     expect(await sample('holdfast_account_cache_total{result="hit"}')).toBe(13);
@@ -81,31 +84,31 @@ describe('Metrics', () => {
   });
 
   it('measures flushes, and the lag of every transfer', async () => {
-    metrics.flushed({ transfers: 3, seconds: 0.02, lagsMs: [40, 90, 20] });
+    ledger.flushed({ transfers: 3, seconds: 0.02, lagsMs: [40, 90, 20] });
     expect(await sample('holdfast_flush_batch_size_sum')).toBe(3);
     expect(await sample('holdfast_flush_duration_seconds_count')).toBe(1);
     expect(await sample('holdfast_flush_lag_seconds_bucket{le="0.05"}')).toBe(2);
     expect(await sample('holdfast_flush_lag_seconds_count')).toBe(3);
     expect(await sample('holdfast_flush_lag_latest')).toBe(0.09);
-    metrics.flushFailed();
-    metrics.flushAlert(true);
+    ledger.flushFailed();
+    ledger.flushAlert(true);
     expect(await sample('holdfast_flush_failures_total')).toBe(1);
     expect(await sample('holdfast_flush_alert')).toBe(1);
-    metrics.flushAlert(false);
+    ledger.flushAlert(false);
     expect(await sample('holdfast_flush_alert')).toBe(0);
   });
 
   it('counts errors and retries, and shows breaker states as numbers', async () => {
-    metrics.redisFailed();
-    metrics.mysqlFailed();
-    metrics.retried('flush');
+    ledger.redisFailed();
+    ledger.mysqlFailed();
+    ledger.retried('flush');
     metrics.logLinesDropped(5);
     for (const [state, level] of [
       ['closed', 0],
       ['half-open', 1],
       ['open', 2],
     ] as const) {
-      metrics.breakerMoved('redis', state);
+      ledger.breakerMoved('redis', state);
       expect(await sample('holdfast_breaker_state{name="redis"}')).toBe(level);
     }
     expect(await sample('holdfast_redis_errors_total')).toBe(1);
@@ -115,8 +118,8 @@ describe('Metrics', () => {
   });
 
   it('shows one mode of the authority at a time', async () => {
-    metrics.authority({ epoch: 7, mode: 'CACHE', format: 1 });
-    metrics.authority({ epoch: 8, mode: 'CLOSING', format: 2 });
+    ledger.authority({ epoch: 7, mode: 'CACHE', format: 1 });
+    ledger.authority({ epoch: 8, mode: 'CLOSING', format: 2 });
     expect(await sample('holdfast_authority_epoch')).toBe(8);
     expect(await sample('holdfast_rule_format')).toBe(2);
     const levels = await Promise.all(AUTHORITY_MODES.map((mode) => sample(`holdfast_authority_mode{mode="${mode}"}`)));
@@ -124,9 +127,9 @@ describe('Metrics', () => {
   });
 
   it('removes the drift of a currency that no longer has one', async () => {
-    metrics.reconciled({ driftAccounts: 2, driftMinorUnits: { EUR: 5, USD: 1 }, endedAtMs: 1_700_000_000_000 });
+    ledger.reconciled({ driftAccounts: 2, driftMinorUnits: { EUR: 5, USD: 1 }, endedAtMs: 1_700_000_000_000 });
     expect(await sample('holdfast_reconciliation_drift_minor_units{currency="EUR"}')).toBe(5);
-    metrics.reconciled({ driftAccounts: 1, driftMinorUnits: { USD: 1 }, endedAtMs: 1_700_000_060_000 });
+    ledger.reconciled({ driftAccounts: 1, driftMinorUnits: { USD: 1 }, endedAtMs: 1_700_000_060_000 });
     expect(await sample('holdfast_reconciliation_drift_minor_units{currency="EUR"}')).toBeUndefined();
     expect(await sample('holdfast_reconciliation_drift_minor_units{currency="USD"}')).toBe(1);
     expect(await sample('holdfast_reconciliation_drift_accounts')).toBe(1);
@@ -136,17 +139,17 @@ describe('Metrics', () => {
   it('samples a gauge from its latest source, and omits it without a source', async () => {
     expect(await sample('holdfast_tail_bytes')).toBeUndefined();
     let bytes = 1;
-    metrics.sample({ tailBytes: () => bytes });
+    ledger.sample({ tailBytes: () => bytes });
     expect(await sample('holdfast_tail_bytes')).toBe(1);
     bytes = 2;
     expect(await sample('holdfast_tail_bytes')).toBe(2);
-    metrics.sample({ tailBytes: () => 3, queueTransfers: () => 4 });
+    ledger.sample({ tailBytes: () => 3, queueTransfers: () => 4 });
     expect(await sample('holdfast_tail_bytes')).toBe(3);
     expect(await sample('holdfast_queue_transfers')).toBe(4);
   });
 
   it('shows the configured limits of gauges', async () => {
-    metrics.limits({ tail_bytes: 7 });
+    ledger.limits({ tail_bytes: 7 });
     expect(await sample('holdfast_limit{name="tail_bytes"}')).toBe(7);
   });
 
@@ -157,15 +160,54 @@ describe('Metrics', () => {
   });
 });
 
+describe('The metrics of several shards', () => {
+  it('are told apart by the label shard, and those of the process have none', async () => {
+    const several = new Metrics();
+    const [zero, one] = [several.ofShard(0), several.ofShard(1)];
+    several.sample({ requestsInFlight: () => 3 });
+    several.limits({ requests_in_flight: 10 });
+    for (const [index, shard] of [zero, one].entries()) {
+      shard.limits({ queue_transfers: 7 });
+      shard.sample({ queueTransfers: () => 40 + index, journalEntries: () => Number.NaN });
+      shard.authority({ epoch: 5 + index, mode: 'CACHE', format: 2 });
+      shard.applyCall({ transfers: 10 * (index + 1), seconds: 0.001 });
+      shard.breakerMoved('redis', index === 0 ? 'closed' : 'open');
+    }
+    one.transferAnswered(posted);
+    several.problemAnswered('overloaded');
+    const lines = (await several.text()).split('\n');
+    for (const line of [
+      'holdfast_requests_in_flight 3',
+      'holdfast_limit{name="requests_in_flight"} 10',
+      'holdfast_limit{name="queue_transfers",shard="0"} 7',
+      'holdfast_queue_transfers{shard="0"} 40',
+      'holdfast_queue_transfers{shard="1"} 41',
+      'holdfast_journal_entries{shard="1"} Nan',
+      'holdfast_authority_epoch{shard="0"} 5',
+      'holdfast_authority_epoch{shard="1"} 6',
+      'holdfast_apply_batch_size_sum{shard="1"} 20',
+      'holdfast_apply_batch_size_bucket{le="10",shard="0"} 1',
+      'holdfast_transfers_total{outcome="posted",shard="0"} 0',
+      'holdfast_transfers_total{outcome="posted",shard="1"} 1',
+      'holdfast_breaker_state{name="redis",shard="1"} 2',
+      'holdfast_errors_total{code="overloaded"} 1',
+    ]) {
+      expect.soft(lines).toContain(line);
+    }
+    const types = lines.filter((line) => line.startsWith('# TYPE'));
+    expect(new Set(types).size).toBe(types.length);
+  });
+});
+
 describe('docs/observability.md', () => {
   const page = readFileSync(new URL('../../docs/observability.md', import.meta.url), 'utf8');
 
   it('documents every metric with its labels, and no others', async () => {
     const zero = () => 0;
-    metrics.sample({ requestsInFlight: zero, queueTransfers: zero, tailEntries: zero, tailBytes: zero });
-    metrics.sample({ journalEntries: zero, journalAgeSeconds: zero, accountsCached: zero, frozenAccounts: zero });
-    metrics.sample({ clockOffsetSeconds: zero, clientConnections: zero, holdsCached: zero });
-    metrics.sample({ holdExpiryDelaySeconds: zero });
+    metrics.sample({ requestsInFlight: zero, clientConnections: zero });
+    ledger.sample({ queueTransfers: zero, tailEntries: zero, tailBytes: zero, clockOffsetSeconds: zero });
+    ledger.sample({ journalEntries: zero, journalAgeSeconds: zero, accountsCached: zero, frozenAccounts: zero });
+    ledger.sample({ holdsCached: zero, holdExpiryDelaySeconds: zero });
     const there = (await metrics.text()).matchAll(/^# TYPE (holdfast_\w+) /gm);
     const explained = page.matchAll(/^\| `(holdfast_\w+)(?:\{[\w,]+\})?` \|/gm);
     expect([...explained].map(([, name]) => name).sort()).toEqual([...there].map(([, name]) => name).sort());

@@ -1,4 +1,6 @@
-/** What operators may see and start. Results are returned to them unchanged. */
+/**
+ * What operators may see and start. Results are returned to them unchanged. `shard` is required if there are several.
+ */
 export interface OpsPort {
   status(): Promise<object>;
   /** Runs a reconciliation now, and returns its result. */
@@ -10,12 +12,12 @@ export interface OpsPort {
    * if the authority is not in that epoch, or if nothing is missing
    */
   acceptLoss(
-    acceptance: { epoch: number; reason: string },
+    acceptance: { shard?: number | undefined; epoch: number; reason: string },
     user: string,
   ): Promise<{ epoch: number; mode: string; dropped: number; done: boolean }>;
   /** Takes over the Redis of another ledger. @throws Problem authority_moved if its owner has changed */
   takeRedisOver(
-    takeover: { owner: string | null; reason: string },
+    takeover: { shard?: number | undefined; owner: string | null; reason: string },
     user: string,
   ): Promise<{ epoch: number; mode: string }>;
   /**
@@ -23,7 +25,7 @@ export interface OpsPort {
    * authority_moved if the ledger cannot move now
    */
   moveFormat(
-    move: { epoch: number; reason: string; dryRun: boolean },
+    move: { shard?: number | undefined; epoch: number; reason: string; dryRun: boolean },
     user: string,
   ): Promise<{
     warning: string;

@@ -4,7 +4,7 @@ import { z } from 'zod';
 export const OpsStatus = z.looseObject({}).meta({
   id: 'OpsStatus',
   description:
-    'Mode, epoch, rule format, processes of an older release, cursor, length and age of the journal, progress of an epoch recovery, owner of Redis (in `DIRECT`), pods, keepers, frozen accounts with the reason, clock offset, breakers.',
+    'Mode, epoch, rule format, processes of an older release, cursor, length and age of the journal, progress of an epoch recovery, owner of Redis (in `DIRECT`), pods, keepers, frozen accounts with the reason, clock offset, breakers. With several shards: `mode` is that of all of them, or `MIXED`, and `shards` has the status of each.',
 });
 
 export const Reconciliation = z.looseObject({}).meta({
@@ -18,6 +18,12 @@ export const Unsettled = z.looseObject({}).meta({
     'What is waiting for a journal: pods that have not handed over their records (`undrainedPods`), frozen accounts and ids without a known outcome, plus what was dropped earlier. Each list has its total and at most 1,000 items; the list of dropped items also at most 1 MiB.',
 });
 
+const Shard = z
+  .int()
+  .min(0)
+  .optional()
+  .meta({ description: 'Number of the shard; required if the ledger has several shards.' });
+
 const Reason = z
   .string()
   .trim()
@@ -27,6 +33,7 @@ const Reason = z
 
 export const LossAcceptanceRequest = z
   .strictObject({
+    shard: Shard,
     epoch: z.int().min(0).meta({
       description:
         'The epoch of the authority that `GET /v1/ops/unsettled` returned; the request is refused if it has changed since.',
@@ -37,6 +44,7 @@ export const LossAcceptanceRequest = z
 
 export const RedisTakeoverRequest = z
   .strictObject({
+    shard: Shard,
     owner: z
       .string()
       .regex(/^[0-9a-f]{32}$/)
@@ -65,6 +73,7 @@ export const LossAcceptance = z
 
 export const FormatMoveRequest = z
   .strictObject({
+    shard: Shard,
     epoch: z.int().min(0).meta({
       description: '`epoch` from `GET /v1/ops/status`; the request is refused if it has changed since.',
     }),

@@ -131,7 +131,8 @@ describe('A copy of the database', () => {
     );
     await otherDb.database.rows('UPDATE flush_cursor SET epoch = ?, seq = 0', [at]);
     await other.authority.register('pod', at);
-    const renewed = await renewIdentity({ ...MYSQL, url: otherDb.url });
+    const renewed = 'b'.repeat(32);
+    await renewIdentity({ ...MYSQL, url: otherDb.url }, renewed);
     expect(renewed).not.toBe(row?.ledger_id);
     const copy = new KeeperBench(otherDb.database, server.url, bench.prefix);
     await copy.redis.connect().catch(() => {});
@@ -143,7 +144,9 @@ describe('A copy of the database', () => {
   });
   it('gets none while a process of the ledger is alive', async () => {
     await other.authority.keeperHeartbeat('alive');
-    await expect(renewIdentity({ ...MYSQL, url: otherDb.url })).rejects.toThrow('stop all of them first');
+    await expect(renewIdentity({ ...MYSQL, url: otherDb.url }, 'c'.repeat(32))).rejects.toThrow(
+      'stop all of them first',
+    );
     await other.authority.removeKeeper('alive');
   });
 });

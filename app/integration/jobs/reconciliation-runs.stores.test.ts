@@ -39,7 +39,7 @@ describe('A reconciliation', () => {
     await bench.tamperCache('ada', { balance: 1357 });
     await bench.tamperCache('bob', { balance: 145 });
     await bench.reconciliation().run();
-    const text = await bench.context.metrics.text();
+    const text = await bench.context.process.metrics.text();
     expect(text).toContain('holdfast_reconciliation_drift_accounts 2');
     expect(text).toContain('holdfast_reconciliation_drift_minor_units{currency="EUR"} 12');
     expect(text).toMatch(

@@ -5,7 +5,8 @@ import { startMariadb } from '../../../devstack/stores/mariadb.mjs';
 import { temporaryFolder } from '../../../devstack/testing/temporary.mjs';
 import { MovingName } from '../../kernel/testing/moving-name.ts';
 import { until } from '../../kernel/testing/until.ts';
-import { Database, FailoverCount, type PoolOptions } from '../connection/pool.ts';
+import { FailoverCount } from '../connection/connection-pool.ts';
+import { Database, type PoolOptions } from '../connection/pool.ts';
 import { emptyDatabase, poolOptions } from '../testing/test-database.ts';
 
 const CONNECTIONS = 3;

@@ -19,6 +19,9 @@ const context = await createContext(loadConfig({ ...process.env, ROLE: 'keeper' 
   ...systemClock,
   sleep: (ms, signal) => systemClock.sleep(Math.min(ms, PAUSE_MS_MAX), signal),
 });
+const [shard] = context.shards;
+if (!shard) throw new Error('no shard');
+const { database } = shard;
 const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
 /** The time of the check that is being started. */
 let nowMs = 0;
@@ -29,11 +32,11 @@ JobLease.prototype.state = async function state() {
 };
 const realWhenDue = SingleRun.prototype.whenDue;
 SingleRun.prototype.whenDue = async function whenDue(schedule, work) {
-  const [moment] = await context.database.rows<{ ms: number }>('SELECT ms FROM moment');
+  const [moment] = await database.rows<{ ms: number }>('SELECT ms FROM moment');
   if (!moment) return false;
   nowMs = moment.ms;
   const ran = await realWhenDue.call(this, schedule, work);
-  await context.database.rows('INSERT INTO checks (keeper, time_zone, ms, ran) VALUES (?, ?, ?, ?)', [
+  await database.rows('INSERT INTO checks (keeper, time_zone, ms, ran) VALUES (?, ?, ?, ?)', [
     context.processId,
     timeZone,
     moment.ms,

@@ -6,7 +6,7 @@ import { migratedDatabase, type TestDatabase } from '../../mysql/testing/test-da
 import { OwnRedis, randomPrefix } from '../../redis/testing/own-redis.ts';
 import { type Running, startApi } from '../api-role.ts';
 import { startKeeper } from '../keeper-role.ts';
-import { type ContextUnderTest, testConfig, testContext } from './test-context.ts';
+import { type ContextUnderTest, processOf, testConfig, testContext } from './test-context.ts';
 
 export const API_KEY = 'a-bootstrap-key-for-tests-alone';
 
@@ -103,11 +103,11 @@ export class RolesUnderTest {
   }
   async api(env: Record<string, string> = {}, clock?: Clock): Promise<Role> {
     const context = await this.context(env, clock);
-    return this.#started(new Role(context, await startApi(context)));
+    return this.#started(new Role(context, await startApi(processOf(context))));
   }
   async keeper(env: Record<string, string> = {}, clock?: Clock): Promise<Role> {
     const context = await this.context({ ROLE: 'keeper', ADMIN_PORT: String(await freePort()), ...env }, clock);
-    return this.#started(new Role(context, await startKeeper(context)));
+    return this.#started(new Role(context, await startKeeper(processOf(context))));
   }
   #started(role: Role): Role {
     this.#roles.push(role);

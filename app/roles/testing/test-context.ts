@@ -4,6 +4,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import { randomPrefix } from '../../redis/testing/own-redis.ts';
 import { createLogger } from '../../telemetry/logger.ts';
 import { type Context, createContext } from '../context.ts';
+import type { ShardContext } from '../shard-context.ts';
 
 // Each context adds a listener that flushes its log at exit, and a test process has many contexts.
 process.setMaxListeners(100);
@@ -11,7 +12,9 @@ process.setMaxListeners(100);
 /** A line of the log, parsed from JSON. */
 export type Line = Record<string, unknown> & { level: string; msg: string };
 
-export interface ContextUnderTest extends Context {
+export interface ContextUnderTest extends ShardContext, AsyncDisposable {
+  /** The process that the shard is in. */
+  process: Context;
   lines: Line[];
   /** The messages of a level, in order. */
   messages(level: 'info' | 'warn' | 'error'): string[];
@@ -35,18 +38,26 @@ export function testConfig(mysqlUrl: string, env: Record<string, string> = {}): 
   });
 }
 
-/** The components of the roles, with a recorded log. */
+/** The process of a shard, for a role, with whatever a test has replaced in the shard. */
+export function processOf(shard: ContextUnderTest): Context {
+  return { ...shard.process, clock: shard.clock, shards: [shard] };
+}
+
+/** The components of the first shard of a process, with a recorded log. */
 export async function testContext(config: Config, clock?: Clock): Promise<ContextUnderTest> {
-  const context = await createContext(config, clock);
   const lines: Line[] = [];
   const write = (text: string) => {
     for (const line of text.trim().split('\n')) lines.push(JSON.parse(line) as Line);
   };
-  const logger = createLogger('info', {}, { write, flushSync: () => {} });
+  const process = await createContext(config, clock, (shard) =>
+    createLogger('info', shard === null ? {} : { shard }, { write, flushSync: () => {} }),
+  );
+  const [shard] = process.shards;
+  if (!shard) throw new Error('no shard');
   const messages = (level: string) => lines.filter((line) => line.level === level).map(({ msg }) => msg);
   const messagesAbout = (trouble: string) => lines.filter((line) => troubleIn(line) === trouble).map(({ msg }) => msg);
-  Object.assign(context, { logger, lines, messages, messagesAbout });
-  return context as ContextUnderTest;
+  const dispose = () => process[Symbol.asyncDispose]();
+  return { ...shard, process, lines, messages, messagesAbout, [Symbol.asyncDispose]: dispose };
 }
 
 function troubleIn({ err, reason }: Line): unknown {

@@ -10,6 +10,7 @@ import { until } from '../../kernel/testing/until.ts';
 import { startApi } from '../api-role.ts';
 import { listen } from '../listen.ts';
 import { type Role, RolesUnderTest } from '../testing/roles-under-test.ts';
+import { processOf } from '../testing/test-context.ts';
 
 let roles: RolesUnderTest;
 beforeAll(async () => {
@@ -208,7 +209,7 @@ describe('At startup', () => {
     const { port } = other.address() as AddressInfo;
     const context = await roles.context({ PORT: String(port) });
     const reads = vi.spyOn(context.authority, 'read');
-    await expect(startApi(context)).rejects.toThrow(
+    await expect(startApi(processOf(context))).rejects.toThrow(
       `cannot listen on 127.0.0.1:${port}: it is in use: stop the process that uses it, or set another PORT`,
     );
     expect(reads).not.toHaveBeenCalled();
@@ -245,7 +246,7 @@ describe('At startup', () => {
       if (!sql.includes('INSERT INTO api_keys') || refusals++ > 0) return rows(sql, values);
       return Promise.reject(new Problem('database_unavailable', 'away'));
     });
-    const running = await startApi(context);
+    const running = await startApi(processOf(context));
     await until('it was tried again', () => refusals > 1);
     expect(context.messages('warn')).toContain('the bootstrap key could not be stored yet');
     await running.stop();
@@ -255,7 +256,7 @@ describe('At startup', () => {
   it('a stop does not wait for the bootstrap key', async () => {
     const context = await roles.context();
     vi.spyOn(context.database, 'rows').mockRejectedValue(new Problem('database_unavailable', 'away'));
-    const running = await startApi(context);
+    const running = await startApi(processOf(context));
     const tries = () =>
       context.messages('warn').filter((said) => said === 'the bootstrap key could not be stored yet').length;
     await until('it was refused', () => tries() > 0);

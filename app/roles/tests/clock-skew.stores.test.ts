@@ -82,6 +82,6 @@ it('a process reports a deviating clock in its metric, its status and its log, b
   };
   expect(await offset(ahead)).toBeGreaterThan(3_000);
   expect(await offset(right)).toBeLessThan(600);
-  expect(await ahead.context.metrics.text()).toMatch(/^holdfast_clock_offset_seconds 3\d{3}/m);
+  expect(await ahead.context.process.metrics.text()).toMatch(/^holdfast_clock_offset_seconds 3\d{3}/m);
   expect(right.context.messages('warn')).not.toContain("the clock of this process deviates from the ledger's");
 });

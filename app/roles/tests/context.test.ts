@@ -2,9 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from '../../../devstack/system/ports.mjs';
 import { PodSession } from '../../authority/pod/pod-session.ts';
 import { until } from '../../kernel/testing/until.ts';
-import { type Context, newProcessId } from '../context.ts';
+import { newProcessId } from '../context.ts';
 import { OpsStatus } from '../ops-status.ts';
-import { testConfig, testContext } from '../testing/test-context.ts';
+import { type ContextUnderTest, testConfig, testContext } from '../testing/test-context.ts';
 
 /** An address where nothing listens. */
 let nowhere: { REDIS_URL: string };
@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 
 describe('A context whose stores are unavailable', () => {
-  let context: Context;
+  let context: ContextUnderTest;
   beforeAll(async () => {
     context = await testContext(testConfig(mysqlUrl, { ...nowhere, BREAKER_VOLUME_THRESHOLD: '2' }));
   });
@@ -28,7 +28,7 @@ describe('A context whose stores are unavailable', () => {
       await expect(context.authority.read()).rejects.toMatchObject({ code: 'database_unavailable' });
       await expect(context.cache.read(caller, [])).rejects.toMatchObject({ kind: 'not_sent' });
     }
-    const text = await context.metrics.text();
+    const text = await context.process.metrics.text();
     expect(text).toContain('holdfast_mysql_errors_total 3');
     expect(text).toContain('holdfast_redis_errors_total 3');
     expect([context.detectors.mysql.state, context.detectors.redis.state]).toEqual(['open', 'open']);

@@ -15,7 +15,9 @@ afterAll(() => roles.stop());
 afterEach(() => roles.stopRoles());
 
 async function gauge(role: Role, name: string): Promise<number> {
-  const line = (await role.context.metrics.text()).split('\n').find((one) => one.startsWith(`holdfast_${name} `));
+  const line = (await role.context.process.metrics.text())
+    .split('\n')
+    .find((one) => one.startsWith(`holdfast_${name} `));
   return Number(line?.split(' ')[1]);
 }
 const place = (pod: Role, holdId: string, expiresAt?: string) =>

@@ -5,6 +5,7 @@ import { CursorConflictError } from '../../journal/cursor.ts';
 import { until } from '../../kernel/testing/until.ts';
 import { startKeeper } from '../keeper-role.ts';
 import { type Role, RolesUnderTest } from '../testing/roles-under-test.ts';
+import { processOf } from '../testing/test-context.ts';
 
 let roles: RolesUnderTest;
 beforeAll(async () => {
@@ -20,7 +21,7 @@ const inMysql = async (id: string) =>
   (await roles.db.database.rows('SELECT 1 FROM transfers WHERE transaction_id = ?', [id])).length === 1;
 
 async function gauge(keeper: Role, name: string): Promise<number> {
-  const text = await keeper.context.metrics.text();
+  const text = await keeper.context.process.metrics.text();
   return Number(new RegExp(`^holdfast_${name} (.*)$`, 'm').exec(text)?.[1]);
 }
 
@@ -65,7 +66,7 @@ describe('A keeper', () => {
     const { port } = other.address() as AddressInfo;
     const context = await roles.context({ ROLE: 'keeper', ADMIN_PORT: String(port) });
     const reads = vi.spyOn(context.authority, 'read');
-    await expect(startKeeper(context)).rejects.toThrow(`cannot listen on 127.0.0.1:${port}`);
+    await expect(startKeeper(processOf(context))).rejects.toThrow(`cannot listen on 127.0.0.1:${port}`);
     expect(reads).not.toHaveBeenCalled();
     await context[Symbol.asyncDispose]();
     other.close();

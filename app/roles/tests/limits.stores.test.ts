@@ -41,7 +41,7 @@ const used = async () => {
 
 const isCounted = (percent: number) =>
   until(`the metric counts an account that has reached ${percent} %`, async () => {
-    const pages = await Promise.all([api, keeper].map(({ context }) => context.metrics.text()));
+    const pages = await Promise.all([api, keeper].map(({ context }) => context.process.metrics.text()));
     return pages.some((page) =>
       page.includes(`holdfast_limits_reached_total{limit="dailyDebitMax",percent="${percent}"} 1`),
     );

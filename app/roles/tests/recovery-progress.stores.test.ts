@@ -4,7 +4,7 @@ import { until } from '../../kernel/testing/until.ts';
 import { attempt, except, RecoveryBench } from '../../mysql/authority/testing/recovery-bench.ts';
 import { startApi } from '../api-role.ts';
 import { API_KEY, Role } from '../testing/roles-under-test.ts';
-import { testConfig, testContext } from '../testing/test-context.ts';
+import { processOf, testConfig, testContext } from '../testing/test-context.ts';
 
 /** Longer than any request may wait. */
 const SLOW_MS = 10_000;
@@ -27,7 +27,7 @@ afterEach(async () => {
 async function slowPod(): Promise<void> {
   const config = testConfig(bench.db.url, { REDIS_URL: 'redis://127.0.0.1:1', BOOTSTRAP_API_KEY: API_KEY });
   const context = Object.assign(await testContext(config), { recoveryStore: bench.recoveryStore, clock });
-  api = new Role(context, await startApi(context));
+  api = new Role(context, await startApi(processOf(context)));
   await until('the key is known', async () => (await api.request('GET', '/v1/ops/status')).status === 200);
   clock.monotonic = () => {
     clock.advance(SLOW_MS);

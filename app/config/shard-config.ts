@@ -1,0 +1,32 @@
+import type { Config } from './config.ts';
+import { MIB } from './config-kinds.ts';
+import { urlFor } from './shard-urls.ts';
+
+/** The smallest share of a shard: the largest call has to fit into its queue, and some tail into its memory. */
+const QUEUE_TRANSFERS_MIN = 1_000;
+const TAIL_BYTES_MIN = MIB;
+
+/**
+ * The configuration of one shard: its URLs, and its share of the limits that are for the whole process. Limits that
+ * protect Redis or MySQL (cached accounts, journal, batches) are for each shard.
+ */
+export function configOfShard(config: Config, shard: number): Config {
+  const { redis, mysql, ledger } = config;
+  const { shards } = ledger;
+  if (shards === 1) return { ...config, redis: ofShard(redis, 0), mysql: ofShard(mysql, 0) };
+  return {
+    ...config,
+    redis: ofShard(redis, shard),
+    mysql: ofShard(mysql, shard),
+    ledger: {
+      ...ledger,
+      queueTransfersMax: Math.max(QUEUE_TRANSFERS_MIN, Math.ceil(ledger.queueTransfersMax / shards)),
+      tailBytesMax: Math.max(TAIL_BYTES_MIN, Math.ceil(ledger.tailBytesMax / shards)),
+    },
+  };
+}
+
+const ofShard = <T extends { url: string }>(store: T, shard: number): T => ({
+  ...store,
+  url: urlFor(store.url, shard),
+});

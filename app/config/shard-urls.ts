@@ -1,0 +1,28 @@
+/** The URLs in a text; whitespace inside of a URL does not separate it. */
+export function splitUrls(text: string): string[] {
+  return text.split(/\s+(?=[a-z][a-z+]*:\/\/)/);
+}
+
+export function urlOfShard(url: string, shard: number): string {
+  return url.replaceAll('{shard}', String(shard));
+}
+
+/** The URL of one shard. */
+export function urlFor(text: string, shard: number): string {
+  const urls = splitUrls(text);
+  return urlOfShard((urls.length === 1 ? urls[0] : urls[shard]) ?? '', shard);
+}
+
+/** Whether there is one URL for all shards, or one for each. */
+export function isForShards(text: string, shards: number): boolean {
+  return [1, shards].includes(splitUrls(text).length);
+}
+
+/** Whether every shard has a database of its own. */
+export function hasOwnDatabases(text: string, shards: number): boolean {
+  const databases = Array.from({ length: shards }, (_, shard) => {
+    const { host, pathname } = new URL(urlFor(text, shard));
+    return `${host}${pathname}`;
+  });
+  return new Set(databases).size === shards;
+}

@@ -1,0 +1,96 @@
+import type { Authority } from '../domain/authority.ts';
+import type { KeeperCaller } from '../journal/cache-port.ts';
+import { cachePages } from '../redis/cache-pages.ts';
+import type { Flusher } from '../sync/flusher.ts';
+import { Housekeeping } from './housekeeping.ts';
+import { createFlushers, createKeeper } from './keeper-wiring.ts';
+import { repeat } from './repeat.ts';
+import type { ShardContext } from './shard-context.ts';
+import { SharedReconciliation } from './shared-reconciliation.ts';
+
+const STEP_MS = 100;
+const HOUSEKEEPING_MS = 2_000;
+/** How often a keeper checks whether the reconciliation is due. */
+const SCHEDULE_MS = 10_000;
+
+/** Everything that a keeper does for one shard, in loops of its own: trouble in one shard does not delay the others. */
+export function keepShard(context: ShardContext): { stop(): Promise<void> } {
+  const { config } = context;
+  let caller = null as KeeperCaller | null;
+  const target = () => caller;
+  const { flusher, recoveryFlusher } = createFlushers(context);
+  const keeper = createKeeper(context, recoveryFlusher);
+  const housekeeping = new Housekeeping(context, flusher, target);
+
+  const stopped = new AbortController();
+  const { signal } = stopped;
+  const everyStep = { everyMs: STEP_MS, failure: 'authority step failed; retrying', stopped: signal };
+  const moving = repeat(context, everyStep, async () => {
+    caller = callerIn(await keeper.step());
+  });
+  const flushing = flusher.run(target, signal);
+  // Rounds are frequent enough to detect an uninterrupted silence.
+  const housekeepingMs = Math.min(HOUSEKEEPING_MS, config.authority.podRetireAfterMs / 8);
+  const everyRound = { everyMs: housekeepingMs, failure: 'housekeeping was postponed', stopped: signal };
+  const tidying = repeat(context, everyRound, () => housekeeping.round());
+  const reconciling = reconcileWhenDue(context, target, signal);
+
+  return {
+    async stop() {
+      await catchUp(context, target, flusher);
+      stopped.abort();
+      await Promise.all([moving, flushing, tidying, reconciling]);
+      await context.authority.removeKeeper(context.processId).catch(() => {});
+      await housekeeping[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function reconcileWhenDue(
+  context: ShardContext,
+  target: () => KeeperCaller | null,
+  stopped: AbortSignal,
+): Promise<void> {
+  const { clock, keyPrefix, logger, redis, scripts } = context;
+  const reconciliation = new SharedReconciliation(context, () => {
+    const caller = target();
+    if (!caller) return null;
+    return cachePages({ redis, scripts, keyPrefix }, { ...caller, podId: 'keeper' });
+  });
+  while (!stopped.aborted) {
+    // The run is not awaited: a process that is asked to stop does not wait for a long reconciliation, which another
+    // process restarts.
+    reconciliation.whenDue().catch((error: unknown) => logger.log.error({ err: error }, 'the reconciliation failed'));
+    await clock.sleep(SCHEDULE_MS, stopped);
+  }
+}
+
+/** The identity with which a keeper calls Redis while Redis has the authority; otherwise null. */
+function callerIn({ mode, epoch, format, replid }: Authority): KeeperCaller | null {
+  return mode === 'CACHE' && replid !== null ? { fenceEpoch: epoch, epoch, format, replid } : null;
+}
+
+/**
+ * Lets the flush reach the end of the journal before the keeper stops, as far as the grace period allows; other
+ * keepers flush the rest.
+ */
+async function catchUp(
+  { clock, config, scripts, flushStore, logger }: ShardContext,
+  target: () => KeeperCaller | null,
+  flusher: Flusher,
+): Promise<void> {
+  const deadline = clock.monotonic() + config.process.shutdownGraceMs / 2;
+  const caller = target();
+  if (!caller) return;
+  try {
+    // The flush only has to reach the current end, because pods may keep writing.
+    const { head } = await scripts.journal(caller, Number.MAX_SAFE_INTEGER - 1, 1);
+    while (clock.monotonic() < deadline && flusher.failuresInARow === 0) {
+      const cursor = await flushStore.cursor();
+      if (cursor.epoch !== caller.epoch || cursor.seq >= head.seq) return;
+      await clock.sleep(config.sync.flushGatherMs);
+    }
+  } catch (error) {
+    logger.log.warn({ err: error }, 'the journal could not be flushed to its end');
+  }
+}

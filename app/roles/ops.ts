@@ -1,0 +1,74 @@
+import type { ApiDependencies } from '../api/api-dependencies.ts';
+import { Problem } from '../domain/problem.ts';
+import { cachePages } from '../redis/cache-pages.ts';
+import { moveFormat } from './format-move.ts';
+import { acceptLoss, takeRedisOver, unsettled } from './operator.ts';
+import { OpsStatus } from './ops-status.ts';
+import type { PodShard } from './pod-shard.ts';
+import { SharedReconciliation } from './shared-reconciliation.ts';
+
+type Ops = ApiDependencies['ops'];
+
+/**
+ * What operators see and start. With several shards, everything is reported for each of them, and what changes a ledger
+ * has to name its shard.
+ */
+export function opsOf(shards: readonly PodShard[]): Ops {
+  const each = shards.map(opsOfShard);
+  const ofShard = (shard: number | undefined): Ops => {
+    const ops = each[shard ?? (each.length === 1 ? 0 : -1)];
+    if (ops) return ops;
+    throw new Problem('validation_failed', `\`shard\` must be a number from 0 to ${each.length - 1}.`);
+  };
+  return {
+    status: async () => combinedStatus(await fromAll(each, (ops) => ops.status())),
+    reconcile: async () => combined(await fromAll(each, (ops) => ops.reconcile())),
+    unsettled: async () => combined(await fromAll(each, (ops) => ops.unsettled())),
+    acceptLoss: ({ shard, ...acceptance }, user) => ofShard(shard).acceptLoss(acceptance, user),
+    takeRedisOver: ({ shard, ...takeover }, user) => ofShard(shard).takeRedisOver(takeover, user),
+    moveFormat: ({ shard, ...move }, user) => ofShard(shard).moveFormat(move, user),
+  };
+}
+
+function opsOfShard({ context, session }: PodShard): Ops {
+  const { keyPrefix, redis, scripts } = context;
+  const reconciliation = new SharedReconciliation(context, () => {
+    const caller = session.view()?.caller;
+    return caller ? cachePages({ redis, scripts, keyPrefix }, caller) : null;
+  });
+  return {
+    status: () => new OpsStatus(context, session).read(),
+    reconcile: () => reconciliation.run(),
+    unsettled: () => unsettled(context),
+    acceptLoss: (acceptance, user) => acceptLoss(context, acceptance, user),
+    takeRedisOver: (takeover, user) => takeRedisOver(context, takeover, user),
+    moveFormat: (move, user) => moveFormat(context, move, user),
+  };
+}
+
+/** A shard that is in trouble must not hide the others: its problem takes the place of its report. */
+async function fromAll(each: readonly Ops[], ask: (ops: Ops) => Promise<object>): Promise<object[]> {
+  const [only] = each;
+  if (each.length === 1 && only) return [await ask(only)];
+  return Promise.all(
+    each.map((ops) =>
+      ask(ops).catch((error: unknown) => {
+        if (error instanceof Problem) return { problem: { code: error.code, detail: error.message } };
+        throw error;
+      }),
+    ),
+  );
+}
+
+function combined(reports: readonly object[]): object {
+  const [only] = reports;
+  if (reports.length === 1 && only) return only;
+  return { shards: reports.map((report, shard) => ({ shard, ...report })) };
+}
+
+/** The mode at the top is that of all shards, or MIXED. */
+function combinedStatus(reports: readonly object[]): object {
+  if (reports.length === 1) return combined(reports);
+  const modes = new Set(reports.map((report) => ('mode' in report ? String(report.mode) : 'UNKNOWN')));
+  return { mode: modes.size === 1 ? [...modes].join() : 'MIXED', ...combined(reports) };
+}
