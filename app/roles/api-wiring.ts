@@ -9,7 +9,7 @@ import type { ApiKeyStore } from '../mysql/operations/api-keys.ts';
 import { SharedDemand } from '../redis/shared-demand.ts';
 import type { Context } from './context.ts';
 import { opsOf } from './ops.ts';
-import { firstOf, type PodShard } from './pod-shard.ts';
+import { firstOf, type PodShard, waitingIn } from './pod-shard.ts';
 import { tracedHolds, tracedLedger } from './traced.ts';
 
 /** The parts of a pod that its API uses, and the state of the pod. */
@@ -29,7 +29,7 @@ export function apiDependencies(context: Context, pod: Pod): ApiDependencies {
     ...(tracing && { tracing }),
     ops: opsOf(shards),
     readiness,
-    waitingForDatabase: () => shards.reduce((sum, { ledger }) => sum + ledger.requestsWaitingForDatabase, 0),
+    waitingForDatabase: () => shards.reduce((sum, shard) => sum + waitingIn(shard), 0),
     shuttingDown,
     // With an admin port, the metrics are served only there, where clients cannot read them.
     ...(config.http.adminPort === 0 && { metrics }),

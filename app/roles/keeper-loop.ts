@@ -29,7 +29,7 @@ export function keepShard(context: ShardContext): { stop(): Promise<void> } {
     caller = callerIn(await keeper.step());
   });
   const flushing = flusher.run(target, signal);
-  // Rounds are frequent enough to detect an uninterrupted silence.
+  // Rounds are frequent enough to verify that the silence of a pod was uninterrupted.
   const housekeepingMs = Math.min(HOUSEKEEPING_MS, config.authority.podRetireAfterMs / 8);
   const everyRound = { everyMs: housekeepingMs, failure: 'housekeeping was postponed', stopped: signal };
   const tidying = repeat(context, everyRound, () => housekeeping.round());

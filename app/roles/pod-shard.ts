@@ -35,7 +35,7 @@ function createSession(context: ShardContext): PodSession {
     redis: {
       ready() {
         const ready = redis.status === 'ready';
-        // While there is no connection, no call would report a failure to the detector.
+        // Without a connection, no call is sent that could report a failure to the detector.
         if (!ready) detectors.redis.failed();
         return ready;
       },
@@ -52,6 +52,7 @@ function createSession(context: ShardContext): PodSession {
 
 function createLedger(context: ShardContext, session: PodSession): PodLedger {
   const { config, clock, metrics, tracing } = context;
+  const { shards } = config.ledger;
   const ledger = new PodLedger({
     cache: context.cache,
     database: context.reader,
@@ -62,7 +63,8 @@ function createLedger(context: ShardContext, session: PodSession): PodLedger {
     limits: {
       ...config.ledger,
       requestTimeoutMs: config.http.requestTimeoutMs,
-      databaseWaitRequestsMax: Math.ceil(config.http.requestsInFlightMax / 2 / config.ledger.shards),
+      ...(shards > 1 && { heldTransfersMax: Math.floor(config.http.requestsInFlightMax / shards) }),
+      databaseWaitRequestsMax: Math.ceil(config.http.requestsInFlightMax / 2 / shards),
     },
     ...(tracing && { currentTrace: () => tracing.currentTrace() }),
   });
@@ -100,4 +102,13 @@ export function firstOf(shards: readonly PodShard[]): PodShard {
   const [first] = shards;
   if (!first) throw new Error('a pod has at least one shard');
   return first;
+}
+
+/**
+ * The requests that wait for a store, which need memory, but no CPU. What is held for one of several shards must not keep
+ * the pod from serving the others.
+ */
+export function waitingIn({ context, session, ledger }: PodShard): number {
+  const isOpen = session.view() !== null || session.direct() !== null;
+  return isOpen || context.config.ledger.shards === 1 ? ledger.requestsWaitingForDatabase : ledger.open;
 }

@@ -28,6 +28,11 @@ export interface QueueLimits {
   requestTimeoutMs: number;
   queueTransfersMax: number;
   /**
+   * Maximum number of transfers that are held while the session is closed; absent: as many as the queue takes. With several
+   * shards, the transfers held for one of them must not use up the requests that the pod may handle at once.
+   */
+  heldTransfersMax?: number;
+  /**
    * Maximum number of requests that may wait for MySQL while Redis decides; their transfers may fill half the queue.
    */
   databaseWaitRequestsMax: number;
@@ -59,7 +64,10 @@ export function loadSheddingProblem(
     return new Problem('overloaded', 'too many transfers are waiting for the ledger');
   const view = session.view();
   if (!view) {
-    if (session.direct() !== null || session.holdReason() !== 'ledger_closed') return null;
+    if (session.direct() !== null) return null;
+    const reason = session.holdReason();
+    if (reason !== 'ledger_closed' && open <= (limits.heldTransfersMax ?? Number.POSITIVE_INFINITY)) return null;
+    if (reason !== 'ledger_closed') return new Problem(reason, 'too many transfers are already held for this shard');
     return new Problem('ledger_closed', 'the ledger is closed until its journal can be read', { retryAfterSeconds: 5 });
   }
   if (view.inDoubt.size > IN_DOUBT_MAX) return new Problem('overloaded', 'too many transfers are in doubt');

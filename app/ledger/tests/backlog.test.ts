@@ -44,6 +44,20 @@ describe('A full queue', () => {
   });
 });
 
+describe('While the session is closed, a pod with several shards', () => {
+  it('holds only some of the transfers that its queue has room for', async () => {
+    const stage = await ModelLedger.open({ queueTransfersMax: 100, heldTransfersMax: 2 });
+    const open = [stage.order(), stage.order(), stage.order()];
+    expect((await stage.apply(...open)).map(summaryOf)).toEqual(['POSTED', 'POSTED', 'POSTED']);
+    stage.session.close();
+    const held = stage.ledger.apply([stage.order(), stage.order()], 'cache');
+    const before = stage.clock.monotonic();
+    expect((await stage.apply(stage.order())).map(summaryOf)).toEqual(['ledger_switching']);
+    expect(stage.clock.monotonic()).toBe(before);
+    expect((await stage.clock.until(held)).map(summaryOf)).toEqual(['ledger_switching', 'ledger_switching']);
+  });
+});
+
 describe('Transfers get backlog_full until more is persisted', () => {
   it('by entries: more entries are waiting than the limit allows', async () => {
     const stage = await ModelLedger.open({ backlogEntriesMax: 3 });

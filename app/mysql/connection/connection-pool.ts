@@ -52,7 +52,7 @@ export class ConnectionPool implements AsyncDisposable {
   readonly #ready = new WeakMap<object, Promise<unknown>>();
   readonly #silent = new FailoverCount();
   readonly #readOnly: FailoverCount;
-  /** Both counts as they were when a connection was opened. */
+  /** The values of both counts at the time when a connection was opened. */
   readonly #openedAt = new WeakMap<object, { silent: number; readOnly: number }>();
   /** The database that a connection uses, if that is not the first one. */
   readonly #database = new WeakMap<object, string>();

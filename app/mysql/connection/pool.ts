@@ -125,8 +125,8 @@ export class Session {
    * 2)
    */
   async run(sql: string, values?: unknown[]): Promise<number> {
-    // The arguments are null and not undefined, because mysql2 would otherwise search for placeholders, and the
-    // flush's statements have half a megabyte.
+    // The arguments are null and not undefined, because mysql2 would otherwise search for placeholders, and the flush's
+    // statements are half a megabyte long.
     const [result] = await this.#connection.query({ sql, timeout: this.#timeout, values: values ?? null });
     return (result as { affectedRows?: number }).affectedRows ?? 0;
   }
