@@ -20,18 +20,20 @@ const MIGRATION_WAIT_MS = 15_000;
  * @typedef {object} Surroundings
  * @property {string} root
  * @property {string} folder
- * @property {string} redisUrl
- * @property {string} mysqlUrl
+ * @property {number} [shards] 1 if absent
+ * @property {string} redisUrl of all shards
+ * @property {string} mysqlUrl of all shards
  * @property {string} apiKey
  * @property {boolean} [fromSource] run the TypeScript sources with tsx instead of the build
  */
 
 /** @param {Surroundings} around */
-function environment({ redisUrl, mysqlUrl, apiKey }) {
+function environment({ shards, redisUrl, mysqlUrl, apiKey }) {
   return {
     NODE_ENV: process.env['NODE_ENV'] || 'production',
     LOG_LEVEL: process.env['LOG_LEVEL'] || 'info',
     HOST: LOOPBACK,
+    SHARDS: String(shards ?? 1),
     REDIS_URL: redisUrl,
     MYSQL_URL: mysqlUrl,
     BOOTSTRAP_API_KEY: apiKey,

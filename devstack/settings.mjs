@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { UserError } from './system/console.mjs';
 
 const PODS_MAX = 16;
+const SHARDS_MAX = 16;
 
 /** @typedef {'all' | 'stores' | 'service'} Scope which half of the stack this `npm start` runs */
 
@@ -22,8 +23,9 @@ const PODS_MAX = 16;
  * @property {boolean} watch run the sources, and restart the service when they change
  * @property {string} folder STACK_DIR
  * @property {readonly number[]} ports one for each API pod
- * @property {string | null} redisUrl null: start one
- * @property {string | null} mysqlUrl null: start one
+ * @property {number} shards
+ * @property {string | null} redisUrl null: start one for each shard
+ * @property {string | null} mysqlUrl null: start one, with a database for each shard
  */
 
 /**
@@ -38,14 +40,16 @@ export function readSettings(env, root, scope = 'all', watch = false) {
   const pods = wholeNumber('API_PODS', env['API_PODS'], 1, PODS_MAX, 1);
   const first = wholeNumber('PORT', env['PORT'], 1, 65_536 - pods, 8080);
   const { REDIS_URL: redisUrl, MYSQL_URL: mysqlUrl, STACK_DIR: folder } = env;
-  if (redisUrl) parseUrl('REDIS_URL', redisUrl);
-  if (mysqlUrl) parseUrl('MYSQL_URL', mysqlUrl);
+  const shards = wholeNumber('SHARDS', env['SHARDS'], 1, SHARDS_MAX, 1);
+  if (redisUrl) for (const url of urlsOfShards(redisUrl, shards)) parseUrl('REDIS_URL', url);
+  if (mysqlUrl) for (const url of urlsOfShards(mysqlUrl, shards)) parseUrl('MYSQL_URL', url);
   return {
     root,
     scope,
     watch,
     folder: folder ? resolve(folder) : join(root, '.local'),
     ports: Array.from({ length: pods }, (_, index) => first + index),
+    shards,
     redisUrl: redisUrl || null,
     mysqlUrl: mysqlUrl || null,
   };
@@ -63,6 +67,18 @@ function wholeNumber(name, text, least, most, usual) {
   const value = Number(text);
   if (/^\d+$/.test(text) && value >= least && value <= most) return value;
   throw new UserError(`${name} must be a whole number from ${least} to ${most}, not ${JSON.stringify(text)}.`);
+}
+
+/**
+ * One URL for each shard: one with `{shard}`, or as many as there are shards. The service checks the rest.
+ * @param {string} text
+ * @param {number} shards
+ */
+export function urlsOfShards(text, shards) {
+  const urls = text.trim().split(/\s+/);
+  return Array.from({ length: shards }, (_, shard) =>
+    (urls[urls.length === 1 ? 0 : shard] ?? '').replaceAll('{shard}', String(shard)),
+  );
 }
 
 /** @type {Readonly<Record<string, number>>} */

@@ -13,11 +13,12 @@ import { readJson, writeAtomically } from './system/folder.mjs';
  * @property {string} apiKey
  * @property {{ host: string, port: number, pid: number | null }} redis pid null: not started by us
  * @property {{ host: string, port: number, user: string, password: string, database: string, pid: number | null }} mysql
+ * @property {Pick<StackFile, 'redis' | 'mysql'>[]} [shards] absent if there is one; otherwise `redis` and `mysql` are those of the first
  * @property {{ pid: number | null, role: string, url: string }[]} pods
  */
 
 /**
- * @typedef {Pick<StackFile, 'redis' | 'mysql'>} StoresFile
+ * @typedef {Pick<StackFile, 'redis' | 'mysql' | 'shards'>} StoresFile
  *
  * @param {string} folder
  * @param {StackFile} content

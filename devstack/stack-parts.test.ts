@@ -2,7 +2,8 @@ import { closeSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writ
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { packagesMatch } from './install/packages.mjs';
-import { parseUrl, readSettings } from './settings.mjs';
+import { parseUrl, readSettings, urlsOfShards } from './settings.mjs';
+import { urlsOf } from './stores.mjs';
 import { restartDelayMs } from './supervise.mjs';
 import { openFolder, storedValue } from './system/folder.mjs';
 import { tryLock } from './system/lock.mjs';
@@ -105,6 +106,7 @@ describe('settings', () => {
       watch: false,
       folder: '/repo/.local',
       ports: [8080],
+      shards: 1,
       redisUrl: null,
       mysqlUrl: null,
     });
@@ -115,10 +117,32 @@ describe('settings', () => {
     [{ PORT: 'http' }, 'PORT must be'],
     [{ PORT: '65535', API_PODS: '2' }, 'PORT must be'],
     [{ API_PODS: '0' }, 'API_PODS must be'],
+    [{ SHARDS: '17' }, 'SHARDS must be'],
+    [{ SHARDS: '2', REDIS_URL: 'redis://a b' }, 'REDIS_URL is not'],
     [{ REDIS_URL: 'localhost' }, 'REDIS_URL is not'],
     [{ MYSQL_URL: 'redis://x' }, 'MYSQL_URL is not'],
   ])('%j is rejected with a one-sentence message', (env, message) => {
     expect(() => readSettings(env, '/repo')).toThrow(message);
+  });
+
+  test('every shard has its URL', () => {
+    expect(urlsOfShards('redis://a', 2)).toEqual(['redis://a', 'redis://a']);
+    expect(urlsOfShards('mysql://u@db-{shard}/hold_{shard}', 2)).toEqual([
+      'mysql://u@db-0/hold_0',
+      'mysql://u@db-1/hold_1',
+    ]);
+    expect(urlsOfShards('redis://a  redis://b', 2)).toEqual(['redis://a', 'redis://b']);
+  });
+
+  test('the stores of all shards are found in stores.json', () => {
+    const redis = (port: number) => ({ host: '127.0.0.1', port, pid: 1 });
+    const mysql = (database: string) => ({ host: 'db', port: 3306, user: 'u', password: 'p@w', database, pid: 2 });
+    const first = { redis: redis(7000), mysql: mysql('hold_0') };
+    expect(urlsOf(first)).toEqual({ redis: 'redis://127.0.0.1:7000/0', mysql: 'mysql://u:p%40w@db:3306/hold_0' });
+    expect(urlsOf({ ...first, shards: [first, { redis: redis(7001), mysql: mysql('hold_1') }] })).toEqual({
+      redis: 'redis://127.0.0.1:7000/0 redis://127.0.0.1:7001/0',
+      mysql: 'mysql://u:p%40w@db:3306/hold_0 mysql://u:p%40w@db:3306/hold_1',
+    });
   });
 
   test('addresses', () => {

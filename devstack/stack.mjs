@@ -11,7 +11,7 @@ import { installNpmPackages, installPrograms } from './install/packages.mjs';
 import { installRuntime } from './install/runtime.mjs';
 import { migrate, modeOf, pod } from './pods.mjs';
 import { removeStackFile, removeStoresFile, writeStackFile, writeStoresFile } from './stack-file.mjs';
-import { provideMysql, provideRedis, urlsOf } from './stores.mjs';
+import { provideMysql, provideRedis, shardName, urlsOf } from './stores.mjs';
 import { keepRunning } from './supervise.mjs';
 import { elapsed, print } from './system/console.mjs';
 import { storedValue as keptValue, openFolder } from './system/folder.mjs';
@@ -24,7 +24,7 @@ import { watchSources } from './watch.mjs';
 /** @typedef {import('./supervise.mjs').Supervised} Kept */
 /** @typedef {(options: { root: string, logFile: string, signal: AbortSignal }) => Promise<void>} Build */
 /** @typedef {{ role: string, url: string, kept: Kept }} Pod */
-/** @typedef {{ redis: import('./stores.mjs').Redis, mysql: import('./stores.mjs').Mysql }} Stores */
+/** @typedef {{ redis: import('./stores.mjs').Redis[], mysql: import('./stores.mjs').Mysql[] }} Stores one of each for every shard; shards may share a server */
 /** @typedef {Stores & { pods: Pod[], apiKey: string }} Parts */
 
 /** The parts that belong to the stores; all others belong to the service. */
@@ -113,14 +113,19 @@ export class Stack {
    * @returns {Promise<Stores>}
    */
   async #startStores(running) {
-    const { redisUrl, mysqlUrl, ports } = this.#settings;
+    const { shards: wanted, redisUrl, mysqlUrl, ports } = this.#settings;
     const folder = this.#folder;
     const keep = this.#keep.bind(this);
     const urls = running === null ? null : urlsOf(running);
-    const own = urls ? { redis: 0, mysql: 0 } : await this.#ports(['redis', 'mysql'], ports);
+    const shards = running?.shards?.length ?? (running ? 1 : wanted);
+    const names = Array.from({ length: shards }, (_, shard) => shardName('redis', shard));
+    /** @type {Record<string, number>} */
+    const own = urls ? {} : await this.#ports([...names, 'mysql'], ports);
+    const at = (/** @type {string} */ name) => own[name] ?? 0;
+    const given = { redis: urls?.redis ?? redisUrl, mysql: urls?.mysql ?? mysqlUrl };
     const [redis, mysql] = await bothOf(
-      provideRedis({ folder, port: own.redis, given: urls?.redis ?? redisUrl, keep }),
-      provideMysql({ folder, port: own.mysql, given: urls?.mysql ?? mysqlUrl, keep, signal: this.#signal }),
+      provideRedis({ folder, ports: names.map(at), given: given.redis, keep }),
+      provideMysql({ folder, port: at('mysql'), shards, given: given.mysql, keep, signal: this.#signal }),
     );
     return { redis, mysql };
   }
@@ -133,9 +138,10 @@ export class Stack {
     const { root, ports, scope, watch } = this.#settings;
     const folder = this.#folder;
     const apiKey = keptValue(join(folder, 'api-key'));
-    const around = { root, folder, redisUrl: redis.url, mysqlUrl: mysql.url, apiKey, fromSource: watch };
+    const urls = { redisUrl: joined(redis), mysqlUrl: joined(mysql) };
+    const around = { root, folder, shards: redis.length, ...urls, apiKey, fromSource: watch };
     await migrate(around, this.#signal);
-    const own = await this.#ports(['keeper'], [...ports, redis.port, mysql.port]);
+    const own = await this.#ports(['keeper'], [...ports, ...[...redis, ...mysql].map(({ port }) => port)]);
     const options = { mayBeUnready: scope === 'service' };
     const wanted = [
       pod(around, 'keeper', own.keeper, undefined, options),
@@ -232,10 +238,9 @@ export class Stack {
         : `The service is running, but accepts no writes: ${closed}`;
     print(`${state}
   API     ${apis.join('  ')}   to read and try: ${apis[0]}/docs
-  Redis   ${redis.host}:${redis.port}
-  MySQL   ${mysql.host}:${mysql.port}, database ${mysql.database}
+${storeLines({ redis, mysql })}
   Files   ${shown}: stack.json (addresses and pids), api-key, logs/, and the data${this.#settings.watch ? '\nThe service runs the sources: a change in app/ restarts it.' : ''}
-Try it, in another terminal; Ctrl-C here stops ${redis.kept ? 'everything' : 'the service'} and loses nothing:`);
+Try it, in another terminal; Ctrl-C here stops ${redis[0]?.kept ? 'everything' : 'the service'} and loses nothing:`);
     // This line has no time prefix, so that it can be pasted.
     console.log(
       `\n  curl -H "Authorization: Bearer $(cat ${shown}/api-key)" ${apis[0]}/v1/accounts/${ALICE}/balance\n`,
@@ -248,8 +253,7 @@ Try it, in another terminal; Ctrl-C here stops ${redis.kept ? 'everything' : 'th
    */
   #tellStores({ redis, mysql }, since) {
     print(`The stores are ready (${elapsed(since)}).
-  Redis   ${redis.host}:${redis.port}
-  MySQL   ${mysql.host}:${mysql.port}, database ${mysql.database}
+${storeLines({ redis, mysql })}
   Files   ${this.#shownFolder}: stores.json (addresses, password and pids), logs/, and the data
 The service, in another terminal: npm start -- --service-only. Ctrl-C here stops the stores and loses nothing.`);
   }
@@ -280,13 +284,37 @@ The service, in another terminal: npm start -- --service-only. Ctrl-C here stops
   }
 }
 
-/** @param {Stores} stores */
+/**
+ * @param {Stores} stores
+ * @returns {import('./stack-file.mjs').StoresFile}
+ */
 function addressesOfStores({ redis, mysql }) {
-  const { host, port, user, password, database } = mysql;
-  return {
-    redis: { host: redis.host, port: redis.port, pid: redis.kept?.pid() ?? null },
-    mysql: { host, port, user, password, database, pid: mysql.kept?.pid() ?? null },
-  };
+  const shards = redis.flatMap(({ host, port, kept }, shard) => {
+    const database = mysql[shard];
+    if (!database) return [];
+    const { url: _, kept: server, ...address } = database;
+    return [{ redis: { host, port, pid: kept?.pid() ?? null }, mysql: { ...address, pid: server?.pid() ?? null } }];
+  });
+  const [first] = shards;
+  if (!first) throw new Error('there is no shard');
+  return shards.length === 1 ? first : { ...first, shards };
+}
+
+/** @param {Stores} stores */
+function storeLines({ redis, mysql }) {
+  const servers = [...new Set(mysql.map(({ host, port }) => `${host}:${port}`))].join(', ');
+  return `  Redis   ${redis.map(({ host, port }) => `${host}:${port}`).join(', ')}
+  MySQL   ${servers}, database ${mysql.map(({ database }) => database).join(', ')}`;
+}
+
+/**
+ * The URLs of all shards; one if they are the same, as for shards that share a Redis.
+ * @param {readonly { url: string }[]} stores
+ */
+function joined(stores) {
+  return [...new Set(stores.map(({ url }) => url))].length === 1
+    ? (stores[0]?.url ?? '')
+    : stores.map(({ url }) => url).join(' ');
 }
 
 /** @param {readonly Pod[]} pods */

@@ -33,8 +33,17 @@ const SPACE_MIB = 200;
  * @property {string} [logFile]
  * @property {boolean} [relaxed] for tests: a small server without a binlog, which loses commits in a crash of the machine, and
  * whose user may create databases and users
+ * @property {number} [shards] for each of several, there is a database of its own
  * @property {AbortSignal} [signal]
  */
+
+/**
+ * The databases of a ledger with so many shards. A ledger with one shard and one with several are different ledgers.
+ * @param {number} shards
+ */
+export function databasesOf(shards) {
+  return shards === 1 ? [DATABASE] : Array.from({ length: shards }, (_, shard) => `${DATABASE}_${shard}`);
+}
 
 /**
  * Creates the data folder if there is none.
@@ -42,7 +51,7 @@ const SPACE_MIB = 200;
  * @returns {Promise<{ program: import('../system/process.mjs').Program, password: string }>}
  */
 export async function mariadbProgram(options) {
-  const { dir, port, stack = dir, logFile = join(dir, 'mysql.log'), relaxed = false } = options;
+  const { dir, port, stack = dir, logFile = join(dir, 'mysql.log'), relaxed = false, shards = 1 } = options;
   const command = requireProgram('mysql');
   const maker = makerOf(command);
   mkdirSync(dir, { recursive: true, mode: 0o700 });
@@ -57,7 +66,7 @@ export async function mariadbProgram(options) {
   const config = join(dir, 'my.cnf');
   const init = join(dir, 'init.sql');
   writeFileSync(config, mariadbConfig({ dir, data, port, init, maker, relaxed }), { mode: 0o600 });
-  writeFileSync(init, initStatements(password, relaxed), { mode: 0o600 });
+  writeFileSync(init, initStatements(password, databasesOf(shards), relaxed), { mode: 0o600 });
   return {
     password,
     program: {
@@ -250,13 +259,17 @@ function socketPath(dir) {
 /**
  * Runs at every start, before connections are accepted; repeating it changes nothing.
  * @param {string} password of hex digits
+ * @param {readonly string[]} databases
  * @param {boolean} mayMakeDatabases
  */
-function initStatements(password, mayMakeDatabases) {
-  return `CREATE DATABASE IF NOT EXISTS ${DATABASE} CHARACTER SET utf8mb4;
+function initStatements(password, databases, mayMakeDatabases) {
+  const grants = mayMakeDatabases
+    ? [`GRANT ALL ON *.* TO '${USER}'@'%' WITH GRANT OPTION;`]
+    : databases.map((name) => `GRANT ALL ON ${name}.* TO '${USER}'@'%';`);
+  return `${databases.map((name) => `CREATE DATABASE IF NOT EXISTS ${name} CHARACTER SET utf8mb4;\n`).join('')}\
 CREATE USER IF NOT EXISTS '${USER}'@'%' IDENTIFIED BY '${password}';
 ALTER USER '${USER}'@'%' IDENTIFIED BY '${password}';
-GRANT ALL ON ${mayMakeDatabases ? '*' : DATABASE}.* TO '${USER}'@'%'${mayMakeDatabases ? ' WITH GRANT OPTION' : ''};
+${grants.join('\n')}
 `;
 }
 
@@ -273,9 +286,9 @@ function mariadbAdvice(log, dir) {
   return `If the folder was damaged, restore it from a backup, or move ${dir} away to start with an empty database.`;
 }
 
-/** @param {{ port: number, password: string }} server */
-export function mysqlUrl({ port, password }) {
-  return `mysql://${USER}:${password}@${LOOPBACK}:${port}/${DATABASE}`;
+/** @param {{ port: number, password: string, database?: string }} server */
+export function mysqlUrl({ port, password, database = DATABASE }) {
+  return `mysql://${USER}:${password}@${LOOPBACK}:${port}/${database}`;
 }
 
 /**
