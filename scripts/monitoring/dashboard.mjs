@@ -132,6 +132,7 @@ export function dashboard() {
         variable('namespace', 'Namespace', `label_values(${labels}, namespace)`),
         variable('release', 'Release', `label_values(${labels}{namespace=~"$namespace"}, release)`),
         variable('pod', 'Pod', `label_values(${labels}{namespace=~"$namespace",release=~"$release"}, pod)`),
+        variable('shard', 'Shard', `label_values(${labels}{namespace=~"$namespace",release=~"$release"}, shard)`),
       ],
     },
     annotations: {

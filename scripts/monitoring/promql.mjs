@@ -1,6 +1,7 @@
 /** Pieces of the dashboard's queries: limited to the selected ledgers and pods. */
 export const LEDGER = 'namespace=~"$namespace",release=~"$release"';
-export const PODS = `${LEDGER},pod=~"$pod"`;
+/** Metrics of the process have no shard, and neither has a ledger with only one. */
+export const PODS = `${LEDGER},pod=~"$pod",shard=~"$shard|"`;
 
 /**
  * @param {string} metric

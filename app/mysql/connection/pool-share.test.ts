@@ -1,0 +1,47 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { PoolShare } from './pool-share.ts';
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+describe('The share of a database in a pool', () => {
+  it('lets as many in as it may use, and the others in the order in which they came', async () => {
+    const share = new PoolShare(2, 10);
+    const entered: number[] = [];
+    const enter = (n: number) => share.enter(1000).then(() => entered.push(n));
+    const all = [1, 2, 3, 4].map(enter);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(entered).toEqual([1, 2]);
+    share.leave();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(entered).toEqual([1, 2, 3]);
+    share.leave();
+    share.leave();
+    share.leave();
+    await Promise.all(all);
+    await enter(5);
+    await enter(6);
+    void enter(7);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(entered).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+
+  it('refuses whoever has waited for too long, and gives the place to the next', async () => {
+    const share = new PoolShare(1, 10);
+    await share.enter(1000);
+    const late = share.enter(100);
+    const patient = share.enter(1000);
+    const refused = expect(late).rejects.toMatchObject({ code: 'database_unavailable' });
+    await vi.advanceTimersByTimeAsync(100);
+    await refused;
+    share.leave();
+    await patient;
+  });
+
+  it('refuses at once if too many wait', async () => {
+    const share = new PoolShare(1, 1);
+    await share.enter(1000);
+    void share.enter(1000);
+    await expect(share.enter(1000)).rejects.toMatchObject({ code: 'database_unavailable' });
+  });
+});
