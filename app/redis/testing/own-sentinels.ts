@@ -38,7 +38,7 @@ export class OwnSentinels {
     const replica = await ReplicableRedis.start(`replicaof 127.0.0.1 ${master.port}\n`);
     const dir = temporaryFolder();
     const ports = [await freePort(), await freePort(), await freePort()];
-    const login = password === null ? '' : `requirepass ${password}\nsentinel sentinel-pass ${password}\n`;
+    const login = password === null ? '' : `requirepass "${password}"\nsentinel sentinel-pass "${password}"\n`;
     const running = await Promise.all(ports.map((port) => start(sentinelProgram(dir, port, master.port, login))));
     const own = new OwnSentinels([master, replica], ports, dir, running);
     await until('the Sentinels know each other and the replica', () => own.#isComplete(password));
