@@ -27,8 +27,8 @@ describe('the shard of an account', () => {
     );
   });
 
-  it('never changes: these accounts are where they are in every release', () => {
-    // The slots of `redis-cli cluster keyslot`: 123456789 is in 12739, foo in 12182.
+  it('never changes: these accounts are in the same shards in every release', () => {
+    // The slots are those of `redis-cli cluster keyslot`: 12739 for 123456789, and 12182 for foo.
     const shards = (accountId: string) => [2, 3, 16, 16384].map((count) => shardOfAccount(accountId, count));
     expect(shards('123456789')).toEqual([1, 2, 12, 12739]);
     expect(shards('cash@foo')).toEqual([1, 2, 11, 12182]);

@@ -1,8 +1,8 @@
 import { hashSlot, shardOfSlot } from './hash-slot.ts';
 
 /**
- * The part of an account's id that decides where the account is: the text after the last `@`, so that `cash@acme` and
- * `fees@acme` are together, or the whole id if there is none. It is never empty, because ids are not.
+ * The part of an account's id that determines its shard: the text after the last `@`, so that `cash@acme` and `fees@acme` are
+ * in the same shard, or the whole id if it contains no `@`. The key is never empty, because no id is empty.
  */
 export function routingKeyOf(accountId: string): string {
   return accountId.slice(accountId.lastIndexOf('@') + 1) || accountId;

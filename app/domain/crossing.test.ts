@@ -82,7 +82,7 @@ describe('the legs of a crossing', () => {
     expect(clientOrderOf(order)).toBe(order);
   });
 
-  it('carry the refusal of the destination out, and what a limit has counted back', () => {
+  it('`out` carries the refusal of the destination, and `back` the time at which a limit counted the transfer', () => {
     const refusal = { refusal: 'account_frozen' } as const;
     expect(outOrder(order, { transit: 'x', toShard: 2, refusal }).leg.refusal).toEqual(refusal);
     const countedAt = (counted: 1 | 2 | 3 | undefined) =>
@@ -101,7 +101,7 @@ describe('ids of legs', () => {
     expect(Math.max(...ids.map(({ length }) => length))).toBeLessThanOrEqual(LEG_ID_LENGTH_MAX);
   });
 
-  it('cannot be sent by clients, except that of `out`', () => {
+  it('cannot be sent by clients, except the id of `out`', () => {
     expect(LEGS.filter((name) => ID_PATTERN.test(legIdOf('a', name, 3)))).toEqual(['out']);
     for (const inner of [transitAccount('EUR', 3), returnsAccount('EUR')]) {
       expect(isInnerAccount(inner)).toBe(true);

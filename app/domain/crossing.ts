@@ -15,7 +15,7 @@ export function legIdOf(transactionId: string, name: LegName, sourceShard: numbe
   return `${transactionId}${MARK}${name === 'in' ? sourceShard : name}`;
 }
 
-/** The client's transaction id that is in the id of a leg; any other id is returned as it is. */
+/** The client's transaction id, taken from the id of a leg; any other id is returned unchanged. */
 export function transactionIdOf(legId: string): string {
   const end = legId.indexOf(MARK);
   return end < 0 ? legId : legId.slice(0, end);
@@ -26,7 +26,7 @@ export const isInnerAccount = (accountId: string): boolean => accountId.startsWi
 export const transitAccount = (currency: string, stripe: number): string => `~transit:${currency}:${stripe}`;
 export const returnsAccount = (currency: string): string => `~returns:${currency}`;
 
-/** The transfer as the client sent it; an order that is not a leg is returned as it is. */
+/** The transfer as the client sent it; an order that is not a leg is returned unchanged. */
 export function clientOrderOf(order: TransferOrder): TransferOrder {
   if (!isLeg(order)) return order;
   const { leg, ...rest } = order;
@@ -45,7 +45,7 @@ export function outOrder(
 }
 
 /**
- * The legs after `out` are derived from it alone, so whoever sends them sends the same content.
+ * The legs after `out` are derived from the order of `out` alone, so that every process sends them with the same content.
  * @param crossing the order of `out`, or for a dry run that of the client
  */
 export function inOrder(
@@ -93,7 +93,7 @@ export function returnsOrder(out: Posted, { transit, toShard }: { transit: strin
   };
 }
 
-/** A crossing that has left its source, and has no outcome at its destination yet. */
+/** A crossing whose `out` is posted, and which has no outcome at its destination yet. */
 export class TransferPending extends Problem {
   readonly order: TransferOrder;
   readonly acceptedAt: number;
@@ -118,7 +118,10 @@ export const REFUSAL_ORDER = [
   'limit_exceeded',
 ] as const satisfies readonly Refusal[];
 
-/** Which of the verdicts of both ends counts; with the same refusal, that of the source. Null if both allow the transfer. */
+/**
+ * Of the verdicts of both ends, the one that is reported; the source's, if both refuse for the same reason. Null if both allow
+ * the transfer.
+ */
 export function firstVerdict(source: LegVerdict | null, destination: LegVerdict | null): LegVerdict | null {
   if (!source || !destination) return source ?? destination;
   return rank(destination) < rank(source) ? destination : source;

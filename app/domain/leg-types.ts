@@ -16,17 +16,20 @@ import type { Refusal } from './problem.ts';
 export const LEGS = ['out', 'in', 'back', 'returns'] as const;
 export type LegName = (typeof LEGS)[number];
 
-/** What makes a transfer inside a shard a leg of a crossing. The order's own accounts are those that move in its shard. */
+/**
+ * The additional fields of a transfer that is a leg of a crossing. The accounts of the order itself are those that it moves
+ * money between, in its shard.
+ */
 export interface Leg {
   name: LegName;
-  /** The accounts that the client named: they are the content of the crossing. */
+  /** The accounts that the client named. They, and not those of the order, are the content that is compared. */
   source: string;
   destination: string;
   /** The shard at the other end of the crossing: for `in` that of the source, for the other legs that of the destination. */
   otherShard: number;
   /**
-   * Only for `out`: why the destination refuses the transfer. The leg is then refused with this, or with a refusal by
-   * the source that comes earlier in the order of the rules.
+   * Only for `out`: why the destination refuses the transfer. The leg is then refused for this reason, or for a reason of the
+   * source that the rules check earlier.
    */
   refusal?: LegVerdict;
   /** Only for `back`: when `out` was accepted, ms since 1970; absent if no limit of the source counted it. */

@@ -13,15 +13,15 @@ import { openCrossings } from './open-crossings.ts';
 import type { ShardMap } from './shard.ts';
 
 export interface CourierTiming {
-  /** How often it looks for open crossings, ms. */
+  /** Interval at which the courier searches for open crossings, ms. */
   everyMs: number;
-  /** Crossings that are younger are left to their requests, ms. */
+  /** Crossings younger than this are left to their requests, ms. */
   minAgeMs: number;
-  /** Crossings that are read and closed together. */
+  /** Maximum number of crossings that are read and closed together. */
   pageMax: number;
-  /** Legs toward one shard, or returns from it, that may be under way at a time. */
+  /** Maximum number of legs toward one shard, or returns from it, that may be in flight at a time. */
   inFlightMax: number;
-  /** With so many open crossings toward a shard, no more may begin. */
+  /** The number of open crossings toward a shard from which on no more may begin. */
   openMax: number;
 }
 
@@ -36,9 +36,9 @@ interface CourierDependencies {
 }
 
 /**
- * Finishes the transfers between shards that were broken off, and closes those that are complete. Everything it knows is
- * in MySQL of the two shards, so it can do its work again, at any time, beside other couriers and requests. Each
- * destination has a queue of its own: a shard that does not answer delays no other.
+ * Completes interrupted transfers between shards, and closes complete ones. It uses only what the MySQLs of the two shards
+ * contain, so its work can be repeated at any time, concurrently with other couriers and requests. Each destination has a
+ * separate queue, so that a shard that does not answer does not delay the others.
  */
 export class Courier {
   readonly #deps: CourierDependencies;
@@ -55,7 +55,7 @@ export class Courier {
     return open >= timing.openMax;
   }
 
-  /** Works until the signal aborts and everything that is under way has ended. */
+  /** Works until the signal aborts and all work in progress has ended. */
   async run(signal: AbortSignal): Promise<void> {
     const { shards } = this.#deps;
     await Promise.all(
@@ -70,12 +70,12 @@ export class Courier {
     const { clock, timing } = this.#deps;
     while (!signal.aborted) {
       await work();
-      // With jitter, so that the couriers of all pods do not ask at the same time.
+      // With jitter, so that the couriers of all pods do not query at the same time.
       await clock.sleep(timing.everyMs * (0.5 + clock.random()), signal);
     }
   }
 
-  /** Counts what is open from a shard. */
+  /** Counts the open crossings from a shard. */
   async survey(from: number): Promise<void> {
     const { shards, events } = this.#deps;
     try {
@@ -148,7 +148,7 @@ export class Courier {
     await eachOf(sends, timing.inFlightMax);
   }
 
-  /** The next round finds in MySQL what this has led to. */
+  /** The outcome of the leg is not used here: the next round finds it in MySQL. */
   async #send(
     { transactionId, from, to }: { transactionId: string; from: number; to: number },
     leg: Exclude<LegName, 'out'>,
@@ -167,7 +167,7 @@ export class Courier {
   }
 }
 
-/** Runs all of the work, at most so many at a time. */
+/** Runs all of the work, at most `inFlightMax` items at a time. */
 async function eachOf(work: readonly (() => Promise<void>)[], inFlightMax: number): Promise<void> {
   const queue = work.values();
   const worker = async () => {

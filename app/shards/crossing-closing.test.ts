@@ -18,7 +18,7 @@ const limit = { limit: 'balanceMax', value: 5, remaining: 1 } as const;
 const refused: Outcome = { ...common, status: 'REJECTED', refusal: 'limit_exceeded', limit };
 
 describe('a crossing is closed', () => {
-  it('with the account of the destination after it', () => {
+  it('with the state of the destination account after it', () => {
     expect(closingOf('T', 'done', posted)).toEqual({ transactionId: 'T', state: 'DONE', balance: 40, version: 7 });
   });
   it.each(['returned', 'kept'] as const)('as returned with the reason, if it was %s', (end) => {
@@ -26,7 +26,7 @@ describe('a crossing is closed', () => {
     expect(closingOf('T', end, refused)).toEqual({ transactionId: 'T', state: 'RETURNED', because });
     expect(closingOf('T', end, null)).toEqual({ transactionId: 'T', state: 'RETURNED', because: null });
   });
-  it.each(['refused', 'stuck', 'conflict'] as const)('not at all, if the end is %s', (end) => {
+  it.each(['refused', 'stuck', 'conflict'] as const)('never, if the end is %s', (end) => {
     expect(closingOf('T', end, refused)).toBeNull();
   });
 });

@@ -20,13 +20,13 @@ describe('the next step of a crossing', () => {
     expect(CROSSING_TABLE.map(({ step }) => used.has(step))).toEqual(CROSSING_TABLE.map(() => true));
   });
 
-  it('never pays the destination before MySQL has what left the source', () => {
+  it('never pays the destination before MySQL has `out`', () => {
     for (const facts of every) {
       if (sent(facts) !== null && sent(facts) !== 'out') expect(facts.out).toBe('posted-persisted');
     }
   });
 
-  it('never pays what was returned, nor returns what was paid', () => {
+  it('never pays returned money, and never returns paid money', () => {
     for (const facts of every) {
       if (sent(facts) === 'in') expect(has(facts.back) || has(facts.returns) || facts.back === 'unknown').toBe(false);
       if (sent(facts) === 'back' || sent(facts) === 'returns') expect(isPosted(facts.in)).toBe(false);
@@ -43,7 +43,7 @@ describe('the next step of a crossing', () => {
     for (const facts of every) if (sent(facts) === 'returns') expect(facts.back).toBe('refused-persisted');
   });
 
-  it('ends for good only with what MySQL has', () => {
+  it('is a final end only if MySQL has the outcomes that it depends on', () => {
     const needed = { done: 'in', returned: 'back', kept: 'returns', refused: 'out' } as const;
     for (const facts of every) {
       const step = nextStep(facts);

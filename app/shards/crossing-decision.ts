@@ -1,12 +1,12 @@
 import type { LegName } from '../domain/leg-types.ts';
 
 /**
- * What a leg of a crossing is known to have led to in its shard.
+ * What is known about the outcome of a leg in its shard.
  *
- * - `unknown`: not asked yet
+ * - `unknown`: not looked up yet
  * - `absent`: no outcome
- * - `posted`, `refused`: an outcome, which Redis has and MySQL perhaps not
- * - `posted-persisted`, `refused-persisted`: the same, committed in MySQL: nothing can take it back anymore
+ * - `posted`, `refused`: an outcome that Redis has, and that may not be in MySQL yet
+ * - `posted-persisted`, `refused-persisted`: the same, committed in MySQL, and therefore permanent
  */
 export const LEG_STATES = ['unknown', 'absent', 'posted', 'posted-persisted', 'refused', 'refused-persisted'] as const;
 export type LegState = (typeof LEG_STATES)[number];
@@ -19,9 +19,9 @@ export type CrossingFacts = Readonly<Record<LegName, LegState>>;
  * - `look-for`: the outcome of the leg is looked up in its shard
  * - `end`: nothing is to be sent. `done`: the destination has the money. `refused`: the money never left. `returned`:
  *   the source has it again. `kept`: the account of returns has it. `stuck`: `returns` was refused, so the money stays
- *   in transit and an operator has to help. `conflict`: the legs contradict each other, which only a store that has
- *   lost its past can cause; nothing is guessed.
- *   `isFinal`: MySQL has what the end depends on, so the row of the crossing may be closed
+ * in transit and an operator has to help. `conflict`: the legs contradict each other, which can happen only if a store has lost
+ * data; no further step is taken.
+ * `isFinal`: MySQL has all outcomes that the end depends on, so the row of the crossing may be closed
  */
 export type CrossingStep =
   | { do: 'send'; leg: LegName; until: 'decided' | 'persisted' }
@@ -70,15 +70,14 @@ export const CROSSING_TABLE: readonly Row[] = [
   {
     when: { out: ['posted', 'refused'] },
     step: send('out'),
-    because: 'a pod that sleeps here could pay out money that never left, once the loss of `out` was accepted',
+    because: 'a pod that pauses here could pay out money that never left, once the loss of `out` was accepted',
   },
   { when: { out: ['refused-persisted'] }, step: end('refused'), because: 'the money never left' },
   // From here on `out` is posted and in MySQL.
   {
     when: { back: ['unknown'] },
     step: lookFor('back'),
-    because:
-      'a destination that was restored from a backup may have lost `in`; what was returned must not be paid again',
+    because: 'a destination that was restored from a backup may have lost `in`; returned money must not be paid again',
   },
   { when: { back: PRESENT, in: POSTED }, step: end('conflict'), because: 'the money was paid and returned' },
   { when: { back: ['posted'] }, step: end('returned', false), because: 'the source has the money again' },
@@ -87,7 +86,7 @@ export const CROSSING_TABLE: readonly Row[] = [
   {
     when: { back: ['refused-persisted'], returns: ['unknown', 'absent'] },
     step: send('returns', 'decided'),
-    because: 'the source can never take it back',
+    because: 'the source can never take the money back',
   },
   {
     when: { back: ['refused-persisted'], returns: ['posted'] },
@@ -102,18 +101,22 @@ export const CROSSING_TABLE: readonly Row[] = [
   { when: { back: ['refused-persisted'] }, step: end('stuck', false), because: 'no account can take the money' },
   // From here on `back` is absent.
   { when: { returns: PRESENT }, step: end('conflict'), because: '`returns` follows only a refused `back`' },
-  { when: { in: ['unknown', 'absent'] }, step: send('in', 'decided'), because: 'the destination is to be paid' },
+  { when: { in: ['unknown', 'absent'] }, step: send('in', 'decided'), because: 'the destination has to be paid' },
   { when: { in: ['posted'] }, step: end('done', false), because: 'the destination has the money' },
   { when: { in: ['posted-persisted'] }, step: end('done'), because: 'the destination has the money' },
   {
     when: { in: ['refused'] },
     step: send('in'),
-    because: 'a loss could free the id of `in`, and a courier would pay what was returned',
+    because: 'a loss could free the id of `in`, and a courier would pay returned money',
   },
-  { when: { in: ['refused-persisted'] }, step: send('back', 'decided'), because: 'the destination will never take it' },
+  {
+    when: { in: ['refused-persisted'] },
+    step: send('back', 'decided'),
+    because: 'the destination will never take the money',
+  },
 ];
 
-/** The next step of a crossing: pure, and the only place that decides it, for the request and for the courier alike. */
+/** Returns the next step of a crossing. This pure function alone decides it, for requests and couriers alike. */
 export function nextStep(facts: CrossingFacts): CrossingStep {
   const row = CROSSING_TABLE.find(({ when }) =>
     (Object.entries(when) as [LegName, readonly LegState[]][]).every(([leg, states]) => states.includes(facts[leg])),

@@ -11,19 +11,19 @@ export interface Between {
 
 /** Events of transfers between shards that may be logged and counted. */
 export interface CrossingEvents {
-  /** A request has carried its transfer to an end, or a courier has closed a transfer whose end is final. */
+  /** Called when a request has completed its transfer, or a courier has closed a transfer whose end is final. */
   ended(crossing: Between, end: CrossingEnd, by: 'request' | 'courier'): void;
   /**
-   * A leg after `out` got a problem, so the transfer stays open. `isUnexpected`: a store has lost something, or there is
-   * a bug; somebody has to look at it.
+   * Called when a leg after `out` was answered with a Problem, so that the transfer stays open. `isUnexpected`: a store has
+   * lost data, or there is a bug, and an operator has to investigate.
    */
   legFailed(crossing: Between, leg: LegName, code: ProblemCode, isUnexpected: boolean): void;
-  /** A courier could not read or close crossings; it tries again. */
+  /** Called when a courier could not read or close crossings; it tries again. */
   courierFailed(from: number, to: number, error: unknown): void;
-  /** What is open between two shards, by the clock of the source's MySQL. */
+  /** The open crossings between two shards, with their age by the clock of the source's MySQL. */
   open(from: number, to: number, summary: { open: number; oldestAgeMs: number }): void;
 }
 
-/** Waiting does not help against these. */
+/** Problems that waiting does not solve. */
 export const isUnexpected = (code: ProblemCode): boolean =>
   code === 'account_not_found' || code === 'transaction_id_reused' || code === 'internal_error';

@@ -4,7 +4,7 @@ import type { Outcome, Posted, Side } from '../domain/types.ts';
 
 /** The outcome of a crossing as its client sees it, computed from the outcomes of its legs. */
 
-/** @param out refused by the source, or by the destination with the look */
+/** @param out refused by the source, or with the refusal that the preview at the destination returned */
 export const refusedOutcome = (out: Outcome): Outcome => ({ ...out, order: clientOrderOf(out.order) });
 
 /** @param destination the account of the destination after `in` @param persisted whether MySQL has `in` */
@@ -12,7 +12,7 @@ export function postedOutcome(out: Posted, destination: Side, persisted: boolean
   return { ...out, order: clientOrderOf(out.order), destination, persisted: out.persisted && persisted };
 }
 
-/** The destination has refused it after it left, and MySQL has that refusal. */
+/** For a transfer that the destination has refused after `out` was posted, once MySQL has that refusal. */
 export function returnedOutcome(out: Posted, { refusal, limit }: LegVerdict): Outcome {
   const { acceptedAt, takenAt, epoch, seq, replayed, persisted } = out;
   const order = clientOrderOf(out.order);

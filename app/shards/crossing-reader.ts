@@ -11,7 +11,7 @@ interface ReaderDependencies {
   legs: Legs;
 }
 
-/** Reads what became of a transfer between two shards, from the outcome of its first leg on. */
+/** Determines the outcome of a transfer between two shards from the outcomes of its legs, beginning with the first one. */
 export class CrossingReader {
   readonly #deps: ReaderDependencies;
 
@@ -21,7 +21,8 @@ export class CrossingReader {
 
   /**
    * @param found the outcome of a transaction id in shard `from`: any transfer, or the first leg of a crossing
-   * @throws TransferPending if its destination has not decided yet; Problem if the shard of the destination cannot say
+   * @throws TransferPending if its destination has not decided yet; Problem if that cannot be determined in the shard of the
+   * destination
    */
   async outcomeOf(found: Outcome, from: number): Promise<Outcome> {
     const { leg } = found.order;
@@ -35,12 +36,15 @@ export class CrossingReader {
     if (closing?.because) return returnedOutcome(found, closing.because);
     const into = await this.#deps.legs.find('in', { order: found.order, from, to: leg.otherShard });
     if (into?.status === 'POSTED') return postedOutcome(found, into.destination, into.persisted);
-    // Before MySQL has the refusal, its loss could still be accepted, and the transfer be posted.
+    // Before MySQL has the refusal, an operator could still accept its loss, and the transfer could be posted.
     if (into?.persisted) return returnedOutcome(found, into);
     throw new TransferPending(found);
   }
 
-  /** How the crossing ended; null if it is open, or if MySQL of its source cannot say: then its destination may. */
+  /**
+   * How the crossing ended; null if it is open, or if the MySQL of its source is unavailable, so that only the destination can
+   * show it.
+   */
   async #closing({ order }: Posted, from: number): Promise<CrossingClosing | null> {
     try {
       const [closing = null] = await this.#deps.shards.at(from).crossings.closed([order.transactionId]);

@@ -11,10 +11,10 @@ import { type Crossing, isTransitUnavailable, type Legs, legStateOf } from './le
 import type { ShardMap } from './shard.ts';
 import type { TransitAccounts } from './transit-accounts.ts';
 
-/** How often a look is repeated while the destination's shard moves between its stores, ms. */
+/** Interval at which the preview at the destination is repeated while the authority of its shard moves, ms. */
 const HELD_LOOK_MS = 50;
 const LOOKS_MAX = 8;
-/** More steps than any crossing needs, in case the facts change under it. */
+/** More steps than any crossing needs, even if the state of its legs changes in the meantime. */
 const STEPS_MAX = 20;
 
 interface WalkDependencies {
@@ -27,12 +27,12 @@ interface WalkDependencies {
   transits: TransitAccounts;
   clock: Clock;
   events: CrossingEvents;
-  /** Whether so many crossings toward a shard are open that no more may begin. */
+  /** Whether too many crossings toward a shard are open for another one to begin. */
   isFull(to: number): boolean;
   requestTimeoutMs: number;
 }
 
-/** What is known of a crossing in one request. */
+/** The state of a crossing as far as one request knows it. */
 interface Walk extends Crossing {
   durability: Durability;
   /** On the monotonic clock, ms. */
@@ -44,9 +44,9 @@ interface Walk extends Crossing {
 }
 
 /**
- * Carries a transfer between two shards for the request of a client: looks at the destination, and then takes the steps
- * that `nextStep` decides, until the transfer has an end. If the request breaks off, a courier or the client's retry
- * takes the same steps.
+ * Executes a transfer between two shards for the request of a client: previews it at the destination, and then takes the steps
+ * that `nextStep` decides, until the transfer has ended. If the request is interrupted, a courier or the client's retry takes
+ * the same steps.
  */
 export class CrossingWalk {
   readonly #deps: WalkDependencies;
@@ -55,14 +55,14 @@ export class CrossingWalk {
     this.#deps = deps;
   }
 
-  /** Never throws a Problem: it is the answer. */
+  /** Returns a Problem instead of throwing it. */
   async cross(crossing: Crossing, durability: Durability): Promise<Outcome | Problem> {
     const { clock, requestTimeoutMs } = this.#deps;
     const deadline = clock.monotonic() + requestTimeoutMs;
     const walk: Walk = { ...crossing, durability, deadline, refusal: null, mayHaveLeft: false, legs: {} };
     let cancel = () => {};
     const timeOut = new Promise<Problem>((resolve) => {
-      // A leg that is under way ends by itself, at the deadline that it has in its shard.
+      // A leg in flight is not aborted: it ends at its own deadline in its shard.
       cancel = clock.after(requestTimeoutMs, () => resolve(tooLate(walk)));
     });
     try {
@@ -83,7 +83,7 @@ export class CrossingWalk {
     if (isFull(to)) throw new Problem('backlog_full', `too many transfers to shard ${to} are open`);
     walk.refusal = await this.#look(walk);
     for (let steps = 0; steps < STEPS_MAX; steps++) {
-      // Whoever comes next carries on.
+      // A courier, or the client's retry, continues from here.
       if (this.#deps.clock.monotonic() >= walk.deadline) return tooLate(walk);
       const step = nextStep(factsOf(walk));
       if (step.do === 'end') {
@@ -100,7 +100,10 @@ export class CrossingWalk {
     return unknown(walk);
   }
 
-  /** Why the destination refuses the transfer; null if it would take it. @throws Problem if it cannot say, or is missing */
+  /**
+   * Why the destination refuses the transfer; null if it would accept it. @throws Problem if the account does not exist, or if
+   * its shard cannot decide now
+   */
   async #look(walk: Walk): Promise<LegVerdict | null> {
     const { shards, transits, clock } = this.#deps;
     const { order, from, to, deadline } = walk;
@@ -118,7 +121,7 @@ export class CrossingWalk {
       } catch (error) {
         if (!(error instanceof Problem)) throw error;
         if (isTransitUnavailable(error) && looks < LOOKS_MAX) await transits.avoid(to, order.currency, transit);
-        // While the shard moves, the transfer is held like any other.
+        // While the authority of the shard moves, the transfer is held like any other.
         else if (error.code !== 'ledger_switching' || clock.monotonic() >= deadline) throw error;
         else await clock.sleep(HELD_LOOK_MS);
       }
@@ -130,9 +133,10 @@ export class CrossingWalk {
     if (leg === 'out') {
       walk.mayHaveLeft = true;
       const answer = await legs.out(walk, walk.refusal);
-      // The shard knows whether an attempt is in doubt: any other problem says that this request has moved nothing.
+      // The shard returns outcome_unknown if an attempt is in doubt: any other Problem proves that this request has moved no
+      // money.
       if (answer instanceof Problem) return answer;
-      // `back` follows `out`, so a transfer that has just left was not returned.
+      // `back` follows `out`, so a transfer whose `out` is not a replay has not been returned.
       if (!answer.replayed) walk.legs.back = null;
       return answer;
     }
@@ -144,14 +148,14 @@ export class CrossingWalk {
     return unknown(walk);
   }
 
-  /** What the client gets at the end of its transfer. */
+  /** The answer to the client when its transfer has ended. */
   async #answer(walk: Walk, end: CrossingEnd): Promise<Outcome | Problem> {
     const { out, in: into } = walk.legs;
     if (end === 'refused' && out) return refusedOutcome(out);
     if (end === 'done' && into?.status === 'POSTED')
       return postedOutcome(postedOut(walk), into.destination, into.persisted);
     if (end === 'returned' || end === 'kept') {
-      // A transfer that was returned before this request began shows its reason only at the destination.
+      // If a transfer was returned before this request began, only the destination has the reason.
       const refused = into ?? (await this.#deps.legs.find('in', walk));
       if (refused?.status === 'REJECTED') return returnedOutcome(postedOut(walk), refused);
     }

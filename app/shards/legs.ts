@@ -8,7 +8,7 @@ import type { LegState } from './crossing-decision.ts';
 import type { ShardMap } from './shard.ts';
 import type { TransitAccounts } from './transit-accounts.ts';
 
-/** How many transit accounts a leg tries before it gives up. */
+/** Maximum number of transit accounts that are tried for a leg. */
 const TRANSITS_MAX = 8;
 
 /** A transfer from shard `from` to shard `to`. */
@@ -31,7 +31,7 @@ interface LegsDependencies {
   clock: Clock;
 }
 
-/** Sends legs of crossings to their shards, each with a transit account that can be used. */
+/** Sends the legs of crossings to their shards, each with a usable transit account. */
 export class Legs {
   readonly #deps: LegsDependencies;
 

@@ -1,10 +1,10 @@
 import { Problem, type ProblemCode } from '../domain/problem.ts';
 
 /**
- * The answer of the only shard that has something. Every shard is asked, because an id does not show its shard.
- * @param absent the code that means that a shard does not have it
- * @throws Problem `ambiguous` if several have it; `absent` only if every shard has answered so; otherwise why one of
- * them could not answer
+ * The answer of the only shard that has an item. Every shard is queried, because an id does not show its shard.
+ * @param absent the problem code of a shard that does not have the item
+ * @throws Problem `ambiguous` if several shards have the item; `absent` only if every shard has returned it; otherwise the
+ * Problem of a shard that could not answer
  */
 export async function onlyAnswer<S, A>(
   shards: readonly S[],

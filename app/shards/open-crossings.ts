@@ -1,8 +1,7 @@
 import type { CrossingStore, OpenCrossing } from '../ledger/ports/crossings.ts';
 
 /**
- * All open crossings toward a shard, oldest first, page by page. A crossing that stays open does not keep those behind
- * it from their turn.
+ * All open crossings toward a shard, oldest first, page by page. A crossing that stays open does not delay those after it.
  */
 export async function* openCrossings(
   store: Pick<CrossingStore, 'open'>,

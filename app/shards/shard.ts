@@ -12,14 +12,14 @@ export interface Shard {
   holdBooks: HoldBooks;
   database: Pick<LedgerDatabase, 'findOutcomes'>;
   crossings: CrossingStore;
-  /** Whether the last calls to its MySQL have failed. */
+  /** Whether its MySQL counts as down, because recent calls have failed. */
   isDatabaseAway(): boolean;
 }
 
 /** A shard together with its number, from 0. */
 export type NumberedShard<S> = S & { number: number };
 
-/** All shards, and which of them an account belongs to. `S` is what the user of the map needs of a shard. */
+/** All shards, and the shard of each account. `S` contains the parts of a shard that the user of the map needs. */
 export class ShardMap<S = Shard> {
   readonly all: readonly NumberedShard<S>[];
 

@@ -17,7 +17,7 @@ export class ShardedBooks implements Books, HoldBooks {
     return this.#shards.inEach(accounts, idOf, ({ books }, own) => books.openAccounts(own, openedBy));
   }
 
-  /** Every shard has the same calendar, so any that answers will do. */
+  /** Every shard has the same calendar, so the calendar of any shard that answers is used. */
   async businessWindows(at: number): Promise<BusinessWindows | null> {
     let failure: unknown = null;
     for (const { books } of this.#shards.all) {

@@ -19,8 +19,8 @@ import type { NumberedShard, ShardMap } from './shard.ts';
 type HoldShard = { holds: Holds };
 
 /**
- * The holds of several shards. A hold is in the shard of its account, and so must be the destination of its captures: a capture
- * is decided together with its hold.
+ * The holds of several shards. A hold is in the shard of its account. The destination of its captures must be in the same
+ * shard, because a capture is decided together with its hold.
  */
 export class ShardedHolds implements Holds {
   readonly #shards: ShardMap<HoldShard>;
@@ -33,7 +33,9 @@ export class ShardedHolds implements Holds {
     for (const { holds } of this.#shards.all) holds.requireActive();
   }
 
-  /** Nothing is remembered: acting on a hold whose id another shard has by now could move the wrong money. */
+  /**
+   * The shard of a hold is not cached: by now, another shard could have a hold under this id, and the wrong money would move.
+   */
   factsOf(holdId: string): Promise<HoldFacts> {
     return this.#only(holdId, ({ holds }) => holds.factsOf(holdId));
   }

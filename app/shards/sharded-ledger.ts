@@ -21,8 +21,8 @@ interface ShardedLedgerDependencies {
 }
 
 /**
- * Several ledgers as one: everything goes to the shard of its account, and a transfer between two shards is a crossing. An id
- * belongs to the shard of its source account.
+ * Presents several ledgers as one: each request goes to the shard of its account, and a transfer between two shards is a
+ * crossing. A transaction id belongs to the shard of its source account.
  */
 export class ShardedLedger implements Ledger {
   readonly #deps: ShardedLedgerDependencies;
@@ -97,7 +97,7 @@ export class ShardedLedger implements Ledger {
     return this.#previewCrossing(crossing);
   }
 
-  /** Both ends, each by its shard. Between them, nothing is sure: they are two moments. */
+  /** Previews both ends in their shards. The two previews are from different moments, so together they guarantee nothing. */
   async #previewCrossing({ order, from, to }: Crossing): Promise<PostedSides | RefusedOrder> {
     const { shards, transits } = this.#deps;
     const [there, here] = await Promise.all([transits.pick(to, order.currency), transits.pick(from, order.currency)]);

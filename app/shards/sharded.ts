@@ -13,7 +13,7 @@ import { TransitAccounts } from './transit-accounts.ts';
 
 export interface ShardedDependencies {
   clock: Clock;
-  /** Only the answers to transfers between shards are reported here: each shard reports its own. */
+  /** Receives only the answers to transfers between shards, because each shard reports its own answers. */
   events: CrossingEvents & Pick<LedgerEvents, 'answered'>;
   /** The name of this process. */
   processId: string;
@@ -21,7 +21,10 @@ export interface ShardedDependencies {
   requestTimeoutMs: number;
 }
 
-/** Everything that an API uses of several shards, and the courier of the process. @param shards in order of their numbers */
+/**
+ * Creates the ports that an API uses for several shards, and the courier of the process. @param shards in order of their
+ * numbers
+ */
 export function joinShards(shards: readonly Shard[], deps: ShardedDependencies) {
   const { clock, events, processId, requestTimeoutMs } = deps;
   const map = new ShardMap(shards);

@@ -4,22 +4,22 @@ import type { Clock } from '../kernel/clock.ts';
 import type { AccountOpening, Books } from '../ledger/ports/ledger.ts';
 import type { ShardMap } from './shard.ts';
 
-/** Transit accounts are opened so many at a time: crossings of one currency spread over them. */
+/** Number of transit accounts that are opened together: the crossings of one currency are spread over them. */
 const STRIPES_STEP = 16;
 const STRIPES_MAX = 1024;
-/** How long a transit account that could not be used is passed over, ms. */
+/** Time for which a transit account that could not be used is not tried again, ms. */
 const AVOID_MS = 5_000;
 const OPENED_BY = 'holdfast';
 
 interface Stripes {
-  /** The number of transit accounts that are known to be open; they are numbered from 0. */
+  /** The number of transit accounts that are known to have been opened; they are numbered from 0. */
   opened: number;
-  /** When each of those that are passed over may be tried again, on the monotonic clock, ms. */
+  /** When each account that could not be used may be tried again, on the monotonic clock, ms. */
   avoided: Map<string, number>;
   opening: Promise<void> | null;
 }
 
-/** The inner accounts of the shards: chooses a transit account for each leg, and opens them before their first use. */
+/** Chooses a transit account for each leg, and opens the inner accounts of the shards before their first use. */
 export class TransitAccounts {
   readonly #shards: ShardMap<{ books: Pick<Books, 'openAccounts'> }>;
   readonly #clock: Clock;
@@ -31,7 +31,7 @@ export class TransitAccounts {
     this.#clock = deps.clock;
   }
 
-  /** Any transit account that can probably be used. @throws Problem transit_unavailable, database_unavailable */
+  /** A transit account that is probably usable. @throws Problem transit_unavailable, database_unavailable */
   async pick(shard: number, currency: string): Promise<string> {
     const stripes = this.#of(shard, currency);
     for (;;) {
@@ -43,7 +43,7 @@ export class TransitAccounts {
     }
   }
 
-  /** Passes over an account that waits for a journal or is full. One that is missing is opened again. */
+  /** Stops using an account that waits for a journal, or is full, for a while. A missing account is opened again. */
   async avoid(shard: number, currency: string, accountId: string): Promise<void> {
     const { avoided } = this.#of(shard, currency);
     avoided.set(accountId, this.#clock.monotonic() + AVOID_MS);
@@ -52,7 +52,7 @@ export class TransitAccounts {
     if (opening?.created) avoided.delete(accountId);
   }
 
-  /** The account that keeps what no other account can take. @throws Problem database_unavailable */
+  /** The account that keeps money that no other account can take. @throws Problem database_unavailable */
   async forReturns(shard: number, currency: string): Promise<string> {
     const accountId = returnsAccount(currency);
     if (this.#returns.has(`${shard} ${currency}`)) return accountId;

@@ -21,11 +21,11 @@ class SeededClock extends VirtualClock {
   override random(): number {
     return this.#random.next();
   }
-  /** The models only wait for each other and for timers, so one turn is enough. */
+  /** The models wait only for each other and for timers, so one event-loop turn is enough. */
   override settle(): Promise<void> {
     return new Promise((resolve) => setImmediate(resolve));
   }
-  /** Those that are to stop do so when they wake up. */
+  /** Ignores the signal: a sleeper that has to stop does so when it wakes up. */
   override sleep(ms: number): Promise<void> {
     return super.sleep(ms);
   }
@@ -38,7 +38,7 @@ interface Asked {
   answers: { durability: Durability; answer: Outcome; lossesBefore: number }[];
 }
 
-/** A random history of transfers between shards, with everything that can go wrong; the same again for the same seed. */
+/** A random history of transfers between shards, with every kind of failure. The same seed gives the same history. */
 export class CrossingHistory {
   readonly random: SeededRandom;
   readonly clock: SeededClock;
@@ -123,7 +123,7 @@ export class CrossingHistory {
     await clock.sleep(random.between(0, 120_000));
     const source = random.pick(this.#accounts);
     const destination = random.pick(this.#accounts.filter(({ shard }) => shard !== source.shard));
-    // Whoever sends everything may close the account while the money is in transit.
+    // A client that sends the whole balance may close the account while the money is in transit.
     const balance = this.models[source.shard]?.cache.accounts.get(source.accountId)?.balance ?? 0;
     const amount = balance > 0 && random.chance(0.2) ? balance : random.between(1, 60);
     const order = orderOf(
@@ -137,7 +137,7 @@ export class CrossingHistory {
     );
     const asked: Asked = { order, from: source.shard, to: destination.shard, answers: [] };
     this.#asked.push(asked);
-    // Clients repeat some transfers that have an answer, and give some up that have none.
+    // Clients repeat some answered transfers, and give up on some unanswered ones.
     for (let tries = 0; tries < TRIES_MAX && (asked.answers.length === 0 || random.chance(0.3)); tries++) {
       const durability = random.pick(['cache', 'persisted'] as const);
       const pod = random.pick(this.#pods.filter(({ killed }) => !killed));
@@ -185,7 +185,7 @@ export class CrossingHistory {
     }
   }
 
-  /** Accounts change between the look and the legs, so that destinations refuse what has left. */
+  /** Accounts change between the preview and the legs, so that destinations refuse money that has left its source. */
   async #settingsChanges(): Promise<void> {
     while (!this.#calm) {
       await this.clock.sleep(this.random.between(50, 500));
@@ -200,14 +200,14 @@ export class CrossingHistory {
     }
   }
 
-  /** An account can be closed at zero only, and stays closed. */
+  /** An account can be closed only at a balance of zero, and stays closed. */
   #close(accountId: string, shard: number): void {
     const model = this.models[shard];
     const [inCache, inDatabase] = [model?.cache, model?.mysql].map((store) => store?.accounts.get(accountId));
     if (inCache?.balance === 0 && inDatabase?.balance === 0) model?.change(accountId, { status: 'CLOSED' });
   }
 
-  /** Everything works again, and the couriers finish what is open. */
+  /** Ends all failures, and lets the couriers complete the open crossings. */
   async #heal(): Promise<void> {
     for (const model of this.models) Object.assign(model, { state: 'open', isDatabaseAway: false });
     this.#startPod();
@@ -258,7 +258,7 @@ export class CrossingHistory {
     if (legs.returns && !s.cache.accounts.has(returnsAccount(order.currency))) fail('returns went nowhere');
     for (const { durability, answer, lossesBefore } of answers) {
       const isPosted = answer.status === 'POSTED';
-      // What only Redis had, an operator may have given up.
+      // An operator may have accepted the loss of an outcome that only Redis had.
       const mayBeLost = isPosted && durability === 'cache' && !answer.persisted && this.#losses() > lossesBefore;
       if (isPosted !== legs.in && !mayBeLost)
         fail(`${id} was answered ${answer.status} (${durability}), but its legs are ${JSON.stringify(legs)}`);

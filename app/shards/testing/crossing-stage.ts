@@ -10,7 +10,7 @@ import { ModelShard } from './model-shard.ts';
 export class CrossingStage {
   readonly clock = new VirtualClock();
   readonly models = [0, 1, 2].map(() => new ModelShard(this.clock));
-  /** What the pods have reported, in words. */
+  /** The events that the pods have reported, as text. */
   readonly events: string[] = [];
   readonly pod: ModelPod;
   /** The shards whose journal is not flushed. */
@@ -72,7 +72,7 @@ export class CrossingStage {
     return this.clock.until(pod.apply(order, durability));
   }
 
-  /** The answer in a word: the status or the code, with a star for a replay. */
+  /** The answer as one word: the status or the problem code, with a star for a replay. */
   async told(order?: TransferOrder, durability?: Durability, pod?: ModelPod): Promise<string> {
     return wordFor(await this.apply(order, durability, pod));
   }
@@ -86,7 +86,7 @@ export class CrossingStage {
     );
   }
 
-  /** Lets the couriers of a pod do two rounds. */
+  /** Lets the courier of a pod complete two rounds. */
   async deliver(pod = this.pod): Promise<void> {
     for (let round = 0; round < 2; round++) {
       await this.clock.pass(2_000);
@@ -103,7 +103,7 @@ export class CrossingStage {
     throw new RangeError(`${accountId} does not exist`);
   }
 
-  /** What is in transit: zero at rest. */
+  /** The money in transit: zero when no crossing is open. */
   get inTransit(): number {
     const accounts = this.models.flatMap(({ cache }) => [...cache.accounts.values()]);
     return accounts.reduce((sum, { accountId, balance }) => sum + (accountId.startsWith('~transit') ? balance : 0), 0);

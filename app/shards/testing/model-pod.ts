@@ -17,7 +17,7 @@ export const COURIER_TIMING: CourierTiming = {
   openMax: 10_000,
 };
 
-/** Changes what a pod sees or sends of a shard; a rule that is broken on purpose is one. */
+/** Changes the messages between a pod and a shard, for example to break a rule on purpose. */
 export type Tampering = (shard: ModelledShard, model: ModelShard) => Partial<ModelledShard>;
 type ShardLedger = Pick<Ledger, 'apply' | 'preview' | 'outcome' | 'read'>;
 interface ModelledShard {
@@ -25,13 +25,13 @@ interface ModelledShard {
   database: Shard['database'];
 }
 
-/** A process with the sharded layer over model shards. It can sleep at any call, and be killed. */
+/** A process with the sharded layer over model shards. It can be paused at any call, and be killed. */
 export class ModelPod {
   readonly ledger: ShardedLedger;
   readonly courier: Courier;
   readonly shards: ShardMap<Shard>;
   killed = false;
-  /** How long the next call sleeps before it is sent, and after its reply has arrived, ms. */
+  /** How long the process pauses before it sends the next call, and after the reply has arrived, ms. */
   sleepMs: () => number = () => 0;
   readonly #clock: Clock;
 
@@ -44,7 +44,7 @@ export class ModelPod {
   }) {
     const { models, clock, events, tampering = () => ({}), requestTimeoutMs = 10_000 } = deps;
     this.#clock = clock;
-    // The layer uses only what a model has.
+    // The layer uses only the methods that a model has.
     const shards = models.map((model) => {
       const modelled = {
         ledger: this.#gated(model),

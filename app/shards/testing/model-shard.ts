@@ -16,7 +16,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import type { CrossingClosing, CrossingStore } from '../../ledger/ports/crossings.ts';
 import type { PostedSides, RefusedOrder } from '../../ledger/ports/ledger.ts';
 
-/** What a store has: Redis, or MySQL. */
+/** The contents of a store (Redis or MySQL). */
 interface Contents {
   accounts: Map<string, Account>;
   outcomes: Map<string, Outcome>;
@@ -29,22 +29,22 @@ interface Row {
   closing: CrossingClosing | null;
 }
 
-/** What may happen to a call on its way; decided by a test. */
+/** The fate of a call, which a test decides. */
 export type Fate = 'ok' | 'never-sent' | 'reply-lost';
 
 const TIME_OUT_MS = 10_000;
 const POLL_MS = 50;
 
 /**
- * A whole ledger in a few lines: what Redis has, what MySQL has of it, and the loss of the difference. It decides with
- * the real rules, and every call takes time.
+ * A minimal ledger: the contents of Redis, the part of them that MySQL has, and the loss of the rest. It decides with the real
+ * rules, and every call takes time.
  */
 export class ModelShard {
   readonly #clock: Clock;
   cache: Contents = { accounts: new Map(), outcomes: new Map() };
   mysql: Contents = { accounts: new Map(), outcomes: new Map() };
   readonly rows = new Map<string, Row>();
-  /** What Redis has and MySQL has not, in order. */
+  /** The outcomes that Redis has and MySQL does not, in order. */
   #journal: Outcome[] = [];
   #seq = 0;
   epoch = 1;
@@ -70,13 +70,13 @@ export class ModelShard {
     }
   }
 
-  /** Writes a part of the journal to MySQL, from its beginning. */
+  /** Writes the first entries of the journal to MySQL. */
   flush(entriesMax = Number.POSITIVE_INFINITY): void {
     if (this.isDatabaseAway) return;
     for (const outcome of this.#journal.splice(0, entriesMax)) this.#persist(outcome);
   }
 
-  /** An operator accepts that what MySQL does not have is lost. */
+  /** An operator accepts the loss of everything that MySQL does not have. */
   acceptLoss(): void {
     if (this.#journal.length > 0) this.losses += 1;
     this.#journal = [];
@@ -293,7 +293,7 @@ export class ModelShard {
   }
 }
 
-/** Legs have one content for all transit accounts. */
+/** The content of a leg does not depend on its transit account. */
 const sameClientContent = (a: TransferOrder, b: TransferOrder): boolean =>
   a.leg?.name === b.leg?.name && sameContent(clientOrderOf(a), clientOrderOf(b));
 
@@ -306,7 +306,7 @@ function refusalIn(order: TransferOrder, source: Account, destination: Account) 
   return firstVerdict(own && { refusal: own }, order.leg?.refusal ?? null)?.refusal ?? null;
 }
 
-/** The legs of a transfer that a store has posted. */
+/** The posted legs of a transfer in a store. */
 export function postedLegs(contents: Contents, transactionId: string, from: number) {
   const isPosted = (leg: 'out' | 'in' | 'back' | 'returns') =>
     contents.outcomes.get(legIdOf(transactionId, leg, from))?.status === 'POSTED';

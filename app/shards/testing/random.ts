@@ -1,4 +1,4 @@
-/** Random numbers that a seed repeats (mulberry32). */
+/** Random numbers that are determined by a seed (mulberry32). */
 export class SeededRandom {
   #state: number;
   constructor(seed: number) {

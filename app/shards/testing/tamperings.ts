@@ -16,7 +16,7 @@ export const claimedPersisted =
     },
   });
 
-/** Runs something once, before the first leg of a name is sent. */
+/** Runs something once, before the first leg with the given name is sent. */
 export const beforeLegs =
   (actions: Readonly<Record<string, () => void>>): Tampering =>
   ({ ledger }) => {
@@ -35,7 +35,7 @@ export const beforeLegs =
     };
   };
 
-/** One tampering on top of another. */
+/** Applies one tampering after another. */
 export const both =
   (first: Tampering, second: Tampering): Tampering =>
   (shard, model) => {

@@ -8,7 +8,7 @@ beforeEach(() => {
 });
 const freeze = () => stage.model(1).change(stage.account(1, 'b'), { status: 'FROZEN' });
 
-/** Leaves a transfer whose money is in transit: its pod is killed before a leg. */
+/** Leaves a transfer with its money in transit, by killing its pod before a leg. */
 async function broken(leg: string, id = 'T', to = stage.account(1, 'b'), more: Record<string, () => void> = {}) {
   const pod = stage.newPod(
     beforeLegs({
@@ -23,7 +23,7 @@ async function broken(leg: string, id = 'T', to = stage.account(1, 'b'), more: R
 }
 
 describe('a courier', () => {
-  it('pays what was broken off after `out`, and closes it', async () => {
+  it('completes a transfer that was interrupted after `out`, and closes it', async () => {
     await broken('in');
     expect([stage.inTransit, stage.closing()]).toEqual([100, null]);
     await stage.deliver();
@@ -32,7 +32,7 @@ describe('a courier', () => {
     expect(stage.events).toEqual(['T done (courier)']);
   });
 
-  it('returns what its destination refuses', async () => {
+  it('returns the money if the destination refuses it', async () => {
     await broken('in');
     freeze();
     await stage.deliver();
@@ -41,14 +41,14 @@ describe('a courier', () => {
     expect(stage.closing()).toMatchObject({ state: 'RETURNED', because: { refusal: 'account_frozen' } });
   });
 
-  it('carries on wherever the transfer was broken off', async () => {
+  it('continues wherever the transfer was interrupted', async () => {
     await broken('back', 'T', stage.account(1, 'b'), { in: () => freeze() });
     await stage.deliver();
     expect(stage.legs(0)).toEqual(['T POSTED', 'T~back POSTED']);
     expect(stage.closing()).toMatchObject({ state: 'RETURNED' });
   });
 
-  it('closes a transfer only when MySQL of its end has it', async () => {
+  it('closes a transfer only when the MySQL of the last leg has it', async () => {
     stage.notFlushed.add(1);
     expect(await stage.told()).toBe('POSTED');
     await stage.deliver();
@@ -69,7 +69,7 @@ describe('a courier', () => {
     expect(stage.legs(1)).toEqual([]);
   });
 
-  it('is not delayed by a transfer or a shard that cannot go on', async () => {
+  it('is not delayed by a transfer or a shard that cannot continue', async () => {
     stage.account(0, 'a', { balance: 10_000 });
     const closed = stage.account(2, 'c');
     for (let index = 0; index < 30; index++) await broken('in', `S${index}`, closed);
@@ -78,12 +78,12 @@ describe('a courier', () => {
     await stage.deliver();
     expect(stage.closing()).toMatchObject({ state: 'DONE' });
     stage.model(2).state = 'open';
-    // More than a page: those in front do not keep the others from their turn.
+    // More than a page: the first ones do not delay the others.
     await stage.deliver();
     expect([stage.inTransit, stage.balance(closed)]).toEqual([0, 4_000]);
   });
 
-  it('leaves legs that contradict each other as they are, and reports them', async () => {
+  it('leaves contradictory legs unchanged, and reports them', async () => {
     await broken('back', 'T', stage.account(1, 'b'), { in: () => freeze() });
     await stage.clock.pass(100);
     const { cache, mysql } = stage.model(1);
@@ -99,7 +99,7 @@ describe('a courier', () => {
     expect(stage.events.at(-1)).toBe('T in internal_error!');
   });
 
-  it('beside others does no harm', async () => {
+  it('can work concurrently with others', async () => {
     for (let index = 0; index < 8; index++) await broken('in', `S${index}`);
     const others = [stage.newPod(), stage.newPod()];
     await Promise.all([stage.pod, ...others].map((pod) => stage.deliver(pod)));
@@ -118,7 +118,7 @@ describe('a courier', () => {
     expect(await stage.told(elsewhere, 'cache', pod)).toBe('POSTED');
   });
 
-  it('tries again what a store could not do, and ends when it is asked to', async () => {
+  it('retries after a failure of a store, and ends on request', async () => {
     await broken('in');
     stage.model(0).isDatabaseAway = true;
     await stage.clock.pass(2_000);

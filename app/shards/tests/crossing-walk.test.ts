@@ -29,7 +29,7 @@ describe('a transfer between two shards', () => {
     expect([stage.inTransit, stage.balance(order.source)]).toEqual([0, 900]);
   });
 
-  it('is refused by the rules of its source, and the refusal is remembered', async () => {
+  it('is refused by the rules at its source, and the refusal is its outcome', async () => {
     const order = stage.order({ amount: 5_000 });
     expect(await stage.told(order)).toBe('insufficient_funds');
     stage.model(0).open(order.source, { balance: 10_000 });
@@ -37,7 +37,7 @@ describe('a transfer between two shards', () => {
     expect([stage.inTransit, stage.legs(1)]).toEqual([0, []]);
   });
 
-  it('is refused by the rules of its destination before it leaves, and that is remembered at its source', async () => {
+  it('is refused by the rules at its destination before it leaves, and the refusal is its outcome at the source', async () => {
     const order = stage.order();
     freeze();
     expect(await stage.told(order)).toBe('account_frozen');
@@ -46,14 +46,14 @@ describe('a transfer between two shards', () => {
     expect([stage.legs(0), stage.legs(1)]).toEqual([['T REJECTED'], []]);
   });
 
-  it('is refused with the first of both refusals', async () => {
+  it('is refused for the reason that the rules check first, if both ends refuse it', async () => {
     freeze();
     expect(await stage.told(stage.order({ amount: 5_000 }))).toBe('account_frozen');
     stage.model(0).change(stage.account(0, 'a'), { status: 'CLOSED' });
     expect(await stage.told(stage.order({ transactionId: 'U' }))).toBe('account_closed');
   });
 
-  it('is returned if the destination refuses it after the look', async () => {
+  it('is returned if the destination refuses it after the preview', async () => {
     const pod = podThat('in', () => freeze());
     const order = stage.order();
     expect(await stage.apply(order, 'cache', pod)).toMatchObject({
@@ -88,7 +88,7 @@ describe('a transfer between two shards', () => {
     expect(await stage.told()).toBe('POSTED*');
   });
 
-  it('gets 404 for an unknown destination, and 409 for other content, and nothing moves', async () => {
+  it('gets 404 for an unknown destination, and 409 for other content, and no money moves', async () => {
     expect(await stage.told(stage.order({ destination: `nobody@${stage.account(1, 'b').slice(2)}` }))).toBe(
       'account_not_found',
     );
@@ -123,7 +123,7 @@ describe('while a shard cannot answer', () => {
     expect(stage.legs(0)).toEqual(['T POSTED']);
   });
 
-  it('every problem after `out` is 504, and the transfer ends later', async () => {
+  it('every problem after `out` is answered with 504, and the transfer ends later', async () => {
     const pod = podThat('in', () => {
       stage.model(1).state = 'closed';
     });
@@ -135,7 +135,7 @@ describe('while a shard cannot answer', () => {
     expect(await stage.told()).toBe('POSTED*');
   });
 
-  it('a 404 or 409 after `out` is 504 and reported as unexpected', async () => {
+  it('a 404 or 409 after `out` is answered with 504, and reported as unexpected', async () => {
     const pod = podThat('in', () => {
       stage.model(1).cache.accounts.delete(stage.account(1, 'b'));
     });
@@ -157,12 +157,12 @@ describe('while a shard cannot answer', () => {
 });
 
 describe('transit accounts', () => {
-  it('that cannot be used are passed over, and opened again', async () => {
+  it('that cannot be used are avoided, and opened again if they are missing', async () => {
     await stage.apply();
     const { accounts } = stage.model(1).cache;
     const opened = [...accounts.keys()].filter((id) => id.startsWith('~transit'));
     expect(opened).toHaveLength(16);
-    // All are gone, as after a restore; each is opened again when it was found missing.
+    // All accounts are missing, as after a restore. Each is opened again when it is found to be missing.
     for (const id of opened) accounts.delete(id);
     expect(await stage.told(stage.order({ transactionId: 'U' }))).toBe('POSTED');
   });
@@ -185,10 +185,10 @@ describe('transit accounts', () => {
   });
 });
 
-describe('a rule of the crossing, in the history that it is for', () => {
+describe('a rule of the crossing, in a history that needs it', () => {
   const none: Tampering = () => ({});
 
-  /** The destination refuses the transfer only in Redis, and an operator accepts that this is lost. */
+  /** The destination refuses the transfer only in Redis, and an operator accepts the loss of the refusal. */
   async function lostRefusal(tampering: Tampering) {
     const order = stage.order();
     stage.notFlushed.add(1);
@@ -210,7 +210,7 @@ describe('a rule of the crossing, in the history that it is for', () => {
     await stage.deliver();
     return [...stage.legs(0), ...stage.legs(1)].filter((leg) => leg.endsWith('POSTED'));
   }
-  it('2: what the destination has refused only in Redis is not returned', async () => {
+  it('2: money that the destination has refused only in Redis is not returned', async () => {
     expect(await lostRefusal(none)).toEqual(['T POSTED', 'T~0 POSTED']);
     expect(stage.inTransit).toBe(0);
   });
@@ -218,7 +218,7 @@ describe('a rule of the crossing, in the history that it is for', () => {
     expect(await lostRefusal(claimedPersisted('in'))).toEqual(['T POSTED', 'T~back POSTED', 'T~0 POSTED']);
   });
 
-  /** The source is closed only in Redis when the money comes back, and an operator accepts that this is lost. */
+  /** The source is closed only in Redis when the money comes back, and an operator accepts the loss of that change. */
   async function lostClosing(tampering: Tampering) {
     const order = stage.order({ amount: 1_000 });
     const pod = stage.newPod(
@@ -240,12 +240,12 @@ describe('a rule of the crossing, in the history that it is for', () => {
     await stage.deliver();
     return stage.legs(0).filter((leg) => leg.endsWith('POSTED'));
   }
-  it('3: what the source has refused to take back only in Redis is not kept elsewhere', async () => {
+  it('3: money whose return the source has refused only in Redis is not sent to the account of returns', async () => {
     expect(await lostClosing(none)).toEqual(['T POSTED', 'T~back POSTED']);
     expect(stage.inTransit).toBe(0);
   });
 
-  it('4: what was returned is not paid, even if the destination has lost its refusal', async () => {
+  it('4: returned money is not paid, even if the destination has lost its refusal', async () => {
     const order = stage.order();
     expect(
       await stage.told(

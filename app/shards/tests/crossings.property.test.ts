@@ -7,11 +7,11 @@ import { claimedPersisted } from '../testing/tamperings.ts';
 
 const SEEDS = Number(process.env.CROSSING_SEEDS ?? 10);
 const TRANSFERS = 60;
-/** Every mutant is found in fewer histories. */
+/** Enough histories to find every mutant. */
 const MUTANT_SEEDS_MAX = 100;
 
 describe('random histories of transfers between shards', () => {
-  it('lose nothing, double nothing, and end all transfers', async () => {
+  it('lose no money, duplicate no money, and end every transfer', async () => {
     const counts: Record<string, number> = {};
     for (let seed = 1; seed <= SEEDS; seed++) {
       const history = new CrossingHistory(seed);
@@ -26,7 +26,7 @@ describe('random histories of transfers between shards', () => {
   }, 300_000);
 });
 
-/** Changes what the layer is told about the legs that it sends. */
+/** Changes the answers that the layer receives to the legs that it sends. */
 const told =
   (change: (answer: Outcome | Problem, order: TransferOrder) => Outcome | Problem): Tampering =>
   ({ ledger }) => ({
@@ -38,18 +38,18 @@ const told =
   });
 const MUTANTS: Record<string, Tampering> = {
   '`in` is sent before MySQL has `out`': claimedPersisted('out'),
-  'a problem of `in` is taken for a refusal': told((answer, order) => {
+  'a problem of `in` is treated as a refusal': told((answer, order) => {
     if (!(answer instanceof Problem) || order.leg?.name !== 'in') return answer;
     const common = { order, acceptedAt: 0, takenAt: 0, epoch: 1, seq: 1, replayed: false, persisted: true };
     return { ...common, status: 'REJECTED', refusal: 'account_frozen' };
   }),
-  'every attempt of `in` has an id of its own': ({ ledger }) => {
+  'every attempt of `in` has a different id': ({ ledger }) => {
     let attempt = 0;
     const renamed = (order: TransferOrder) =>
       order.leg?.name === 'in' ? { ...order, transactionId: `${order.transactionId}.${attempt++}` } : order;
     return { ledger: { ...ledger, apply: (orders, durability) => ledger.apply(orders.map(renamed), durability) } };
   },
-  'couriers read what MySQL does not have yet': (_, model) => ({
+  'couriers read outcomes that MySQL does not have yet': (_, model) => ({
     database: {
       findOutcomes: async (ids) => {
         const found = await model.findOutcomes(ids);

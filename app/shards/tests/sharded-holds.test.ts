@@ -58,7 +58,7 @@ describe('holds in several shards', () => {
     expect(await codeOf(holds.hold('none'))).toBe('hold_not_found');
   });
 
-  it('are unknown only if every shard says so', async () => {
+  it('are reported as unknown only if every shard has answered', async () => {
     const holds = new ShardedHolds(shardsWith([[], ['h1'], []], [2]));
     expect(await codeOf(holds.hold('none'))).toBe('database_unavailable');
     expect(await holds.hold('h1')).toMatchObject({ shard: 1 });

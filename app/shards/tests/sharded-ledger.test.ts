@@ -28,7 +28,7 @@ describe('the outcome of a transfer between shards', () => {
     expect(await stage.told()).toBe('POSTED*');
     expect(await stage.outcome()).toBe('POSTED*');
   });
-  it('is unknown, and not pending, while its destination cannot say', async () => {
+  it('cannot be determined while its destination does not answer, and is not reported as pending', async () => {
     await left();
     stage.model(1).state = 'moving';
     expect(await stage.outcome()).toBe('ledger_switching');
@@ -61,14 +61,14 @@ describe('the outcome of a transfer between shards', () => {
 });
 
 describe('an id', () => {
-  it('belongs to the shard of the source, and several with it are told apart by the source', async () => {
+  it('belongs to the shard of the source account, which distinguishes transfers with the same id', async () => {
     const other = stage.order({ source: stage.account(1, 'b'), destination: stage.account(2, 'c'), amount: 7 });
     expect([await stage.told(), await stage.told(other)]).toEqual(['POSTED', 'POSTED']);
     expect(await stage.outcome()).toBe('transaction_id_ambiguous');
     const found = await stage.clock.until(stage.pod.ledger.outcome('T', other.source));
     expect(found.order).toEqual(other);
   });
-  it('is unknown only if every shard says so', async () => {
+  it('is reported as unknown only if every shard has answered', async () => {
     expect(await stage.outcome()).toBe('transfer_not_found');
     stage.model(2).state = 'moving';
     expect(await stage.outcome()).toBe('ledger_switching');
@@ -120,7 +120,7 @@ describe('a reversal of a transfer between shards', () => {
     expect(await stage.told(reversal())).toBe('POSTED');
     expect([stage.balance(stage.account(0, 'a')), stage.inTransit]).toEqual([1_000, 0]);
   });
-  it('of an unknown transfer is not made', async () => {
+  it('is not made if the transfer is unknown', async () => {
     expect(await stage.told(reversal())).toBe('transfer_not_found');
   });
 });
@@ -139,7 +139,7 @@ describe('a dry run', () => {
     stage.model(1).change(stage.account(1, 'b'), { status: 'FROZEN' });
     expect(await preview(stage.order({ amount: 5_000 }))).toMatchObject({ index: 0, refusal: 'account_frozen' });
   });
-  it('of a group in several shards shows that it cannot be made', async () => {
+  it('of a group in several shards reports that the group is not possible', async () => {
     const group = stage.pod.ledger.preview([stage.order(), stage.order()], 'group', async () => null);
     expect(await codeOf(group)).toBe('group_spans_shards');
   });
