@@ -20,7 +20,7 @@ describe('The configuration of a shard', () => {
     ]);
   });
 
-  it('may have URLs of its own, and share a Redis with other shards', () => {
+  it('may have its own URLs, and share a Redis with other shards', () => {
     const MYSQL_URL = 'mysql://a/x\n  mysql://b/x?ssl={"a": 1}\tmysql://a/y';
     expect(urlsOf({ MYSQL_URL })).toEqual([
       ['redis://cache', 'mysql://a/x'],

@@ -2,7 +2,7 @@ import type { Config } from './config.ts';
 import { MIB } from './config-kinds.ts';
 import { urlFor } from './shard-urls.ts';
 
-/** The smallest share of a shard: the largest call has to fit into its queue, and some tail into its memory. */
+/** The smallest share of a shard. The largest call has to fit into its queue, and a part of the tail into its memory. */
 const QUEUE_TRANSFERS_MIN = 1_000;
 const TAIL_BYTES_MIN = MIB;
 

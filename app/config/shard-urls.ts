@@ -1,4 +1,4 @@
-/** The URLs in a text; whitespace inside of a URL does not separate it. */
+/** The URLs in a text, separated by whitespace. Whitespace inside a URL does not separate it. */
 export function splitUrls(text: string): string[] {
   return text.split(/\s+(?=[a-z][a-z+]*:\/\/)/);
 }
@@ -18,7 +18,7 @@ export function isForShards(text: string, shards: number): boolean {
   return [1, shards].includes(splitUrls(text).length);
 }
 
-/** Whether every shard has a database of its own. */
+/** Whether every shard has a different database. */
 export function hasOwnDatabases(text: string, shards: number): boolean {
   const databases = Array.from({ length: shards }, (_, shard) => {
     const { host, pathname } = new URL(urlFor(text, shard));

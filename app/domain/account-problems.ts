@@ -2,7 +2,7 @@ import { isInnerAccount } from './crossing.ts';
 import { TransitUnavailable } from './leg-rules.ts';
 import { Problem } from './problem.ts';
 
-/** Clients do not know inner accounts: for them, another one can be used or opened. */
+/** Clients do not know inner accounts. If an inner account cannot be used, another one can be used or opened instead. */
 export const notFound = (accountId: string): Problem =>
   isInnerAccount(accountId)
     ? new TransitUnavailable(accountId, 'missing')

@@ -9,8 +9,8 @@ const REMAINDERS = Uint16Array.from({ length: 256 }, (_, byte) => {
 });
 
 /**
- * The slot of a key: CRC-16/XMODEM modulo 16384, as in the specification of Redis Cluster. This is the slot of the whole
- * text: braces have no meaning here.
+ * The slot of a key: CRC-16/XMODEM modulo 16384, as in the specification of Redis Cluster. The slot is that of the whole text:
+ * braces have no special meaning here.
  * @param key ASCII
  */
 export function hashSlot(key: string): number {

@@ -77,21 +77,24 @@ describe('a transfer between shards', () => {
 });
 
 describe('money that comes back', () => {
-  it.each(['back', 'returns'] as const)('as %s is refused only by a closed account, or at the exact range', (name) => {
-    fc.assert(
-      fc.property(anyAccount('a'), anyAmount, (account, amount) => {
-        const leg = legOf(name, { amount });
-        const expected =
-          account.status === 'CLOSED'
-            ? 'account_closed'
-            : BigInt(account.balance) + BigInt(amount) > BigInt(MAX)
-              ? 'balance_out_of_range'
-              : null;
-        expect(verdictOnAny(leg, transit(), account, 'calendar_unavailable')?.refusal ?? null).toBe(expected);
-      }),
-      { numRuns: 1_000 },
-    );
-  });
+  it.each(['back', 'returns'] as const)(
+    'as %s is refused only if the account is closed, or beyond the exact range',
+    (name) => {
+      fc.assert(
+        fc.property(anyAccount('a'), anyAmount, (account, amount) => {
+          const leg = legOf(name, { amount });
+          const expected =
+            account.status === 'CLOSED'
+              ? 'account_closed'
+              : BigInt(account.balance) + BigInt(amount) > BigInt(MAX)
+                ? 'balance_out_of_range'
+                : null;
+          expect(verdictOnAny(leg, transit(), account, 'calendar_unavailable')?.refusal ?? null).toBe(expected);
+        }),
+        { numRuns: 1_000 },
+      );
+    },
+  );
 
   it('is paid from the transit account to the source, or to the account of returns', () => {
     const [back, returns] = [legOf('back'), legOf('returns')];
@@ -103,7 +106,7 @@ describe('money that comes back', () => {
     ]);
   });
 
-  it('gives the windows back what `out` has counted in them, if they are still the latest', () => {
+  it('subtracts the debit of `out` from the windows that counted it, if they are still the latest', () => {
     const windows = { dayStart: 200, monthStart: 100 };
     const used = { ...NO_USAGE, ...windows, dayDebit: 70, dayCredit: 9, monthDebit: 170 };
     const limits: AccountLimits = { ...NO_LIMITS, dailyDebitMax: 500, usage: counting(used, windows, { debit: 30 }) };
@@ -120,7 +123,7 @@ describe('money that comes back', () => {
     expect(limitsAfterBack(back, null)).toBeNull();
   });
 
-  it('gives nothing back if `out` was not counted', () => {
+  it('subtracts nothing if `out` was not counted', () => {
     const limits = { ...NO_LIMITS, usage: { ...NO_USAGE, dayDebit: 70 } };
     expect(limitsAfterBack(legOf('back'), limits)).toBe(limits);
     expect(limitsAfterBack(legOf('back', {}, { out: { counted: 2 } }), limits)).toBe(limits);

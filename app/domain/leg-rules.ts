@@ -13,8 +13,8 @@ import type { Account, TransferOrder } from './types.ts';
  *   in             the rules of its destination                            counts the credit
  *   back, returns  only `account_closed`, `balance_out_of_range`           gives the debit of `out` back
  *
- * The other account of a leg is the transit account. It never refuses a leg: if it cannot take part, the leg has no
- * outcome.
+ * The other account of a leg is the transit account. A leg is never refused because of it: if the transit account cannot be
+ * used, the leg has no outcome.
  */
 type Party = Parameters<typeof verdictOn>[1];
 type Windows = Parameters<typeof verdictOn>[3];
@@ -46,8 +46,8 @@ const UNRESTRICTED: Omit<Party, 'currency'> = {
 };
 
 /**
- * The transit account of a leg cannot take part, so the leg has no outcome and nothing was written: the caller uses
- * another transit account, or opens this one.
+ * The transit account of a leg cannot be used, so the leg has no outcome and nothing was written. The caller uses another
+ * transit account, or opens this one.
  */
 export class TransitUnavailable extends Problem {
   readonly account: string;
@@ -67,11 +67,11 @@ const REASONS = {
   full: 'would leave the exact range',
 } as const;
 
-/** The account of a leg that is not the client's: the transit account. */
+/** The transit account of a leg, which is the account that does not belong to a client. */
 export const transitOf = ({ leg, source, destination }: LegOrder): string =>
   leg.name === 'out' ? destination : source;
 
-/** Why the transit account of a leg that the rules allow cannot take part; null if it can. */
+/** Why the transit account cannot be used for a leg that the rules allow; null if it can. */
 export function transitRefusalOf(
   { leg, currency, amount }: LegOrder,
   source: Pick<Account, 'currency' | 'status' | 'balance'>,
@@ -86,7 +86,7 @@ export function transitRefusalOf(
   return isFull ? 'full' : null;
 }
 
-/** The limits of the destination of `back`, after it has given the debit of `out` back to the windows that counted it. */
+/** The limits of the destination of `back`, after the debit of `out` was subtracted from the windows that counted it. */
 export function limitsAfterBack(
   order: Pick<TransferOrder, 'amount' | 'leg'>,
   limits: AccountLimits | null,

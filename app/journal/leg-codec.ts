@@ -1,8 +1,8 @@
 import { LEGS, type Leg } from '../domain/leg-types.ts';
 
 /**
- * What makes an order a leg of a transfer between shards, as a field of the order in the journal. The refusal that `out`
- * carries is not stored: what became of the leg is in its record.
+ * Encodes the fields of an order that is a leg of a transfer between shards, as one field of the order in the journal. The
+ * refusal that `out` carries is not stored, because the record of the leg contains its outcome.
  */
 export type LegFields = [name: number, source: string, destination: string, otherShard: number, countedAt?: number];
 export function legFields({ name, source, destination, otherShard, counted }: Leg): LegFields {

@@ -36,7 +36,7 @@ describe('A URL of Redis', () => {
     });
   });
 
-  it('may have credentials for the Sentinels, which are not those of the master', () => {
+  it('may have credentials for the Sentinels that differ from those for the master', () => {
     const url = 'rediss+sentinel://ann:one@s/m?sentinelUsername=watch&sentinelPassword=t%26o';
     expect(parseRedisUrl(url)).toMatchObject({
       tls: true,

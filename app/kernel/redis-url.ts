@@ -9,15 +9,15 @@ export interface Credentials {
   password: string | null;
 }
 
-/** What a URL of Redis says about the node: its address, or how it is found. */
+/** How a URL of Redis specifies the node: by its address, or by the endpoints that know it. */
 export interface RedisUrl extends Credentials {
-  /** `address`: the URL names the node. `sentinel` and `cluster`: the endpoints are asked for it. */
+  /** `address`: the URL names the node. `sentinel` and `cluster`: the endpoints are queried for the node. */
   by: 'address' | 'sentinel' | 'cluster';
   endpoints: readonly Endpoint[];
   tls: boolean;
   /** The name of the master that the Sentinels monitor; otherwise ''. */
   masterName: string;
-  /** How to log in to the Sentinels, which have users of their own. */
+  /** The credentials for the Sentinels, whose users are separate from those of Redis. */
   sentinel: Credentials & { tls: boolean };
 }
 
@@ -30,7 +30,7 @@ const ENDPOINT = /^(\[[0-9a-f:.]+\]|[\w.-]+)(?::(\d{1,5}))?$/i;
 const MASTER_NAME = /^[\w.-]+$/;
 const PORTS = { address: 6379, sentinel: 26_379, cluster: 6379 } as const;
 
-/** @returns null if the text is not a URL of Redis, or has a part that it may not have */
+/** @returns null if the text is not a URL of Redis, or has a part that is not allowed */
 export function parseRedisUrl(text: string): RedisUrl | null {
   const [, scheme, by = 'address', rest] = (SCHEME.exec(text) ?? []) as (string | undefined)[];
   if (rest === undefined || !isSearch(by)) return null;
@@ -77,7 +77,7 @@ function credentialsOf(user: string | undefined): Credentials | null {
 
 const SENTINEL_PARAMETERS = new Set(['sentinelUsername', 'sentinelPassword', 'sentinelTls']);
 
-/** A parameter with a typing error must not be ignored: the Sentinels would be asked without a password. */
+/** A misspelled parameter must not be ignored, because the Sentinels would then be queried without a password. */
 function sentinelOf(query: string, tls: boolean): RedisUrl['sentinel'] | null {
   const parameters = new URLSearchParams(query);
   for (const name of parameters.keys()) if (!SENTINEL_PARAMETERS.has(name)) return null;

@@ -40,12 +40,12 @@ describe('Through Sentinels', () => {
   afterAll(() => own.stop());
   const query = '?sentinelPassword=a%20password%20of%20the%20Sentinels';
 
-  it('a connection reaches the master, and the one that is promoted when it fails', async () => {
+  it('a connection reaches the master, and after a failure the replica that is promoted', async () => {
     const redis = connect(own.urlWith(query));
     await answers(redis);
     const [master, replica] = own.servers;
     expect(await portOf(redis)).toBe(master.port);
-    // It is down for the Sentinels, but keeps its connections.
+    // The Sentinels regard the master as down, but it keeps its connections.
     master.freeze();
     await until('it is connected to the replica', async () => (await portOf(redis).catch(() => 0)) === replica.port);
     expect((await identifyServer(redis)).role).toBe('master');
@@ -104,7 +104,7 @@ describe('In a cluster', () => {
     expect(ports.size).toBe(3);
   });
 
-  it('a connection follows no redirection, but leaves for the master to which the slot has moved', async () => {
+  it('a connection follows no redirection, but is replaced by one to the master that the slot has moved to', async () => {
     const [prefix = shardPrefix('hf')] = prefixes;
     const slot = slotOfPrefix(prefix);
     const redis = connect(cluster.urlOfAll, slot);
@@ -141,7 +141,7 @@ describe('In a cluster', () => {
     await until('the cluster is whole again', () => cluster.isWhole());
   });
 
-  it('the nodes in the URL may be gone once others are known', async () => {
+  it('the nodes in the URL may disappear once other nodes are known', async () => {
     const [prefix = shardPrefix('hf')] = prefixes;
     const first = cluster.nodes[0];
     const slot = slotOfPrefix(prefixes[2] ?? prefix);

@@ -3,7 +3,7 @@ import type { Endpoint, RedisUrl } from '../kernel/redis-url.ts';
 
 /** Finds the node that holds the keys of a shard. */
 export interface NodeSearch {
-  /** @throws Error that names every endpoint and why it did not help */
+  /** @throws Error that names every endpoint, and why it did not return the node */
   find(): Promise<Endpoint>;
 }
 
@@ -18,8 +18,8 @@ export class WrongEndpoint extends Error {
 }
 
 /**
- * Asks the Sentinels for the current master: the first that answers decides, as the documentation of Redis demands of
- * clients. It may be wrong. Nothing depends on it: every script checks which server runs it.
+ * Queries the Sentinels for the current master. The first answer is used, as the documentation of Redis requires of clients.
+ * The answer may be outdated, which is safe, because every script checks which server runs it.
  */
 export function sentinelSearch({ endpoints, masterName, sentinel }: RedisUrl, timing: SearchTiming): NodeSearch {
   return new EndpointSearch(endpoints, 'Sentinel', (endpoint) =>
@@ -35,20 +35,20 @@ export function sentinelSearch({ endpoints, masterName, sentinel }: RedisUrl, ti
 type SlotRange = [from: number, to: number, master: [host: string | null, port: number], ...replicas: unknown[]];
 
 /**
- * Asks the nodes of a cluster for the master of a slot. Once a node has answered, all masters that it has named can be
- * asked as well, because the nodes in the URL may all be gone by then.
+ * Queries the nodes of a cluster for the master of a slot. Once a node has answered, all masters that it has named can be
+ * queried, too, because all nodes in the URL may be gone by then.
  */
 export function clusterSearch(url: RedisUrl, slot: number, timing: SearchTiming): NodeSearch {
   return new EndpointSearch(url.endpoints, 'node', (endpoint) =>
     asked(endpoint, url, timing, async (redis) => {
       const info = String(await redis.call('CLUSTER', 'INFO'));
-      // A node that is cut off from the others keeps an old map.
+      // A node that is disconnected from the others keeps an old map of the slots.
       if (!/^cluster_state:ok\r?$/m.test(info)) throw new Error('for this node, the state of the cluster is not ok');
       const ranges = (await redis.call('CLUSTER', 'SLOTS')) as SlotRange[];
       const masters = ranges.map(([from, to, [host, port]]) => ({
         from,
         to,
-        // No host: the one that was asked. A question mark: the node does not know it.
+        // An empty host means the queried node; a question mark means that the node does not know the host.
         node: { host: host === null || host === '' ? endpoint.host : host, port },
       }));
       const master = masters.find(({ from, to }) => from <= slot && slot <= to)?.node;
@@ -60,11 +60,11 @@ export function clusterSearch(url: RedisUrl, slot: number, timing: SearchTiming)
 
 interface Found {
   node: Endpoint;
-  /** Further endpoints that can be asked from now on. */
+  /** Further endpoints that can be queried from now on. */
   others: readonly Endpoint[];
 }
 
-/** Asks one endpoint after the other, beginning with the one after the last that was asked: its view may be old. */
+/** Queries one endpoint after another. It begins after the endpoint that was queried last, whose view may be outdated. */
 class EndpointSearch implements NodeSearch {
   readonly #given: readonly Endpoint[];
   readonly #word: string;
@@ -110,7 +110,7 @@ export const nameOf = ({ host, port }: Endpoint): string => `${host.includes(':'
 /** Errors of a login, or of a command that this kind of server does not have. */
 const REFUSED = /^(NOAUTH|WRONGPASS|NOPERM|ERR (unknown command|This instance has cluster support disabled|AUTH))/;
 
-/** Asks a question on a connection of its own, which is never used for a command of the ledger. */
+/** Sends a query on a separate connection, which is never used for commands of the ledger. */
 async function asked<T>(
   endpoint: Endpoint,
   { username, password, tls }: Pick<RedisUrl, 'username' | 'password' | 'tls'>,
@@ -138,7 +138,7 @@ async function asked<T>(
     await redis.connect();
     return await question(redis);
   } catch (error) {
-    // While there is no connection, a command only fails with the fact that there is none.
+    // Without a connection, the error of a command does not contain the cause.
     const cause = trouble ?? (error as Error);
     throw REFUSED.test(cause.message) ? new WrongEndpoint(cause.message) : cause;
   } finally {

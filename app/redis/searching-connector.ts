@@ -6,7 +6,7 @@ import type { Endpoint } from '../kernel/redis-url.ts';
 import { retriedUntil } from '../kernel/retry.ts';
 import type { NodeSearch } from './node-search.ts';
 
-/** Waits between two searches that fail, ms. */
+/** Delays between failed searches, ms. */
 const SEARCH_BASE_MS = 50;
 const SEARCH_MAX_MS = 500;
 
@@ -15,8 +15,8 @@ type Stream = Awaited<ReturnType<AbstractConnector['connect']>>;
 type Options = Pick<RedisOptions, 'tls' | 'disconnectTimeout'> & Partial<Endpoint>;
 
 /**
- * The part of ioredis that opens its connections, for a node that has to be found first: every attempt to connect asks
- * where the node is by then. Everything else is the same as for a node with a fixed address.
+ * The part of ioredis that opens connections, for a node that has to be found first: every attempt to connect searches for the
+ * node again. Everything else is the same as for a node with a fixed address.
  */
 export function searchingConnector(search: NodeSearch): new (options: unknown) => AbstractConnector {
   return class SearchingConnector extends AbstractConnector {
@@ -27,7 +27,7 @@ export function searchingConnector(search: NodeSearch): new (options: unknown) =
       this.#options = options as Options;
     }
 
-    /** A server that is not a master is left again: the answer to the search was old. */
+    /** A connection to a server that is not a master is closed again, because the answer to the search was outdated. */
     override check({ role }: { role?: string }): boolean {
       return role === undefined || role === 'master';
     }

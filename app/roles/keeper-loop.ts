@@ -13,7 +13,10 @@ const HOUSEKEEPING_MS = 2_000;
 /** How often a keeper checks whether the reconciliation is due. */
 const SCHEDULE_MS = 10_000;
 
-/** Everything that a keeper does for one shard, in loops of its own: trouble in one shard does not delay the others. */
+/**
+ * Everything that a keeper does for one shard. Each shard has separate loops, so that a failure in one shard does not delay the
+ * others.
+ */
 export function keepShard(context: ShardContext): { stop(): Promise<void> } {
   const { config } = context;
   let caller = null as KeeperCaller | null;

@@ -4,12 +4,12 @@ import { ConnectionPool, databaseOf, FailoverCount } from '../mysql/connection/c
 import { Database } from '../mysql/connection/pool.ts';
 import { PoolShare } from '../mysql/connection/pool-share.ts';
 
-/** What connections are for. Each has pools of its own, so that work of one kind does not delay the others. */
+/** The purposes of connections. Each purpose has separate pools, so that one kind of work does not delay the others. */
 type Purpose = 'requests' | 'protocol' | 'recovering' | 'direct';
 export type ShardDatabases = Record<Purpose, Database>;
 
 interface Plan {
-  /** Connections to a server that has the databases of so many shards. */
+  /** The number of connections to a server that has the databases of this many shards. */
   connectionsMax(shards: number): number;
   waitTimeoutS?: number;
   lockWaitTimeoutS?: number;
@@ -22,8 +22,8 @@ const RECOVERY_WAIT_TIMEOUT_S = 60;
 const DIRECT_LOCK_WAIT_S = 2;
 
 /**
- * A pod has sessions in all shards, each of which reads and writes a few rows per second: they share connections. A
- * keeper flushes all shards at once, and recovers any: it shares none of those.
+ * A pod has sessions in all shards, each of which reads and writes a few rows per second, so they share connections. A keeper
+ * flushes all shards at the same time, and may recover any of them, so these connections are not shared.
  */
 function plansOf(config: Config): Record<Purpose, Plan> {
   const shared = config.process.role === 'api';
@@ -64,7 +64,7 @@ export class MysqlPools implements AsyncDisposable {
     }
   }
 
-  /** @param url of the shard's database @param watch learns whether MySQL answers this shard */
+  /** @param url of the shard's database @param watch is notified whether MySQL answers this shard */
   databasesOf(url: string, watch: { succeeded(): void; failed(error: unknown): void }): ShardDatabases {
     const shards = this.#shardsOn.get(serverOf(url)) ?? 1;
     const pools = this.#poolsOf(url, shards);

@@ -10,8 +10,8 @@ import { SharedReconciliation } from './shared-reconciliation.ts';
 type Ops = ApiDependencies['ops'];
 
 /**
- * What operators see and start. With several shards, everything is reported for each of them, and what changes a ledger
- * has to name its shard.
+ * The reports and commands for operators. With several shards, every report contains each shard, and a command that changes a
+ * ledger has to name its shard.
  */
 export function opsOf(shards: readonly PodShard[]): Ops {
   const each = shards.map(opsOfShard);
@@ -46,7 +46,7 @@ function opsOfShard({ context, session }: PodShard): Ops {
   };
 }
 
-/** A shard that is in trouble must not hide the others: its problem takes the place of its report. */
+/** A failing shard must not hide the others: its problem takes the place of its report. */
 async function fromAll(each: readonly Ops[], ask: (ops: Ops) => Promise<object>): Promise<object[]> {
   const [only] = each;
   if (each.length === 1 && only) return [await ask(only)];
@@ -66,7 +66,7 @@ function combined(reports: readonly object[]): object {
   return { shards: reports.map((report, shard) => ({ shard, ...report })) };
 }
 
-/** The mode at the top is that of all shards, or MIXED. */
+/** The top-level mode is the mode of all shards, or MIXED if their modes differ. */
 function combinedStatus(reports: readonly object[]): object {
   if (reports.length === 1) return combined(reports);
   const modes = new Set(reports.map((report) => ('mode' in report ? String(report.mode) : 'UNKNOWN')));

@@ -97,7 +97,7 @@ function ledgerEvents({ logger, metrics }: ShardContext): LedgerEvents {
   };
 }
 
-/** The shard that also has what belongs to no account: API keys, and the request rates of users. */
+/** The shard that also stores data that belongs to no account: API keys, and the request rates of users. */
 export function firstOf(shards: readonly PodShard[]): PodShard {
   const [first] = shards;
   if (!first) throw new Error('a pod has at least one shard');
@@ -105,8 +105,8 @@ export function firstOf(shards: readonly PodShard[]): PodShard {
 }
 
 /**
- * The requests that wait for a store, which need memory, but no CPU. What is held for one of several shards must not keep
- * the pod from serving the others.
+ * The number of requests that wait for a store; they need memory, but no CPU. Requests that are held for one of several shards
+ * must not keep the pod from serving the others.
  */
 export function waitingIn({ context, session, ledger }: PodShard): number {
   const isOpen = session.view() !== null || session.direct() !== null;

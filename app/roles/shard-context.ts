@@ -41,14 +41,14 @@ export interface ProcessParts {
 }
 
 /**
- * The components of both roles for one shard, which is a whole ledger. A role creates everything that it does for a
- * ledger once per shard, from the shard's context.
+ * The components of both roles for one shard, which is a whole ledger. A role creates everything that it needs for a ledger
+ * once per shard, from the shard's context.
  */
 export interface ShardContext extends Omit<ProcessParts, 'metrics'> {
   /** From 0 to SHARDS - 1. */
   shard: number;
   metrics: LedgerMetrics;
-  /** Its lines name the shard, if there are several. */
+  /** The lines of this log name the shard, if there are several. */
   logger: AppLogger;
   /** The identity of this ledger for Redis and for other installations. */
   identity: LedgerIdentity;

@@ -5,8 +5,8 @@ import { repeat } from './repeat.ts';
 const EVERY_MS = 1_000;
 
 /**
- * Whether a pod with several shards is ready: it has to serve every shard that most pods can serve. If one shard is in
- * trouble everywhere, every pod would turn unready, and the other shards would be lost with it.
+ * Whether a pod with several shards is ready: it has to serve every shard that most pods can serve. Otherwise, if one shard
+ * failed everywhere, every pod would become unready, and the other shards would be unavailable, too.
  */
 export class ShardReadiness {
   readonly #shards: readonly PodShard[];
@@ -29,7 +29,7 @@ export class ShardReadiness {
     );
   }
 
-  /** Why this pod cannot serve; empty while it can serve what the others can. */
+  /** Why this pod is not ready; empty while it can serve every shard that most pods can serve. */
   complaints(): string[] {
     const [only] = this.#shards;
     if (this.#shards.length === 1 && only) return only.session.complaints();
@@ -37,7 +37,7 @@ export class ShardReadiness {
       shard: context.shard,
       complaints: session.complaints().map((complaint) => `shard ${context.shard}: ${complaint}`),
     }));
-    // A pod that serves nothing is of no use.
+    // A pod that can serve no shard is not ready.
     const servesNothing = found.every(({ complaints }) => complaints.length > 0);
     return found.flatMap(({ shard, complaints }) => (servesNothing || !this.#inTrouble.has(shard) ? complaints : []));
   }
@@ -53,7 +53,7 @@ export class ShardReadiness {
       if (mostReachRedis) this.#inTrouble.delete(shard);
       else this.#inTrouble.add(shard);
     } catch (error) {
-      // Only MySQL knows the votes. Its failure usually concerns all pods.
+      // Only MySQL has the votes. A failure of MySQL usually affects all pods.
       this.#inTrouble.add(shard);
       throw error;
     }

@@ -31,7 +31,10 @@ export function legOf(
   return { ...leg, leg: { ...leg.leg, ...more.leg } };
 }
 
-/** A leg, for whose rules any account can be the transit account. @param times at which `out` may have been counted */
+/**
+ * A leg for tests of the rules, which accept any account as the transit account. @param times at which `out` may have been
+ * counted
+ */
 export const anyLeg = (times: readonly number[]): fc.Arbitrary<Leg> =>
   fc
     .record({

@@ -49,7 +49,7 @@ describe.each(['Redis', 'MySQL'])('While %s decides, a leg', (store) => {
     expect(await balances(bench, '~returns:EUR')).toEqual([100]);
   });
 
-  it('is posted once, whatever the transit account of a repetition', async () => {
+  it('is posted once, even if it is repeated with another transit account', async () => {
     const bench = await benchWith(store, accountOf('a', { balance: 500 }));
     const out = legOf('out');
     const again = legOf('out', { transactionId: out.transactionId }, { stripe: 1 });
@@ -60,7 +60,7 @@ describe.each(['Redis', 'MySQL'])('While %s decides, a leg', (store) => {
     expect(await balances(bench, 'a', TRANSIT, '~transit:EUR:1')).toEqual([400, 100, 0]);
   });
 
-  it('keeps apart the legs of one transfer', async () => {
+  it('is distinguished from the other legs of the same transfer', async () => {
     const bench = await benchWith(store, accountOf('a', { balance: 500 }));
     const { transactionId } = legOf('out');
     const legs = NAMES.map((name) => legOf(name, { transactionId }));
@@ -68,7 +68,7 @@ describe.each(['Redis', 'MySQL'])('While %s decides, a leg', (store) => {
     expect((await send(bench, ...legs)).map(summaryOf)).toEqual(NAMES.map(() => 'again POSTED'));
   });
 
-  it('is refused with the refusal that it carries, or with one of its source that comes before', async () => {
+  it('is refused for the reason that it carries, or for a reason of its source that the rules check earlier', async () => {
     const bench = await benchWith(store, accountOf('a', { balance: 500 }), accountOf('c', { status: 'SUSPENDED' }));
     const limit = { limit: 'balanceMax', value: 9, remaining: 4 } as const;
     const carrying = (source: string, refusal: Parameters<typeof legOf>[2]) => legOf('out', { source }, refusal);
@@ -85,7 +85,7 @@ describe.each(['Redis', 'MySQL'])('While %s decides, a leg', (store) => {
     expect(await balances(bench, 'a', 'c', TRANSIT)).toEqual([500, 0, 0]);
   });
 
-  it('has its refusal for good, even if the next attempt carries none', async () => {
+  it('keeps its refusal, even if the next attempt carries none', async () => {
     const bench = await benchWith(store, accountOf('a', { balance: 500 }));
     const refused = legOf('out', {}, { leg: { refusal: { refusal: 'account_closed' } } });
     await send(bench, refused);
@@ -93,18 +93,21 @@ describe.each(['Redis', 'MySQL'])('While %s decides, a leg', (store) => {
     expect((await send(bench, again)).map(summaryOf)).toEqual(['again account_closed']);
   });
 
-  it.each(['back', 'returns'] as const)('`%s` is refused by a closed account, and at the exact range', async (name) => {
-    const target = name === 'back' ? 'a' : '~returns:EUR';
-    const refusedBy = async (different: Partial<Account>) => {
-      const bench = await benchWith(store, accountOf(target, different));
-      return (await send(bench, legOf(name))).map(summaryOf);
-    };
-    expect(await refusedBy({ status: 'CLOSED' })).toEqual(['account_closed']);
-    expect(await refusedBy({ balance: MAX - 99 })).toEqual(['balance_out_of_range']);
-    expect(await refusedBy({ balance: MAX - 100, status: 'FROZEN' })).toEqual(['POSTED']);
-  });
+  it.each(['back', 'returns'] as const)(
+    '`%s` is refused if the account is closed, and beyond the exact range',
+    async (name) => {
+      const target = name === 'back' ? 'a' : '~returns:EUR';
+      const refusedBy = async (different: Partial<Account>) => {
+        const bench = await benchWith(store, accountOf(target, different));
+        return (await send(bench, legOf(name))).map(summaryOf);
+      };
+      expect(await refusedBy({ status: 'CLOSED' })).toEqual(['account_closed']);
+      expect(await refusedBy({ balance: MAX - 99 })).toEqual(['balance_out_of_range']);
+      expect(await refusedBy({ balance: MAX - 100, status: 'FROZEN' })).toEqual(['POSTED']);
+    },
+  );
 
-  it.each(NAMES)('`%s` has no outcome if its transit account cannot take part', async (name: LegName) => {
+  it.each(NAMES)('`%s` has no outcome if its transit account cannot be used', async (name: LegName) => {
     const full = name === 'out' ? MAX - 99 : 99 - MAX;
     const transits: [Partial<Account>, string][] = [
       [{ balance: full }, 'full'],
@@ -181,7 +184,7 @@ describe('While Redis decides, a leg', () => {
     expect((await send(bench, legOf('in', { kind: 'reversal' }))).map(summaryOf)).toEqual(['POSTED']);
   });
 
-  it('`back` ignores status and limits, and gives back what `out` has counted', async () => {
+  it('`back` ignores status and limits, and subtracts the debit of `out` from the windows', async () => {
     const limits = { ...NO_LIMITS, dailyDebitMax: 100, balanceMax: 0, usage: NO_USAGE };
     const bench = await benchWith(store, accountOf('a', { balance: 500, limits }));
     const out = legOf('out');
@@ -210,7 +213,7 @@ describe('While Redis decides, a leg', () => {
 });
 
 describe('While MySQL decides, the windows of an account', () => {
-  it('get back from `back` what `out` has counted in them', () => {
+  it('no longer count the debit of `out` after `back`', () => {
     const windows = { dayStart: 200, monthStart: 100 };
     const limits = { ...NO_LIMITS, dailyDebitMax: 100, usage: NO_USAGE };
     const accounts = new Map(

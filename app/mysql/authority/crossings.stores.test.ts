@@ -69,13 +69,13 @@ describe('A crossing is open as soon as MySQL has its `out`', () => {
     expect(await openIds()).toEqual(['t1', 't2']);
   });
 
-  it('from what is left when a loss is accepted', async () => {
+  it('from the remaining entries when a loss is accepted', async () => {
     for (const id of ['t1', 't2', 't3']) await bench.epoch.apply(leg('out', id));
     const journal = await bench.epoch.entries();
     const closing = await bench.closing();
     await bench.handOver('pod', except(journal, 2), [], 3);
     expect(await bench.accept(closing)).toMatchObject({ authority: { mode: 'DIRECT' } });
-    // The second one is lost, and the third one does not directly follow the state of its accounts.
+    // The second transfer is lost, and the third one does not directly follow the state of its accounts.
     expect(await openIds()).toEqual(['t1']);
   });
 
@@ -133,7 +133,7 @@ describe('Open crossings', () => {
     await bench.flush(await bench.epoch.entries());
   });
 
-  it('are read per shard, oldest first, page by page, and from some age on', async () => {
+  it('are read per shard, oldest first, page by page, and only from a minimum age on', async () => {
     const page = (after: Awaited<ReturnType<typeof open>>[number] | null) =>
       crossings.open({ toShard: 2, minAgeMs: 0, after, limit: 2 });
     const first = await page(null);

@@ -23,7 +23,7 @@ export class FailoverCount {
 const KEEP_ALIVE_AFTER_MS = 10_000;
 
 export interface ConnectionPoolOptions {
-  /** Its database is the one that new connections use first. */
+  /** The URL of the server; new connections begin with its database. */
   url: string;
   connectionsMax: number;
   /** Maximum number of callers that may wait for a connection. */
@@ -112,7 +112,9 @@ export class ConnectionPool implements AsyncDisposable {
     }
   }
 
-  /** Takes a connection back after work that failed. One that did not answer, or is of no use, is replaced. */
+  /**
+   * Takes a connection back after its work has failed. A connection that did not answer, or is no longer usable, is replaced.
+   */
   takeBack(connection: PoolConnection, error: unknown): void {
     const opened = this.#openingOf(connection);
     if (isUnanswered(error)) this.#silent.found(opened.silent);
@@ -122,7 +124,7 @@ export class ConnectionPool implements AsyncDisposable {
     else connection.release();
   }
 
-  /** Statements name no database, so a connection must never be lent for another one than it uses. */
+  /** Statements do not name a database, so a connection must be lent only to users of the database that it uses. */
   async #use(connection: PoolConnection, database: string): Promise<void> {
     if ((this.#database.get(connection.connection) ?? this.#firstDatabase) === database) return;
     try {

@@ -5,7 +5,7 @@ beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 describe('The share of a database in a pool', () => {
-  it('lets as many in as it may use, and the others in the order in which they came', async () => {
+  it('admits as many callers as it has connections, and the others in order of arrival', async () => {
     const share = new PoolShare(2, 10);
     const entered: number[] = [];
     const enter = (n: number) => share.enter(1000).then(() => entered.push(n));
@@ -26,7 +26,7 @@ describe('The share of a database in a pool', () => {
     expect(entered).toEqual([1, 2, 3, 4, 5, 6]);
   });
 
-  it('refuses whoever has waited for too long, and gives the place to the next', async () => {
+  it('rejects a caller that has waited too long, and admits the next one', async () => {
     const share = new PoolShare(1, 10);
     await share.enter(1000);
     const late = share.enter(100);
@@ -38,7 +38,7 @@ describe('The share of a database in a pool', () => {
     await patient;
   });
 
-  it('refuses at once if too many wait', async () => {
+  it('rejects a caller immediately if too many are waiting', async () => {
     const share = new PoolShare(1, 1);
     await share.enter(1000);
     void share.enter(1000);

@@ -1,8 +1,8 @@
 import { Problem } from '../../domain/problem.ts';
 
 /**
- * The share of a pool that one of its databases may use at once. Those that share a pool get at most half of it each, so
- * that a database whose statements wait for locks does not keep the connections from the others.
+ * The number of connections of a pool that one of its databases may use at the same time. Databases that share a pool get at
+ * most half of it each, so that a database whose statements wait for locks does not occupy all connections.
  */
 export class PoolShare {
   readonly #max: number;
@@ -35,7 +35,7 @@ export class PoolShare {
     });
   }
 
-  /** The connection goes to whoever has waited longest. */
+  /** The connection goes to the caller that has waited longest. */
   leave(): void {
     for (const next of this.#waiting) {
       this.#waiting.delete(next);

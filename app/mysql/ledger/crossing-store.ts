@@ -78,7 +78,7 @@ export class MysqlCrossingStore implements CrossingStore {
 
   async close(closings: readonly CrossingClosing[]): Promise<void> {
     if (closings.length === 0) return;
-    // In order of ids, so that two couriers that close the same rows wait for one another, and never in a cycle.
+    // In order of ids, so that two couriers that close the same rows wait for each other without a deadlock.
     const sorted = [...closings].sort((a, b) => (a.transactionId < b.transactionId ? -1 : 1));
     await this.#database.transaction(async (session) => {
       for (const closing of sorted) {

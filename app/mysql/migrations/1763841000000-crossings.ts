@@ -5,9 +5,9 @@ const ID = `VARCHAR(80) ${TEXT}`;
 const ACCOUNT_ID = `VARCHAR(64) ${TEXT}`;
 
 /**
- * Transfers between shards: what makes a transfer a leg, and the table of transfers that have left this shard. The
- * columns are nullable and last, so adding them is instant whatever the size of the table, and a process of the
- * previous release, which makes no legs, need not write them.
+ * Transfers between shards: adds the columns of legs, and the table of transfers that have left this shard. The columns are
+ * nullable and last, so adding them is instant whatever the size of the table, and a process of the previous release, which
+ * creates no legs, need not write them.
  */
 export class Crossings1763841000000 implements MigrationInterface {
   readonly name = 'Crossings1763841000000';
@@ -66,7 +66,7 @@ const TABLE = `CREATE TABLE IF NOT EXISTS crossings (
   KEY open_crossing (state, to_shard, opened_at, transaction_id)
 ) ENGINE=InnoDB`;
 
-/** Which courier looks after the crossings toward a shard. */
+/** The courier that currently handles the crossings toward a shard. */
 const TURNS = `CREATE TABLE IF NOT EXISTS crossing_turns (
   to_shard SMALLINT UNSIGNED NOT NULL,
   holder VARCHAR(64) ${TEXT} NOT NULL,

@@ -53,7 +53,7 @@ describe('Databases that share the connections to their server', () => {
     expect(seen.size).toBeLessThanOrEqual(2);
   });
 
-  it('do so concurrently, in transactions too', async () => {
+  it('can use them concurrently, also in transactions', async () => {
     await share(4);
     const names = await Promise.all(
       Array.from({ length: 60 }, (_, n) =>
@@ -67,7 +67,7 @@ describe('Databases that share the connections to their server', () => {
     expect(names).toEqual(names.map((_, n) => n % 3));
   });
 
-  it('do not wait for one whose statements wait for locks', async () => {
+  it('do not wait for a database whose statements wait for locks', async () => {
     await share(4);
     const [stuck, other] = databases;
     if (!stuck || !other) throw new Error('no database');
@@ -83,7 +83,7 @@ describe('Databases that share the connections to their server', () => {
     });
   });
 
-  it('report a database that is not there, and the others stay usable', async () => {
+  it('report a missing database, and the others stay usable', async () => {
     await share(2);
     const missing = new Database({
       pool,

@@ -44,7 +44,7 @@ export class OwnCluster {
     return cluster;
   }
 
-  /** Names one master of the cluster only: the others have to be found. */
+  /** Names only one master of the cluster: the others have to be found. */
   get url(): string {
     return `redis+cluster://127.0.0.1:${this.nodes[0]?.server.port}`;
   }
@@ -53,7 +53,7 @@ export class OwnCluster {
     return `redis+cluster://${this.nodes.map(({ server }) => `127.0.0.1:${server.port}`).join(',')}`;
   }
 
-  /** The node that serves a slot as its master, by its own account. */
+  /** The node that reports that it is the master of a slot. */
   async masterOf(slot: number): Promise<ClusterNode> {
     return until(`slot ${slot} has a master`, async () => {
       for (const node of this.nodes) {

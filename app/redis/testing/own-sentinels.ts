@@ -32,7 +32,7 @@ export class OwnSentinels {
     this.#running = running;
   }
 
-  /** @param password of the Sentinels; they have none by default */
+  /** @param password of the Sentinels, which have no password by default */
   static async start(password: string | null = null): Promise<OwnSentinels> {
     const master = await ReplicableRedis.start('repl-diskless-sync-delay 0\n');
     const replica = await ReplicableRedis.start(`replicaof 127.0.0.1 ${master.port}\n`);

@@ -34,7 +34,7 @@ export class ReplicableRedis {
     sendSignal(Number(this.#running.pid), 'SIGKILL');
     await this.#running.ended;
   }
-  /** It does not respond until it is thawed, and its connections remain open. */
+  /** Redis does not respond until it is thawed, and its connections remain open. */
   freeze(): void {
     sendSignal(Number(this.#running.pid), 'SIGSTOP');
   }

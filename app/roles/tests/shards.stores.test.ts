@@ -98,7 +98,7 @@ describe('A process with several shards', () => {
     }
   });
 
-  it('reports all of them to operators, and asks which one to change', async () => {
+  it('reports all shards to operators, and requires the number of the shard to change', async () => {
     await startedKeeper();
     const pod = await startedPod();
     const ops = opsOf(pod);
@@ -115,7 +115,7 @@ describe('A process with several shards', () => {
     await expect(ops.acceptLoss({ shard: 1, ...loss }, 'me')).rejects.toMatchObject({ code: 'authority_moved' });
   });
 
-  it('goes on serving the others when one Redis is killed, and that one from MySQL', async () => {
+  it('continues to serve the other shards when one Redis is killed, and serves that shard from MySQL', async () => {
     await startedKeeper();
     const pod = await startedPod();
     const readiness = new ShardReadiness(pod);

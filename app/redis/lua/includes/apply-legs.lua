@@ -9,13 +9,13 @@ local RANK = {
 }
 local INACTIVE, FULL = 1, 2
 
--- In place of the transit account, an account that allows everything.
+-- Stands for the transit account in the rules: an account that allows everything.
 local function unrestricted(currency)
   return { currency = currency, status = ACTIVE, balance = 0, overdraft = 0, external = 1 }
 end
 
--- Why the rules refuse an out, or 0, and the limit that refuses it. `carried`: the refusal by the other shard, its limit,
--- the value of the limit, and what is left of it.
+-- Why the rules refuse `out`, or 0, and the limit that refuses it. `carried`: the refusal by the other shard, its limit, the
+-- value of the limit, and what is left of it.
 local function refusing_out(item, source, windows, carried)
   local refusal, limit, value, remaining = refusal_of(source, unrestricted(item.currency), item.amount, item.currency), 0, 0, 0
   if refusal == 0 and windows and source.limits then
@@ -33,13 +33,13 @@ local function refusing_in(item, destination, windows)
   return limit > 0 and LIMIT_EXCEEDED or 0, limit, value, remaining
 end
 
--- Whatever an account's status and its limits: money that comes back is accepted.
+-- Returned money is accepted whatever the limits of an account, and whatever its status unless it is closed.
 local function refusing_return(item, destination)
   if destination.status == CLOSED then return ACCOUNT_CLOSED, 0, 0, 0 end
   return destination.balance + item.amount > EXACT_MAX and OUT_OF_RANGE or 0, 0, 0, 0
 end
 
--- Why the transit account cannot take part, or nil.
+-- Why the transit account cannot be used, or nil.
 local function transit_refusal(item, transit, change)
   if transit.status ~= ACTIVE or transit.currency ~= item.currency then return INACTIVE end
   local after = transit.balance + change
