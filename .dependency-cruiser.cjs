@@ -161,6 +161,7 @@ const LAYERS = {
     'ledger/epoch',
     'ledger/accounts',
     'ledger',
+    'shards',
     'sync',
     'authority',
     'authority/pod',
