@@ -150,6 +150,10 @@ const LAYERS = {
   ],
   main: ['config', 'roles'],
 
+  // Commands for operators that are not roles.
+  'tools/shards': ['kernel', 'domain', 'config', 'redis', 'roles'],
+  tools: ['config', 'tools/shards'],
+
   // Tests that cross layers, on real stores. Nothing imports them.
   integration: [
     'devstack',

@@ -110,6 +110,7 @@ describe('loadConfig', () => {
     [{ SHARDS: '2', MYSQL_URL: 'mysql://user{shard}@db/holdfast' }, 'MYSQL_URL must name a different database'],
     [{ SHARDS: '3', MYSQL_URL: 'mysql://a/x mysql://b/x' }, 'MYSQL_URL must be one URL, or as many as SHARDS'],
     [{ SHARDS: '3', MYSQL_URL: 'mysql://a/x mysql://b/x mysql://a/x' }, 'MYSQL_URL must name a different database'],
+    [{ SHARDS: '2', MYSQL_URL: 'mysql://db/x mysql://DB:3306/x' }, 'MYSQL_URL must name a different database'],
     [{ REDIS_URL: 'redis://a redis://b' }, 'REDIS_URL must be one URL, or as many as SHARDS'],
     [{ ADMIN_PORT: '8080' }, 'ADMIN_PORT must differ from PORT'],
     [{ PRE_STOP_DELAY_MS: '20000' }, 'SHUTDOWN_GRACE_MS'],

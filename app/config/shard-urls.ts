@@ -1,3 +1,5 @@
+const MYSQL_PORT = 3306;
+
 /** The URLs in a text, separated by whitespace. Whitespace inside a URL does not separate it. */
 export function splitUrls(text: string): string[] {
   return text.split(/\s+(?=[a-z][a-z+]*:\/\/)/);
@@ -21,8 +23,8 @@ export function isForShards(text: string, shards: number): boolean {
 /** Whether every shard has a different database. */
 export function hasOwnDatabases(text: string, shards: number): boolean {
   const databases = Array.from({ length: shards }, (_, shard) => {
-    const { host, pathname } = new URL(urlFor(text, shard));
-    return `${host}${pathname}`;
+    const { hostname, port, pathname } = new URL(urlFor(text, shard));
+    return `${hostname.toLowerCase()}:${Number(port) || MYSQL_PORT}${pathname}`;
   });
   return new Set(databases).size === shards;
 }

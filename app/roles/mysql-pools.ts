@@ -25,10 +25,10 @@ const DIRECT_LOCK_WAIT_S = 2;
  * A pod has sessions in all shards, each of which reads and writes a few rows per second, so they share connections. A keeper
  * flushes all shards at the same time, and may recover any of them, so these connections are not shared.
  */
-function plansOf(config: Config): Record<Purpose, Plan> {
-  const shared = config.process.role === 'api';
+function plansOf(role: Config['process']['role'], poolMax: number): Record<Purpose, Plan> {
+  const shared = role === 'api';
   return {
-    requests: { connectionsMax: () => config.mysql.poolMax },
+    requests: { connectionsMax: () => poolMax },
     // A flood of requests must not delay heartbeats, the authority and the flush.
     protocol: {
       connectionsMax: (shards) => (shared ? Math.max(4, 2 + Math.ceil(shards / 2)) : 4 * shards),
@@ -46,6 +46,12 @@ function plansOf(config: Config): Record<Purpose, Plan> {
       waitTimeoutS: PROTOCOL_WAIT_TIMEOUT_S,
     },
   };
+}
+
+/** How many connections a process opens at most to a server that has the databases of so many shards. */
+export function mysqlConnectionsMax(role: Config['process']['role'], poolMax: number, shards: number): number {
+  const plans = plansOf(role, poolMax);
+  return PURPOSES.reduce((sum, purpose) => sum + plans[purpose].connectionsMax(shards), 0);
 }
 
 const PURPOSES: readonly Purpose[] = ['requests', 'protocol', 'recovering', 'direct'];
@@ -84,7 +90,7 @@ export class MysqlPools implements AsyncDisposable {
     const { queueMax, connectTimeoutMs, queryTimeoutMs, lockWaitTimeoutS } = this.#config.mysql;
     const readOnly = new FailoverCount();
     const shared = { url, queueMax, connectTimeoutMs, queryTimeoutMs, lockWaitTimeoutS, readOnly };
-    const plans = plansOf(this.#config);
+    const plans = plansOf(this.#config.process.role, this.#config.mysql.poolMax);
     const entries = PURPOSES.map((purpose) => {
       const { connectionsMax, ...different } = plans[purpose];
       return [purpose, new ConnectionPool({ ...shared, ...different, connectionsMax: connectionsMax(shards) })];

@@ -11,8 +11,10 @@ import { folderGraph } from './folder-graph.mjs';
 /** @type {Readonly<Record<string, string>>} */
 const ABOUT = {
   'main.ts': 'starts a role',
+  tools: 'commands for operators',
   roles: 'API pod, keeper, migrate',
   api: 'HTTP',
+  shards: 'several ledgers as one',
   ledger: 'transfers in a pod',
   authority: 'who may change balances',
   sync: 'journal to MySQL',

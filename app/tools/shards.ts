@@ -1,0 +1,59 @@
+import { flag, readCommandLine, refuse, wholeNumber } from '../config/command-line.mjs';
+import { type Config, ConfigError, type Environment, loadConfig } from '../config/config.ts';
+import { planOf } from './shards/plan.ts';
+import { placesText, planText } from './shards/print.ts';
+import { placesOf } from './shards/where.ts';
+
+/**
+ * `npm run shards`, or `node dist/app/tools/shards.js` in the image: says where accounts and shards are. Writes
+ * nothing.
+ */
+const command = {
+  name: 'npm run shards --',
+  about: 'Says where accounts and shards are. Writes nothing.',
+  options: {
+    shards: wholeNumber('number of shards; by default SHARDS', { min: 1, max: 1024 }),
+    json: flag('print JSON'),
+    pods: wholeNumber('for plan: API pods whose connections are counted', { min: 0, fallback: 3 }),
+    keepers: wholeNumber('for plan: keepers whose connections are counted', { min: 0, fallback: 2 }),
+  },
+  operands: {
+    label: 'COMMAND [ACCOUNT…]',
+    help: `where ACCOUNT… prints the shard of accounts. plan prints where the shards are, and how many connections their
+  servers need; Sentinels and clusters in REDIS_URL are asked.`,
+    min: 1,
+  },
+  environment: {
+    SHARDS: 'number of shards',
+    'REDIS_URL, MYSQL_URL, …': 'the settings of the ledger: docs/configuration.md',
+  },
+};
+
+/** EX_CONFIG of sysexits.h, as in main.ts. */
+const EXIT_CONFIG = 78;
+/** Without URLs, a plan shows slots and hash tags only. */
+const NO_URLS = { REDIS_URL: 'redis://REDIS_URL', MYSQL_URL: 'mysql://MYSQL_URL/holdfast_{shard}' };
+
+const { values, operands } = readCommandLine(command);
+const [word, ...accounts] = operands;
+const print = (result: object, text: string) => console.log(values.json ? JSON.stringify(result, null, 2) : text);
+
+function configOf(fallback: Environment = {}): Config {
+  const given = Object.fromEntries(Object.entries(process.env).filter(([, value]) => value?.trim()));
+  const number = values.shards === undefined ? {} : { SHARDS: String(values.shards) };
+  return loadConfig({ ...fallback, ...given, ...number, ROLE: 'keeper' });
+}
+
+try {
+  if (word === 'where' && accounts.length > 0) {
+    const places = placesOf(accounts, configOf(NO_URLS).ledger.shards);
+    print(places, placesText(places));
+  } else if (word === 'plan' && accounts.length === 0) {
+    const plan = await planOf(configOf(NO_URLS), values);
+    print(plan, planText(plan));
+  } else refuse(command, 'COMMAND must be where ACCOUNT…, or plan.');
+} catch (error) {
+  if (!(error instanceof ConfigError)) throw error;
+  console.error(error.message);
+  process.exitCode = EXIT_CONFIG;
+}

@@ -1,0 +1,19 @@
+import { describe, expect, it } from 'vitest';
+import { placesOf } from './where.ts';
+
+describe('The place of an account', () => {
+  it('is decided by the text after the last @, in the slots of Redis Cluster', () => {
+    expect(placesOf(['ada', 'cash@acme', 'a@b@acme', 'acme', 'acme@'], 3)).toEqual([
+      // redis-cli CLUSTER KEYSLOT says the same.
+      { account: 'ada', key: 'ada', slot: 5938, shard: 1 },
+      { account: 'cash@acme', key: 'acme', slot: 11304, shard: 2 },
+      { account: 'a@b@acme', key: 'acme', slot: 11304, shard: 2 },
+      { account: 'acme', key: 'acme', slot: 11304, shard: 2 },
+      { account: 'acme@', key: 'acme@', slot: expect.any(Number), shard: expect.any(Number) },
+    ]);
+  });
+
+  it('is the only shard of a ledger that has one', () => {
+    expect(placesOf(['cash@acme'], 1)).toEqual([{ account: 'cash@acme', key: 'acme', slot: 11304, shard: 0 }]);
+  });
+});
