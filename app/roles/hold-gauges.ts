@@ -1,4 +1,5 @@
 import { HoldSchedule } from '../mysql/operations/hold-schedule.ts';
+import { returnedMoney } from '../mysql/operations/returned-money.ts';
 import type { ShardContext } from './shard-context.ts';
 
 /** Minimum interval between counts of the open holds, ms. In addition, counting may take only a twentieth of the time. */
@@ -40,10 +41,11 @@ export class HoldGauges implements Disposable {
   }
 
   async #count(): Promise<void> {
-    const { clock, metrics } = this.#context;
+    const { clock, config, database, metrics } = this.#context;
     const started = clock.monotonic();
     this.#countAt = started + COUNT_EVERY_MS;
     metrics.holdsOpen(await this.#schedule.open());
+    if (config.ledger.shards > 1) metrics.returned(await returnedMoney(database));
     this.#countAt = started + Math.max(COUNT_EVERY_MS, COUNT_SHARE * (clock.monotonic() - started));
   }
 

@@ -50,6 +50,11 @@ export class LedgerMetrics extends MetricSet {
   readonly #evictions = this.counter('evictions_total', 'Accounts evicted from Redis');
   readonly #holdsOpen = this.gauge('holds_open', 'Open holds', ['currency']);
   readonly #held = this.gauge('held_minor_units', 'Total that open holds reserve, in minor units', ['currency']);
+  readonly #returns = this.gauge(
+    'returns_minor_units',
+    'Money of returned transfers between shards that their source accounts could not take, in minor units',
+    ['currency'],
+  );
   readonly #holdsExpired = this.counter(
     'holds_expired_total',
     'Holds that this process has ended because they were due',
@@ -132,6 +137,12 @@ export class LedgerMetrics extends MetricSet {
       this.#holdsOpen.set({ currency }, holds);
       this.#held.set({ currency }, heldMinorUnits);
     }
+  }
+
+  /** All currencies in which money waits on an account `~returns`, as minor units owed to clients. */
+  returned(owed: readonly { currency: string; minorUnits: number }[]): void {
+    this.#returns.reset();
+    for (const { currency, minorUnits } of owed) this.#returns.set({ currency }, minorUnits);
   }
 
   holdsExpired(holds: number): void {

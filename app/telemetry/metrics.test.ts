@@ -136,6 +136,29 @@ describe('Metrics', () => {
     expect(await sample('holdfast_reconciliation_last_success_timestamp_seconds')).toBe(1_700_000_060);
   });
 
+  it('counts transfers between shards, and shows the open ones of pairs that have had any', async () => {
+    expect(await metrics.text()).not.toContain('crossings');
+    const crossings = metrics.ofCrossings();
+    crossings.ended({}, 'done', 'request');
+    crossings.ended({}, 'returned', 'courier');
+    crossings.legFailed({}, 'in', 'ledger_switching', false);
+    crossings.courierFailed();
+    crossings.open(0, 1, { open: 2, oldestAgeMs: 1500 });
+    crossings.open(1, 0, { open: 0, oldestAgeMs: 0 });
+    expect(await sample('holdfast_crossings_total{end="done",by="request"}')).toBe(1);
+    expect(await sample('holdfast_crossings_total{end="returned",by="courier"}')).toBe(1);
+    expect(await sample('holdfast_crossing_leg_problems_total{leg="in",unexpected="false"}')).toBe(1);
+    expect(await sample('holdfast_courier_failures_total')).toBe(1);
+    expect(await sample('holdfast_crossings_open{from="0",to="1"}')).toBe(2);
+    expect(await sample('holdfast_crossings_oldest_age_seconds{from="0",to="1"}')).toBe(1.5);
+    expect(await sample('holdfast_crossings_open{from="1",to="0"}')).toBeUndefined();
+    crossings.open(0, 1, { open: 0, oldestAgeMs: 900 });
+    expect(await sample('holdfast_crossings_open{from="0",to="1"}')).toBe(0);
+    expect(await sample('holdfast_crossings_oldest_age_seconds{from="0",to="1"}')).toBe(0);
+    ledger.returned([{ currency: 'EUR', minorUnits: 250 }]);
+    expect(await sample('holdfast_returns_minor_units{currency="EUR"}')).toBe(250);
+  });
+
   it('samples a gauge from its latest source, and omits it without a source', async () => {
     expect(await sample('holdfast_tail_bytes')).toBeUndefined();
     let bytes = 1;
@@ -208,6 +231,7 @@ describe('docs/observability.md', () => {
     ledger.sample({ queueTransfers: zero, tailEntries: zero, tailBytes: zero, clockOffsetSeconds: zero });
     ledger.sample({ journalEntries: zero, journalAgeSeconds: zero, accountsCached: zero, frozenAccounts: zero });
     ledger.sample({ holdsCached: zero, holdExpiryDelaySeconds: zero });
+    metrics.ofCrossings();
     const there = (await metrics.text()).matchAll(/^# TYPE (holdfast_\w+) /gm);
     const explained = page.matchAll(/^\| `(holdfast_\w+)(?:\{[\w,]+\})?` \|/gm);
     expect([...explained].map(([, name]) => name).sort()).toEqual([...there].map(([, name]) => name).sort());

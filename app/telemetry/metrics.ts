@@ -1,5 +1,6 @@
 import { AggregatorRegistry, collectDefaultMetrics, Histogram } from 'prom-client';
 import type { ProblemCode } from '../domain/problem.ts';
+import { CrossingMetrics } from './crossing-metrics.ts';
 import { LedgerMetrics } from './ledger-metrics.ts';
 import { MetricSet } from './metric-set.ts';
 
@@ -12,7 +13,7 @@ const HTTP_SECONDS = [
 /** The metrics of a process, and the metrics page with those of its shards. */
 export class Metrics extends MetricSet {
   readonly #httpChildren = new Map<string, { observe(seconds: number): void }>();
-  readonly #shards: LedgerMetrics[] = [];
+  readonly #parts: MetricSet[] = [];
 
   readonly #errors = this.tally<'code', ProblemCode>('errors_total', 'Problems answered', 'code', []);
   readonly #http = new Histogram({
@@ -41,13 +42,20 @@ export class Metrics extends MetricSet {
   /** Creates the metrics of a shard. @param shard its number; null if there is only one */
   ofShard(shard: number | null): LedgerMetrics {
     const metrics = new LedgerMetrics(shard);
-    this.#shards.push(metrics);
+    this.#parts.push(metrics);
+    return metrics;
+  }
+
+  /** Creates the metrics of transfers between shards. */
+  ofCrossings(): CrossingMetrics {
+    const metrics = new CrossingMetrics();
+    this.#parts.push(metrics);
     return metrics;
   }
 
   /** The metrics page for Prometheus. */
   async text(): Promise<string> {
-    const sets = await Promise.all([this, ...this.#shards].map(({ registry }) => registry.getMetricsAsJSON()));
+    const sets = await Promise.all([this, ...this.#parts].map(({ registry }) => registry.getMetricsAsJSON()));
     // The sets have no series in common, so the sum of a series is its value.
     const summed = sets.map((set) => set.map((metric) => ({ ...metric, aggregator: 'sum' })));
     return AggregatorRegistry.aggregate(summed).metrics();

@@ -90,6 +90,7 @@ describe('Every metric', () => {
     const zero = () => 0;
     metrics.sample({ requestsInFlight: zero, clientConnections: zero });
     const ledger = metrics.ofShard(null);
+    metrics.ofCrossings();
     ledger.sample({ queueTransfers: zero, tailEntries: zero, tailBytes: zero, clockOffsetSeconds: zero });
     ledger.sample({ journalEntries: zero, journalAgeSeconds: zero, accountsCached: zero, frozenAccounts: zero });
     ledger.sample({ holdsCached: zero, holdExpiryDelaySeconds: zero });

@@ -225,4 +225,43 @@ export const LEDGER_ROWS = [
       },
     ],
   },
+  {
+    title: 'Transfers between shards',
+    panels: [
+      {
+        title: 'Ended per second',
+        about: 'By how they ended, and by whether a request or a courier ended them.',
+        unit: 'ops',
+        queries: [[`sum by (end, by) (${rate('holdfast_crossings_total')})`, '{{end}} by {{by}}']],
+      },
+      {
+        title: 'Open transfers',
+        about: 'By source and destination shard. They hold money in transit; couriers complete them.',
+        queries: [[`max by (from, to) (${gauge('holdfast_crossings_open')})`, '{{from}} to {{to}}']],
+      },
+      {
+        title: 'Oldest open transfer',
+        about: 'By source and destination shard.',
+        unit: 's',
+        queries: [[`max by (from, to) (${gauge('holdfast_crossings_oldest_age_seconds')})`, '{{from}} to {{to}}']],
+      },
+      {
+        title: 'Problems of legs and couriers',
+        about: 'Legs that left a transfer open, and failed attempts of couriers; both are repeated.',
+        unit: 'ops',
+        queries: [
+          [
+            `sum by (leg, unexpected) (${rate('holdfast_crossing_leg_problems_total')})`,
+            '{{leg}}, unexpected: {{unexpected}}',
+          ],
+          [`sum(${rate('holdfast_courier_failures_total')})`, 'courier'],
+        ],
+      },
+      {
+        title: 'Returned money without an account',
+        about: 'Money on ~returns accounts, in minor units. An operator has to pay it out.',
+        queries: [[`max by (shard, currency) (${gauge('holdfast_returns_minor_units')})`, '{{currency}} {{shard}}']],
+      },
+    ],
+  },
 ];
