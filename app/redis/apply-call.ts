@@ -37,9 +37,9 @@ const HOLD_BYTES = ITEM_BYTES + 8 + 8 + 1 + 8;
 const GROUP = 0x8000;
 const HOLDS = 0x4000;
 const LEGS = 0x2000;
-/** With a mark before the id, and the zero byte after it. */
+/** The longest id, with a mark before it and a zero byte after it. */
 const ID_BYTES_MAX = LEG_ID_LENGTH_MAX + 2;
-/** What follows the item of a leg. */
+/** Number of fixed bytes that follow the item of a leg. */
 const LEG_BYTES = 1 + 1 + 1 + 8 + 8 + 8;
 const TRANSFER = 0;
 const REVERSAL = 1;

@@ -34,7 +34,7 @@ function leaveLostServer(redis: Redis, everyMs: number): void {
 
 export interface RedisConnectionOptions {
   url: string;
-  /** The slot of all keys that are used on this connection; only a cluster has to know it. */
+  /** The slot of all keys that are used on this connection; needed only for a cluster. */
   slot?: number;
   connectTimeoutMs: number;
   commandTimeoutMs: number;

@@ -405,7 +405,7 @@ describe('the Lua scripts and their model', () => {
             100,
           );
           for (const transfers of calls) {
-            // A leg takes money from any account that is its transit account.
+            // Not as legs, because a leg takes money from whichever account it names as its transit account.
             const items = transfers.flatMap((one) => callItemOf({ ...one, leg: null, lookedUp: true }));
             if (items.length > 0) await lua.apply(pod, items);
             const { accounts } = await lua.read(pod, ids);

@@ -39,7 +39,7 @@ export function apiDependencies(context: Context, pod: Pod): ApiDependencies {
     logger: context.logger.log,
     clock,
     ledgerNow: () => first.context.ledgerClock.now(),
-    // The first shard also has what belongs to no account.
+    // The first shard also stores the data that belongs to no account.
     demand: new SharedDemand({
       redis: first.context.redis,
       keyPrefix: first.context.keyPrefix,

@@ -184,7 +184,7 @@ describe('Metrics', () => {
 });
 
 describe('The metrics of several shards', () => {
-  it('are told apart by the label shard, and those of the process have none', async () => {
+  it('are distinguished by the label shard, which the metrics of the process do not have', async () => {
     const several = new Metrics();
     const [zero, one] = [several.ofShard(0), several.ofShard(1)];
     several.sample({ requestsInFlight: () => 3 });

@@ -33,7 +33,7 @@ const SPACE_MIB = 200;
  * @property {string} [logFile]
  * @property {boolean} [relaxed] for tests: a small server without a binlog, which loses commits in a crash of the machine, and
  * whose user may create databases and users
- * @property {number} [shards] for each of several, there is a database of its own
+ * @property {number} [shards] with several shards, each has its own database
  * @property {AbortSignal} [signal]
  */
 

@@ -260,7 +260,7 @@ const isUuidV7 = ({ ids }: Pending): boolean => ids.every((id) => placeOf(id).bu
 function transitUnavailable(pending: Pending, { detail }: ResultRecord): Problem {
   const reason = TRANSIT_REASONS[detail - 1];
   if (!isTransfer(pending) || !isLeg(pending.order) || !reason)
-    throw new RangeError('the cache returned the record of a leg for something else');
+    throw new RangeError('the cache returned the record of a leg for another kind of item');
   return new TransitUnavailable(transitOf(pending.order), reason);
 }
 

@@ -28,8 +28,8 @@ export interface QueueLimits {
   requestTimeoutMs: number;
   queueTransfersMax: number;
   /**
-   * Maximum number of transfers that are held while the session is closed; absent: as many as the queue takes. With several
-   * shards, the transfers held for one of them must not use up the requests that the pod may handle at once.
+   * Maximum number of transfers that are held while the session is closed; absent: as many as the queue may contain. With
+   * several shards, the transfers held for one shard must not use up the requests that the pod may handle at the same time.
    */
   heldTransfersMax?: number;
   /**

@@ -29,12 +29,12 @@ interface SharedPool {
  */
 export class Database implements AsyncDisposable {
   readonly #pool: ConnectionPool;
-  /** Null if the pool is that of this database alone. */
+  /** Null if no other database uses the pool. */
   readonly #share: PoolShare | null;
   readonly #database: string;
   readonly #watch: Watch;
 
-  /** @param options of a pool of its own; or a pool that it shares, which then has to be disposed of separately */
+  /** @param options the options of a separate pool, or a shared pool, which has to be disposed of separately */
   constructor(options: PoolOptions | SharedPool) {
     this.#watch = options.watch ?? { succeeded: () => {}, failed: () => {} };
     this.#share = 'share' in options ? options.share : null;

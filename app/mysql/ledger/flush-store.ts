@@ -125,8 +125,8 @@ const HELD = `held = IF(held = VALUES(previous_held), VALUES(held), NULL),
            previous_held = VALUES(previous_held),`;
 
 /**
- * Inserts outcomes, however they came about: by the flush, by a direct transaction, or by a recovery. Captures and legs
- * have columns that other transfers do not write. A posted `out` also opens its crossing.
+ * Inserts the outcomes of the flush, of a direct transaction, or of a recovery. Captures and legs have columns that other
+ * transfers do not write. A posted `out` also opens its crossing.
  */
 export async function insertOutcomes(session: Session, outcomes: readonly Outcome[]): Promise<void> {
   if (!outcomes.some(({ order }) => order.capture || order.leg)) return insertRows(session, literalsOf(outcomes), '');

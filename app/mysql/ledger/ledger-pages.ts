@@ -215,7 +215,7 @@ const countedHolds = (table: 'hold_events' | 'hold_captures'): string =>
    FROM accounts a JOIN ${table} h ON h.account_id = a.account_id
    WHERE a.account_id IN (?) AND (h.day_change <> 0 OR h.month_change <> 0)`;
 
-/** The debits that transfers to other shards gave back when they were returned. */
+/** The debits of transfers to other shards that were subtracted again because the money was returned. */
 const RETURNED = `SELECT a.account_id, a.day_start_ms, a.month_start_ms, a.counted_since_ms, -t.amount AS day_debit,
      -t.amount AS month_debit, 0 AS credit, t.counted_at_ms AS at_ms
    FROM accounts a JOIN transfers t ON t.destination_account = a.account_id

@@ -21,7 +21,7 @@
 --   source, 2 = destination, 3 = both in its refusal byte; AHEAD for a new UUIDv7 that is too far ahead of the ledger's
 --   time; for transfers that windows would count, CLOCK_UNSURE if the ledger's time is too far ahead of the pod's clock,
 --   and NO_CALENDAR if the business calendar does not cover the current day; for a leg, TRANSIT if its transit account
---   cannot take part, with 1 = not active, 2 = it would leave the exact range, in its refusal byte. A posted group returns a record per member,
+--   cannot be used, with 1 = not active, 2 = it would leave the exact range, in its refusal byte. A posted group returns a record per member,
 --   any other group a single record: MEMBER_TAKEN with the index (from 0), in the refusal byte, of a member whose id is
 --   known. A record of a hold item is longer (includes/holds.lua): MISSING adds 4 for the hold, or is 8 if the hold with
 --   this id has another account, destination or currency; UNCHANGED if the hold already has the requested state, or is
@@ -39,7 +39,7 @@ local FIRST_BUCKET, SEQ_AT = 7, 43
 local GROUP, HOLDS, LEGS = 32768, 16384, 8192
 -- The fixed fields of a hold item, before its ids.
 local HOLD_ITEM_BYTES = 41
--- What follows the item of a leg.
+-- The fields that follow the item of a leg.
 local LEG_BYTES = 27
 local chunk_count = tonumber(ARGV[5])
 local account_base = 5 + chunk_count
@@ -142,7 +142,7 @@ for chunk = 1, chunk_count do
     }
     if kind == REVERSAL then item.is_reversal = true end
     if are_legs then
-      -- What makes it a leg is unpacked when it is decided.
+      -- The fields of a leg are unpacked when it is decided.
       item.at = position
       position = position + LEG_BYTES
     end

@@ -38,7 +38,7 @@ export function testConfig(mysqlUrl: string, env: Record<string, string> = {}): 
   });
 }
 
-/** The process of a shard, for a role, with whatever a test has replaced in the shard. */
+/** The process of a shard, for a role, with the parts that a test has replaced in the shard. */
 export function processOf(shard: ContextUnderTest): Context {
   return { ...shard.process, clock: shard.clock, shards: [shard] };
 }
