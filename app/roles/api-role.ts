@@ -1,10 +1,11 @@
+import { setMaxListeners } from 'node:events';
 import type { Server } from 'node:http';
 import { createApiServer } from '../api/server.ts';
 import { SCOPES } from '../domain/identity.ts';
 import { FailureReport } from '../kernel/failure-report.ts';
 import { ApiKeyStore } from '../mysql/operations/api-keys.ts';
 import { closeAdminServer, startAdminServer } from './admin-server.ts';
-import { apiDependencies } from './api-wiring.ts';
+import { apiDependencies, ledgerOf } from './api-wiring.ts';
 import type { Context } from './context.ts';
 import { expireHolds } from './hold-expiry.ts';
 import { listen } from './listen.ts';
@@ -36,7 +37,8 @@ export async function startApi(context: Context): Promise<Running> {
     if (!stopping && !keyIsStored) reasons.push('the bootstrap key is not stored yet');
     return { ready: reasons.length === 0, reasons };
   };
-  const pod = { shards, keys, readiness, shuttingDown: () => stopping };
+  const parts = ledgerOf(context, shards);
+  const pod = { shards, parts, keys, readiness, shuttingDown: () => stopping };
   const { server, loadShedding, connections } = createApiServer(apiDependencies(context, pod), keepAliveTimeoutMs);
   metrics.sample({
     requestsInFlight: () => loadShedding.inFlight,
@@ -51,9 +53,12 @@ export async function startApi(context: Context): Promise<Running> {
   logger.log.info({ port, adminPort }, 'the API is listening');
   for (const { session } of shards) session.start();
   const stopped = new AbortController();
+  // Each loop of each shard listens.
+  setMaxListeners(0, stopped.signal);
   const readinessLogged = logReadiness({ readiness, clock, logger: logger.log }, stopped.signal);
   const comparing = serving.watch(stopped.signal);
   const expiring = shards.map((shard) => expireHolds(shard.context, { ...shard, ...pod }, stopped.signal));
+  const delivering = parts.courier?.run(stopped.signal);
   const bootstrapped = bootstrapApiKey
     ? addBootstrapKey(context, keys, bootstrapApiKey, stopped.signal).then(() => {
         keyIsStored = true;
@@ -67,7 +72,7 @@ export async function startApi(context: Context): Promise<Running> {
       await clock.sleep(config.process.preStopDelayMs);
       await closed(server);
       stopped.abort();
-      await Promise.all([bootstrapped, readinessLogged, comparing, ...expiring]);
+      await Promise.all([bootstrapped, readinessLogged, comparing, delivering, ...expiring]);
       await Promise.all(shards.map(({ session }) => session.stop()));
       await closeAdminServer(admin);
     },

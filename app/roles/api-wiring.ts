@@ -7,23 +7,32 @@ import { SqlBooks } from '../mysql/ledger/books.ts';
 import { SqlHoldBooks } from '../mysql/ledger/hold-books.ts';
 import type { ApiKeyStore } from '../mysql/operations/api-keys.ts';
 import { SharedDemand } from '../redis/shared-demand.ts';
+import type { Courier } from '../shards/courier.ts';
 import type { Context } from './context.ts';
 import { opsOf } from './ops.ts';
 import { firstOf, type PodShard, waitingIn } from './pod-shard.ts';
+import { joinPodShards } from './sharded-wiring.ts';
 import { tracedHolds, tracedLedger } from './traced.ts';
+
+/** The ledger of a pod. The courier completes transfers between shards; null if there is only one shard. */
+export type PodLedgerParts = Pick<ApiDependencies, 'ledger' | 'books' | 'holds' | 'holdBooks'> & {
+  courier: Courier | null;
+};
 
 /** The parts of a pod that its API uses, and the state of the pod. */
 export interface Pod extends Pick<ApiDependencies, 'readiness' | 'shuttingDown'> {
   shards: readonly PodShard[];
+  parts: PodLedgerParts;
   keys: ApiKeyStore;
 }
 
 export function apiDependencies(context: Context, pod: Pod): ApiDependencies {
   const { config, clock, metrics, tracing } = context;
   const { shards, keys, readiness, shuttingDown } = pod;
+  const { courier: _, ...parts } = pod.parts;
   const first = firstOf(shards);
   return {
-    ...ledgerOf(shards),
+    ...parts,
     keys,
     ...jwt(context),
     ...(tracing && { tracing }),
@@ -54,8 +63,9 @@ export function apiDependencies(context: Context, pod: Pod): ApiDependencies {
   };
 }
 
-function ledgerOf(shards: readonly PodShard[]): Pick<ApiDependencies, 'ledger' | 'books' | 'holds' | 'holdBooks'> {
-  if (shards.length > 1) throw new Error('SHARDS must be 1: this release has no transfers between shards yet');
+/** A ledger with one shard is that shard itself; nothing stands between it and the API. */
+export function ledgerOf(process: Context, shards: readonly PodShard[]): PodLedgerParts {
+  if (shards.length > 1) return joinPodShards(process, shards);
   const { context, ledger } = firstOf(shards);
   const { clock, database, tracing } = context;
   return {
@@ -63,6 +73,7 @@ function ledgerOf(shards: readonly PodShard[]): Pick<ApiDependencies, 'ledger' |
     books: new SqlBooks({ database, clock }),
     holds: tracedHolds(ledger.holds, tracing),
     holdBooks: new SqlHoldBooks({ database }),
+    courier: null,
   };
 }
 

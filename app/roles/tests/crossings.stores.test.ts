@@ -1,0 +1,228 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freePort } from '../../../devstack/system/ports.mjs';
+import { shardOfAccount } from '../../domain/account-shard.ts';
+import { newUuidV7 } from '../../domain/ids.ts';
+import { systemClock } from '../../kernel/clock.ts';
+import { until } from '../../kernel/testing/until.ts';
+import { migratedDatabase, type TestDatabase } from '../../mysql/testing/test-database.ts';
+import { OwnRedis, randomPrefix } from '../../redis/testing/own-redis.ts';
+import { startApi } from '../api-role.ts';
+import { startKeeper } from '../keeper-role.ts';
+import { API_KEY, Role } from '../testing/roles-under-test.ts';
+import { processOf, testConfig, testContext } from '../testing/test-context.ts';
+
+const SHARDS = 3;
+let databases: TestDatabase[];
+let servers: OwnRedis[];
+let api: Role;
+let keeper: Role;
+const prefix = randomPrefix();
+
+const context = (env: Record<string, string> = {}) =>
+  testContext(
+    testConfig(databases.map(({ url }) => url).join(' '), {
+      SHARDS: String(SHARDS),
+      REDIS_URL: servers.map(({ url }) => url).join(' '),
+      KEY_PREFIX: prefix,
+      BOOTSTRAP_API_KEY: API_KEY,
+      HEARTBEAT_MS: '50',
+      POD_RETIRE_AFTER_MS: '1000',
+      REDIS_LOST_AFTER_MS: '500',
+      REDIS_LOST_BY_PODS_AFTER_MS: '250',
+      ...env,
+    }),
+  );
+/** A test context is that of the first shard; these roles serve all. */
+const allOf = (one: Awaited<ReturnType<typeof context>>) => ({ ...processOf(one), shards: one.process.shards });
+
+beforeAll(async () => {
+  databases = await Promise.all(Array.from({ length: SHARDS }, () => migratedDatabase()));
+  servers = await Promise.all(Array.from({ length: SHARDS }, () => OwnRedis.start()));
+  for (const db of databases) await db.reset(0, 'REBUILDING', 2);
+  const ofKeeper = await context({ ROLE: 'keeper', ADMIN_PORT: String(await freePort()) });
+  keeper = new Role(ofKeeper, await startKeeper(allOf(ofKeeper)));
+  const ofApi = await context();
+  api = new Role(ofApi, await startApi(allOf(ofApi)));
+  await api.ready();
+  for (const shard of [0, 1, 2]) {
+    await open(accountIn(shard, 'world'), { external: true });
+    for (const name of ['a', 'b']) {
+      await open(accountIn(shard, name));
+      await transfer(accountIn(shard, 'world'), accountIn(shard, name), '100.00');
+    }
+  }
+});
+afterAll(async () => {
+  await api.stop();
+  await keeper.stop();
+  await Promise.all(databases.map((db) => db.drop()));
+  await Promise.all(servers.map((server) => server.stop()));
+});
+
+/** The name of an account in a shard: the endings of shards are the same for all names. */
+function accountIn(shard: number, name: string): string {
+  for (let index = 0; ; index++) if (shardOfAccount(`@x${index}`, SHARDS) === shard) return `${name}@x${index}`;
+}
+const open = (accountId: string, more: object = {}) =>
+  api.request('POST', '/v1/accounts', { accountId, currency: 'EUR', ...more });
+const newId = () => newUuidV7(systemClock.now());
+const transfer = (sourceAccount: string, destinationAccount: string, amount: string, more: object = {}) =>
+  api.request('POST', '/v1/transfers', {
+    transactionId: newId(),
+    ...{ sourceAccount, destinationAccount, amount, currency: 'EUR' },
+    ...more,
+  });
+const balance = async (accountId: string) =>
+  (await api.request('GET', `/v1/accounts/${accountId}/balance`)).json['balance'];
+const a = accountIn(0, 'a');
+const b = accountIn(1, 'b');
+const metric = async (name: string) => {
+  const text = await api.context.process.metrics.text();
+  return Number(new RegExp(`^${name.replace(/[{}]/g, '\\$&')} (\\S+)$`, 'm').exec(text)?.[1] ?? Number.NaN);
+};
+async function allClosed(): Promise<void> {
+  await until('no crossing is open', async () => {
+    const open = await Promise.all(
+      databases.map(({ database }) => database.rows("SELECT 1 FROM crossings WHERE state = 'OPEN'")),
+    );
+    return open.flat().length === 0;
+  });
+}
+
+describe('The API of a ledger with several shards', () => {
+  it('transfers between any two of them, and shows it like any transfer', async () => {
+    const transactionId = newId();
+    const posted = await transfer(a, b, '10.00', { transactionId });
+    expect(posted).toMatchObject({
+      status: 201,
+      json: {
+        status: 'POSTED',
+        sourceAccount: a,
+        destinationAccount: b,
+        sourceBalance: '90.00',
+        destinationBalance: '110.00',
+      },
+    });
+    expect(await transfer(a, b, '10.00', { transactionId })).toMatchObject({ status: 200, json: { replayed: true } });
+    expect(await transfer(a, b, '10.01', { transactionId })).toMatchObject({ status: 409 });
+    const shown = await api.request('GET', `/v1/transfers/${transactionId}`);
+    expect(shown).toMatchObject({ status: 200, json: { status: 'POSTED', destinationBalance: '110.00' } });
+    const wrong = await api.request('GET', `/v1/transfers/${transactionId}?sourceAccount=${encodeURIComponent(b)}`);
+    expect(wrong.status).toBe(404);
+    await until('the history of both accounts has it', async () => {
+      const pages = await Promise.all([a, b].map((id) => api.request('GET', `/v1/accounts/${id}/postings`)));
+      const items = pages.map(({ json }) => (json['items'] as Record<string, unknown>[]).at(-1));
+      return items[0]?.['counterparty'] === b && items[1]?.['counterparty'] === a;
+    });
+    expect(await transfer(a, b, '1000.00')).toMatchObject({ status: 422, json: { code: 'insufficient_funds' } });
+    expect(await transfer(a, accountIn(1, 'nobody'), '1.00')).toMatchObject({ status: 404 });
+    const dry = await transfer(a, b, '1.00', { dryRun: true });
+    expect(dry).toMatchObject({
+      status: 200,
+      json: { dryRun: true, sourceBalance: '89.00', destinationBalance: '111.00' },
+    });
+  });
+
+  it('reverses a transfer between shards once both have it', async () => {
+    const transactionId = newId();
+    await transfer(a, accountIn(2, 'a'), '3.00', { transactionId });
+    const before = await balance(a);
+    const reverse = () => api.request('POST', `/v1/transfers/${transactionId}/reversal`, {});
+    await until('it is reversed', async () => {
+      const { status, json } = await reverse();
+      if (status === 503) expect(json).toMatchObject({ code: 'transfer_pending' });
+      return status === 201;
+    });
+    expect(await reverse()).toMatchObject({ status: 200 });
+    expect([before, await balance(a)]).toEqual(['87.00', '90.00']);
+  });
+
+  it('refuses groups and holds that would span shards, and serves those inside one', async () => {
+    const member = (sourceAccount: string, destinationAccount: string) => ({
+      ...{ sourceAccount, destinationAccount, amount: '1.00', currency: 'EUR' },
+    });
+    const group = (...transfers: object[]) =>
+      api.request('POST', '/v1/transfers/group', { groupId: newId(), transfers });
+    expect(await group(member(a, b), member(b, a))).toMatchObject({
+      status: 422,
+      json: { code: 'group_spans_shards' },
+    });
+    const own = accountIn(0, 'b');
+    expect((await group(member(a, own), member(own, a))).status).toBe(201);
+    const hold = { holdId: newId(), account: a, amount: '1.00', currency: 'EUR' };
+    const elsewhere = await api.request('POST', '/v1/holds', { ...hold, destinationAccount: b });
+    expect(elsewhere).toMatchObject({ status: 422, json: { code: 'hold_spans_shards' } });
+    expect((await api.request('POST', '/v1/holds', hold)).status).toBe(201);
+    const capture = (destinationAccount: string) =>
+      api.request('POST', `/v1/holds/${hold.holdId}/capture`, { destinationAccount });
+    expect(await capture(b)).toMatchObject({ status: 422, json: { code: 'hold_spans_shards' } });
+    expect((await capture(own)).status).toBe(201);
+    expect(await api.request('GET', `/v1/holds/${hold.holdId}`)).toMatchObject({ json: { status: 'CAPTURED' } });
+  });
+
+  it('answers a batch over all shards in order', async () => {
+    const items = [
+      [a, b],
+      [b, accountIn(1, 'a')],
+      [accountIn(2, 'a'), a],
+    ].map(([sourceAccount, destinationAccount]) => ({
+      ...{ transactionId: newId(), sourceAccount, destinationAccount, amount: '0.01', currency: 'EUR' },
+    }));
+    const { json } = await api.request('POST', '/v1/transfers/batch', { transfers: items });
+    expect(json['results']).toMatchObject(items.map(({ transactionId }) => ({ status: 201, transactionId })));
+    const query = await api.request('POST', '/v1/balances/query', { accountIds: [b, a, 'nobody'] });
+    expect(query.json).toMatchObject({ items: [{ accountId: b }, { accountId: a }], missing: ['nobody'] });
+  });
+
+  it('closes and counts transfers between shards', async () => {
+    await allClosed();
+    expect(await metric('holdfast_crossings_total{end="done",by="courier"}')).toBeGreaterThan(3);
+    expect(await metric('holdfast_crossing_leg_problems_total{leg="in",unexpected="true"}')).toBeNaN();
+  });
+
+  it('goes on without the Redis of one shard, and completes what was on its way', async () => {
+    const ids: string[] = [];
+    let stop = false;
+    const writing = Promise.all(
+      [
+        [a, b],
+        [b, accountIn(2, 'b')],
+        [accountIn(2, 'a'), accountIn(0, 'b')],
+      ].map(async ([source = '', destination = '']) => {
+        while (!stop) {
+          const transactionId = newId();
+          ids.push(transactionId);
+          for (;;) {
+            const { status } = await transfer(source, destination, '0.01', { transactionId });
+            if (status < 300 || status === 422) break;
+            expect([503, 504]).toContain(status);
+            await systemClock.sleep(20);
+          }
+        }
+      }),
+    );
+    await until('some are made', () => ids.length > 20);
+    await servers[1]?.kill();
+    const shardOne = api.context.process.shards[1];
+    await until('MySQL decides in shard 1', async () => (await shardOne?.authority.read())?.mode === 'DIRECT');
+    const inMysql = ids.length;
+    await until('some more are made', () => ids.length > inMysql + 20);
+    await servers[1]?.startAgain();
+    await until('Redis decides again', async () => (await shardOne?.authority.read())?.mode === 'CACHE');
+    stop = true;
+    await writing;
+    await allClosed();
+    for (const id of ids) {
+      const { json } = await api.request('GET', `/v1/transfers/${id}`);
+      expect(json, JSON.stringify(json)).toMatchObject({ status: 'POSTED', persisted: true });
+    }
+    const transit = await Promise.all(
+      databases.map(({ database }) =>
+        database.rows<{ sum: number | null }>(
+          "SELECT SUM(balance) AS sum FROM accounts WHERE account_id LIKE '~transit%'",
+        ),
+      ),
+    );
+    expect(transit.flat().reduce((sum, row) => sum + Number(row.sum), 0)).toBe(0);
+  });
+});
