@@ -20,6 +20,7 @@ describe('The documents of the chart', () => {
       'HOST',
       'PORT',
       'ADMIN_PORT',
+      'SHARDS',
       'PRE_STOP_DELAY_MS',
       'SHUTDOWN_GRACE_MS',
       'MYSQL_COMMAND_WAIT_MS',
@@ -66,6 +67,36 @@ describe.skipIf(findTool('helm') === null)('The chart', () => {
     );
   });
 
+  it('gives every process the number of shards, and the URLs of all of them', () => {
+    const mysqlUrl = ['mysql://u:p@a/x', 'mysql://u:p@b/x'];
+    const objects = render({ redisUrl: 'redis://cache-{shard}', mysqlUrl, shards: 2 });
+    expect(objects.get('Secret/holdfast')?.['stringData']).toEqual({
+      REDIS_URL: 'redis://cache-{shard}',
+      MYSQL_URL: 'mysql://u:p@a/x mysql://u:p@b/x',
+    });
+    expect(objects.get('Secret/holdfast-migration')?.['stringData']).toEqual({ MYSQL_URL: mysqlUrl.join(' ') });
+    expect(objects.get('ConfigMap/holdfast')?.['data'].SHARDS).toBe('2');
+    const job = objects.get('Job/holdfast-migration');
+    const test = objects.get('Pod/holdfast-test');
+    for (const { env } of [job?.['spec'].template.spec.containers[0], test?.['spec'].containers[0]])
+      expect(env).toContainEqual({ name: 'SHARDS', value: '2' });
+  });
+
+  it('gives every shard a database of its own on the MySQL for development', () => {
+    const objects = render({ ...SECRETS.dev, shards: 2 }, { files: ['values-dev.yaml'] });
+    expect(objects.get('ConfigMap/holdfast-mysql')?.['data']['shards.sql'].trim().split('\n')).toEqual([
+      'CREATE DATABASE holdfast_0;',
+      'CREATE DATABASE holdfast_1;',
+      "GRANT ALL ON `holdfast\\_%`.* TO 'holdfast'@'%';",
+    ]);
+    const url = containerOf(objects.get('Deployment/holdfast-api') ?? {}).env.find(
+      ({ name }: { name: string }) => name === 'MYSQL_URL',
+    );
+    expect(url.value).toMatch(/\/holdfast_\{shard\}$/);
+    const before = render(SECRETS.dev, { files: ['values-dev.yaml'] });
+    expect(before.has('ConfigMap/holdfast-mysql')).toBe(false);
+  });
+
   it('uses an existing Secret, and then creates none', () => {
     const objects = render({ existingSecret: 'mine' });
     expect([...objects.keys()].filter((key) => key.startsWith('Secret/'))).toEqual([]);
@@ -81,6 +112,19 @@ describe.skipIf(findTool('helm') === null)('The chart', () => {
     [{ ...minimal, redisUrl: 'http://redis' }, 'redisUrl must be like redis://'],
     [{ ...minimal, mysqlUrl: 'mysql://secret-password@host' }, 'mysqlUrl must be like mysql://'],
     [{ ...minimal, existingSecret: 'mine' }, 'or existingSecret, not both'],
+    [{ ...minimal, config: { SHARDS: '3' } }, "invalid propertyName 'SHARDS'"],
+    [{ ...minimal, shards: 0 }, "at '/shards'"],
+    [{ ...minimal, shards: '3' }, "at '/shards'"],
+    [{ ...minimal, shards: 3 }, 'mysqlUrl must name a different database for each shard'],
+    [
+      { ...minimal, shards: 2, mysqlUrl: ['mysql://a:secret-password@b/c', 'mysql://a:secret-password@b/c'] },
+      'mysqlUrl must name a different database for each shard',
+    ],
+    [
+      { ...minimal, shards: 3, redisUrl: ['redis://a', 'redis://b'] },
+      'redisUrl must have as many URLs as there are shards',
+    ],
+    [{ ...minimal, shards: 2, redisUrl: ['redis://a', 'secret-password'] }, 'redisUrl must be like redis://'],
     [{ ...minimal, bootstrapApiKey: 'short-secret' }, 'bootstrapApiKey must have at least 24 characters'],
     [{ ...minimal, api: { replica: 3 } }, "'replica' not allowed"],
     [{ ...minimal, image: { tag: 'latest' } }, "at '/image/tag'"],

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { loadConfig } from '../../app/config/config.ts';
+import { configOfShard } from '../../app/config/shard-config.ts';
 import { findTool, runTool } from '../../devstack/install/go-tools.mjs';
 import { temporaryFolder } from '../../devstack/testing/temporary.mjs';
 import { CHART, EXAMPLES, type Manifest, manifestsOf, render } from './render.mjs';
@@ -59,6 +60,31 @@ describe.skipIf(findTool('helm') === null)('The examples', () => {
       const { data } = objects.get('ConfigMap/holdfast') ?? {};
       const urls = { REDIS_URL: 'rediss://redis', MYSQL_URL: 'mysql://user@mysql/holdfast' };
       expect(() => loadConfig({ ...data, ...urls, ROLE: 'api' })).not.toThrow();
+    },
+  );
+
+  it.each([
+    ['three servers, three shards', 3, 3],
+    ['Redis Cluster, six shards', 6, 1],
+    ['Sentinels, two shards', 2, 1],
+  ])(
+    '%s: the URLs in the comment are valid, and the policies let the pods reach every store',
+    (name, shards, servers) => {
+      const files = EXAMPLES[name] ?? [];
+      const objects = render({}, { files });
+      const comment = textOf(files.at(-1)?.replace('examples/', '') ?? '');
+      const urls = Object.fromEntries(
+        [...comment.matchAll(/--from-literal=(\w+_URL)='([^']+)'/g)].map(([, k, v]) => [k, v]),
+      );
+      const { data } = objects.get('ConfigMap/holdfast') ?? {};
+      const config = loadConfig({ ...data, ...urls, ROLE: 'api' });
+      expect(config.ledger.shards).toBe(shards);
+      const hosts = Array.from({ length: shards }, (_, shard) => new URL(configOfShard(config, shard).mysql.url).host);
+      expect(new Set(hosts).size).toBe(servers);
+      const { egress } = objects.get('NetworkPolicy/holdfast-keeper')?.['spec'] ?? {};
+      const open = egress.slice(1).flatMap(({ ports }: Manifest) => ports.map(({ port }: Manifest) => port));
+      expect(open).toEqual(name.startsWith('Sentinel') ? [6379, 26379, 3306] : [6379, 3306]);
+      expect(files.at(-1)).toMatch(/\/shards\//);
     },
   );
 
@@ -121,7 +147,7 @@ describe.skipIf(findTool('helm') === null)('The examples', () => {
   });
 
   it('scale on a metric that the pods export, under the name that the HPA requests', () => {
-    const exported = readFileSync('app/telemetry/metrics.ts', 'utf8');
+    const exported = readFileSync('app/telemetry/ledger-metrics.ts', 'utf8');
     const [rule] = parse(textOf('autoscaling/prometheus-adapter.yaml')).rules.custom;
     const series = /^holdfast_(\w+)\{/.exec(rule.seriesQuery)?.[1];
     expect(exported).toContain(`'${series}'`);

@@ -54,7 +54,7 @@ describe('`helm test`', () => {
       response.writeHead(answer.status, { 'content-type': 'application/json' }).end(await answer.text());
     }).listen(port, '127.0.0.1');
     expect(await program.ended).toBe(0);
-    expect(program.output).toContain('A cent was transferred once in each direction.');
+    expect(program.output).toContain('A cent was transferred once around 2 accounts.');
     const rows = await until('both are in MySQL', async () => {
       const found = await roles.db.database.rows<{ id: string }>(
         "SELECT transaction_id AS id FROM transfers WHERE transaction_id LIKE 'helm-test-%'",

@@ -24,6 +24,9 @@ export const EXAMPLES = {
   'AWS, External Secrets': ['values-production.yaml', 'examples/aws/values.yaml'],
   'AWS, CSI driver': ['values-production.yaml', 'examples/aws/values.yaml', 'examples/aws/values-csi.yaml'],
   'Alibaba Cloud': ['values-production.yaml', 'examples/alibaba/values.yaml'],
+  'three servers, three shards': ['values-production.yaml', 'examples/shards/values-three-servers.yaml'],
+  'Redis Cluster, six shards': ['values-production.yaml', 'examples/shards/values-cluster.yaml'],
+  'Sentinels, two shards': ['values-production.yaml', 'examples/shards/values-sentinel.yaml'],
   'prometheus-adapter': ['examples/autoscaling/values-adapter.yaml'],
   KEDA: ['examples/autoscaling/values-keda.yaml'],
 };

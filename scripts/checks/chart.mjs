@@ -23,6 +23,8 @@ const SCORE = ['score', '--ignore-container-cpu-limit', '--output-format', 'ci',
 /** Values that enable every optional feature that no values file enables. */
 const ALL = {
   ...SECRETS.default,
+  shards: 2,
+  mysqlUrl: ['mysql://user:password@mysql:3306/one', 'mysql://user:password@mysql:3306/two'],
   autoscaling: { kind: 'keda', targetTransfersPerSecond: 4000 },
   ingress: { enabled: true, hosts: ['ledger.example'], tlsSecret: 'tls', className: 'nginx', annotations: { a: 'b' } },
   httpRoute: { enabled: true, parentRefs: [{ name: 'gateway', namespace: 'edge' }], hostnames: ['ledger.example'] },
@@ -91,6 +93,7 @@ function chart() {
     conforms(`the chart, ${name}`, text);
     scores(`the chart, ${name}`, text);
   }
+  conforms('the chart, dev, three shards', renderText({ ...SECRETS.dev, shards: 3 }, { files: ['values-dev.yaml'] }));
 }
 
 function examples() {

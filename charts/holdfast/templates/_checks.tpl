@@ -11,8 +11,8 @@ Chart.yaml: without a cluster (`helm template`, `helm lint`), a Helm built by `g
 {{- fail (printf "Kubernetes 1.27 or newer is required, not %s" $kubernetes) }}
 {{- end }}
 {{- $secrets := dict
-  "redisUrl" (list .Values.redisUrl "^rediss?([+](sentinel|cluster))?://\\S+$" "must be like redis://user:password@host:6379")
-  "mysqlUrl" (list .Values.mysqlUrl "^mysql://\\S+/\\S+$" "must be like mysql://user:password@host:3306/database")
+  "redisUrl" (list .Values.redisUrl "^rediss?([+](sentinel|cluster))?://\\S+$" "must be like redis://user:password@host:6379, or a list of such URLs")
+  "mysqlUrl" (list .Values.mysqlUrl "^mysql://\\S+/\\S+$" "must be like mysql://user:password@host:3306/database, or a list of such URLs")
   "bootstrapApiKey" (list .Values.bootstrapApiKey "^\\S{24,}$" "must have at least 24 characters, and no spaces")
   "development.redis.password" (list .Values.development.redis.password "^[A-Za-z0-9]{16,128}$" "must be 16 to 128 letters and digits")
   "development.mysql.password" (list .Values.development.mysql.password "^[A-Za-z0-9]{16,128}$" "must be 16 to 128 letters and digits")
@@ -22,8 +22,21 @@ Chart.yaml: without a cluster (`helm template`, `helm lint`), a Helm built by `g
 {{- if $.Values.existingSecret }}
 {{- fail (printf "set either %s or existingSecret, not both" $name) }}
 {{- end }}
-{{- if not (regexMatch (index $rule 1) (first $rule)) }}
+{{- $values := ternary (first $rule) (list (first $rule)) (kindIs "slice" (first $rule)) }}
+{{- range $value := $values }}
+{{- if not (regexMatch (index $rule 1) $value) }}
 {{- fail (printf "%s %s" $name (index $rule 2)) }}
+{{- end }}
+{{- end }}
+{{- if and (kindIs "slice" (first $rule)) (ne (len $values) (int $.Values.shards)) }}
+{{- fail (printf "%s must have as many URLs as there are shards, or be one URL" $name) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- if gt (int .Values.shards) 1 }}
+{{- with .Values.mysqlUrl }}
+{{- if not (or (contains "{shard}" (toString .)) (and (kindIs "slice" .) (eq (len (uniq .)) (len .)))) }}
+{{- fail "mysqlUrl must name a different database for each shard: use {shard} in its name, or a list of URLs" }}
 {{- end }}
 {{- end }}
 {{- end }}

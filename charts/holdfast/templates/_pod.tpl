@@ -36,7 +36,7 @@ securityContext:
 {{- if .Values.development.mysql.enabled -}}
 {{ include "holdfast.fromSecret" (list "MYSQL_PASSWORD" (include "holdfast.secretName" .) "MYSQL_PASSWORD") }}
 - name: MYSQL_URL
-  value: mysql://holdfast:$(MYSQL_PASSWORD)@{{ include "holdfast.mysqlName" . }}-client:3306/holdfast
+  value: mysql://holdfast:$(MYSQL_PASSWORD)@{{ include "holdfast.mysqlName" . }}-client:3306/holdfast{{ if gt (int .Values.shards) 1 }}_{shard}{{ end }}
 {{- else -}}
 {{ include "holdfast.fromSecret" (list "MYSQL_URL" (include "holdfast.secretName" .) "MYSQL_URL") }}
 {{- end -}}

@@ -2,6 +2,9 @@
 
 {{- define "holdfast.settings" -}}
 ADMIN_PORT: "9090"
+{{- if gt (int .Values.shards) 1 }}
+SHARDS: {{ .Values.shards | toString | quote }}
+{{- end }}
 PRE_STOP_DELAY_MS: {{ mul .Values.shutdown.preStopDelaySeconds 1000 | toString | quote }}
 SHUTDOWN_GRACE_MS: {{ mul .Values.shutdown.graceSeconds 1000 | toString | quote }}
 {{- with .Values.jwt }}
@@ -20,17 +23,22 @@ JWT_JWKS_URL: {{ .jwksUrl | quote }}
 {{- end }}
 {{- end -}}
 
+{{/* One URL, or the URLs of all shards. */}}
+{{- define "holdfast.urls" -}}
+{{- if kindIs "slice" . }}{{ join " " . }}{{ else }}{{ . }}{{ end -}}
+{{- end -}}
+
 {{/* Keepers do not read the initial API key. (dict "root" $ "part" "api") */}}
 {{- define "holdfast.secrets" -}}
 {{- if .root.Values.development.redis.enabled }}
 REDIS_PASSWORD: {{ .root.Values.development.redis.password | quote }}
 {{- else }}
-REDIS_URL: {{ .root.Values.redisUrl | quote }}
+REDIS_URL: {{ include "holdfast.urls" .root.Values.redisUrl | quote }}
 {{- end }}
 {{- if .root.Values.development.mysql.enabled }}
 MYSQL_PASSWORD: {{ .root.Values.development.mysql.password | quote }}
 {{- else }}
-MYSQL_URL: {{ .root.Values.mysqlUrl | quote }}
+MYSQL_URL: {{ include "holdfast.urls" .root.Values.mysqlUrl | quote }}
 {{- end }}
 {{- if and .root.Values.bootstrapApiKey (eq .part "api") }}
 BOOTSTRAP_API_KEY: {{ .root.Values.bootstrapApiKey | quote }}
