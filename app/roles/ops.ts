@@ -2,6 +2,7 @@ import type { ApiDependencies } from '../api/api-dependencies.ts';
 import { Problem } from '../domain/problem.ts';
 import { cachePages } from '../redis/cache-pages.ts';
 import { moveFormat } from './format-move.ts';
+import { openTransfers } from './open-transfers.ts';
 import { acceptLoss, takeRedisOver, unsettled } from './operator.ts';
 import { OpsStatus } from './ops-status.ts';
 import type { PodShard } from './pod-shard.ts';
@@ -24,7 +25,16 @@ export function opsOf(shards: readonly PodShard[]): Ops {
     status: async () => combinedStatus(await fromAll(each, (ops) => ops.status())),
     reconcile: async () => combined(await fromAll(each, (ops) => ops.reconcile())),
     unsettled: async () => combined(await fromAll(each, (ops) => ops.unsettled())),
-    acceptLoss: ({ shard, ...acceptance }, user) => ofShard(shard).acceptLoss(acceptance, user),
+    async acceptLoss({ shard, ...acceptance }, user) {
+      const ops = ofShard(shard);
+      if (shard === undefined || each.length === 1) return ops.acceptLoss(acceptance, user);
+      // What MySQL has before the loss: afterwards, the couriers begin to complete these transfers.
+      const open = await openTransfers(
+        shards.map(({ context }) => context),
+        shard,
+      );
+      return { ...(await ops.acceptLoss(acceptance, user)), openTransfers: open };
+    },
     takeRedisOver: ({ shard, ...takeover }, user) => ofShard(shard).takeRedisOver(takeover, user),
     moveFormat: ({ shard, ...move }, user) => ofShard(shard).moveFormat(move, user),
   };

@@ -11,7 +11,7 @@ import type { Shard } from '../shards/shard.ts';
 import { joinShards } from '../shards/sharded.ts';
 import type { Context } from './context.ts';
 import type { PodShard } from './pod-shard.ts';
-import { tracedHolds, tracedLedger } from './traced.ts';
+import { tracedHolds, tracedLedger, tracedShard } from './traced.ts';
 
 /** Most transfers are complete, and in MySQL of both shards, long before a courier closes them. */
 const COURIER: CourierTiming = {
@@ -41,7 +41,7 @@ export function joinPodShards(
 function shardOf({ context, ledger }: PodShard): Shard {
   const { clock, database, detectors } = context;
   return {
-    ledger,
+    ledger: tracedShard(ledger, context.shard, context.tracing),
     books: new SqlBooks({ database, clock }),
     holds: ledger.holds,
     holdBooks: new SqlHoldBooks({ database }),

@@ -47,6 +47,33 @@ export function tracedLedger(ledger: Ledger, tracing: Tracing | null): Ledger {
   };
 }
 
+/** Traces what a transfer between shards does in one of them: the look at its destination, and its legs. */
+export function tracedShard(ledger: Ledger, shard: number, tracing: Tracing | null): Ledger {
+  if (!tracing) return ledger;
+  const inShard = <T>(name: string, work: () => Promise<T>) =>
+    tracing.withSpan(name, (span) => {
+      span.set('holdfast.shard', shard);
+      return work();
+    });
+  return {
+    apply(orders, durability) {
+      const leg = orders[0]?.leg;
+      const apply = () => ledger.apply(orders, durability);
+      return leg ? inShard(`leg ${leg.name}`, apply) : apply();
+    },
+    preview(orders, what, windows) {
+      const preview = () => ledger.preview(orders, what, windows);
+      return orders[0]?.leg ? inShard('look', preview) : preview();
+    },
+    applyGroup: (group, durability) => ledger.applyGroup(group, durability),
+    groupOutcome: (groupId) => ledger.groupOutcome(groupId),
+    outcome: (transactionId) => ledger.outcome(transactionId),
+    read: (accountIds) => ledger.read(accountIds),
+    requireFeature: (feature) => ledger.requireFeature(feature),
+    changeAccount: (change) => ledger.changeAccount(change),
+  };
+}
+
 export function tracedHolds(holds: Holds, tracing: Tracing | null): Holds {
   if (!tracing) return holds;
   const traced = <T>(work: () => Promise<T>) =>

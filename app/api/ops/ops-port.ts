@@ -14,7 +14,14 @@ export interface OpsPort {
   acceptLoss(
     acceptance: { shard?: number | undefined; epoch: number; reason: string },
     user: string,
-  ): Promise<{ epoch: number; mode: string; dropped: number; done: boolean }>;
+  ): Promise<{
+    epoch: number;
+    mode: string;
+    dropped: number;
+    done: boolean;
+    /** With several shards: the transfers from and to this shard that were open. */
+    openTransfers?: { transactionId: string; from: number; to: number }[];
+  }>;
   /** Takes over the Redis of another ledger. @throws Problem authority_moved if its owner has changed */
   takeRedisOver(
     takeover: { shard?: number | undefined; owner: string | null; reason: string },

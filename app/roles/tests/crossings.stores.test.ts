@@ -8,6 +8,7 @@ import { migratedDatabase, type TestDatabase } from '../../mysql/testing/test-da
 import { OwnRedis, randomPrefix } from '../../redis/testing/own-redis.ts';
 import { startApi } from '../api-role.ts';
 import { startKeeper } from '../keeper-role.ts';
+import { openTransfers } from '../open-transfers.ts';
 import { API_KEY, Role } from '../testing/roles-under-test.ts';
 import { processOf, testConfig, testContext } from '../testing/test-context.ts';
 
@@ -178,6 +179,28 @@ describe('The API of a ledger with several shards', () => {
     await allClosed();
     expect(await metric('holdfast_crossings_total{end="done",by="courier"}')).toBeGreaterThan(3);
     expect(await metric('holdfast_crossing_leg_problems_total{leg="in",unexpected="true"}')).toBeNaN();
+  });
+
+  it('lists the open transfers of a shard to an operator who accepts its loss', async () => {
+    const { shards } = api.context.process;
+    await allClosed();
+    const ids = await Promise.all(
+      [
+        [a, b],
+        [b, accountIn(2, 'b')],
+        [accountIn(2, 'a'), a],
+      ].map(async ([source = '', destination = '']) => {
+        const transactionId = newId();
+        await transfer(source, destination, '0.01', { transactionId, durability: 'persisted' });
+        return transactionId;
+      }),
+    );
+    expect(await openTransfers(shards, 1)).toEqual([
+      { transactionId: ids[0], from: 0, to: 1 },
+      { transactionId: ids[1], from: 1, to: 2 },
+    ]);
+    await allClosed();
+    expect(await openTransfers(shards, 1)).toEqual([]);
   });
 
   it('goes on without the Redis of one shard, and completes what was on its way', async () => {
