@@ -1,3 +1,4 @@
+import type { History } from '../ledger/ports/history.ts';
 import type { HoldBooks, Holds } from '../ledger/ports/holds.ts';
 import type { Books, Ledger } from '../ledger/ports/ledger.ts';
 import type { ReadinessReport } from './health/health-routes.ts';
@@ -8,6 +9,7 @@ import type { OpsPort } from './ops/ops-port.ts';
 export interface ApiDependencies extends HttpDependencies {
   ledger: Ledger;
   books: Books;
+  history: History;
   holds: Holds;
   holdBooks: HoldBooks;
   ops: OpsPort;

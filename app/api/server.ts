@@ -10,6 +10,7 @@ import { holdReadRoutes } from './holds/hold-read-routes.ts';
 import { holdRoutes } from './holds/hold-routes.ts';
 import {
   ApiApplication,
+  type ApiContext,
   type ApiMiddleware,
   authenticate,
   closeConnections,
@@ -31,8 +32,10 @@ import { RateLimiter } from './http/rate-limiter.ts';
 import { readBody } from './http/read-body.ts';
 import { RefusalLog } from './http/refusal-log.ts';
 import { type Route, RouteTable } from './http/route.ts';
+import { Streams } from './http/streams.ts';
 import { opsRoutes } from './ops/ops-routes.ts';
 import { postingRoutes } from './postings/posting-routes.ts';
+import { statementRoutes } from './statements/statement-routes.ts';
 import { groupRoutes } from './transfers/group-routes.ts';
 import { transferRoutes } from './transfers/transfer-routes.ts';
 
@@ -42,10 +45,16 @@ const REQUEST_TIMEOUT_MS = 60_000;
 const CONNECTIONS_CHECKED_EVERY_MS = 2_000;
 
 /** Lost connections are routine; logging each would let clients flood the log. */
-const CONNECTION_LOST = /^(ECONNRESET|EPIPE|HPE_.*)$/;
+const CONNECTION_LOST = /^(ECONNRESET|EPIPE|HPE_.*|ERR_STREAM_PREMATURE_CLOSE)$/;
+
+interface ApiParts {
+  refusals: RefusalLog;
+  closes: ClosesConnection;
+  streams: Streams;
+}
 
 /** The middleware, in the order in which a request passes through it. */
-function createApi(deps: ApiDependencies, refusals: RefusalLog, closes: ClosesConnection): ApiApplication {
+function createApi(deps: ApiDependencies, { refusals, closes, streams }: ApiParts): ApiApplication {
   const { clock, keys, jwt, limits, logger } = deps;
   const app = new ApiApplication();
   if (deps.tracing) app.use(trace(deps.tracing));
@@ -57,10 +66,11 @@ function createApi(deps: ApiDependencies, refusals: RefusalLog, closes: ClosesCo
   app.use(authenticate(keys, jwt));
   app.use(limitRate(rateLimiter(deps)));
   app.use(readBody(limits.bodyBytesMax, clock));
-  app.use(handle);
+  app.use(handle(streams));
   // Here Koa reports errors for which a problem can no longer be sent.
-  app.on('error', (error: NodeJS.ErrnoException) => {
-    if (!CONNECTION_LOST.test(error.code ?? '')) logger.warn({ err: error }, 'failed to send a response');
+  app.on('error', (error: NodeJS.ErrnoException, ctx?: ApiContext) => {
+    if (CONNECTION_LOST.test(error.code ?? '')) return;
+    logger.warn({ err: error, correlationId: ctx?.state.correlationId }, 'failed to send a response');
   });
   return app;
 }
@@ -76,6 +86,7 @@ export function apiRoutes(deps: ApiDependencies): readonly Route[] {
     ...accountRoutes(deps),
     ...balanceRoutes(deps),
     ...postingRoutes(deps),
+    ...statementRoutes(deps),
     ...transferRoutes(deps),
     ...groupRoutes(deps),
     ...holdRoutes(deps),
@@ -91,6 +102,8 @@ export interface ApiServer {
   server: Server;
   loadShedding: LoadShedding;
   connections: Connections;
+  /** To be ended when the pod shuts down, because it would wait for them. */
+  streams: Streams;
 }
 
 /** Creates the server of an API. `keepAliveTimeoutMs` must exceed the idle timeout of the load balancer (usually 60 s). */
@@ -110,7 +123,8 @@ export function createApiServer(deps: ApiDependencies, keepAliveTimeoutMs: numbe
   const connections = new Connections(clock, limits, { onCut, onExpired: onConnectionExpired });
   const closes: ClosesConnection = (request) => shuttingDown() || connections.expires(request);
   const loadShedding = new LoadShedding({ ...deps, closes }, refusals, loop);
-  const handle = createApi(deps, refusals, closes).callback();
+  const streams = new Streams(clock);
+  const handle = createApi(deps, { refusals, closes, streams }).callback();
   const server = createServer({ connectionsCheckingInterval: CONNECTIONS_CHECKED_EVERY_MS }, (request, response) => {
     if (!connections.accept(request, response)) return;
     const leave = loadShedding.enter(request, response);
@@ -123,24 +137,26 @@ export function createApiServer(deps: ApiDependencies, keepAliveTimeoutMs: numbe
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     refuseBroken(error, socket as Socket, connections.isAnswering(socket as Socket), { clock, onProblem, refusals });
   });
-  return { server, loadShedding, connections };
+  return { server, loadShedding, connections, streams };
 }
 
-const handle: ApiMiddleware = async (ctx) => {
-  const { route, params, body, identity, correlationId, target } = ctx.state;
-  const { headers } = ctx.req;
-  if (route.scopes.length > 0) ctx.res.setHeader('Cache-Control', 'no-store');
-  const answer = await route.handle({
-    params,
-    query: route.query === undefined ? undefined : parseQuery(target.query),
-    body,
-    identity,
-    correlationId,
-    path: shown(target.path),
-    header: (name) => {
-      const value = headers[name];
-      return typeof value === 'string' ? value : undefined;
-    },
-  });
-  send(ctx, answer);
-};
+const handle =
+  (streams: Streams): ApiMiddleware =>
+  async (ctx) => {
+    const { route, params, body, identity, correlationId, target } = ctx.state;
+    const { headers } = ctx.req;
+    if (route.scopes.length > 0) ctx.res.setHeader('Cache-Control', 'no-store');
+    const answer = await route.handle({
+      params,
+      query: route.query === undefined ? undefined : parseQuery(target.query),
+      body,
+      identity,
+      correlationId,
+      path: shown(target.path),
+      header: (name) => {
+        const value = headers[name];
+        return typeof value === 'string' ? value : undefined;
+      },
+    });
+    send(ctx, answer, streams);
+  };

@@ -74,6 +74,7 @@ export const PROBLEMS = {
   database_unavailable: { status: 503, title: 'The database that this request needs is unavailable', ...RETRY },
   transfer_pending: { status: 503, title: 'The transfer is not complete yet', ...RETRY },
   transit_unavailable: { status: 503, title: 'No account can carry the transfer between shards now', ...RETRY },
+  history_incomplete: { status: 503, title: 'The history of the account is not complete yet', ...RETRY },
   clock_unsure: { status: 503, title: 'The clocks of this pod and of the store differ too much', ...RETRY },
   calendar_unavailable: { status: 503, title: 'The business calendar is missing or outdated', ...RETRY },
   issuer_unavailable: { status: 503, title: 'The keys of the token issuer cannot be fetched', ...RETRY },

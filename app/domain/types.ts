@@ -144,13 +144,13 @@ interface HistoryItemCommon extends Origin {
   balanceAfter: number;
   acceptedAt: number;
   persistedAt: number;
-  /** Null if the history was read without the events of holds. */
-  heldAfter: number | null;
 }
 
 /** One side of a transfer. */
 export interface Posting extends HistoryItemCommon {
   kind: TransferOrder['kind'];
+  /** Null if the history was not read as a whole: without the events of holds, or filtered. */
+  heldAfter: number | null;
   /** Signed, in minor units: negative for a debit. */
   amount: number;
   transactionId: string;
@@ -158,6 +158,12 @@ export interface Posting extends HistoryItemCommon {
   timestamp: number | null;
   /** For a leg of a transfer between shards; the transaction and the counterparty are those that the client named. */
   leg?: LegName;
+  reference: string | null;
+  metadata: Readonly<Record<string, string>> | null;
+  /** The group that the transfer is a member of. */
+  groupId: string | null;
+  /** For `reversal`: the transfer that it reverses. */
+  reverses: string | null;
   /** For a capture: the hold, and by how much `held` of this account changed (0 for the destination). */
   hold: { holdId: string; heldChange: number } | null;
 }
@@ -166,6 +172,7 @@ export interface Posting extends HistoryItemCommon {
 export interface HoldPosting extends HistoryItemCommon {
   kind: 'hold_placed' | 'hold_changed' | 'hold_voided' | 'hold_expired';
   holdId: string;
+  heldAfter: number;
   heldChange: number;
 }
 

@@ -39,7 +39,8 @@ export async function startApi(context: Context): Promise<Running> {
   };
   const parts = ledgerOf(context, shards);
   const pod = { shards, parts, keys, readiness, shuttingDown: () => stopping };
-  const { server, loadShedding, connections } = createApiServer(apiDependencies(context, pod), keepAliveTimeoutMs);
+  const api = createApiServer(apiDependencies(context, pod), keepAliveTimeoutMs);
+  const { server, loadShedding, connections, streams } = api;
   metrics.sample({
     requestsInFlight: () => loadShedding.inFlight,
     clientConnections: () => connections.size,
@@ -70,6 +71,7 @@ export async function startApi(context: Context): Promise<Running> {
     async stop() {
       stopping = true;
       await clock.sleep(config.process.preStopDelayMs);
+      streams.end();
       await closed(server);
       stopped.abort();
       await Promise.all([bootstrapped, readinessLogged, comparing, delivering, ...expiring]);

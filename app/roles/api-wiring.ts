@@ -4,6 +4,7 @@ import type { ApiDependencies } from '../api/api-dependencies.ts';
 import { IssuerKeys } from '../api/auth/issuer-keys.ts';
 import { jwtVerifier } from '../api/auth/jwt.ts';
 import { SqlBooks } from '../mysql/ledger/books.ts';
+import { SqlHistory } from '../mysql/ledger/history.ts';
 import { SqlHoldBooks } from '../mysql/ledger/hold-books.ts';
 import type { ApiKeyStore } from '../mysql/operations/api-keys.ts';
 import { SharedDemand } from '../redis/shared-demand.ts';
@@ -15,7 +16,7 @@ import { joinPodShards } from './sharded-wiring.ts';
 import { tracedHolds, tracedLedger } from './traced.ts';
 
 /** The ledger of a pod. The courier completes transfers between shards; null if there is only one shard. */
-export type PodLedgerParts = Pick<ApiDependencies, 'ledger' | 'books' | 'holds' | 'holdBooks'> & {
+export type PodLedgerParts = Pick<ApiDependencies, 'ledger' | 'books' | 'history' | 'holds' | 'holdBooks'> & {
   courier: Courier | null;
 };
 
@@ -71,6 +72,7 @@ export function ledgerOf(process: Context, shards: readonly PodShard[]): PodLedg
   return {
     ledger: tracedLedger(ledger, tracing),
     books: new SqlBooks({ database, clock }),
+    history: new SqlHistory({ database }),
     holds: tracedHolds(ledger.holds, tracing),
     holdBooks: new SqlHoldBooks({ database }),
     courier: null,

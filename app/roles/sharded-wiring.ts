@@ -4,6 +4,7 @@ import type { TransferOrder } from '../domain/types.ts';
 import type { LedgerEvents } from '../ledger/ports/ledger-events.ts';
 import { SqlBooks } from '../mysql/ledger/books.ts';
 import { MysqlCrossingStore } from '../mysql/ledger/crossing-store.ts';
+import { SqlHistory } from '../mysql/ledger/history.ts';
 import { SqlHoldBooks } from '../mysql/ledger/hold-books.ts';
 import type { Courier, CourierTiming } from '../shards/courier.ts';
 import type { Between, CrossingEvents } from '../shards/crossing-events.ts';
@@ -26,16 +27,23 @@ const COURIER: CourierTiming = {
 export function joinPodShards(
   context: Context,
   shards: readonly PodShard[],
-): Pick<ApiDependencies, 'ledger' | 'books' | 'holds' | 'holdBooks'> & { courier: Courier } {
+): Pick<ApiDependencies, 'ledger' | 'books' | 'history' | 'holds' | 'holdBooks'> & { courier: Courier } {
   const { clock, config, processId, tracing } = context;
-  const { ledger, books, holds, holdBooks, courier } = joinShards(shards.map(shardOf), {
+  const { ledger, books, history, holds, holdBooks, courier } = joinShards(shards.map(shardOf), {
     clock,
     processId,
     requestTimeoutMs: config.http.requestTimeoutMs,
     courier: COURIER,
     events: eventsOf(context, shards),
   });
-  return { ledger: tracedLedger(ledger, tracing), books, holds: tracedHolds(holds, tracing), holdBooks, courier };
+  return {
+    ledger: tracedLedger(ledger, tracing),
+    books,
+    history,
+    holds: tracedHolds(holds, tracing),
+    holdBooks,
+    courier,
+  };
 }
 
 function shardOf({ context, ledger }: PodShard): Shard {
@@ -43,6 +51,7 @@ function shardOf({ context, ledger }: PodShard): Shard {
   return {
     ledger: tracedShard(ledger, context.shard, context.tracing),
     books: new SqlBooks({ database, clock }),
+    history: new SqlHistory({ database }),
     holds: ledger.holds,
     holdBooks: new SqlHoldBooks({ database }),
     database: context.reader,

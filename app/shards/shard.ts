@@ -1,5 +1,6 @@
 import { shardOfAccount } from '../domain/account-shard.ts';
 import type { CrossingStore } from '../ledger/ports/crossings.ts';
+import type { History } from '../ledger/ports/history.ts';
 import type { HoldBooks, Holds } from '../ledger/ports/holds.ts';
 import type { Books, Ledger } from '../ledger/ports/ledger.ts';
 import type { LedgerDatabase } from '../ledger/ports/ledger-database.ts';
@@ -8,6 +9,7 @@ import type { LedgerDatabase } from '../ledger/ports/ledger-database.ts';
 export interface Shard {
   ledger: Ledger;
   books: Books;
+  history: History;
   holds: Holds;
   holdBooks: HoldBooks;
   database: Pick<LedgerDatabase, 'findOutcomes'>;

@@ -1,5 +1,5 @@
 import type { Problem } from '../domain/problem.ts';
-import type { HistoryItem, NewAccount } from '../domain/types.ts';
+import type { NewAccount } from '../domain/types.ts';
 import type { HoldBooks, HoldCapture, ListedHold } from '../ledger/ports/holds.ts';
 import type { AccountDetails, AccountOpening, Books, BusinessWindows } from '../ledger/ports/ledger.ts';
 import type { Shard, ShardMap } from './shard.ts';
@@ -34,14 +34,6 @@ export class ShardedBooks implements Books, HoldBooks {
 
   accountDetails(accountId: string): Promise<AccountDetails> {
     return this.#shards.of(accountId).books.accountDetails(accountId);
-  }
-
-  postings(query: Parameters<Books['postings']>[0]): Promise<HistoryItem[]> {
-    return this.#shards.of(query.accountId).books.postings(query);
-  }
-
-  postingAt(accountId: string, at: number): Promise<HistoryItem | null> {
-    return this.#shards.of(accountId).books.postingAt(accountId, at);
   }
 
   holds(query: Parameters<HoldBooks['holds']>[0]): Promise<ListedHold[]> {

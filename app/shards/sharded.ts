@@ -7,6 +7,7 @@ import { CrossingWalk } from './crossing-walk.ts';
 import { Legs } from './legs.ts';
 import { type Shard, ShardMap } from './shard.ts';
 import { ShardedBooks } from './sharded-books.ts';
+import { ShardedHistory } from './sharded-history.ts';
 import { ShardedHolds } from './sharded-holds.ts';
 import { ShardedLedger } from './sharded-ledger.ts';
 import { TransitAccounts } from './transit-accounts.ts';
@@ -38,6 +39,7 @@ export function joinShards(shards: readonly Shard[], deps: ShardedDependencies) 
   return {
     ledger: new ShardedLedger({ ...parts, walk, reader }),
     books,
+    history: new ShardedHistory(map),
     holds: new ShardedHolds(map),
     holdBooks: books,
     courier,

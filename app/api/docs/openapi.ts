@@ -101,13 +101,23 @@ function responsesOf(route: Route): Record<string, ResponseConfig> {
   return responses;
 }
 
-function success({ description, schema, contentType = 'application/json', headers }: AnswerDefinition): ResponseConfig {
+function success(answer: AnswerDefinition): ResponseConfig {
+  const { description, headers } = answer;
+  const content = contentOf(answer);
+  return { description, ...(headers && { headers: headersOf(headers) }), ...(content && { content }) };
+}
+
+function contentOf({
+  schema,
+  contentType = 'application/json',
+  contents,
+}: AnswerDefinition): ResponseConfig['content'] {
+  if (contents)
+    return Object.fromEntries(
+      Object.entries(contents).map(([type, example]) => [type, { schema: schema ?? z.string(), example }]),
+    );
   const hasContent = schema !== undefined || contentType !== 'application/json';
-  return {
-    description,
-    ...(headers && { headers: headersOf(headers) }),
-    ...(hasContent && { content: { [contentType]: { schema: schema ?? z.string() } } }),
-  };
+  return hasContent ? { [contentType]: { schema: schema ?? z.string() } } : undefined;
 }
 
 function headersOf(headers: Readonly<Record<string, string>>) {

@@ -7,6 +7,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import { type ClosesConnection, type HttpDependencies, type RequestTracing, UNMATCHED } from './http-dependencies.ts';
 import type { RateLimiter } from './rate-limiter.ts';
 import type { Answer, PathParams, Route, RouteTable } from './route.ts';
+import type { StreamedContent, StreamSlot, Streams } from './streams.ts';
 
 /** The facts that the middleware determines about a request, in this order. */
 export interface ApiState {
@@ -18,15 +19,20 @@ export interface ApiState {
   body: unknown;
   /** The response body, once known; null for a response without a body. */
   content: string | Buffer | null;
+  /** A response that is generated while it is sent. */
+  stream?: { slot: StreamSlot; content: StreamedContent };
 }
 export type ApiContext = ParameterizedContext<ApiState>;
 export type ApiMiddleware = KoaMiddleware<ApiState>;
 
-export function send(ctx: ApiContext, answer: Answer): void {
-  const { body, content, headers } = answer;
+/** @throws Problem overloaded, shutting_down if the answer is a stream, and no further stream is possible */
+export function send(ctx: ApiContext, answer: Answer, streams: Streams): void {
+  const { body, content, stream, headers } = answer;
+  if (stream) ctx.state.stream = { slot: streams.open(), content: stream };
   ctx.res.statusCode = answer.status;
   if (headers) for (const name in headers) ctx.res.setHeader(name, headers[name] ?? '');
-  if (content) sendContent(ctx, content.type, content.data);
+  if (stream) ctx.res.setHeader('Content-Type', stream.type);
+  else if (content) sendContent(ctx, content.type, content.data);
   else if (body) sendContent(ctx, 'application/json', JSON.stringify(body));
   else ctx.state.content = null;
 }
@@ -47,9 +53,12 @@ export class ApiApplication extends Koa<ApiState> {
     ctx.res.statusCode = 404;
     try {
       await run(ctx);
-      respond(ctx);
+      if (ctx.state.stream) await respondWith(ctx.state.stream, ctx);
+      else respond(ctx);
     } catch (error) {
       ctx.onerror(error as Error);
+    } finally {
+      ctx.state.stream?.slot.release();
     }
   }
 }
@@ -58,6 +67,15 @@ function respond({ respond: isSent, res, state }: ApiContext): void {
   if (isSent === false || res.writableEnded || res.destroyed) return;
   if (state.content === undefined || state.content === null) res.end();
   else res.end(state.content);
+}
+
+/** Sends a stream. If it breaks off, the connection is closed, so that the client notices. */
+async function respondWith({ slot, content }: NonNullable<ApiState['stream']>, ctx: ApiContext): Promise<void> {
+  const { res, app, method } = ctx;
+  if (res.writableEnded || res.destroyed) return;
+  if (method === 'HEAD') return void res.end();
+  const error = await slot.send(res, content);
+  if (error !== null) app.emit('error', error, ctx);
 }
 
 /** The two parts of a request target that routing needs. */

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { Identity, Scope } from '../../domain/identity.ts';
 import type { ProblemCode } from '../../domain/problem.ts';
+import type { StreamedContent } from './streams.ts';
 import { refuseIdempotencyKey, validate } from './validation.ts';
 
 /**
@@ -11,9 +12,13 @@ export type Method = 'GET' | 'POST' | 'PATCH';
 
 export interface Answer {
   status: number;
-  /** An object is sent as JSON, other content with its own type. If both are absent, the response has no content. */
+  /**
+   * An object is sent as JSON, other content with its own type, and a stream while it is generated. If all are absent,
+   * the response has no content.
+   */
   body?: object;
   content?: { type: string; data: string | Buffer };
+  stream?: StreamedContent;
   headers?: Readonly<Record<string, string>>;
 }
 
@@ -49,6 +54,8 @@ export interface AnswerDefinition {
   description: string;
   schema?: z.ZodType;
   contentType?: string;
+  /** If there are several content types: each with an example. */
+  contents?: Readonly<Record<string, string>>;
   headers?: Readonly<Record<string, string>>;
 }
 

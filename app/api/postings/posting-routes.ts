@@ -1,16 +1,20 @@
 import { z } from 'zod';
 import { formatAmount } from '../../domain/money.ts';
+import type { HistoryItem } from '../../domain/types.ts';
+import type { History, HistoryPage } from '../../ledger/ports/history.ts';
 import type { Books } from '../../ledger/ports/ledger.ts';
 import { type Answer, type Route, route } from '../http/route.ts';
 import { AccountIdParams, formatTimestamp } from '../schemas/fields.ts';
-import { decodeCursor, encodeCursor } from './posting-cursor.ts';
-import { BalanceAt, itemAnswer, type Page, PostingList, PostingsQuery, pageOf } from './posting-schema.ts';
+import { encodeCursor } from './posting-cursor.ts';
+import { type Page, PostingsQuery, pageOf } from './posting-query.ts';
+import { BalanceAt, itemAnswer, PostingList } from './posting-schema.ts';
 
 interface PostingDependencies {
   books: Books;
+  history: History;
 }
 
-export function postingRoutes({ books }: PostingDependencies): Route[] {
+export function postingRoutes({ books, history }: PostingDependencies): Route[] {
   const readPostings = route({
     method: 'GET',
     path: '/v1/accounts/{id}/postings',
@@ -18,7 +22,7 @@ export function postingRoutes({ books }: PostingDependencies): Route[] {
     tag: 'Postings',
     summary: "Read an account's history, or its balance at a point in time",
     description:
-      'Read from MySQL: a transfer appears here a few tens of milliseconds after its 201. Oldest first. Each version of the account is one item: a side of a transfer, or an event of a hold. Send the same `from`, `to` and `holds` along with a cursor.',
+      'Read from MySQL: a transfer appears here a few tens of milliseconds after its 201. Each version of the account is one item: a side of a transfer, or an event of a hold. Send the same filters along with a cursor.\n\nA page costs about the same however long the history is. With `kind`, `minAmount` or `maxAmount`, a page examines at most 10,000 debits, 10,000 credits and 10,000 events of holds, and a page also ends after 2 MiB of metadata. It may therefore have fewer items than `limit`, even none: go on until `nextCursor` is null.',
     params: AccountIdParams,
     query: PostingsQuery,
     answers: {
@@ -28,26 +32,32 @@ export function postingRoutes({ books }: PostingDependencies): Route[] {
       },
     },
     problems: ['account_not_found', 'database_unavailable'],
-    handle({ params: { id }, query }) {
+    async handle({ params: { id }, query }) {
       if (query.at !== undefined) return balanceAt(id, query.at);
-      return page(id, pageOf(query, query.cursor === undefined ? 0 : decodeCursor(query.cursor)));
+      const page = await pageOf(id, query, async () => (await books.accountDetails(id)).currency);
+      return listAnswer(page, await history.page(page.query));
     },
   });
   return [readPostings];
 
-  async function page(accountId: string, { limit, ...filter }: Page): Promise<Answer> {
-    // One more item than requested is read, to determine whether there is a next page.
-    const found = await books.postings({ accountId, limit: limit + 1, ...filter });
-    // An empty list is correct for an account without postings, but not for one that does not exist.
-    if (found.length === 0) await books.accountDetails(accountId);
-    const items = found.slice(0, limit);
-    const last = items.at(-1);
-    const nextCursor = found.length > limit && last ? encodeCursor(last.version) : null;
-    return { status: 200, body: { items: items.map(itemAnswer), nextCursor } };
+  async function listAnswer({ query, isBackward }: Page, { items, next }: HistoryPage): Promise<Answer> {
+    const near = query.position;
+    const [before, after] = isBackward ? [next, near] : [near, next];
+    const body: z.input<typeof PostingList> = {
+      items: await itemAnswers(isBackward ? [...items].reverse() : items),
+      nextCursor: after === null ? null : encodeCursor({ position: after, way: 'next' }),
+      previousCursor: before === null ? null : encodeCursor({ position: before, way: 'previous' }),
+    };
+    return { status: 200, body };
+  }
+
+  async function itemAnswers(items: readonly HistoryItem[]) {
+    const names = await history.names(counterpartiesOf(items));
+    return items.map((item) => itemAnswer(item, names));
   }
 
   async function balanceAt(accountId: string, at: number): Promise<Answer> {
-    const item = await books.postingAt(accountId, at);
+    const item = await history.at(accountId, at);
     const { currency } = item ?? (await books.accountDetails(accountId));
     const body: z.input<typeof BalanceAt> = {
       accountId,
@@ -56,9 +66,14 @@ export function postingRoutes({ books }: PostingDependencies): Route[] {
       balance: formatAmount(item?.balanceAfter ?? 0, currency),
       held: formatAmount(item?.heldAfter ?? 0, currency),
       version: item?.version ?? 0,
-      items: item ? [itemAnswer(item)] : [],
+      items: item ? await itemAnswers([item]) : [],
       nextCursor: null,
     };
     return { status: 200, body };
   }
+}
+
+/** The accounts on the other side of these items, each once. */
+function counterpartiesOf(items: readonly HistoryItem[]): string[] {
+  return [...new Set(items.flatMap((item) => ('counterparty' in item ? item.counterparty : [])))];
 }

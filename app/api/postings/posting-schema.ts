@@ -2,59 +2,26 @@ import { z } from 'zod';
 import { LEGS } from '../../domain/leg-types.ts';
 import { formatAmount } from '../../domain/money.ts';
 import type { HistoryItem as LedgerItem } from '../../domain/types.ts';
-import { LIST_MAX } from '../http/json-body.ts';
 import {
   AccountId,
   Currency,
   formatTimestamp,
   Id,
+  Metadata,
   Money,
+  Reference,
   Timestamp,
-  TimestampInput,
   TransferId,
   Version,
 } from '../schemas/fields.ts';
 
-const LIMIT_DEFAULT = 100;
-
-const FILTERS = ['from', 'to', 'cursor', 'limit', 'holds'] as const;
-
-export const PostingsQuery = z
-  .strictObject({
-    from: TimestampInput.optional().meta({ description: 'Accepted at or after this time.' }),
-    to: TimestampInput.optional().meta({ description: 'Accepted before this time.' }),
-    cursor: z.string().max(64).optional().meta({ description: 'The `nextCursor` of the previous response.' }),
-    limit: z
-      .string()
-      .regex(/^[1-9]\d{0,3}$/, `must be a whole number from 1 to ${LIST_MAX}`)
-      .transform(Number)
-      .refine((limit) => limit <= LIST_MAX, `must be a whole number from 1 to ${LIST_MAX}`)
-      .optional()
-      .meta({ type: 'integer', minimum: 1, maximum: LIST_MAX, default: LIMIT_DEFAULT }),
-    at: TimestampInput.optional().meta({
-      description:
-        'The balance at this time, with the last item accepted at or before it. Cannot be combined with other filters.',
-    }),
-    holds: z
-      .enum(['true', 'false'])
-      .optional()
-      .meta({ type: 'boolean', default: true, description: '`false` leaves out the events of holds.' }),
-  })
-  .superRefine((query, context) => {
-    if (query.at === undefined) return;
-    for (const filter of FILTERS) {
-      if (query[filter] === undefined) continue;
-      context.addIssue({ code: 'custom', path: [filter], message: 'cannot be combined with at' });
-    }
-  });
+export const TRANSFER_KINDS = ['transfer', 'reversal', 'capture'] as const;
+export const HOLD_KINDS = ['hold_placed', 'hold_changed', 'hold_voided', 'hold_expired'] as const;
 
 const common = {
   accountId: AccountId,
   version: Version,
   balanceAfter: Money,
-  heldAfter: Money.optional().meta({
-    description: 'The amount that the open holds of the account reserve after this item. Absent with `holds=false`.',
-  }),
   acceptedAt: Timestamp,
   persistedAt: Timestamp,
   correlationId: z.string(),
@@ -64,10 +31,15 @@ const common = {
 export const Posting = z
   .object({
     ...common,
-    kind: z.enum(['transfer', 'reversal', 'capture']),
+    kind: z.enum(TRANSFER_KINDS),
     amount: Money.meta({ description: 'Negative for a debit.' }),
+    heldAfter: Money.optional().meta({
+      description:
+        'The amount that the open holds of the account reserve after this item. Absent with `holds=false`, and with a filter by kind, direction or amount.',
+    }),
     transactionId: TransferId,
     counterparty: AccountId,
+    counterpartyName: z.string().optional().meta({ description: 'The name of that account, if it has one.' }),
     timestamp: Timestamp.meta({
       description: "The client's own time, or the time of acceptance if the client sent none.",
     }),
@@ -75,6 +47,10 @@ export const Posting = z
       description:
         'Present for a transfer between shards: `out` at its source, `in` at its destination. If the destination refuses it, the source gets it back with `back`.',
     }),
+    reference: Reference.optional(),
+    metadata: Metadata.optional(),
+    groupId: Id.optional().meta({ description: 'The group or split that the transfer is a member of.' }),
+    reverses: TransferId.optional().meta({ description: 'Of a reversal: the transfer that it reverses.' }),
     holdId: Id.optional().meta({ description: 'The hold from which a capture took its amount.' }),
     heldChange: Money.optional().meta({
       description:
@@ -86,7 +62,8 @@ export const Posting = z
 export const HoldEvent = z
   .object({
     ...common,
-    kind: z.enum(['hold_placed', 'hold_changed', 'hold_voided', 'hold_expired']),
+    kind: z.enum(HOLD_KINDS),
+    heldAfter: Money.meta({ description: 'The amount that the open holds of the account reserve after this event.' }),
     holdId: Id,
     heldChange: Money.meta({
       description: 'By how much the event changed the held amount of the account; the balance is unchanged.',
@@ -99,7 +76,18 @@ export const HoldEvent = z
 
 const list = { items: z.array(z.union([Posting, HoldEvent])), nextCursor: z.string().nullable() };
 
-export const PostingList = z.object(list).meta({ id: 'PostingList' });
+export const PostingList = z
+  .object({
+    ...list,
+    nextCursor: list.nextCursor.meta({
+      description:
+        'Leads to what follows in the requested order; null at the end. A page can have fewer items than `limit`, even none, before the end.',
+    }),
+    previousCursor: z.string().nullable().meta({
+      description: 'Leads to what comes before, in the same order of items; null at the beginning.',
+    }),
+  })
+  .meta({ id: 'PostingList' });
 
 export const BalanceAt = z
   .object({
@@ -117,43 +105,43 @@ export const BalanceAt = z
       'Present if `at` was given. `items` contains the item that produced the balance and the held amount, if there was one.',
   });
 
-export interface Page {
-  afterVersion: number;
-  limit: number;
-  from?: number;
-  to?: number;
-  holds: boolean;
-}
+type PostingAnswer = z.input<typeof Posting>;
 
-export function pageOf(query: z.output<typeof PostingsQuery>, afterVersion: number): Page {
-  const { from, to, limit = LIMIT_DEFAULT } = query;
-  const holds = query.holds !== 'false';
-  return { afterVersion, limit, holds, ...(from !== undefined && { from }), ...(to !== undefined && { to }) };
-}
-
-export function itemAnswer(item: LedgerItem): z.input<typeof Posting> | z.input<typeof HoldEvent> {
+/** @param names the names of the counterparties that have one */
+export function itemAnswer(
+  item: LedgerItem,
+  names: ReadonlyMap<string, string>,
+): PostingAnswer | z.input<typeof HoldEvent> {
   const money = (units: number): string => formatAmount(units, item.currency);
   const common = {
     accountId: item.accountId,
     version: item.version,
     balanceAfter: money(item.balanceAfter),
-    ...(item.heldAfter !== null && { heldAfter: money(item.heldAfter) }),
     acceptedAt: formatTimestamp(item.acceptedAt),
     persistedAt: formatTimestamp(item.persistedAt),
     correlationId: item.correlationId,
     user: item.user,
   };
-  if ('heldChange' in item)
-    return { ...common, kind: item.kind, holdId: item.holdId, heldChange: money(item.heldChange) };
-  const { kind, amount, transactionId, counterparty, timestamp, hold, leg, acceptedAt } = item;
+  if ('heldChange' in item) {
+    const { kind, holdId, heldChange, heldAfter } = item;
+    return { ...common, kind, holdId, heldChange: money(heldChange), heldAfter: money(heldAfter) };
+  }
+  const { kind, amount, transactionId, counterparty, timestamp, hold, leg, acceptedAt, heldAfter } = item;
+  const counterpartyName = names.get(counterparty);
   return {
     ...common,
     kind,
     amount: money(amount),
+    ...(heldAfter !== null && { heldAfter: money(heldAfter) }),
     transactionId,
     counterparty,
+    ...(counterpartyName !== undefined && { counterpartyName }),
     timestamp: formatTimestamp(timestamp ?? acceptedAt),
     ...(leg && { leg }),
+    ...(item.reference !== null && { reference: item.reference }),
+    ...(item.metadata !== null && { metadata: { ...item.metadata } }),
+    ...(item.groupId !== null && { groupId: item.groupId }),
+    ...(item.reverses !== null && { reverses: item.reverses }),
     ...(hold && { holdId: hold.holdId, heldChange: money(hold.heldChange) }),
   };
 }

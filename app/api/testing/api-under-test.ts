@@ -51,6 +51,7 @@ export class ApiUnderTest {
   readonly deps: ApiDependencies;
   readonly server;
   readonly connections;
+  readonly streams;
   readonly #documented: RouteTable;
 
   private constructor(overrides: Partial<ApiDependencies>, utilization?: LoopUtilization) {
@@ -59,6 +60,7 @@ export class ApiUnderTest {
     this.deps = {
       ledger: this.ledger,
       books: this.ledger,
+      history: this.ledger,
       holds: this.holds,
       holdBooks: this.holds,
       keys: { identify: async (key) => identityOf(key) },
@@ -101,9 +103,10 @@ export class ApiUnderTest {
       ...overrides,
     };
     this.#documented = new RouteTable(apiRoutes(this.deps));
-    const { server, connections } = createApiServer(this.deps, 65_000, utilization);
+    const { server, connections, streams } = createApiServer(this.deps, 65_000, utilization);
     this.server = server;
     this.connections = connections;
+    this.streams = streams;
   }
 
   static async start(overrides: Partial<ApiDependencies> = {}, utilization?: LoopUtilization): Promise<ApiUnderTest> {

@@ -11,6 +11,7 @@ import type {
   TransferOrder,
 } from '../../domain/types.ts';
 import type { Clock } from '../../kernel/clock.ts';
+import type { History, HistoryPage, HistoryQuery, Period } from '../../ledger/ports/history.ts';
 import type {
   AccountDetails,
   AccountOpening,
@@ -23,9 +24,9 @@ import type {
 
 /**
  * A simple ledger for testing the shapes of the API, with none of the ledger's guarantees. Tests can modify `accounts`
- * and `postings`, and inject `failures`.
+ * and `postingList`, and inject `failures`.
  */
-export class MemoryLedger implements Ledger, Books {
+export class MemoryLedger implements Ledger, Books, History {
   readonly accounts = new Map<string, AccountView>();
   readonly details = new Map<string, AccountDetails>();
   readonly outcomes = new Map<string, Outcome>();
@@ -199,18 +200,53 @@ export class MemoryLedger implements Ledger, Books {
     return details;
   }
 
-  async postings(query: Parameters<Books['postings']>[0]): Promise<HistoryItem[]> {
-    const { accountId, afterVersion, limit, from = 0, to = Number.MAX_SAFE_INTEGER, holds = true } = query;
-    return this.postingList
-      .filter((posting) => posting.accountId === accountId && posting.version > afterVersion)
+  async page(query: HistoryQuery): Promise<HistoryPage> {
+    await this.accountDetails(query.accountId);
+    const { accountId, position, toward, limit, from = 0, to = Number.MAX_SAFE_INTEGER, holds = true } = query;
+    const { kinds, direction, amountMin = 0, amountMax = Number.MAX_SAFE_INTEGER } = query.filter ?? {};
+    const isNewer = toward === 'newer';
+    const start = position ?? (isNewer ? 0 : Number.MAX_SAFE_INTEGER);
+    const found = this.postingList
+      .filter((item) => item.accountId === accountId && (isNewer ? item.version > start : item.version <= start))
       .filter(({ acceptedAt }) => acceptedAt >= from && acceptedAt < to)
       .filter((item) => holds || !('heldChange' in item))
-      .slice(0, limit);
+      .filter(({ kind }) => kinds?.includes(kind) ?? true)
+      .filter((item) => !direction || ('amount' in item && item.amount < 0 === (direction === 'debit')))
+      .filter((item) => {
+        const amount = 'amount' in item ? Math.abs(item.amount) : 0;
+        return amount >= amountMin && amount <= amountMax;
+      });
+    if (!isNewer) found.reverse();
+    const items = found.slice(0, limit);
+    const last = items.at(-1);
+    const next = last && found.length > limit ? last.version - (isNewer ? 0 : 1) : null;
+    return { items, next };
   }
 
-  async postingAt(accountId: string, at: number): Promise<HistoryItem | null> {
+  async at(accountId: string, at: number): Promise<HistoryItem | null> {
     const before = this.postingList.filter((posting) => posting.accountId === accountId && posting.acceptedAt <= at);
     return before.at(-1) ?? null;
+  }
+
+  async period(accountId: string, from: number, to: number): Promise<Period> {
+    const all = this.postingList.filter((item) => item.accountId === accountId);
+    const [before, until] = [from, to].map((time) => all.filter(({ acceptedAt }) => acceptedAt < time).at(-1));
+    return {
+      after: before?.version ?? 0,
+      until: until?.version ?? 0,
+      openingBalance: before?.balanceAfter ?? 0,
+      closingBalance: until?.balanceAfter ?? 0,
+      last: all.at(-1)?.version ?? 0,
+    };
+  }
+
+  async names(accountIds: readonly string[]): Promise<Map<string, string>> {
+    return new Map(
+      accountIds.flatMap((id) => {
+        const name = this.details.get(id)?.name;
+        return name ? [[id, name] as const] : [];
+      }),
+    );
   }
 
   #failFor(method: keyof Ledger | keyof Books): void {

@@ -5,7 +5,7 @@ import { BalanceQuery } from '../balances/balance-schema.ts';
 import { parseJson } from '../http/json-body.ts';
 import { parseQuery } from '../http/query.ts';
 import { validate } from '../http/validation.ts';
-import { PostingsQuery } from '../postings/posting-schema.ts';
+import { PostingsQuery } from '../postings/posting-query.ts';
 import { ApiUnderTest } from '../testing/api-under-test.ts';
 import { TransferBatch, TransferRequest } from '../transfers/transfer-schema.ts';
 

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Posting } from '../../domain/types.ts';
 import { ApiUnderTest, NOW } from '../testing/api-under-test.ts';
 
 let api: ApiUnderTest;
@@ -23,14 +24,17 @@ beforeEach(async () => {
       persistedAt: NOW + version * 1000 + 30,
       correlationId: 'c',
       user: 'tester',
+      ...PLAIN,
     });
   }
 });
+const PLAIN = { reference: null, metadata: null, groupId: null, reverses: null };
 afterEach(() => api.stop());
 
 interface List {
   items: { version: number }[];
   nextCursor: string | null;
+  previousCursor: string | null;
 }
 async function list(query: string): Promise<List> {
   const { status, json } = await api.get(`/v1/accounts/a/postings${query}`);
@@ -73,6 +77,57 @@ describe('GET /v1/accounts/{id}/postings', () => {
     }
     expect(pages).toEqual([[1, 2], [3, 4], [5]]);
   });
+  it('returns the newest first on request', async () => {
+    const first = await list('?order=desc&limit=2');
+    expect([versions(first), first.previousCursor]).toEqual([[5, 4], null]);
+    const second = await list(`?order=desc&limit=2&cursor=${first.nextCursor}`);
+    expect(versions(second)).toEqual([3, 2]);
+    const third = await list(`?order=desc&limit=2&cursor=${second.nextCursor}`);
+    expect([versions(third), third.nextCursor]).toEqual([[1], null]);
+  });
+  it.each(['asc', 'desc'])('goes back to the previous page, in the order of the list (%s)', async (order) => {
+    const first = await list(`?order=${order}&limit=2`);
+    const second = await list(`?order=${order}&limit=2&cursor=${first.nextCursor}`);
+    const third = await list(`?order=${order}&limit=2&cursor=${second.nextCursor}`);
+    const back = await list(`?order=${order}&limit=2&cursor=${third.previousCursor}`);
+    expect(versions(back)).toEqual(versions(second));
+    expect(back.nextCursor).toBe(second.nextCursor);
+    const start = await list(`?order=${order}&limit=2&cursor=${back.previousCursor}`);
+    expect(start).toEqual({ ...first, previousCursor: null });
+    expect(versions(await list(`?order=${order}&limit=2&cursor=${start.nextCursor}`))).toEqual(versions(second));
+  });
+  it('turns around at a cursor when the other order is requested', async () => {
+    const { nextCursor } = await list('?limit=3');
+    expect(versions(await list(`?order=desc&cursor=${nextCursor}`))).toEqual([3, 2, 1]);
+  });
+  it('accepts the cursors of earlier releases', async () => {
+    const cursor = Buffer.from('v1.2').toString('base64url');
+    expect(versions(await list(`?cursor=${cursor}`))).toEqual([3, 4, 5]);
+  });
+  it('filters by direction, amount and kind', async () => {
+    expect(versions(await list('?direction=credit'))).toEqual([1, 3, 5]);
+    expect(versions(await list('?direction=debit&order=desc'))).toEqual([4, 2]);
+    expect(versions(await list('?minAmount=0.51'))).toEqual([1, 3, 5]);
+    expect(versions(await list('?maxAmount=0.50'))).toEqual([2, 4]);
+    expect(versions(await list('?minAmount=0.5&maxAmount=1'))).toEqual([1, 2, 3, 4, 5]);
+    expect(versions(await list('?kind=transfer'))).toEqual([1, 2, 3, 4, 5]);
+    expect(versions(await list('?kind=reversal,hold_placed'))).toEqual([]);
+  });
+  it('reads amounts in the currency of the account', async () => {
+    const { status, json } = await api.get('/v1/accounts/empty/postings?minAmount=0.50&maxAmount=x');
+    expect(status).toBe(400);
+    expect(json['errors']).toMatchObject([{ pointer: '/minAmount' }, { pointer: '/maxAmount' }]);
+  });
+  it("shows what a transfer is for, and the counterparty's name", async () => {
+    api.ledger.open('world', { name: 'The World' });
+    const more = { reference: 'Invoice 7', metadata: { order: '7' }, groupId: 'g', reverses: 't1' };
+    const last = api.ledger.postingList.at(-1) as Posting;
+    api.ledger.postingList.push({ ...last, ...more, kind: 'reversal', version: 6 });
+    const { items } = await list('?order=desc');
+    expect(items[0]).toMatchObject({ ...more, counterpartyName: 'The World' });
+    expect(items[1]).not.toHaveProperty('reference');
+    expect(items[1]).not.toHaveProperty('groupId');
+  });
   it('ends with a page that is exactly full', async () => {
     expect(await list('?limit=5')).toMatchObject({ nextCursor: null });
   });
@@ -84,7 +139,7 @@ describe('GET /v1/accounts/{id}/postings', () => {
     const at = { acceptedAt: NOW + 6000, balanceAfter: 50 };
     const placed = { kind: 'hold_placed', holdId: 'h', heldChange: 30, heldAfter: 30 } as const;
     api.ledger.postingList.push({ ...common, ...at, ...placed, version: 6 });
-    const transfer = { amount: -30, transactionId: 'k', counterparty: 'shop', timestamp: null };
+    const transfer = { amount: -30, transactionId: 'k', counterparty: 'shop', timestamp: null, ...PLAIN };
     const hold = { holdId: 'h', heldChange: -30 };
     const captured = { ...common, ...at, ...transfer, kind: 'capture', hold, heldAfter: 0 } as const;
     api.ledger.postingList.push({ ...captured, balanceAfter: 20, version: 7 });
@@ -154,6 +209,11 @@ describe('GET /v1/accounts/{id}/postings', () => {
     ['a point in time without the events of holds', `?at=${at(1)}&holds=false`, '/holds'],
     ['a value of `holds` other than true and false', '?holds=1', '/holds'],
     ['a point in time with a filter', `?at=${at(1)}&limit=5`, '/limit'],
+    ['a point in time with an order', `?at=${at(1)}&order=desc`, '/order'],
+    ['an unknown order', '?order=newest', '/order'],
+    ['an unknown kind', '?kind=transfer,payment', '/kind'],
+    ['an unknown direction', '?direction=in', '/direction'],
+    ['an amount with too many decimals', '?minAmount=0.001', '/minAmount'],
     ['an unknown filter', '?form=2026-01-31T12:00:00Z', '/form'],
     ['a forged cursor', '?cursor=abc', '/cursor'],
     ['a cursor out of range', `?cursor=${Buffer.from('v1.9999999999999999').toString('base64url')}`, '/cursor'],

@@ -5,7 +5,7 @@ import { commandLost, passing, replyLost } from '../../journal/testing/faulty-ca
 import { place } from '../../journal/testing/hold-items.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import { until } from '../../kernel/testing/until.ts';
-import { SqlBooks } from '../../mysql/ledger/books.ts';
+import { SqlHistory } from '../../mysql/ledger/history.ts';
 import { HoldSchedule } from '../../mysql/operations/hold-schedule.ts';
 import { JobLease } from '../../mysql/operations/job-lease.ts';
 import { migratedDatabase, type TestDatabase } from '../../mysql/testing/test-database.ts';
@@ -87,8 +87,8 @@ async function expectAllEnded(): Promise<void> {
   await pod.flush();
   expect(await ended()).toEqual(names);
   expect(await reconcile(db.database)).toMatchObject({ clean: true, inconsistentHolds: [], sums: { EUR: '0' } });
-  const books = new SqlBooks({ database: db.database, clock: systemClock });
-  expect(await books.postingAt('ada', systemClock.now())).toMatchObject({ balanceAfter: 10_000, heldAfter: 0 });
+  const history = new SqlHistory(db);
+  expect(await history.at('ada', systemClock.now())).toMatchObject({ balanceAfter: 10_000, heldAfter: 0 });
 }
 
 describe('Holds that are due end', () => {

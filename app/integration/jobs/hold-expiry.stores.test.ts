@@ -7,8 +7,8 @@ import { account } from '../../journal/testing/epoch-under-test.ts';
 import { change, place } from '../../journal/testing/hold-items.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import { TestClock } from '../../kernel/testing/test-clock.ts';
-import { SqlBooks } from '../../mysql/ledger/books.ts';
 import { DirectStore } from '../../mysql/ledger/direct-store.ts';
+import { SqlHistory } from '../../mysql/ledger/history.ts';
 import { HoldSchedule } from '../../mysql/operations/hold-schedule.ts';
 import { JobLease } from '../../mysql/operations/job-lease.ts';
 import { DIRECT_EPOCH, putAccounts } from '../../mysql/testing/direct-accounts.ts';
@@ -141,8 +141,8 @@ describe('Expiry', () => {
       ['h1', 'h3'],
       ['h1', 'h3'],
     ]);
-    const books = new SqlBooks({ database: db.database, clock: systemClock });
-    const history = await books.postings({ accountId: 'ada', afterVersion: 4, limit: 9 });
+    const newer = { accountId: 'ada', position: 4, toward: 'newer', limit: 9 } as const;
+    const { items: history } = await new SqlHistory(db).page(newer);
     expect(history).toMatchObject([
       { kind: 'hold_expired', holdId: 'h1', user: EXPIRY_USER, heldAfter: 30, heldChange: -10 },
       { kind: 'hold_expired', holdId: 'h3', user: EXPIRY_USER, heldAfter: 20 },

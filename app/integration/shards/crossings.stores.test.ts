@@ -79,7 +79,8 @@ describe('a transfer between two shards', () => {
       [a, -300, b],
       [b, 300, a],
     ] as const) {
-      const [posting] = await pod.books.postings({ accountId, afterVersion: 1, limit: 10 });
+      const newer = { accountId, position: 1, toward: 'newer', limit: 10 } as const;
+      const [posting] = (await pod.history.page(newer)).items;
       expect(posting).toMatchObject({ transactionId: order.transactionId, amount, counterparty });
     }
     expect(await pod.ledger.outcome(order.transactionId)).toMatchObject({ order, persisted: true });

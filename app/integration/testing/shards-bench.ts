@@ -7,6 +7,7 @@ import { account } from '../../journal/testing/epoch-under-test.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import { SqlBooks } from '../../mysql/ledger/books.ts';
 import { MysqlCrossingStore } from '../../mysql/ledger/crossing-store.ts';
+import { SqlHistory } from '../../mysql/ledger/history.ts';
 import { SqlHoldBooks } from '../../mysql/ledger/hold-books.ts';
 import { LedgerReader } from '../../mysql/ledger/ledger-reader.ts';
 import { migratedDatabase, openIn, type TestDatabase } from '../../mysql/testing/test-database.ts';
@@ -90,6 +91,7 @@ export class ShardsBench {
       return {
         ledger: pod.ledger,
         books: new SqlBooks({ database, clock: systemClock }),
+        history: new SqlHistory({ database }),
         holds: pod.ledger.holds,
         holdBooks: new SqlHoldBooks({ database }),
         database: new LedgerReader(database),

@@ -6,7 +6,6 @@ import type {
   AccountChange,
   AccountView,
   Durability,
-  HistoryItem,
   NewAccount,
   Outcome,
   Side,
@@ -117,21 +116,4 @@ export interface Books {
   businessWindows(at: number): Promise<BusinessWindows | null>;
   /** The immutable facts of an account (name, opening). @throws Problem account_not_found, database_unavailable */
   accountDetails(accountId: string): Promise<AccountDetails>;
-  /**
-   * Postings and events of holds, oldest first, with version > `afterVersion`. Times are acceptance times, ms, `from`
-   * inclusive, `to` exclusive. @param query `holds` false: only postings
-   */
-  postings(query: {
-    accountId: string;
-    afterVersion: number;
-    limit: number;
-    from?: number;
-    to?: number;
-    holds?: boolean;
-  }): Promise<HistoryItem[]>;
-  /**
-   * The last posting or event of a hold accepted at or before `at` (ms), or null if the account had none and its balance was
-   * zero.
-   */
-  postingAt(accountId: string, at: number): Promise<HistoryItem | null>;
 }

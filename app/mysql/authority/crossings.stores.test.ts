@@ -6,9 +6,9 @@ import { NO_LIMITS, NO_USAGE } from '../../domain/testing/limits.ts';
 import type { Posting, TransferOrder } from '../../domain/types.ts';
 import { ACCEPTED_AT, account } from '../../journal/testing/epoch-under-test.ts';
 import { systemClock } from '../../kernel/clock.ts';
-import { SqlBooks } from '../ledger/books.ts';
 import { MysqlCrossingStore } from '../ledger/crossing-store.ts';
 import { DirectStore } from '../ledger/direct-store.ts';
+import { SqlHistory } from '../ledger/history.ts';
 import { LedgerReader } from '../ledger/ledger-reader.ts';
 import { ACCOUNTS, BY, except, RecoveryBench } from './testing/recovery-bench.ts';
 
@@ -113,9 +113,9 @@ describe('The row of a leg', () => {
       leg('in', 't2', { source: 'far', destination: 'bob' }),
     );
     await bench.flush(await bench.epoch.entries());
-    const books = new SqlBooks({ database: bench.db.database, clock: systemClock });
+    const books = new SqlHistory({ database: bench.db.database });
     const history = async (accountId: string) =>
-      (await books.postings({ accountId, afterVersion: 0, limit: 10 })).map((item) => {
+      (await books.page({ accountId, position: 0, toward: 'newer', limit: 10 })).items.map((item) => {
         const { transactionId, counterparty, leg: name, amount } = item as Posting;
         return [transactionId, counterparty, name, amount];
       });

@@ -11,21 +11,21 @@ import {
   order,
 } from '../../journal/testing/epoch-under-test.ts';
 import { capture, change, expired, place, voided } from '../../journal/testing/hold-items.ts';
-import { systemClock } from '../../kernel/clock.ts';
+import type { HistoryQuery } from '../../ledger/ports/history.ts';
 import { migratedDatabase, openIn, type TestDatabase } from '../testing/test-database.ts';
-import { SqlBooks } from './books.ts';
 import { FlushStore } from './flush-store.ts';
+import { SqlHistory } from './history.ts';
 import { LedgerReader } from './ledger-reader.ts';
 
 const ACCOUNTS = [account('world'), account('ada', { overdraftLimit: 10_000 }), account('bob')];
 const HISTORIES = 12;
 
 let db: TestDatabase;
-let books: SqlBooks;
+let books: SqlHistory;
 let epoch: EpochUnderTest;
 beforeAll(async () => {
   db = await migratedDatabase();
-  books = new SqlBooks({ database: db.database, clock: systemClock });
+  books = new SqlHistory(db);
 });
 afterAll(() => db.drop());
 const begin = async () => {
@@ -40,8 +40,9 @@ const flush = async () => {
   const { seq } = await store.cursor();
   await store.commit(batchOf(await epoch.entries(seq), 1, seq), 1);
 };
-const history = (query: { holds?: boolean; afterVersion?: number; limit?: number } = {}) =>
-  books.postings({ accountId: 'ada', afterVersion: 0, limit: 100, ...query });
+const page = (query: Partial<HistoryQuery> = {}) =>
+  books.page({ accountId: 'ada', position: null, toward: 'newer', limit: 100, ...query });
+const history = async (query: Partial<HistoryQuery> = {}) => (await page(query)).items;
 const shortly = (item: HistoryItem) => [item.version, item.kind, item.balanceAfter, item.heldAfter];
 
 /** Creates a history with every kind of event. */
@@ -87,7 +88,7 @@ describe('The history of an account with holds', () => {
       hold: { holdId: 'h1', heldChange: -250 },
     });
     expect(ada[4]).toMatchObject({ transactionId: 't2', hold: null });
-    const [, bob] = await books.postings({ accountId: 'bob', afterVersion: 0, limit: 9 });
+    const [, bob] = await history({ accountId: 'bob', limit: 9 });
     expect(bob).toMatchObject({
       kind: 'capture',
       transactionId: 'k1',
@@ -106,8 +107,8 @@ describe('The history of an account with holds', () => {
       [8, 'capture', 340, null],
       [9, 'transfer', 341, null],
     ]);
-    const page = await history({ holds: false, afterVersion: 1, limit: 3 });
-    expect(page.map(({ version }) => version)).toEqual([5, 6, 8]);
+    const some = await history({ holds: false, position: 1, limit: 3 });
+    expect(some.map(({ version }) => version)).toEqual([5, 6, 8]);
   });
 
   it('has the balance and the held amount at a given time, whatever kind of event was the last one', async () => {
@@ -117,7 +118,7 @@ describe('The history of an account with holds', () => {
       "UPDATE transfers SET accepted_at = accepted_at + INTERVAL IF(source_account = 'ada', source_version, destination_version) SECOND",
     );
     const at = async (version: number) => {
-      const item = await books.postingAt('ada', ACCEPTED_AT + version * 1000 + 500);
+      const item = await books.at('ada', ACCEPTED_AT + version * 1000 + 500);
       return item && shortly(item);
     };
     expect(await at(0)).toBeNull();
@@ -160,10 +161,10 @@ it('In any history, each version has the balance and the held amount that the le
         }
         await flush();
         const read: HistoryItem[] = [];
-        for (;;) {
-          const page = await history({ afterVersion: read.at(-1)?.version ?? 0, limit });
-          read.push(...page);
-          if (page.length < limit) break;
+        for (let position: number | null = 0; position !== null; ) {
+          const { items, next } = await page({ position, limit });
+          read.push(...items);
+          position = next;
         }
         expect(read.map((one) => [one.version, one.balanceAfter, one.heldAfter])).toEqual(known);
         const postings = await history({ holds: false });

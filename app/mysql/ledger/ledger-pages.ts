@@ -5,7 +5,7 @@ import type { Database, Session } from '../connection/pool.ts';
 import { LIMITED_COLUMNS, type LimitedColumns, limitsOf } from '../rows/account-row.ts';
 import { idsOf } from '../rows/group-row.ts';
 import { rowsByIds } from '../rows/unsettled-rows.ts';
-import { historyBetween } from './account-history.ts';
+import { historyItem } from './account-history.ts';
 import type { FlushStore } from './flush-store.ts';
 import { holdPage } from './hold-pages.ts';
 import type { LedgerReader } from './ledger-reader.ts';
@@ -44,8 +44,7 @@ export class SqlLedgerPages implements LedgerPages {
   }
 
   async balanceAt(accountId: string, version: number): Promise<{ balance: number; held: number } | null> {
-    const versions = { accountId, after: version - 1, until: version };
-    const [item] = await historyBetween(this.#deps.database, versions, { holds: true, limit: 1 });
+    const item = await historyItem(this.#deps.database, accountId, version);
     return item ? { balance: item.balanceAfter, held: item.heldAfter ?? 0 } : null;
   }
 

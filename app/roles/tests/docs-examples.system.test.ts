@@ -19,6 +19,7 @@ const WITHOUT_SUCCESS = new Map([
 const ON_THE_PAGE = new Set([
   'PATCH /v1/accounts/{id}',
   'GET /v1/accounts/{id}/postings',
+  'GET /v1/accounts/{id}/statement',
   'POST /v1/transfers',
   'POST /v1/transfers/{transactionId}/reversal',
 ]);

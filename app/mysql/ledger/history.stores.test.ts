@@ -4,18 +4,23 @@ import { batchOf } from '../../journal/flush-batch.ts';
 import { CacheModel } from '../../journal/testing/cache-model.ts';
 import { account, EpochUnderTest, itemOf, order, REPLID } from '../../journal/testing/epoch-under-test.ts';
 import { systemClock } from '../../kernel/clock.ts';
+import type { HistoryQuery } from '../../ledger/ports/history.ts';
 import { migratedDatabase, type TestDatabase } from '../testing/test-database.ts';
 import { SqlBooks } from './books.ts';
 import { FlushStore } from './flush-store.ts';
+import { SqlHistory } from './history.ts';
 
 let db: TestDatabase;
 let books: SqlBooks;
+let history: SqlHistory;
 beforeAll(async () => {
   db = await migratedDatabase();
+  history = new SqlHistory(db);
   books = new SqlBooks({ database: db.database, clock: systemClock });
 });
 afterAll(() => db.drop());
 
+const OLDEST_FIRST = { position: null, toward: 'newer' } as const;
 const opening = (accountId: string): NewAccount => ({
   accountId,
   currency: 'EUR',
@@ -29,8 +34,8 @@ describe('An account that does not exist', () => {
   it('results in account_not_found in every call', async () => {
     const missing = { code: 'account_not_found' };
     await expect(books.accountDetails('nobody')).rejects.toMatchObject(missing);
-    await expect(books.postings({ accountId: 'nobody', afterVersion: 0, limit: 10 })).rejects.toMatchObject(missing);
-    await expect(books.postingAt('nobody', Date.now())).rejects.toMatchObject(missing);
+    await expect(history.page({ accountId: 'nobody', ...OLDEST_FIRST, limit: 10 })).rejects.toMatchObject(missing);
+    await expect(history.at('nobody', Date.now())).rejects.toMatchObject(missing);
   });
 });
 
@@ -69,12 +74,13 @@ describe('History', () => {
     }
   });
 
-  const versions = async (query: { afterVersion?: number; limit?: number; from?: number; to?: number }) =>
-    (await books.postings({ accountId: 'ada', afterVersion: 0, limit: 100, ...query })).map(({ version }) => version);
+  const page = (query: Partial<HistoryQuery>) =>
+    history.page({ accountId: 'ada', ...OLDEST_FIRST, limit: 100, ...query });
+  const versions = async (query: Partial<HistoryQuery>) => (await page(query)).items.map(({ version }) => version);
   const all = Array.from({ length: POSTINGS }, (_, n) => n + 1);
 
   it('returns each side with its signed amount, and the balance after it', async () => {
-    const postings = await books.postings({ accountId: 'ada', afterVersion: 0, limit: 3 });
+    const { items: postings } = await page({ limit: 3 });
     expect(postings).toEqual([
       {
         accountId: 'ada',
@@ -92,6 +98,10 @@ describe('History', () => {
         persistedAt: expect.any(Number),
         correlationId: 'c1',
         user: 'tester',
+        reference: null,
+        metadata: null,
+        groupId: null,
+        reverses: null,
       },
       expect.objectContaining({ version: 2, amount: 10, balanceAfter: 20, timestamp: null }),
       expect.objectContaining({ version: 3, amount: -5, balanceAfter: 15, counterparty: 'world' }),
@@ -101,10 +111,10 @@ describe('History', () => {
 
   it('is returned page by page, oldest first, without gaps or repetitions', async () => {
     expect(await versions({ limit: 5 })).toEqual([1, 2, 3, 4, 5]);
-    expect(await versions({ limit: 5, afterVersion: 5 })).toEqual([6, 7, 8, 9, 10]);
-    expect(await versions({ limit: 5, afterVersion: 10 })).toEqual([11, 12]);
-    expect(await versions({ limit: 5, afterVersion: 12 })).toEqual([]);
-    expect(await versions({ limit: 5, afterVersion: 99 })).toEqual([]);
+    expect(await versions({ limit: 5, position: 5 })).toEqual([6, 7, 8, 9, 10]);
+    expect(await versions({ limit: 5, position: 10 })).toEqual([11, 12]);
+    expect(await versions({ limit: 5, position: 12 })).toEqual([]);
+    expect(await versions({ limit: 5, position: 99 })).toEqual([]);
   });
 
   it('can be filtered by time: `from` is inclusive, `to` is exclusive', async () => {
@@ -124,29 +134,29 @@ describe('History', () => {
 
   it('continues page by page, also with a time filter', async () => {
     expect(await versions({ from: momentOf(3), to: momentOf(9), limit: 2 })).toEqual([3, 4]);
-    expect(await versions({ from: momentOf(3), to: momentOf(9), limit: 2, afterVersion: 4 })).toEqual([5, 6]);
-    expect(await versions({ from: momentOf(3), to: momentOf(9), limit: 9, afterVersion: 7 })).toEqual([8]);
+    expect(await versions({ from: momentOf(3), to: momentOf(9), limit: 2, position: 4 })).toEqual([5, 6]);
+    expect(await versions({ from: momentOf(3), to: momentOf(9), limit: 9, position: 7 })).toEqual([8]);
   });
 
   it('at a point in time is determined by the last posting accepted by then', async () => {
-    const at = async (moment: number) => (await books.postingAt('ada', moment))?.version ?? null;
+    const at = async (moment: number) => (await history.at('ada', moment))?.version ?? null;
     expect(await at(momentOf(1) - 1)).toBeNull();
     expect(await at(momentOf(1))).toBe(1);
     expect(await at(momentOf(3) + 1)).toBe(3);
     expect(await at(momentOf(5))).toBe(6);
     expect(await at(momentOf(POSTINGS))).toBe(POSTINGS);
     expect(await at(momentOf(POSTINGS) + 10 * SECOND)).toBe(POSTINGS);
-    expect(await books.postingAt('ada', momentOf(4))).toMatchObject({ balanceAfter: 25 });
+    expect(await history.at('ada', momentOf(4))).toMatchObject({ balanceAfter: 25 });
   });
 
   it('of an account without postings is empty', async () => {
-    expect(await books.postings({ accountId: 'idle', afterVersion: 0, limit: 10, from: START })).toEqual([]);
-    expect(await books.postingAt('idle', Date.now())).toBeNull();
+    expect(await page({ accountId: 'idle', limit: 10, from: START })).toEqual({ items: [], next: null });
+    expect(await history.at('idle', Date.now())).toBeNull();
   });
 
   it('with a missing version causes an error instead of a wrong answer', async () => {
     await db.database.rows("UPDATE transfers SET destination_version = 99 WHERE transaction_id = 't7'");
-    await expect(books.postingAt('ada', momentOf(7))).rejects.toThrow('account ada lacks version 7');
+    await expect(history.at('ada', momentOf(7))).rejects.toThrow('account ada lacks version 7');
     await db.database.rows("UPDATE transfers SET destination_version = 7 WHERE transaction_id = 't7'");
   });
 });

@@ -1,0 +1,44 @@
+import { expect, it } from 'vitest';
+import { shardOfAccount } from '../domain/account-shard.ts';
+import { Problem } from '../domain/problem.ts';
+import type { History } from '../ledger/ports/history.ts';
+import { type Shard, ShardMap } from './shard.ts';
+import { ShardedHistory } from './sharded-history.ts';
+
+const SHARDS = 3;
+/** An account of each shard. */
+const ACCOUNTS = Array.from({ length: SHARDS }, (_, shard) => {
+  for (let n = 0; ; n++) if (shardOfAccount(`a${n}`, SHARDS) === shard) return `a${n}`;
+});
+
+/** Answers with the name of its shard. */
+const historyOf = (shard: number, names: History['names']): History => ({
+  page: async ({ accountId }) => ({ items: [], next: accountId === ACCOUNTS[shard] ? shard : null }),
+  at: async () => null,
+  period: async () => ({ after: 0, until: shard, openingBalance: 0, closingBalance: 0, last: shard }),
+  names,
+});
+const joined = (namesOf: (shard: number) => History['names']) =>
+  new ShardedHistory(
+    new ShardMap<Pick<Shard, 'history'>>(
+      Array.from({ length: SHARDS }, (_, shard) => ({ history: historyOf(shard, namesOf(shard)) })),
+    ),
+  );
+const named: History['names'] = async (ids) => new Map(ids.map((id) => [id, `name of ${id}`]));
+
+it('A history is read in the shard of its account', async () => {
+  const history = joined(() => named);
+  for (const [shard, accountId] of ACCOUNTS.entries()) {
+    expect(await history.page({ accountId, position: 0, toward: 'newer', limit: 1 })).toMatchObject({ next: shard });
+    expect(await history.period(accountId, 0, 1)).toMatchObject({ until: shard });
+  }
+});
+
+it('Names come from all shards, except from one that fails', async () => {
+  expect(await joined(() => named).names(ACCOUNTS)).toEqual(new Map(ACCOUNTS.map((id) => [id, `name of ${id}`])));
+  const away: History['names'] = async () => {
+    throw new Problem('database_unavailable', 'away');
+  };
+  const partly = await joined((shard) => (shard === 1 ? away : named)).names(ACCOUNTS);
+  expect([...partly.keys()]).toEqual([ACCOUNTS[0], ACCOUNTS[2]]);
+});
