@@ -51,8 +51,8 @@ export interface RejectedGroup extends GroupOutcomeCommon {
 export type GroupOutcome = PostedGroup | RejectedGroup;
 
 /**
- * The last seq of a group. A group has one seq per member; a refused one, and one that MySQL decided, has only its
- * first.
+ * The last seq of a group. A posted group has one seq per member, a refused group has a single one, and the seq of a group
+ * that MySQL decided is 0.
  */
 export const lastSeqOfGroup = (outcome: GroupOutcome): number =>
   outcome.status === 'POSTED' && outcome.seq > 0 ? outcome.seq + outcome.sides.length - 1 : outcome.seq;

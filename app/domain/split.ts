@@ -23,7 +23,7 @@ export function split(total: number, parts: readonly SplitPart[]): number[] | Sp
   const takers = parts.filter((part) => !('amount' in part));
   const second = parts.findLastIndex((part) => 'remaining' in part);
   if (second >= 0 && takers.length > 1)
-    return { index: second, detail: 'must be the only part besides amounts: what remains can be assigned only once' };
+    return { index: second, detail: 'must be the only part without an amount: what remains can be assigned only once' };
   if (takers.length === 0 && rest > 0n)
     return { index: -1, detail: 'the amounts add up to less than the amount to be split' };
   const shares = shared(

@@ -55,7 +55,7 @@ describe('an account in bytes', () => {
     );
   });
 
-  it('takes 42 bytes unless it has held money or limits', () => {
+  it('takes 42 bytes unless it has limits or some of its money is held', () => {
     const limits = { ...NO_LIMITS, transferMax: 0, usage: NO_USAGE };
     expect(encodeAccount(accountOf('some'))).toHaveLength(42);
     expect(encodeAccount(accountOf('some', { held: 1 }))).toHaveLength(50);

@@ -21,7 +21,7 @@ describe('a crossing is closed', () => {
   it('with the state of the destination account after it', () => {
     expect(closingOf('T', 'done', posted)).toEqual({ transactionId: 'T', state: 'DONE', balance: 40, version: 7 });
   });
-  it.each(['returned', 'kept'] as const)('as returned with the reason, if it was %s', (end) => {
+  it.each(['returned', 'kept'] as const)('as RETURNED, with the reason if there is one, if the end is %s', (end) => {
     const because = { refusal: 'limit_exceeded', limit };
     expect(closingOf('T', end, refused)).toEqual({ transactionId: 'T', state: 'RETURNED', because });
     expect(closingOf('T', end, null)).toEqual({ transactionId: 'T', state: 'RETURNED', because: null });

@@ -136,7 +136,7 @@ describe('Metrics', () => {
     expect(await sample('holdfast_reconciliation_last_success_timestamp_seconds')).toBe(1_700_000_060);
   });
 
-  it('counts transfers between shards, and shows the open ones of pairs that have had any', async () => {
+  it('counts transfers between shards, and shows how many are open for each pair of shards that has ever had one', async () => {
     expect(await metrics.text()).not.toContain('crossings');
     const crossings = metrics.ofCrossings();
     crossings.ended({}, 'done', 'request');

@@ -2,7 +2,7 @@ import * as api from '@opentelemetry/api';
 import { core } from '@opentelemetry/sdk-node';
 import { NO_SPAN, type Span, type Tracing } from './span.ts';
 
-/** OpenTelemetry keeps at most 128 links per span, so a call creates at most that many spans. */
+/** OpenTelemetry keeps at most 128 links per span, so a call is shown in at most that many traces. */
 const TRACES_MAX = 128;
 
 /** Creates the spans of this service; the instrumentations of the clients add child spans. */

@@ -254,7 +254,7 @@ const THEMES = {
   changes: { weight: 6, everyMs: [2_500, 4_500] },
   foreign: { weight: 4, everyMs: [2_500, 5_000] },
   formats: { weight: 6, everyMs: [2_500, 5_000] },
-  /** Chosen only on request: in all other runs, few clients send groups or hold money, and no account has limits. */
+  // The next three are chosen only on request. Of the other runs, only some have groups or holds, and none has limits.
   groups: { weight: 0, everyMs: [2_500, 4_500] },
   holds: { weight: 0, everyMs: [2_500, 4_500] },
   midnights: { weight: 0, everyMs: [2_500, 5_000] },

@@ -92,7 +92,7 @@ export class Recorder extends Recording {
     };
   }
 
-  /** Holds whose placing was sent and has no outcome so far, without those that are in progress. */
+  /** Holds whose placing was sent and has no outcome so far, except those with a request still in progress. */
   unresolvedHolds(): HoldHistory[] {
     const isOver = ({ endedAt }: HoldRequest) => Number.isFinite(endedAt);
     return [...this.#unresolvedHolds].filter(({ requests }) => requests.every(isOver));

@@ -313,7 +313,7 @@ describe('GET /v1/transfers/{transactionId}', () => {
     expect(await api.get('/v1/transfers/no')).toMatchObject({ status: 404, json: { code: 'transfer_not_found' } });
     expect(await api.get('/v1/transfers/a%2Fb')).toMatchObject({ status: 400 });
   });
-  it('is only that of the given source account', async () => {
+  it('finds only a transfer from the given source account', async () => {
     await send({ transactionId: 't1' });
     expect(await api.get('/v1/transfers/t1?sourceAccount=a')).toMatchObject({
       status: 200,

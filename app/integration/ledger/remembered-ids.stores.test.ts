@@ -118,7 +118,7 @@ describe('An id that Redis has forgotten', () => {
     expect((await pod.ledger.outcome(id)).persisted).toBe(true);
   });
 
-  it('is removed only when its whole bucket is in MySQL; later buckets wait for this one', async () => {
+  it('is forgotten only when its whole bucket is in MySQL; later buckets wait for that bucket', async () => {
     const [early, late] = [newUuidV7(Date.now() - 40_000), newUuidV7(Date.now() - 20_000)];
     await summariesOf(order(early), order(late));
     expect((await forgetUpTo(late)).lookupHorizon).toBe(bucketEnd(bucketOf(early)) - ID_BUCKET_MS);

@@ -126,7 +126,7 @@ describe('a transfer between two shards', () => {
     expect(await pod.ledger.read([a, b])).toMatchObject([{ balance: 10_000 }, { balance: 10_000 }]);
   });
 
-  it('is tried by a dry run', async () => {
+  it('is only previewed by a dry run, which opens no crossing', async () => {
     const preview = await pod.ledger.preview([transfer({ amount: 300 })], 'transfers', async () => null);
     expect(preview).toMatchObject({ sides: [{ source: { balance: 9_700 }, destination: { balance: 10_300 } }] });
     expect(await bench.openCrossings()).toBe(0);

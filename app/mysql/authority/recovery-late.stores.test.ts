@@ -168,7 +168,7 @@ describe('RecoveryStore.unfreezeFromJournal', () => {
 });
 
 describe('RecoveryStore.acceptLoss', () => {
-  it('of a closed ledger applies the entries that directly follow, and records which entries are dropped, by whom and why', async () => {
+  it('in a closed ledger, applies the entries that directly follow the state of their accounts, and records which entries are dropped, by whom and why', async () => {
     await bench.begin(['here', 'gone']);
     const journal = await bench.journal(
       ['t1', 'world', 'ada', 500],

@@ -140,7 +140,7 @@ export function isIdTaken(error: unknown): boolean {
 }
 
 /**
- * Connection errors that persist until someone changes a setting, a user or a certificate, with the cause.
+ * Connection errors that persist until someone changes a setting, a user or a certificate. The value names the cause.
  */
 const WRONG_SETTINGS: Readonly<Record<string, string>> = {
   ER_ACCESS_DENIED_ERROR: 'MySQL does not accept its user or password',

@@ -40,8 +40,8 @@ export const millisecondsOrNull = (ms: number | null): string => (ms === null ? 
 export const momentOrNull = (ms: number | null): string => (ms === null ? 'NULL' : moment(ms));
 
 /**
- * Maximum size of a statement. It is far below the lowest default of `max_allowed_packet` (16 MiB in MariaDB), because
- * a single row can have 18 KB of metadata, escaped twice.
+ * Maximum size of a statement, in characters. `max_allowed_packet`, at least 16 MiB by default, counts bytes, and the row
+ * that exceeds this maximum is still included: with its metadata, escaped twice, it may have more than 18 KB.
  */
 const STATEMENT_CHARS_MAX = 2 * 1024 * 1024;
 

@@ -95,7 +95,7 @@ describe('Opening accounts', () => {
     ]);
   });
 
-  it('opens the first account with a repeated id in a request, and compares the others with it', async () => {
+  it('opens the first of several accounts with the same id in one request, and compares the rest with it', async () => {
     await opener.open([opening('old')], 'tester');
     const batch = [opening('new'), opening('old'), opening('new'), opening('new', { currency: 'USD' }), opening('z')];
     expect(said(await opener.open(batch, 'tester'))).toEqual([true, false, false, 'account_id_reused', true]);

@@ -103,7 +103,8 @@ const STATUS_AFTER = { CHANGED: 'OPEN', VOIDED: 'VOIDED', EXPIRED: 'EXPIRED' } a
 /** Any event except the placing of a hold. */
 export function updateOfRow(row: HoldEventRow): HoldUpdated {
   const { kind, event_id: eventId } = row;
-  if (kind === 'PLACED' || eventId === null) throw new TypeError(`version ${row.version} placed a hold`);
+  if (kind === 'PLACED' || eventId === null)
+    throw new TypeError(`version ${row.version} is not a change, void or expiry of a hold`);
   return { ...changedOf(row, STATUS_AFTER[kind]), kind, eventId };
 }
 

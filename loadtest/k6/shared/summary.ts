@@ -21,8 +21,8 @@ const SHOWN =
   /^(http_req_(duration|failed)|http_reqs|checks|dropped_iterations|vus_max|transfers_|refusal|served_|ids_)/;
 
 /**
- * Prints the essentials on the terminal, and writes everything to the file that SUMMARY_JSON names. The HTML is k6's
- * own (K6_WEB_DASHBOARD_EXPORT).
+ * Prints the essentials on the terminal, and writes everything to the file that SUMMARY_JSON names. k6 itself
+ * writes the HTML report, to the file that K6_WEB_DASHBOARD_EXPORT names.
  */
 export function handleSummary(data: Summary): Record<string, string> {
   const shown = Object.entries(data.metrics).filter(([name]) => SHOWN.test(name));
