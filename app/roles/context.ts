@@ -38,7 +38,7 @@ export async function createContext(
   const logger = log(null);
   const started = await startTracing(config.telemetry, { role, instanceId: processId }, logger.log);
   const tracing = config.telemetry.otlpEndpoint === null ? null : started;
-  const parts = { config, clock, processId, metrics, tracing };
+  const parts = { config, clock, processId, metrics, tracing, ledger: { id: null } };
   const pools = new MysqlPools(config);
   const contexts = Array.from({ length: shards }, (_, shard) =>
     createShard(parts, shard, pools, shards === 1 ? logger : log(shard)),

@@ -1,6 +1,7 @@
 import type { Config } from '../config/config.ts';
 import { configOfShard } from '../config/shard-config.ts';
 import { ConnectionPool, databaseOf, FailoverCount } from '../mysql/connection/connection-pool.ts';
+import type { OwnLedger } from '../mysql/connection/own-ledger.ts';
 import { Database } from '../mysql/connection/pool.ts';
 import { PoolShare } from '../mysql/connection/pool-share.ts';
 
@@ -70,15 +71,22 @@ export class MysqlPools implements AsyncDisposable {
     }
   }
 
-  /** @param url of the shard's database @param watch is notified whether MySQL answers this shard */
-  databasesOf(url: string, watch: { succeeded(): void; failed(error: unknown): void }): ShardDatabases {
+  /**
+   * @param url of the shard's database @param watch is notified whether MySQL answers this shard
+   * @param ledger to which the database must belong
+   */
+  databasesOf(
+    url: string,
+    watch: { succeeded(): void; failed(error: unknown): void },
+    ledger: OwnLedger,
+  ): ShardDatabases {
     const shards = this.#shardsOn.get(serverOf(url)) ?? 1;
     const pools = this.#poolsOf(url, shards);
     const database = databaseOf(url);
     const entries = PURPOSES.map((purpose) => {
       const pool = pools[purpose];
       const share = shards === 1 ? null : new PoolShare(Math.ceil(pool.connectionsMax / 2), pool.queueMax);
-      return [purpose, new Database({ pool, database, share, watch })];
+      return [purpose, new Database({ pool, database, share, watch, ledger })];
     });
     return Object.fromEntries(entries) as ShardDatabases;
   }

@@ -2,6 +2,7 @@ import type { Config } from '../config/config.ts';
 import { type Running, startApi } from './api-role.ts';
 import { createContext } from './context.ts';
 import { startKeeper } from './keeper-role.ts';
+import { requireOwnLedger } from './shard-identities.ts';
 import { untilAskedToStop } from './stopping.ts';
 
 /**
@@ -15,6 +16,7 @@ export async function runRole(config: Config, asked?: Promise<void>): Promise<vo
   const { logger } = context;
   let running: Running;
   try {
+    await requireOwnLedger(context.shards);
     running = await (config.process.role === 'api' ? startApi(context) : startKeeper(context));
   } catch (error) {
     await context[Symbol.asyncDispose]();

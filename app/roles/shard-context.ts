@@ -8,6 +8,7 @@ import { FormatStore } from '../mysql/authority/format-store.ts';
 import { MysqlHandOverStore } from '../mysql/authority/hand-over-store.ts';
 import { RecoveryStore } from '../mysql/authority/recovery-store.ts';
 import { UnsettledStore } from '../mysql/authority/unsettled-store.ts';
+import { OwnLedger } from '../mysql/connection/own-ledger.ts';
 import type { Database } from '../mysql/connection/pool.ts';
 import { DirectStore } from '../mysql/ledger/direct-store.ts';
 import { FlushStore } from '../mysql/ledger/flush-store.ts';
@@ -38,13 +39,15 @@ export interface ProcessParts {
   metrics: Metrics;
   /** The tracing of this process; null if no endpoint for traces is configured. */
   tracing: Tracing | null;
+  /** The ledger to which the databases of all shards must belong: that of the first connection. */
+  ledger: { id: string | null };
 }
 
 /**
  * The components of both roles for one shard, which is a whole ledger. A role creates everything that it needs for a ledger
  * once per shard, from the shard's context.
  */
-export interface ShardContext extends Omit<ProcessParts, 'metrics'> {
+export interface ShardContext extends Omit<ProcessParts, 'metrics' | 'ledger'> {
   /** From 0 to SHARDS - 1. */
   shard: number;
   metrics: LedgerMetrics;
@@ -90,13 +93,15 @@ export function createShard(
     redis: new Detector('redis', config.breakers, metrics.breakerMoved),
     mysql: new Detector('mysql', config.breakers, metrics.breakerMoved),
   };
-  const { requests, protocol, recovering, direct } = pools.databasesOf(config.mysql.url, {
+  const watch = {
     succeeded: () => detectors.mysql.succeeded(),
-    failed(error) {
+    failed(error: unknown) {
       metrics.mysqlFailed();
       detectors.mysql.failed(error);
     },
-  });
+  };
+  const own = new OwnLedger({ shard, shards }, parts.ledger);
+  const { requests, protocol, recovering, direct } = pools.databasesOf(config.mysql.url, watch, own);
   const keyPrefix = shardPrefix(config.ledger.keyPrefix, shard, shards);
   const redis = connectRedis({ ...config.redis, slot: slotOfPrefix(keyPrefix) });
   const identity = new LedgerIdentity(protocol);

@@ -24,7 +24,7 @@ describe('A reconciliation requested while another process is running one', () =
     await lease.take('another', 60_000, null);
     const queries = vi.spyOn(bench.context.database, 'rows');
     const answer = requested();
-    await until('it waits', () => queries.mock.calls.some(([sql]) => sql.includes('leased_until > NOW(3)')));
+    await until('it waits', () => queries.mock.calls.some(([sql]) => String(sql).includes('leased_until > NOW(3)')));
     queries.mockRestore();
     const report = await bench.reconciliation().run();
     await lease.finish('another', null);

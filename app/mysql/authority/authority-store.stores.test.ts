@@ -296,6 +296,8 @@ describe('A schema without its rows', () => {
   it('is reported as not migrated', async () => {
     await db.database.rows('DELETE FROM authority');
     await expect(store.read()).rejects.toThrow('the schema is not migrated');
-    await db.database.rows("INSERT INTO authority (shard, epoch, mode) VALUES (0, 0, 'DIRECT')");
+    await db.database.rows(
+      "INSERT INTO authority (ledger_id, shard, epoch, mode) SELECT ledger_id, 0, 0, 'DIRECT' FROM ledger_identity",
+    );
   });
 });

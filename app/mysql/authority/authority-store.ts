@@ -12,9 +12,9 @@ import type { Cursor } from '../../journal/cursor.ts';
 import type { Database } from '../connection/pool.ts';
 import { readCursor } from '../ledger/flush-store.ts';
 import {
-  AUTHORITY_SELECT,
   type AuthorityColumns,
   authorityOf,
+  authoritySelect,
   inAnyFormat,
   lockedAuthority,
   modeOf,
@@ -37,7 +37,7 @@ export class AuthorityStore implements PodAuthority, KeeperAuthority {
   }
 
   async read(): Promise<Authority> {
-    const rows = await this.#database.rows<AuthorityColumns>(AUTHORITY_SELECT);
+    const rows = await this.#database.rows<AuthorityColumns>(authoritySelect);
     const [row] = rows;
     const authority = authorityOf(rows);
     if (row) this.#heard?.(row.now_ms, authority.mode);
@@ -102,7 +102,7 @@ export class AuthorityStore implements PodAuthority, KeeperAuthority {
   async register(podId: string, epoch: number): Promise<boolean> {
     return this.#database.transaction(async (session) => {
       const [row] = await session.rows<Pick<AuthorityColumns, 'epoch' | 'mode'>>(
-        'SELECT epoch, `mode` FROM authority WHERE shard = 0 LOCK IN SHARE MODE',
+        (own) => `SELECT epoch, \`mode\` FROM authority WHERE ${own()} LOCK IN SHARE MODE`,
       );
       if (!row || row.epoch !== epoch || modeOf(row.mode).mode !== 'CACHE') return false;
       await session.run(
@@ -143,7 +143,7 @@ export class AuthorityStore implements PodAuthority, KeeperAuthority {
 
   async allHandedOver(epoch: number): Promise<boolean> {
     const rows = await this.#database.rows(
-      `SELECT 1 FROM pods p JOIN flush_cursor c ON c.shard = 0
+      (own) => `SELECT 1 FROM pods p JOIN flush_cursor c ON ${own('c')}
        WHERE p.epoch = ? AND p.drained_at IS NULL AND (p.retired_seq IS NULL OR c.epoch <> p.epoch OR p.retired_seq > c.seq) LIMIT 1`,
       [epoch],
     );

@@ -53,8 +53,8 @@ export class MysqlHandOverStore implements HandOvers {
    */
   async forget(epoch: number, cursor: number): Promise<void> {
     await this.#database.rows(
-      `DELETE FROM drained_entries WHERE epoch = ?
-         AND last_seq <= LEAST(?, (SELECT seq FROM flush_cursor WHERE shard = 0 AND epoch = ?)) LIMIT ${FORGOTTEN_MAX}`,
+      (own) => `DELETE FROM drained_entries WHERE epoch = ?
+         AND last_seq <= LEAST(?, (SELECT seq FROM flush_cursor WHERE ${own()} AND epoch = ?)) LIMIT ${FORGOTTEN_MAX}`,
       [epoch, cursor, epoch],
     );
     // Nothing waits for older epochs; otherwise the current epoch could not have begun.

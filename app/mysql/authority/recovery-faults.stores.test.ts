@@ -154,7 +154,7 @@ describe('Operations in flight', () => {
     );
     return rows.length > 0;
   };
-  const waits = () => runs('SELECT epoch%FROM authority WHERE shard = 0 FOR UPDATE');
+  const waits = () => runs('SELECT epoch%FROM authority WHERE ledger_id%FOR UPDATE');
 
   it('CLOSING waits for a flush in progress, and the recovery begins where that flush has ended', async () => {
     const journal = await bench.journal(['t1', 'world', 'ada'], ['t2', 'world', 'ada']);

@@ -7,7 +7,7 @@ import { receive } from '../../journal/recovery/received.ts';
 import { batchUpToGap, type Recovery } from '../../journal/recovery/recovery.ts';
 import type { Database, Session } from '../connection/pool.ts';
 import { FlushStore, readCursor } from '../ledger/flush-store.ts';
-import { AUTHORITY_SELECT, authorityOf, lockedAuthority, NOTHING_WAITS, setAuthority } from '../rows/authority-row.ts';
+import { authorityOf, authoritySelect, lockedAuthority, NOTHING_WAITS, setAuthority } from '../rows/authority-row.ts';
 import {
   beginRecovery,
   endRecovery,
@@ -80,9 +80,10 @@ export class RecoveryStore implements EpochRecoveryStore {
       if (server.cacheEpoch !== now.epoch + 1)
         throw new Error(`cache epoch ${server.cacheEpoch} cannot follow ${now.epoch}`);
       const { cacheEpoch } = server;
-      await session.run('UPDATE flush_cursor SET epoch = ?, seq = 0, committed_at = NOW(3) WHERE shard = 0', [
-        cacheEpoch,
-      ]);
+      await session.run(
+        (own) => `UPDATE flush_cursor SET epoch = ?, seq = 0, committed_at = NOW(3) WHERE ${own()}`,
+        [cacheEpoch],
+      );
       // Handed-over rows of older epochs are obsolete. There may be millions, so housekeeping deletes them.
       await session.run('DELETE FROM pods WHERE epoch < ?', [cacheEpoch]);
       const { format } = now;
@@ -226,7 +227,7 @@ export class RecoveryStore implements EpochRecoveryStore {
       await this.#flushes.commit(batch, epoch);
     } catch (error) {
       if (!(error instanceof CursorConflictError)) throw duplicateAsIntegrity(error);
-      const now = authorityOf(await this.#database.rows(AUTHORITY_SELECT));
+      const now = authorityOf(await this.#database.rows(authoritySelect));
       if (now.epoch !== epoch) return null;
     }
     return flushing({ ...cursor, seq: batch.lastSeq }, await handedOverSeq(this.#database, cacheEpoch));
@@ -239,7 +240,7 @@ export class RecoveryStore implements EpochRecoveryStore {
   async #page<T>(from: Authority, modes: readonly Mode[], work: (found: Found) => Promise<T>): Promise<T | null> {
     return this.#database.transaction(
       async (session) => {
-        const now = authorityOf(await session.rows(`${AUTHORITY_SELECT} LOCK IN SHARE MODE`));
+        const now = authorityOf(await session.rows((own) => `${authoritySelect(own)} LOCK IN SHARE MODE`));
         if (now.epoch !== from.epoch) return null;
         mustBeIn(now, modes);
         const waiting = unsettled(now);

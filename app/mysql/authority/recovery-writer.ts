@@ -29,7 +29,8 @@ interface Books {
 /** @throws IntegrityError if an account is in a different state, or an id already exists */
 export async function writeBooks(session: Session, books: Books): Promise<void> {
   await session.run(
-    'UPDATE flush_cursor SET seq = ?, id_time_max = GREATEST(id_time_max, ?), committed_at = NOW(3) WHERE shard = 0',
+    (own) =>
+      `UPDATE flush_cursor SET seq = ?, id_time_max = GREATEST(id_time_max, ?), committed_at = NOW(3) WHERE ${own()}`,
     [books.cursor, books.idTimeMax],
   );
   try {

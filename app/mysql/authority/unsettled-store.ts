@@ -176,8 +176,8 @@ const frozenOf = (row: FrozenRow) => ({
 const UNSETTLED = 'kind, `id`, epoch, account_id, other_account_id';
 type UnsettledRow = Parameters<typeof attemptOf>[0] & { epoch: number };
 
-const UNDRAINED_PODS = `pods p JOIN authority a ON a.shard = 0 AND a.mode IN ${inAnyFormat('CLOSING')} AND a.cache_epoch = p.epoch
-  JOIN flush_cursor c ON c.shard = 0
+const UNDRAINED_PODS = `pods p JOIN authority a ON a.mode IN ${inAnyFormat('CLOSING')} AND a.cache_epoch = p.epoch
+  JOIN flush_cursor c
   WHERE p.drained_at IS NULL AND (p.retired_seq IS NULL OR c.epoch <> p.epoch OR p.retired_seq > c.seq)`;
 const UNDRAINED = 'p.pod_id, p.observed_seq, TIMESTAMPDIFF(MICROSECOND, p.heartbeat_at, NOW(3)) AS silent_us';
 interface PodRow {

@@ -3,11 +3,14 @@ import type { PoolConnection } from 'mysql2/promise';
 import { Problem } from '../../domain/problem.ts';
 import { ConnectionPool, type ConnectionPoolOptions, databaseOf } from './connection-pool.ts';
 import { asProblem, isUnanswered } from './mysql-errors.ts';
+import { OtherLedger, OwnLedger, type OwnRow, type Sql } from './own-ledger.ts';
 import type { PoolShare } from './pool-share.ts';
 
 export interface PoolOptions extends ConnectionPoolOptions {
   /** Called after each statement or transaction, depending on whether MySQL answered or was unavailable. */
   watch?: Watch;
+  /** The ledger and the shard to which its connections must lead; by default those to which the first one leads. */
+  ledger?: OwnLedger;
 }
 
 interface Watch {
@@ -21,6 +24,7 @@ interface SharedPool {
   /** The share of this database in the pool; null if no other database uses it. */
   share: PoolShare | null;
   watch: Watch;
+  ledger?: OwnLedger;
 }
 
 /**
@@ -33,17 +37,21 @@ export class Database implements AsyncDisposable {
   readonly #share: PoolShare | null;
   readonly #database: string;
   readonly #watch: Watch;
+  readonly #ledger: OwnLedger;
+  /** The connections that are known to lead to the database of this shard. */
+  readonly #checked = new WeakSet<object>();
 
   /** @param options the options of a separate pool, or a shared pool, which has to be disposed of separately */
   constructor(options: PoolOptions | SharedPool) {
     this.#watch = options.watch ?? { succeeded: () => {}, failed: () => {} };
+    this.#ledger = options.ledger ?? new OwnLedger();
     this.#share = 'share' in options ? options.share : null;
     this.#pool = 'share' in options ? options.pool : new ConnectionPool(options);
     this.#database = 'share' in options ? options.database : databaseOf(options.url);
   }
 
   /** Runs a statement and returns its rows. @throws Problem database_unavailable if MySQL cannot be reached */
-  async rows<Row>(sql: string, values: unknown[] = []): Promise<Row[]> {
+  async rows<Row>(sql: Sql, values: unknown[] = []): Promise<Row[]> {
     return this.#on((session) => session.rows<Row>(sql, values), this.#pool.queryTimeoutMs);
   }
 
@@ -79,12 +87,15 @@ export class Database implements AsyncDisposable {
       try {
         const connection = await this.#pool.lend(this.#database);
         try {
-          const result = await work(new Session(connection, timeoutMs));
+          const session = new Session(connection, timeoutMs, this.#ledger.own);
+          await this.#check(connection, session);
+          const result = await work(session);
           connection.release();
           this.#watch.succeeded();
           return result;
         } catch (error) {
-          this.#pool.takeBack(connection, error);
+          if (error instanceof OtherLedger) connection.destroy();
+          else this.#pool.takeBack(connection, error);
           throw error;
         }
       } finally {
@@ -93,6 +104,12 @@ export class Database implements AsyncDisposable {
     } catch (error) {
       throw this.#seen(error);
     }
+  }
+
+  /** @throws OtherLedger if the connection leads to the database of another ledger or shard */
+  async #check(connection: PoolConnection, session: Session): Promise<void> {
+    if (this.#checked.has(connection.connection)) return;
+    if (await this.#ledger.check((sql) => session.rows(sql))) this.#checked.add(connection.connection);
   }
 
   #seen(error: unknown): unknown {
@@ -110,13 +127,20 @@ export class Database implements AsyncDisposable {
 export class Session {
   readonly #connection: PoolConnection;
   readonly #timeout: number;
-  constructor(connection: PoolConnection, timeoutMs: number) {
+  readonly #own: OwnRow;
+  constructor(connection: PoolConnection, timeoutMs: number, own: OwnRow = new OwnLedger().own) {
     this.#connection = connection;
     this.#timeout = timeoutMs;
+    this.#own = own;
   }
 
-  async rows<Row>(sql: string, values: unknown[] = []): Promise<Row[]> {
-    const [rows] = await this.#connection.query<RowDataPacket[]>({ sql, values, timeout: this.#timeout });
+  #text(sql: Sql): string {
+    return typeof sql === 'string' ? sql : sql(this.#own);
+  }
+
+  async rows<Row>(sql: Sql, values: unknown[] = []): Promise<Row[]> {
+    const query = { sql: this.#text(sql), values, timeout: this.#timeout };
+    const [rows] = await this.#connection.query<RowDataPacket[]>(query);
     return rows as Row[];
   }
 
@@ -124,10 +148,14 @@ export class Session {
    * Runs a statement that returns no rows. @returns the number of rows that it changed (an upsert that updates counts
    * 2)
    */
-  async run(sql: string, values?: unknown[]): Promise<number> {
+  async run(sql: Sql, values?: unknown[]): Promise<number> {
     // The arguments are null and not undefined, because mysql2 would otherwise search for placeholders, and the flush's
     // statements are half a megabyte long.
-    const [result] = await this.#connection.query({ sql, timeout: this.#timeout, values: values ?? null });
+    const [result] = await this.#connection.query({
+      sql: this.#text(sql),
+      timeout: this.#timeout,
+      values: values ?? null,
+    });
     return (result as { affectedRows?: number }).affectedRows ?? 0;
   }
 }

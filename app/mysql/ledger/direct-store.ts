@@ -210,7 +210,7 @@ export class DirectStore implements DirectServer {
     const latest = Math.max(...ids.map((id) => uuidV7Time(id) ?? 0));
     if (latest <= this.#idTimeMax) return;
     await this.#database.rows(
-      `UPDATE flush_cursor SET id_time_max = GREATEST(id_time_max, LEAST(?, ${NOW_MS} + ?)) WHERE shard = 0`,
+      (own) => `UPDATE flush_cursor SET id_time_max = GREATEST(id_time_max, LEAST(?, ${NOW_MS} + ?)) WHERE ${own()}`,
       [latest + ID_TIME_STEP_MS, ID_AHEAD_MS_MAX + ID_TIME_STEP_MS],
     );
     const { idTimeMax } = await readCursor(this.#database);
@@ -242,7 +242,7 @@ const byTransactionId = (a: Outcome, b: Outcome): number => (a.order.transaction
  */
 async function requireAuthority(session: Session, epoch: number): Promise<boolean> {
   const [row] = await session.rows<Pick<AuthorityColumns, 'epoch' | 'mode' | 'cache_epoch'>>(
-    'SELECT epoch, `mode`, cache_epoch FROM authority WHERE shard = 0 LOCK IN SHARE MODE',
+    (own) => `SELECT epoch, \`mode\`, cache_epoch FROM authority WHERE ${own()} LOCK IN SHARE MODE`,
   );
   if (!row || row.epoch !== epoch || modeOf(row.mode).mode !== 'DIRECT') {
     throw new DirectError('moved', `the authority is at ${row?.mode} ${row?.epoch}, not at DIRECT ${epoch}`);

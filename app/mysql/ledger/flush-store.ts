@@ -15,7 +15,7 @@ import { countUsage } from './usage-writer.ts';
 
 export async function readCursor(from: Pick<Session, 'rows'>, lock: '' | 'FOR UPDATE' = ''): Promise<Cursor> {
   const [row] = await from.rows<{ epoch: number; seq: number; id_time_max: number }>(
-    `SELECT epoch, seq, id_time_max FROM flush_cursor WHERE shard = 0 ${lock}`,
+    (own) => `SELECT epoch, seq, id_time_max FROM flush_cursor WHERE ${own()} ${lock}`,
   );
   if (!row) throw new Error('flush_cursor has no row: the schema is not migrated');
   return { epoch: row.epoch, seq: row.seq, idTimeMax: row.id_time_max };
@@ -48,7 +48,7 @@ export class FlushStore implements JournalStore {
   async commit(batch: FlushBatch, authorityEpoch: number): Promise<void> {
     const reached = await this.#database.transaction(async (session) => {
       const [authority] = await session.rows<{ epoch: number }>(
-        'SELECT epoch FROM authority WHERE shard = 0 LOCK IN SHARE MODE',
+        (own) => `SELECT epoch FROM authority WHERE ${own()} LOCK IN SHARE MODE`,
       );
       if (authority?.epoch !== authorityEpoch)
         throw new CursorConflictError(`the authority is at epoch ${authority?.epoch}`);
@@ -56,8 +56,8 @@ export class FlushStore implements JournalStore {
       // conflict; otherwise it would find accounts in a different state than in the journal, which would look like
       // corruption.
       const advanced = await session.run(
-        `UPDATE flush_cursor SET seq = ?, id_time_max = GREATEST(id_time_max, ?), committed_at = NOW(3)
-         WHERE shard = 0 AND epoch = ? AND seq = ?`,
+        (own) => `UPDATE flush_cursor SET seq = ?, id_time_max = GREATEST(id_time_max, ?), committed_at = NOW(3)
+         WHERE ${own()} AND epoch = ? AND seq = ?`,
         [batch.lastSeq, batch.idTimeMax, batch.epoch, batch.afterSeq],
       );
       if (advanced !== 1) throw new CursorConflictError(`the cursor is no longer at ${batch.epoch}/${batch.afterSeq}`);

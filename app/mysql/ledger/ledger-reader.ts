@@ -22,7 +22,7 @@ interface StampColumns {
 }
 const STAMP_COLUMNS = `c.epoch AS cursor_epoch, c.seq AS cursor_seq, u.epoch AS authority_epoch, u.mode, u.cache_epoch,
   CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED) AS now_ms`;
-const STAMP = 'flush_cursor c JOIN authority u ON u.shard = c.shard';
+const STAMP = 'flush_cursor c JOIN authority u ON u.ledger_id = c.ledger_id AND u.shard = c.shard';
 
 /**
  * Reads accounts and outcomes. The cursor and the authority are joined to the rows, because one statement is one
@@ -64,7 +64,7 @@ export class LedgerReader implements LedgerDatabase {
 
   async findGroups(groupIds: readonly string[], transactionIds: readonly string[]) {
     return this.#database.transaction(async (session) => {
-      const stamps = stampOf(await session.rows(`SELECT ${STAMP_COLUMNS} FROM ${STAMP} WHERE c.shard = 0`));
+      const stamps = stampOf(await session.rows((own) => `SELECT ${STAMP_COLUMNS} FROM ${STAMP} WHERE ${own('c')}`));
       const waits = someWait(stamps.authority);
       const waitingGroups = waits ? await unsettledAmong(session, 'group', groupIds) : [];
       return {
@@ -81,7 +81,7 @@ export class LedgerReader implements LedgerDatabase {
 
   async findHolds(keys: readonly string[]) {
     return this.#database.transaction(async (session) => {
-      const stamps = stampOf(await session.rows(`SELECT ${STAMP_COLUMNS} FROM ${STAMP} WHERE c.shard = 0`));
+      const stamps = stampOf(await session.rows((own) => `SELECT ${STAMP_COLUMNS} FROM ${STAMP} WHERE ${own('c')}`));
       const outcomes = new Map<string, HoldOutcome>();
       for (const [key, result] of await knownResults(session, keys))
         if ('event' in result) outcomes.set(key, holdOutcomeOf(result.event, true, true));
@@ -117,8 +117,10 @@ const someWait = ({ mode, recovered }: AuthorityStamp): boolean => mode === 'DIR
 
 async function accountsIn(source: Database | Session, accountIds: readonly string[]) {
   const rows = await source.rows<StampColumns & Found<AccountColumns> & { last_accepted_ms: number | null }>(
-    `SELECT ${STAMP_COLUMNS}, ${ACCOUNT_COLUMNS}, a.last_accepted_ms FROM ${STAMP} LEFT JOIN accounts a ON a.account_id IN (?)
-     WHERE c.shard = 0`,
+    (
+      own,
+    ) => `SELECT ${STAMP_COLUMNS}, ${ACCOUNT_COLUMNS}, a.last_accepted_ms FROM ${STAMP} LEFT JOIN accounts a ON a.account_id IN (?)
+     WHERE ${own('c')}`,
     [accountIds],
   );
   const accounts = new Map<string, Account>();
@@ -133,9 +135,9 @@ async function accountsIn(source: Database | Session, accountIds: readonly strin
 
 async function outcomesIn(source: Database | Session, transactionIds: readonly string[]) {
   const rows = await source.rows<StampColumns & Found<TransferRow>>(
-    `SELECT ${STAMP_COLUMNS}, t.*
+    (own) => `SELECT ${STAMP_COLUMNS}, t.*
      FROM ${STAMP} LEFT JOIN (SELECT ${TRANSFER_COLUMNS} FROM transfers WHERE transaction_id IN (?)) t ON TRUE
-     WHERE c.shard = 0`,
+     WHERE ${own('c')}`,
     [transactionIds],
   );
   const outcomes = new Map<string, Outcome>();
@@ -145,7 +147,8 @@ async function outcomesIn(source: Database | Session, transactionIds: readonly s
 
 async function holdsIn(source: Database | Session, holdIds: readonly string[]) {
   const rows = await source.rows<StampColumns & Found<HoldRow>>(
-    `SELECT ${STAMP_COLUMNS}, ${HOLD_COLUMNS} FROM ${STAMP} LEFT JOIN holds h ON h.hold_id IN (?) WHERE c.shard = 0`,
+    (own) =>
+      `SELECT ${STAMP_COLUMNS}, ${HOLD_COLUMNS} FROM ${STAMP} LEFT JOIN holds h ON h.hold_id IN (?) WHERE ${own('c')}`,
     [holdIds],
   );
   const holds = new Map<string, StoredHold>();

@@ -1,36 +1,92 @@
-import type { Database } from '../connection/pool.ts';
+import { describe, readIdentity, type ShardIdentity } from '../connection/own-ledger.ts';
+import type { Database, Session } from '../connection/pool.ts';
 
 /**
- * The identity of this ledger: a random value written by the migration. Redis stores it as the owner, so that another
- * installation on the same Redis is refused instead of destroying this ledger's journal.
+ * The identity of this ledger: a random value written by the migration, and which of the ledger's shards the database
+ * is. Redis stores it as the owner, so that another installation on the same Redis is refused instead of destroying
+ * this ledger's journal.
  */
 export class LedgerIdentity {
-  readonly #database: Pick<Database, 'rows'>;
-  #known: string | null = null;
+  readonly #database: Pick<Database, 'rows' | 'transaction'>;
+  #known: ShardIdentity | null = null;
 
-  constructor(database: Pick<Database, 'rows'>) {
+  constructor(database: Pick<Database, 'rows' | 'transaction'>) {
     this.#database = database;
+  }
+
+  /** The id of the ledger. @throws Problem database_unavailable */
+  async read(): Promise<string> {
+    return (await this.shard()).ledgerId;
   }
 
   /**
    * Reads the identity once, because it changes only while no process of the ledger is running. @throws Problem
    * database_unavailable
    */
-  async read(): Promise<string> {
-    if (this.#known !== null) return this.#known;
-    const [row] = await this.#database.rows<{ ledger_id: string }>(
-      'SELECT ledger_id FROM ledger_identity WHERE shard = 0',
-    );
-    if (!row) throw new Error('ledger_identity has no row: the schema is not migrated');
-    this.#known = row.ledger_id;
-    return row.ledger_id;
+  async shard(): Promise<ShardIdentity> {
+    this.#known ??= await identityOf(this.#database);
+    return this.#known;
   }
 
   /** Call only while no process of the ledger is running. @throws Problem database_unavailable */
   async write(ledgerId: string): Promise<void> {
-    await this.#database.rows('UPDATE ledger_identity SET ledger_id = ?, created_at = NOW(3) WHERE shard = 0', [
-      ledgerId,
-    ]);
-    this.#known = ledgerId;
+    const identity = { ...(await this.shard()), ledgerId };
+    await this.#database.transaction((session) => writeIdentity(session, identity));
+    this.#known = identity;
   }
+}
+
+/** @throws Error if the database is not migrated */
+async function identityOf(from: Pick<Session, 'rows'>): Promise<ShardIdentity> {
+  const identity = await readIdentity((sql) => from.rows(sql));
+  if (!identity) throw new Error('ledger_identity has no row: the schema is not migrated');
+  return identity;
+}
+
+/** The row of each table is found by the identity, so all of them change together. */
+async function writeIdentity(session: Session, { ledgerId, shard, shards }: ShardIdentity): Promise<void> {
+  await session.run('UPDATE ledger_identity SET ledger_id = ?, shard = ?, shards = ?, created_at = NOW(3)', [
+    ledgerId,
+    shard,
+    shards,
+  ]);
+  for (const table of ['authority', 'flush_cursor'])
+    await session.run(`UPDATE ${table} SET ledger_id = ?, shard = ?`, [ledgerId, shard]);
+}
+
+/** The tables that have a row as soon as a ledger has been used, or a process of it was started. */
+const USED = ['accounts', 'processes', 'keepers', 'pods', 'transfers'];
+
+/** A database that cannot become the shard that it should be. */
+export class WrongShard extends Error {
+  override readonly name = 'WrongShard';
+}
+
+/**
+ * Makes a database a shard of a ledger. Only a database that was never used can become another shard; for one that is
+ * this shard already, nothing changes.
+ * @param wanted its `ledgerId` is null for the first shard, whose id the ledger gets
+ * @returns the id of the ledger
+ * @throws WrongShard if the database is another shard, or belongs to a ledger with another number of shards
+ */
+export async function adoptIdentity(
+  database: Pick<Database, 'transaction'>,
+  wanted: Omit<ShardIdentity, 'ledgerId'> & { ledgerId: string | null },
+): Promise<string> {
+  return database.transaction(async (session) => {
+    // The authority's row is locked, so no process can begin to use the database in the meantime.
+    await session.rows('SELECT 1 FROM authority FOR UPDATE');
+    const now = await identityOf(session);
+    const identity = { ...wanted, ledgerId: wanted.ledgerId ?? now.ledgerId };
+    if (describe(now) === describe(identity)) return identity.ledgerId;
+    if (now.shards > 1 || (await isUsed(session)))
+      throw new WrongShard(`the database is ${describe(now)}, and cannot become ${describe(identity)}`);
+    await writeIdentity(session, identity);
+    return identity.ledgerId;
+  });
+}
+
+async function isUsed(session: Session): Promise<boolean> {
+  for (const table of USED) if ((await session.rows(`SELECT 1 FROM ${table} LIMIT 1`)).length > 0) return true;
+  return false;
 }

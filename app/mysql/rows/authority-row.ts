@@ -1,4 +1,5 @@
 import { type Authority, type Format, MODES, type Mode, type MovedBy } from '../../domain/authority.ts';
+import type { OwnRow } from '../connection/own-ledger.ts';
 import type { Session } from '../connection/pool.ts';
 
 /**
@@ -39,9 +40,11 @@ export interface AuthorityColumns {
   now_ms: number;
 }
 
-export const AUTHORITY_SELECT = `SELECT epoch, \`mode\`, cache_epoch, cache_format, redis_node, replid, marker, bound,
+export const authoritySelect = (
+  own: OwnRow,
+): string => `SELECT epoch, \`mode\`, cache_epoch, cache_format, redis_node, replid, marker, bound,
   TIMESTAMPDIFF(MICROSECOND, changed_at, NOW(3)) AS age_us,
-  CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED) AS now_ms FROM authority WHERE shard = 0`;
+  CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED) AS now_ms FROM authority WHERE ${own()}`;
 
 /** @throws Error if there is no row */
 export function authorityOf([row]: AuthorityColumns[]): Authority {
@@ -64,7 +67,7 @@ export function authorityOf([row]: AuthorityColumns[]): Authority {
  * @returns the row, or null if the authority is no longer at this epoch
  */
 export async function lockedAuthority(session: Session, epoch: number): Promise<Authority | null> {
-  const now = authorityOf(await session.rows(`${AUTHORITY_SELECT} FOR UPDATE`));
+  const now = authorityOf(await session.rows((own) => `${authoritySelect(own)} FOR UPDATE`));
   return now.epoch === epoch ? now : null;
 }
 
@@ -92,8 +95,10 @@ export async function setAuthority(
     throw new Error(`the authority cannot move from format ${from.format} back to ${to.format}`);
   const mode = modeName(to.mode, to.format);
   await session.run(
-    `UPDATE authority SET epoch = ?, \`mode\` = ?, cache_epoch = ?, cache_format = ?, redis_node = ?, replid = ?, marker = ?,
-       bound = ?, changed_at = NOW(3) WHERE shard = 0`,
+    (
+      own,
+    ) => `UPDATE authority SET epoch = ?, \`mode\` = ?, cache_epoch = ?, cache_format = ?, redis_node = ?, replid = ?, marker = ?,
+       bound = ?, changed_at = NOW(3) WHERE ${own()}`,
     [epoch, mode, to.cacheEpoch, to.cacheFormat, to.redisNode, to.replid, to.marker, to.highestKnownSeq],
   );
   await session.run('INSERT INTO authority_log (epoch, `mode`, changed_by, reason) VALUES (?, ?, ?, ?)', [

@@ -21,7 +21,7 @@ export async function rowsByIds<Row>(
 }
 
 /** Rows of an epoch that nothing waits for are ignored; there may be millions, and they are deleted gradually. */
-export const WAITS = 'epoch = (SELECT a.cache_epoch FROM authority a WHERE a.shard = 0)';
+export const WAITS = 'epoch = (SELECT a.cache_epoch FROM authority a)';
 
 /** The accounts that wait for the journal of an ended epoch. They change only together with the authority's epoch. */
 export async function frozenAmong(session: Session, accountIds: readonly string[]): Promise<Set<string>> {

@@ -15,6 +15,7 @@ import { Groups1763832000000 } from '../migrations/1763832000000-groups.ts';
 import { Holds1763833000000 } from '../migrations/1763833000000-holds.ts';
 import { LongerIds1763840000000 } from '../migrations/1763840000000-longer-ids.ts';
 import { Crossings1763841000000 } from '../migrations/1763841000000-crossings.ts';
+import { ShardIdentity1763842000000 } from '../migrations/1763842000000-shard-identity.ts';
 import { AccountEntity, ApiKeyEntity, ReconciliationEntity } from './entities.ts';
 
 type Migration = new () => MigrationInterface;
@@ -45,6 +46,7 @@ export function createDataSource(mysqlUrl: string, more: readonly Migration[] = 
       Holds1763833000000,
       LongerIds1763840000000,
       Crossings1763841000000,
+      ShardIdentity1763842000000,
       ...more,
     ],
     migrationsTableName: 'schema_migrations',

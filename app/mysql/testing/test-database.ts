@@ -6,6 +6,7 @@ import type { BusinessDay } from '../../domain/business-calendar.ts';
 import { LIMITS } from '../../domain/limits.ts';
 import type { Account } from '../../domain/types.ts';
 import { systemClock } from '../../kernel/clock.ts';
+import type { Sql } from '../connection/own-ledger.ts';
 import { Database, type PoolOptions, Session } from '../connection/pool.ts';
 import { migrate } from '../schema/data-source.ts';
 
@@ -155,7 +156,7 @@ export class InterruptedDatabase extends Database {
         const [row] = await session.rows<{ id: number }>('SELECT CONNECTION_ID() AS id');
         let statement = 0;
         const interrupted: Pick<Session, 'rows' | 'run'> = {
-          rows: async <Row>(sql: string, values?: unknown[]) => {
+          rows: async <Row>(sql: Sql, values?: unknown[]) => {
             await this.before(statement++, row?.id ?? 0);
             return session.rows<Row>(sql, values);
           },

@@ -243,7 +243,7 @@ describe('At startup', () => {
     const rows = database.rows.bind(database);
     let refusals = 0;
     vi.spyOn(database, 'rows').mockImplementation((sql, values) => {
-      if (!sql.includes('INSERT INTO api_keys') || refusals++ > 0) return rows(sql, values);
+      if (!String(sql).includes('INSERT INTO api_keys') || refusals++ > 0) return rows(sql, values);
       return Promise.reject(new Problem('database_unavailable', 'away'));
     });
     const running = await startApi(processOf(context));

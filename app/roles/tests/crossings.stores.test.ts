@@ -9,6 +9,7 @@ import { OwnRedis, randomPrefix } from '../../redis/testing/own-redis.ts';
 import { startApi } from '../api-role.ts';
 import { startKeeper } from '../keeper-role.ts';
 import { openTransfers } from '../open-transfers.ts';
+import { adoptIdentities } from '../shard-identities.ts';
 import { API_KEY, Role } from '../testing/roles-under-test.ts';
 import { processOf, testConfig, testContext } from '../testing/test-context.ts';
 
@@ -38,6 +39,7 @@ const allOf = (one: Awaited<ReturnType<typeof context>>) => ({ ...processOf(one)
 
 beforeAll(async () => {
   databases = await Promise.all(Array.from({ length: SHARDS }, () => migratedDatabase()));
+  await adoptIdentities(testConfig(databases.map(({ url }) => url).join(' '), { SHARDS: String(SHARDS) }));
   servers = await Promise.all(Array.from({ length: SHARDS }, () => OwnRedis.start()));
   for (const db of databases) await db.reset(0, 'REBUILDING', 2);
   const ofKeeper = await context({ ROLE: 'keeper', ADMIN_PORT: String(await freePort()) });

@@ -8,6 +8,7 @@ import { type Context, createContext } from '../context.ts';
 import { startKeeper } from '../keeper-role.ts';
 import { opsOf } from '../ops.ts';
 import { createPodShard, type PodShard } from '../pod-shard.ts';
+import { adoptIdentities } from '../shard-identities.ts';
 import { ShardReadiness } from '../shard-readiness.ts';
 import { testConfig } from '../testing/test-context.ts';
 
@@ -18,6 +19,7 @@ const contexts: Context[] = [];
 const stops: (() => Promise<unknown>)[] = [];
 beforeAll(async () => {
   databases = await Promise.all(Array.from({ length: SHARDS }, () => migratedDatabase()));
+  await adoptIdentities(testConfig(databases.map(({ url }) => url).join(' '), { SHARDS: String(SHARDS) }));
   servers = await Promise.all(Array.from({ length: SHARDS }, () => OwnRedis.start()));
 });
 afterAll(async () => {
