@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { until } from '../../app/kernel/testing/until.ts';
 import { API_KEY, RolesUnderTest } from '../../app/roles/testing/roles-under-test.ts';
+import { ShardedRoles } from '../../app/roles/testing/sharded-roles.ts';
 import { freePort } from '../../devstack/system/ports.mjs';
 
 const SCRIPT = readFileSync('charts/holdfast/files/transfer-test.mjs', 'utf8');
@@ -16,8 +17,8 @@ beforeAll(async () => {
 afterAll(() => roles.stop());
 
 /** The script as the pod of `helm test` runs it. */
-function helmTest(api: string, key = API_KEY) {
-  const env = { PATH: process.env['PATH'], API: api, API_KEY: key, ACCOUNTS: 'helm-a,helm-b' };
+function helmTest(api: string, key = API_KEY, shards = 1) {
+  const env = { PATH: process.env['PATH'], API: api, API_KEY: key, ACCOUNTS: 'helm-a,helm-b', SHARDS: String(shards) };
   const child = spawn(process.execPath, ['--input-type=module', '--eval', SCRIPT], { env });
   const program = { output: '', ended: Promise.resolve<number | null>(null) };
   for (const stream of [child.stdout, child.stderr])
@@ -63,6 +64,30 @@ describe('`helm test`', () => {
     });
     expect(rows.length).toBe(2);
     between.close();
+  });
+
+  it('sends the cent from each shard to the next', async () => {
+    const sharded = await ShardedRoles.start(3);
+    try {
+      await sharded.keeper();
+      const api = await sharded.api();
+      await api.ready();
+      const target = `http://127.0.0.1:${(api.server.address() as AddressInfo).port}`;
+      const program = helmTest(target, API_KEY, 3);
+      expect(await program.ended, program.output).toBe(0);
+      expect(program.output).toContain('A cent was transferred once around 3 accounts, each in another shard.');
+      const pairs = await Promise.all(
+        sharded.databases.map(({ database }, from) =>
+          database
+            .rows<{ to_shard: number }>('SELECT to_shard FROM crossings')
+            .then((rows) => rows.map((row) => `${from} ${row.to_shard}`)),
+        ),
+      );
+      expect(pairs.map((of) => of.length)).toEqual([1, 1, 1]);
+      expect(new Set(pairs.flatMap((of) => of[0]?.split(' ')[1] ?? [])).size).toBe(3);
+    } finally {
+      await sharded.stop();
+    }
   });
 
   it('fails immediately on an answer that a retry would not change', async () => {
