@@ -67,15 +67,15 @@ describe('`helm test`', () => {
   });
 
   it('sends the cent from each shard to the next', async () => {
-    const sharded = await ShardedRoles.start(3);
+    const sharded = await ShardedRoles.start(5);
     try {
       await sharded.keeper();
       const api = await sharded.api();
       await api.ready();
       const target = `http://127.0.0.1:${(api.server.address() as AddressInfo).port}`;
-      const program = helmTest(target, API_KEY, 3);
+      const program = helmTest(target, API_KEY, 5);
       expect(await program.ended, program.output).toBe(0);
-      expect(program.output).toContain('A cent was transferred once around 3 accounts, each in another shard.');
+      expect(program.output).toContain('A cent was transferred once around 5 accounts, each in another shard.');
       const pairs = await Promise.all(
         sharded.databases.map(({ database }, from) =>
           database
@@ -83,8 +83,8 @@ describe('`helm test`', () => {
             .then((rows) => rows.map((row) => `${from} ${row.to_shard}`)),
         ),
       );
-      expect(pairs.map((of) => of.length)).toEqual([1, 1, 1]);
-      expect(new Set(pairs.flatMap((of) => of[0]?.split(' ')[1] ?? [])).size).toBe(3);
+      expect(pairs.map((of) => of.length)).toEqual([1, 1, 1, 1, 1]);
+      expect(new Set(pairs.flatMap((of) => of[0]?.split(' ')[1] ?? [])).size).toBe(5);
     } finally {
       await sharded.stop();
     }
