@@ -1,7 +1,18 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { Ending, RunResult } from './world/run-seed.ts';
+import type { ShardedRunResult } from './shards/run-sharded.ts';
+import type { Ending } from './world/recovery.ts';
+import type { RunResult } from './world/run-seed.ts';
 import type { Theme } from './world/themes.ts';
+
+/** Consecutive seeds of worlds with several shards. */
+export interface ShardedShare {
+  from: number;
+  /** Exclusive. */
+  to: number;
+  mutant: string | null;
+  sharded: true;
+}
 
 /** Consecutive seeds. */
 export interface Share {
@@ -26,6 +37,8 @@ export const emptyTally = (): Tally => ({ runs: 0, failed: [], endings: {}, step
 const FAILED_MAX = 50;
 /** How many seeds a process gets at a time. */
 const SHARE = 50;
+/** The same for seeds of worlds with several shards, which take longer. */
+const SHARDED_SHARE = 10;
 
 export function count(tally: Tally, run: RunResult): void {
   tally.runs += 1;
@@ -47,26 +60,81 @@ function add(tally: Tally, part: Tally): void {
   tally.failed.push(...part.failed.slice(0, FAILED_MAX - tally.failed.length));
 }
 
+export interface ShardedTally {
+  runs: number;
+  failed: ShardedRunResult[];
+  crossings: ShardedRunResult['crossings'];
+  transfers: number;
+  losses: number;
+  steps: number;
+}
+export const emptyShardedTally = (): ShardedTally => ({
+  runs: 0,
+  failed: [],
+  crossings: { done: 0, returned: 0, kept: 0, refused: 0 },
+  ...{ transfers: 0, losses: 0, steps: 0 },
+});
+
+export function countSharded(tally: ShardedTally, run: ShardedRunResult): void {
+  addSharded(tally, { ...run, runs: 1, failed: run.violations.length > 0 ? [run] : [] });
+}
+
+function addSharded(tally: ShardedTally, part: ShardedTally): void {
+  tally.runs += part.runs;
+  tally.transfers += part.transfers;
+  tally.losses += part.losses;
+  tally.steps += part.steps;
+  for (const end of ['done', 'returned', 'kept', 'refused'] as const) tally.crossings[end] += part.crossings[end];
+  tally.failed.push(...part.failed.slice(0, FAILED_MAX - tally.failed.length));
+}
+
+/** Runs seeds of worlds with several shards in several processes. @param progress is called from time to time */
+export async function runManySharded(
+  share: Omit<ShardedShare, 'sharded'>,
+  workers: number,
+  progress: (tally: ShardedTally) => void = () => {},
+): Promise<ShardedTally> {
+  const tally = emptyShardedTally();
+  await inProcesses({ ...share, sharded: true }, SHARDED_SHARE, workers, (part: ShardedTally) => {
+    addSharded(tally, part);
+    progress(tally);
+  });
+  return tally;
+}
+
 /** Runs seeds in several processes. @param progress is called with the tally from time to time */
 export async function runMany(
-  { from, to, mutant, theme }: Share,
+  share: Share,
   workers: number,
   progress: (tally: Tally) => void = () => {},
 ): Promise<Tally> {
   const tally = emptyTally();
-  let next = from;
+  await inProcesses(share, SHARE, workers, (part: Tally) => {
+    add(tally, part);
+    progress(tally);
+  });
+  return tally;
+}
+
+/** Divides the seeds among processes. @param sharesOf how many seeds a process gets at a time */
+async function inProcesses<S extends Share | ShardedShare, T>(
+  share: S,
+  sharesOf: number,
+  workers: number,
+  done: (part: T) => void,
+): Promise<void> {
+  let next = share.from;
   const work = () =>
     new Promise<void>((resolve, reject) => {
       const child = fork(fileURLToPath(new URL('./worker.ts', import.meta.url)), { execArgv: ['--import', 'tsx'] });
       const give = () => {
-        if (next >= to) return child.disconnect();
-        const share: Share = { from: next, to: Math.min(next + SHARE, to), mutant, theme };
-        next = share.to;
-        child.send(share);
+        if (next >= share.to) return child.disconnect();
+        const part: S = { ...share, from: next, to: Math.min(next + sharesOf, share.to) };
+        next = part.to;
+        child.send(part);
       };
-      child.on('message', (part: Tally) => {
-        add(tally, part);
-        progress(tally);
+      child.on('message', (part: T) => {
+        done(part);
         give();
       });
       child.on('error', reject);
@@ -77,5 +145,4 @@ export async function runMany(
       give();
     });
   await Promise.all(Array.from({ length: Math.max(1, workers) }, work));
-  return tally;
 }

@@ -1,6 +1,7 @@
 import { flag, readCommandLine, text, wholeNumber } from '../app/config/command-line.mjs';
-import { runMany } from './many.ts';
-import { assemblyOf } from './mutants/all.ts';
+import { runMany, runManySharded } from './many.ts';
+import { assemblyOf, shardedAssemblyOf } from './mutants/all.ts';
+import { runSharded } from './shards/run-sharded.ts';
 import { type RunResult, runSeed } from './world/run-seed.ts';
 import { themeNamed } from './world/themes.ts';
 
@@ -15,6 +16,7 @@ const { values } = readCommandLine({
     seed: wholeNumber('replay one seed', { min: 0 }),
     trace: flag('with --seed: print every step'),
     theme: text('NAME', 'the theme of the worlds, instead of a random one'),
+    sharded: flag('worlds with several shards; they have no themes'),
     mutant: text('NAME', 'break one rule of the protocol on purpose'),
   },
 });
@@ -23,7 +25,8 @@ const PROGRESS_EVERY_MS = 10_000;
 const mutant = values.mutant ?? null;
 const theme = values.theme === undefined ? null : themeNamed(values.theme);
 
-if (values.seed === undefined) await runAll();
+if (values.sharded) await (values.seed === undefined ? runAllSharded() : replaySharded(values.seed));
+else if (values.seed === undefined) await runAll();
 else await replay(values.seed);
 
 async function replay(seed: number): Promise<void> {
@@ -59,6 +62,37 @@ async function runAll(): Promise<void> {
   process.exitCode = failed.length > 0 ? 1 : 0;
 }
 
-function show({ seed, ending, violations }: RunResult, max: number): void {
+async function replaySharded(seed: number): Promise<void> {
+  const trace = values.trace ? (line: string) => console.log(line) : null;
+  const run = await runSharded(seed, { assembly: shardedAssemblyOf(mutant), trace });
+  show({ ...run, ending: `${run.shards} shards` }, run.violations.length);
+  console.log(`seed ${seed}: hash ${run.hash}, ${run.steps} steps, ${run.violations.length} violations`);
+  process.exitCode = run.violations.length > 0 ? 1 : 0;
+}
+
+async function runAllSharded(): Promise<void> {
+  shardedAssemblyOf(mutant);
+  const { from } = values;
+  const started = performance.now();
+  let shownAt = started;
+  const share = { from, to: from + values.seeds, mutant };
+  const { runs, failed, crossings, transfers, losses } = await runManySharded(share, values.workers, (tally) => {
+    if (performance.now() - shownAt < PROGRESS_EVERY_MS) return;
+    shownAt = performance.now();
+    console.log(`${tally.runs} seeds, ${tally.failed.length} failed`);
+  });
+  const seconds = (performance.now() - started) / 1000;
+  for (const run of failed) show({ ...run, ending: `${run.shards} shards` }, VIOLATIONS_SHOWN);
+  console.log(
+    `${runs} seeds in ${seconds.toFixed(0)} s (${((seconds * 1000) / runs).toFixed(1)} ms each), ${failed.length} failed; ` +
+      `${transfers} transfers inside shards, between them ${JSON.stringify(crossings)}; ${losses} accepted losses`,
+  );
+  process.exitCode = failed.length > 0 ? 1 : 0;
+}
+
+function show(
+  { seed, ending, violations }: Pick<RunResult, 'seed' | 'violations'> & { ending: string },
+  max: number,
+): void {
   for (const { kind, what } of violations.slice(0, max)) console.log(`seed ${seed} (${ending}) ${kind}: ${what}`);
 }

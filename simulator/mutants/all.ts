@@ -1,5 +1,7 @@
+import { SHARDED_PROTOCOL, type ShardedAssembly } from '../shards/sharded-world.ts';
 import { type Assembly, PROTOCOL } from '../world/ports.ts';
 import { CHANGING } from './changing.ts';
+import { SHARDED_MUTANTS } from './crossing.ts';
 import { FORMATS } from './formats.ts';
 import { GROUPING } from './grouping.ts';
 import { HANDING_OVER } from './handing-over.ts';
@@ -35,5 +37,14 @@ export function assemblyOf(name: string | null): Assembly {
   const mutant = MUTANTS.find((one) => one.name === name);
   if (!mutant)
     throw new RangeError(`there is no mutant ${name}; there are ${MUTANTS.map((one) => one.name).join(', ')}`);
+  return mutant.assembly;
+}
+
+/** The same for worlds with several shards. @throws RangeError */
+export function shardedAssemblyOf(name: string | null): ShardedAssembly {
+  if (name === null) return SHARDED_PROTOCOL;
+  const mutant = SHARDED_MUTANTS.find((one) => one.name === name);
+  if (!mutant)
+    throw new RangeError(`there is no mutant ${name}; there are ${SHARDED_MUTANTS.map((one) => one.name).join(', ')}`);
   return mutant.assembly;
 }

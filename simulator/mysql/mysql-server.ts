@@ -4,7 +4,9 @@ import { Tables } from './tables.ts';
 
 /** A MySQL server: its tables, its clock, and whether it responds. */
 export class MysqlServer {
-  readonly tables = new Tables();
+  readonly tables = new Tables(() => this.wallMs);
+  /** Called in the transaction that ends the acceptance of a loss. */
+  onLossAccepted: () => void = () => {};
   readonly #scheduler: Scheduler;
   /** The server refuses connections until this time. */
   #awayUntilMs = 0;

@@ -129,7 +129,9 @@ export class RecoveryStoreTables extends RecoveryTables implements EpochRecovery
     return this.from(from, ['CLOSING', 'DIRECT'], (mysql, now) => {
       const row = rowOf(mysql.tables, now);
       if (!row?.accepted || row.phase !== 'done') throw new Error('the acceptance of the loss has restarted');
-      return { authority: this.#finishRecovery(mysql, 'DIRECT', row.accepted), dropped: row.held };
+      const authority = this.#finishRecovery(mysql, 'DIRECT', row.accepted);
+      mysql.onLossAccepted();
+      return { authority, dropped: row.held };
     });
   }
 

@@ -11,6 +11,7 @@ import { type AccountMove, IntegrityError, type JournaledChange } from '../../ap
 import type { InDoubtAttempt, JournalEntry } from '../../app/journal/journal-entry.ts';
 import type { FrozenAccount } from '../../app/journal/recovery/recover-epoch.ts';
 import type { Recovery } from '../../app/journal/recovery/recovery.ts';
+import type { CrossingClosing } from '../../app/ledger/ports/crossings.ts';
 
 export interface AuthorityRow {
   epoch: number;
@@ -57,6 +58,16 @@ export interface HoldRow {
   state: HoldState | null;
 }
 
+/** A transfer that has left the shard of these tables for another one. */
+export interface CrossingRow {
+  toShard: number;
+  currency: string;
+  amount: number;
+  /** By the clock of the server, ms since 1970. */
+  openedAt: number;
+  closing: CrossingClosing | null;
+}
+
 /** The primary key is taken. */
 export class DuplicateKey extends Error {
   override readonly name = 'DuplicateKey';
@@ -95,6 +106,9 @@ export class Tables {
   readonly holds = new Map<string, HoldRow>();
   /** Events of holds by their ids, without those that placed a hold. */
   readonly holdUpdates = new Map<string, HoldUpdated>();
+  readonly crossings = new Map<string, CrossingRow>();
+  /** Which courier looks after the crossings toward a shard. */
+  readonly crossingTurns = new Map<number, { holder: string; untilMs: number }>();
   /** Per epoch, by first seq. */
   readonly handedOverEntries = new Map<number, Map<number, JournalEntry>>();
   /** Attempts by epoch, and within it by pod, kind and id. */
@@ -108,6 +122,12 @@ export class Tables {
   expiryLease: { holder: string; untilMs: number } = { holder: '', untilMs: 0 };
 
   #undo: (() => void)[] | null = null;
+  readonly #wallMs: () => number;
+
+  /** @param wallMs the wall clock of the server */
+  constructor(wallMs: () => number) {
+    this.#wallMs = wallMs;
+  }
 
   /**
    * Takes effect completely or, if it throws, not at all. Transactions do not overlap: one that waits for a lock is
@@ -177,7 +197,14 @@ export class Tables {
       const id = outcome.order.transactionId;
       if (this.transfers.has(id)) throw new DuplicateKey(`transfer ${id} already exists`);
       this.set(this.transfers, id, stored(outcome));
+      this.#openCrossing(outcome);
     }
+  }
+
+  #openCrossing({ status, order: { transactionId, leg, currency, amount } }: Outcome): void {
+    if (status !== 'POSTED' || leg?.name !== 'out') return;
+    const row = { toShard: leg.otherShard, currency, amount, openedAt: this.#wallMs(), closing: null };
+    this.set(this.crossings, transactionId, row);
   }
 
   /** @throws DuplicateKey */

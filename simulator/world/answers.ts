@@ -1,7 +1,7 @@
 import { type GroupOrder, type GroupOutcome, membersOf } from '../../app/domain/group.ts';
 import { PROBLEMS, type ProblemCode } from '../../app/domain/problem.ts';
-import type { Outcome, TransferOrder } from '../../app/domain/types.ts';
-import type { Answer, TransferContent } from '../../verification/checker/history.ts';
+import type { AccountView, Outcome, Side, TransferOrder } from '../../app/domain/types.ts';
+import type { Answer, ChangeHistory, ShownPosition, TransferContent } from '../../verification/checker/history.ts';
 
 /** The answer that a simulated client gets. */
 export type Reply<T> =
@@ -57,11 +57,25 @@ function outcomeAnswer(outcome: Outcome): Answer {
   const { order, replayed, acceptedAt, epoch } = outcome;
   const facts = { replayed, acceptedAt, epoch, content: contentOf(order) };
   if (outcome.status === 'REJECTED') return { kind: 'rejected', code: outcome.refusal, ...facts };
-  return { kind: 'posted', source: outcome.source, destination: outcome.destination, ...facts };
+  return { kind: 'posted', source: shownOf(outcome.source), destination: shownOf(outcome.destination), ...facts };
+}
+
+/** The row of a closed transfer between shards does not have the settings of the destination. */
+function shownOf({ balance, version, settingsVersion }: Side): ShownPosition {
+  return { balance, version, ...(settingsVersion > 0 && { settingsVersion }) };
 }
 
 /** Whether a problem leaves the outcome of the request unknown. */
 export const isOpen = (code: ProblemCode): boolean => code === 'outcome_unknown' || code === 'internal_error';
+
+export function changeAnswerOf(reply: Reply<AccountView>): ChangeHistory['answer'] {
+  if (reply.kind === 'value') {
+    const { settingsVersion, overdraftLimit, status } = reply.value;
+    return { kind: 'changed', settingsVersion, overdraftLimit, status };
+  }
+  const isUnknown = reply.kind === 'lost' || (reply.kind === 'problem' && isOpen(reply.code));
+  return { kind: isUnknown ? 'unknown' : 'refused' };
+}
 
 /** Describes a reply in a few words, for the trace and for the hash of a run. */
 export function said(reply: Reply<unknown>): string {

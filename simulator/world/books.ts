@@ -1,3 +1,4 @@
+import { clientOrderOf, transactionIdOf } from '../../app/domain/crossing.ts';
 import type { HoldPlaced, HoldUpdated } from '../../app/domain/hold-events.ts';
 import { stateOf } from '../../app/domain/holds.ts';
 import type { Outcome } from '../../app/domain/types.ts';
@@ -33,7 +34,12 @@ export function booksIn(tables: Tables, history: History): Books {
 function bookedTransfer(outcome: Outcome): BookedTransfer {
   const { order, acceptedAt } = outcome;
   const { transactionId, correlationId } = order;
-  const row = { transactionId, correlationId, content: contentOf(order), acceptedAt };
+  const leg = order.leg && {
+    name: order.leg.name,
+    of: transactionIdOf(transactionId),
+    content: contentOf(clientOrderOf(order)),
+  };
+  const row = { transactionId, correlationId, content: contentOf(order), acceptedAt, ...(leg && { leg }) };
   if (outcome.status === 'REJECTED') return { ...row, refusal: outcome.refusal, source: null, destination: null };
   const { source, destination, hold } = outcome;
   return { ...row, refusal: null, source, destination, ...(hold && { hold }) };

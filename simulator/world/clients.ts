@@ -1,14 +1,14 @@
 import { Problem } from '../../app/domain/problem.ts';
-import type { AccountView, Durability, Outcome, TransferOrder } from '../../app/domain/types.ts';
-import type { ChangeHistory, Recording, TransferContent } from '../../verification/checker/history.ts';
+import type { AccountStatus, AccountView, Durability, Outcome, TransferOrder } from '../../app/domain/types.ts';
+import type { Recording, TransferContent } from '../../verification/checker/history.ts';
 import type { Random } from '../core/random.ts';
 import type { Scheduler } from '../core/scheduler.ts';
 import type { SimProcess } from '../core/sim-process.ts';
-import { answerOf, contentOf, hashOf, isOpen, type Reply, said } from './answers.ts';
+import { answerOf, changeAnswerOf, contentOf, hashOf, type Reply, said } from './answers.ts';
 import { GroupClient, SharedGroups } from './group-client.ts';
 import { HoldClient, SharedHolds } from './hold-client.ts';
 import { TIMES } from './settings.ts';
-import type { SimPod } from './sim-pod.ts';
+import type { ServingPod } from './sim-pod.ts';
 import { uuidV7 } from './uuid.ts';
 
 export interface ClientPlan {
@@ -18,6 +18,8 @@ export interface ClientPlan {
   hot: string;
   world: string;
   amountMax: number;
+  /** Statuses that account changes set. */
+  statuses: readonly AccountStatus[];
   changeWeight: number;
   groupWeight: number;
   holdWeight: number;
@@ -29,7 +31,9 @@ interface ClientDependencies {
   random: Random;
   history: Recording;
   plan: ClientPlan;
-  pods(): readonly SimPod[];
+  pods(): readonly ServingPod[];
+  /** The name under which a transfer is recorded: its id, and the shard of its source if there are several. */
+  keyOf(transactionId: string, source: string): string;
   note(what: string): void;
   /** Called when an answer reports the outcome as persisted. */
   onPersisted(outcome: Outcome): void;
@@ -67,7 +71,7 @@ export class Client {
       shared: shared.groups,
       newOrder: () => this.#newOrder(),
       ask: (work) => this.#askFor(work),
-      sendSingle: (order) => void this.#transfer([{ ...order, correlationId: this.#correlation() }]),
+      sendSingle: (order) => void this.transfer([{ ...order, correlationId: this.#correlation() }]),
       isStopped: () => this.#stopped,
     });
     this.holds = new HoldClient({
@@ -97,23 +101,24 @@ export class Client {
     const { changeWeight: change, groupWeight: group, holdWeight: hold } = plan;
     switch (random.weighted({ transfer: 60, again: 8, batch: 3, read: 20, seek: 5, change, group, hold })) {
       case 'transfer':
-        return void this.#transfer([this.#order()]);
+        return void this.transfer([this.#order()]);
       case 'again': {
         if (this.#shared.recent.length === 0) return;
         const order = random.pick(this.#shared.recent);
         // Sometimes the id is sent with other content: the second request then gets a 409.
-        return void this.#transfer([{ ...order, ...this.#different(order), correlationId: this.#correlation() }]);
+        return void this.transfer([{ ...order, ...this.#different(order), correlationId: this.#correlation() }]);
       }
       case 'batch':
-        return void this.#transfer(Array.from({ length: random.whole(2, 7) }, () => this.#order()));
+        return void this.transfer(Array.from({ length: random.whole(2, 7) }, () => this.#order()));
       case 'read':
         return void this.read(random.chance(0.4) ? [plan.hot] : [random.pick(plan.accounts)]);
       case 'seek': {
         if (this.#shared.recent.length === 0) return;
-        return void this.seek(random.pick(this.#shared.recent).transactionId);
+        const { transactionId, source } = random.pick(this.#shared.recent);
+        return void this.seek(transactionId, source);
       }
       case 'change':
-        return void this.#change();
+        return void this.#changeAny();
       case 'group':
         return void this.groups.act();
       case 'hold':
@@ -152,16 +157,17 @@ export class Client {
     }
     const transactionId = random.chance(0.15) ? `order-${random.hex(12)}` : uuidV7(process.now(), random);
     const amount = random.whole(1, plan.amountMax);
-    return this.#orderOf(transactionId, { source, destination, amount, currency: 'EUR' });
+    return this.orderOf(transactionId, { source, destination, amount, currency: 'EUR' });
   }
 
-  #orderOf(transactionId: string, content: TransferContent): TransferOrder {
+  orderOf(transactionId: string, content: TransferContent): TransferOrder {
     const nothing = { timestamp: null, reference: null, metadata: null, reverses: null };
     const by = { user: this.#deps.process.name, correlationId: this.#correlation() };
     return { kind: 'transfer', transactionId, ...content, ...nothing, ...by };
   }
 
-  async #transfer(orders: readonly TransferOrder[]): Promise<void> {
+  /** Sends transfers, and usually sends them again until they have an outcome. */
+  async transfer(orders: readonly TransferOrder[]): Promise<void> {
     const { random, process } = this.#deps;
     const durability: Durability = random.chance(0.1) ? 'persisted' : 'cache';
     const again = await this.#send(orders, durability, this.#pickPod());
@@ -169,14 +175,14 @@ export class Client {
     if (again.length === 0 || this.#stopped || random.chance(0.2)) return;
     await process.sleep(random.exponential(300));
     if (this.#stopped) return;
-    for (const order of again) void this.#transfer([{ ...order, correlationId: this.#correlation() }]);
+    for (const order of again) void this.transfer([{ ...order, correlationId: this.#correlation() }]);
   }
 
   /** Sends the transfer until its outcome is known. Used at the end of a run. */
   async settle(transactionId: string, content: TransferContent): Promise<void> {
     const { process } = this.#deps;
     this.settling += 1;
-    const order = this.#orderOf(transactionId, content);
+    const order = this.orderOf(transactionId, content);
     for (let tries = 0; tries < 60; tries++) {
       const [again] = await this.#send([{ ...order, correlationId: this.#correlation() }], 'cache', this.#pickPod());
       if (!again) break;
@@ -186,8 +192,12 @@ export class Client {
   }
 
   /** @returns the orders that should be sent again */
-  async #send(orders: readonly TransferOrder[], durability: Durability, pod: SimPod | null): Promise<TransferOrder[]> {
-    const { scheduler, history, note, onPersisted } = this.#deps;
+  async #send(
+    orders: readonly TransferOrder[],
+    durability: Durability,
+    pod: ServingPod | null,
+  ): Promise<TransferOrder[]> {
+    const { scheduler, history, note, onPersisted, keyOf } = this.#deps;
     const sentAt = scheduler.nowMs;
     const answers = await this.#ask(pod, (at) => at.ledger.apply(orders, durability));
     const endedAt = scheduler.nowMs;
@@ -204,7 +214,8 @@ export class Client {
               : { kind: 'lost' };
       const { transactionId, correlationId } = order;
       const answer = answerOf(reply);
-      history.of(transactionId).attempts.push({ content: contentOf(order), correlationId, sentAt, endedAt, answer });
+      const attempt = { content: contentOf(order), correlationId, sentAt, endedAt, answer };
+      history.of(keyOf(transactionId, order.source)).attempts.push(attempt);
       if (reply.kind === 'value' && reply.value.persisted) onPersisted(reply.value);
       note(
         `${order.correlationId} ${order.transactionId} ${order.source}>${order.destination} ${order.amount} at ${nameOf(pod)} since ${sentAt.toFixed(1)}: ${said(reply)}`,
@@ -233,7 +244,7 @@ export class Client {
     return true;
   }
 
-  #saw(view: AccountView, sentAt: number, pod: SimPod | null): void {
+  #saw(view: AccountView, sentAt: number, pod: ServingPod | null): void {
     const { accountId, balance, version, held, overdraftLimit, status, settingsVersion, stale } = view;
     const { history, scheduler } = this.#deps;
     this.#settingsVersions.set(accountId, settingsVersion);
@@ -242,25 +253,35 @@ export class Client {
     history.reads.push({ accountId, balance, version, held, settings, stale, sentAt, endedAt: scheduler.nowMs, by });
   }
 
-  async seek(transactionId: string): Promise<void> {
-    const { scheduler, history, note } = this.#deps;
+  async seek(transactionId: string, source: string): Promise<void> {
+    const { scheduler, history, note, keyOf } = this.#deps;
     const pod = this.#pickPod();
     const sentAt = scheduler.nowMs;
-    const reply = await this.#ask(pod, (at) => at.ledger.outcome(transactionId));
-    history.of(transactionId).lookUps.push({ sentAt, endedAt: scheduler.nowMs, answer: answerOf(reply) });
+    const reply = await this.#ask(pod, (at) => at.ledger.outcome(transactionId, source));
+    const { lookUps } = history.of(keyOf(transactionId, source));
+    lookUps.push({ sentAt, endedAt: scheduler.nowMs, answer: answerOf(reply) });
     note(`seek ${transactionId} at ${pod?.process.name} since ${sentAt.toFixed(1)}: ${said(reply)}`);
     scheduler.mix(hashOf(said(reply)));
   }
 
-  async #change(): Promise<void> {
-    const { random, plan, scheduler, history, process, note } = this.#deps;
+  #changeAny(): void {
+    const { random, plan } = this.#deps;
     const accountId = random.chance(0.5) ? plan.hot : random.pick(plan.accounts);
     const pod = this.#pickPod();
-    const sentAt = scheduler.nowMs;
-    const correlationId = this.#correlation();
     const settings = random.chance(0.6)
       ? { overdraftLimit: random.pick([0, 50, 500]) }
-      : { status: random.pick(['ACTIVE', 'ACTIVE', 'SUSPENDED'] as const) };
+      : { status: random.pick(plan.statuses) };
+    void this.change(accountId, settings, pod);
+  }
+
+  async change(
+    accountId: string,
+    settings: { overdraftLimit?: number; status?: AccountStatus },
+    pod = this.#pickPod(),
+  ): Promise<void> {
+    const { random, scheduler, history, process, note } = this.#deps;
+    const sentAt = scheduler.nowMs;
+    const correlationId = this.#correlation();
     const changeId = uuidV7(process.now(), random);
     const known = this.#settingsVersions.get(accountId);
     const expected = known !== undefined && random.chance(0.3) ? { expectedSettingsVersion: known } : {};
@@ -274,18 +295,18 @@ export class Client {
     history.changes.push({ ...request, answer: changeAnswerOf(reply) });
   }
 
-  #pickPod(): SimPod | null {
+  #pickPod(): ServingPod | null {
     const pods = this.#deps.pods();
     return pods.length > 0 ? this.#deps.random.pick(pods) : null;
   }
 
-  async #askFor<T extends object>(work: (pod: SimPod) => Promise<T | Problem>): Promise<Reply<T>> {
+  async #askFor<T extends object>(work: (pod: ServingPod) => Promise<T | Problem>): Promise<Reply<T>> {
     const reply = await this.#ask(this.#pickPod(), work);
     if (reply.kind !== 'value' || !(reply.value instanceof Problem)) return reply as Reply<T>;
     return { kind: 'problem', code: reply.value.code };
   }
 
-  #ask<T>(pod: SimPod | null, work: (pod: SimPod) => Promise<T>): Promise<Reply<T>> {
+  #ask<T>(pod: ServingPod | null, work: (pod: ServingPod) => Promise<T>): Promise<Reply<T>> {
     const { scheduler, random, process } = this.#deps;
     if (!pod?.process.alive) return Promise.resolve({ kind: 'not_begun' });
     this.asked += 1;
@@ -326,13 +347,4 @@ export class Client {
   }
 }
 
-const nameOf = (pod: SimPod | null): string => pod?.process.name ?? 'none';
-
-function changeAnswerOf(reply: Reply<AccountView>): ChangeHistory['answer'] {
-  if (reply.kind === 'value') {
-    const { settingsVersion, overdraftLimit, status } = reply.value;
-    return { kind: 'changed', settingsVersion, overdraftLimit, status };
-  }
-  const isUnknown = reply.kind === 'lost' || (reply.kind === 'problem' && isOpen(reply.code));
-  return { kind: isUnknown ? 'unknown' : 'refused' };
-}
+const nameOf = (pod: ServingPod | null): string => pod?.process.name ?? 'none';

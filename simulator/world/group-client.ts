@@ -6,7 +6,7 @@ import type { Random } from '../core/random.ts';
 import type { Scheduler } from '../core/scheduler.ts';
 import type { SimProcess } from '../core/sim-process.ts';
 import { contentOf, hashOf, memberAnswersOf, type Reply, said } from './answers.ts';
-import type { SimPod } from './sim-pod.ts';
+import type { ServingPod } from './sim-pod.ts';
 import { uuidV7 } from './uuid.ts';
 
 const RECENT_MAX = 8;
@@ -27,10 +27,11 @@ interface GroupClientDependencies {
   shared: SharedGroups;
   /** A new transfer between random accounts. */
   newOrder(): TransferOrder;
-  ask(work: (pod: SimPod) => Promise<GroupOutcome | Problem>): Promise<Reply<GroupOutcome>>;
+  ask(work: (pod: ServingPod) => Promise<GroupOutcome | Problem>): Promise<Reply<GroupOutcome>>;
   sendSingle(order: TransferOrder): void;
   isStopped(): boolean;
   note(what: string): void;
+  keyOf(transactionId: string, source: string): string;
   onPersisted(outcome: Outcome): void;
 }
 
@@ -98,7 +99,7 @@ export class GroupClient {
 
   /** @returns whether it should be sent again */
   async #once(group: GroupOrder): Promise<boolean> {
-    const { scheduler, history, random, ask, note, onPersisted, shared } = this.#deps;
+    const { scheduler, history, random, ask, note, onPersisted, shared, keyOf } = this.#deps;
     const sentAt = scheduler.nowMs;
     const durability = random.chance(0.1) ? 'persisted' : 'cache';
     const reply = await ask((pod) => pod.ledger.applyGroup(group, durability));
@@ -107,7 +108,7 @@ export class GroupClient {
       const { transactionId, correlationId } = order;
       const answer = answers[index] ?? { kind: 'unknown', reason: 'no answer' };
       const attempt = { content: contentOf(order), correlationId, sentAt, endedAt: scheduler.nowMs, answer };
-      history.of(transactionId).attempts.push(attempt);
+      history.of(keyOf(transactionId, order.source)).attempts.push(attempt);
     }
     const known = history.ofGroup(group);
     note(`group ${group.groupId} since ${sentAt.toFixed(1)}: ${said(reply)}`);

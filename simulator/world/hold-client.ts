@@ -19,7 +19,7 @@ import type { Random } from '../core/random.ts';
 import type { Scheduler } from '../core/scheduler.ts';
 import { EPOCH_MS, type SimProcess } from '../core/sim-process.ts';
 import { answerOf, contentOf, hashOf, isOpen, type Reply, said } from './answers.ts';
-import type { SimPod } from './sim-pod.ts';
+import type { ServingPod } from './sim-pod.ts';
 import { uuidV7 } from './uuid.ts';
 
 const RECENT_MAX = 14;
@@ -42,9 +42,10 @@ interface HoldClientDependencies {
   plan: { accounts: readonly string[]; hot: string; world: string; amountMax: number };
   shared: SharedHolds;
   correlation(): string;
-  ask<T extends object>(work: (pod: SimPod) => Promise<T | Problem>): Promise<Reply<T>>;
+  ask<T extends object>(work: (pod: ServingPod) => Promise<T | Problem>): Promise<Reply<T>>;
   isStopped(): boolean;
   note(what: string): void;
+  keyOf(transactionId: string, source: string): string;
   /** These two are called when an answer reports a capture, or a hold with this revision, as persisted. */
   onPersisted(outcome: Outcome): void;
   onPersistedHold(holdId: string, revision: number): void;
@@ -182,13 +183,13 @@ export class HoldClient {
 
   /** @returns whether it should be sent again */
   async #captureOnce(order: CaptureOrder): Promise<boolean> {
-    const { scheduler, random, history, ask, note, onPersisted } = this.#deps;
+    const { scheduler, random, history, ask, note, onPersisted, keyOf } = this.#deps;
     const { transactionId, correlationId, capture } = order;
     const sentAt = scheduler.nowMs;
     const durability: Durability = random.chance(0.1) ? 'persisted' : 'cache';
     const reply = await ask<Outcome>((pod) => pod.holds.capture(order, durability));
     const attempt = { content: contentOf(order), correlationId, sentAt, endedAt: scheduler.nowMs };
-    history.of(transactionId).attempts.push({ ...attempt, answer: answerOf(reply) });
+    history.of(keyOf(transactionId, order.source)).attempts.push({ ...attempt, answer: answerOf(reply) });
     if (reply.kind === 'value' && reply.value.persisted) onPersisted(reply.value);
     note(`capture ${transactionId} of hold ${capture.holdId} since ${sentAt.toFixed(1)}: ${said(reply)}`);
     scheduler.mix(hashOf(said(reply)));
@@ -228,7 +229,7 @@ export class HoldClient {
   /** Sends a request with the facts that the pod knows about the hold, as its API does. */
   async #update(
     { eventId, user, correlationId, holdId }: HoldRequestOfPod,
-    work: (pod: SimPod, request: HoldRequestOfPod, durability: Durability) => Promise<HoldResult>,
+    work: (pod: ServingPod, request: HoldRequestOfPod, durability: Durability) => Promise<HoldResult>,
   ): Promise<Reply<HoldResult>> {
     const { random, ask, onPersistedHold } = this.#deps;
     const durability: Durability = random.chance(0.1) ? 'persisted' : 'cache';

@@ -22,6 +22,9 @@ export const SILENT_EVENTS: LedgerEvents = {
   evicted: () => {},
 };
 
+/** A pod as clients see it. */
+export type ServingPod = Pick<SimPod, 'process' | 'ledger' | 'holds' | 'onDeath'>;
+
 /** An API process: the real session and the real ledger, over simulated stores. */
 export class SimPod {
   readonly process: SimProcess;
@@ -102,9 +105,13 @@ export class SimPod {
 
   /** Stops in an orderly way: requests that clients have sent so far are answered, or lost with their connection. */
   async stop(): Promise<void> {
+    await this.leave();
+    this.kill();
+  }
+  /** Hands over, and leaves the epoch. */
+  async leave(): Promise<void> {
     await this.#ports.stop(this.session);
     this.stoppedWell = !this.#failed;
-    this.kill();
   }
   #failing(logger: Logger, ...[fields, message]: Parameters<Logger['error']>): void {
     if (message === NOT_HANDED_OVER) this.#failed = true;
@@ -113,7 +120,9 @@ export class SimPod {
 
   kill(): void {
     this.process.kill();
-    for (const listener of [...this.#onDeath]) listener();
+    const listeners = [...this.#onDeath];
+    this.#onDeath.clear();
+    for (const listener of listeners) listener();
   }
   /** Called when the process dies. @returns a function that unsubscribes */
   onDeath(listener: () => void): () => void {

@@ -1,7 +1,5 @@
 import type { EpochRecoveryStore } from '../../app/authority/authority-ports.ts';
-import type { BusinessCalendar } from '../../app/domain/business-calendar.ts';
-import { type AccountLimits, usageSince } from '../../app/domain/limits.ts';
-import type { Account, Outcome } from '../../app/domain/types.ts';
+import type { Outcome } from '../../app/domain/types.ts';
 import { CursorConflictError } from '../../app/journal/cursor.ts';
 import { IntegrityError } from '../../app/journal/flush-batch.ts';
 import type { Logger } from '../../app/kernel/log.ts';
@@ -10,7 +8,7 @@ import type { Violation } from '../../verification/checker/violations.ts';
 import { Link } from '../core/link.ts';
 import type { Random } from '../core/random.ts';
 import { Scheduler } from '../core/scheduler.ts';
-import { EPOCH_MS, SimProcess } from '../core/sim-process.ts';
+import { SimProcess } from '../core/sim-process.ts';
 import type { OnAllowed } from '../mysql/former-tables.ts';
 import { MysqlClient } from '../mysql/mysql-client.ts';
 import { MysqlServer } from '../mysql/mysql-server.ts';
@@ -19,8 +17,9 @@ import { RedisNode } from '../redis/redis-node.ts';
 import { RedisService } from '../redis/redis-service.ts';
 import { Client, SharedOrders } from './clients.ts';
 import { ForeignKeeper } from './foreign-keeper.ts';
+import { accountIdsOf, openAccounts } from './opening.ts';
 import type { Plan } from './plan.ts';
-import type { Assembly } from './ports.ts';
+import type { Assembly, PodPorts } from './ports.ts';
 import { TIMES } from './settings.ts';
 import { SimKeeper } from './sim-keeper.ts';
 import { SimPod } from './sim-pod.ts';
@@ -51,12 +50,24 @@ export interface Links {
   mysql: Link;
 }
 
+/** What a world has in common with the others, if it is one of several shards. */
+export interface Common {
+  scheduler: Scheduler;
+  history: Recording;
+  shard: number;
+  accountIds: readonly string[];
+  /** Starts a pod that has a session in every shard. @returns the part of it that belongs to this world */
+  startPod(world: World): SimPod;
+  /** Requests without an answer. */
+  asked(): number;
+}
+
 /** A whole system in virtual time: stores, pods, keepers and clients, and the answers that clients got. */
 export class World {
-  readonly scheduler = new Scheduler();
+  readonly scheduler: Scheduler;
   /** Requests have no time limit, because a paused pod may execute a request at any later time. */
-  readonly history = new Recording(Number.POSITIVE_INFINITY);
-  readonly mysql = new MysqlServer(this.scheduler);
+  readonly history: Recording;
+  readonly mysql: MysqlServer;
   readonly redis = new RedisService();
   readonly pods: SimPod[] = [];
   /** Pods that accept requests. */
@@ -75,18 +86,30 @@ export class World {
   readonly random: Random;
   readonly #links = new Map<SimProcess, Links>();
   readonly #assembly: Assembly;
+  readonly #common: Common | null;
   readonly #trace: ((line: string) => void) | null;
   #moving = false;
   #incarnations = 0;
   #nodes = 0;
   readonly #shared = new SharedOrders();
 
-  constructor(random: Random, plan: Plan, assembly: Assembly, trace: ((line: string) => void) | null) {
+  /** @param common null: the world is a whole ledger of its own */
+  constructor(
+    random: Random,
+    plan: Plan,
+    assembly: Assembly,
+    trace: ((line: string) => void) | null,
+    common: Common | null = null,
+  ) {
+    this.#common = common;
+    this.scheduler = common?.scheduler ?? new Scheduler();
+    this.history = common?.history ?? new Recording(Number.POSITIVE_INFINITY);
+    this.mysql = new MysqlServer(this.scheduler);
     this.random = random;
     this.plan = plan;
     this.#assembly = assembly;
     this.#trace = trace;
-    this.#openAccounts();
+    openAccounts(this, common?.accountIds ?? accountIdsOf(plan));
     this.mysql.tables.authority = { ...this.mysql.tables.authority, format: plan.format };
     this.redis.pointTo(this.newNode());
     for (let pod = 0; pod < plan.pods; pod++) this.startPod();
@@ -95,7 +118,8 @@ export class World {
   }
 
   note(line: string): void {
-    this.#trace?.(`${this.scheduler.nowMs.toFixed(2).padStart(9)} ${line}`);
+    const of = this.#common ? ` s${this.#common.shard}` : '';
+    this.#trace?.(`${this.scheduler.nowMs.toFixed(2).padStart(9)}${of} ${line}`);
   }
   get tracing(): boolean {
     return this.#trace !== null;
@@ -116,7 +140,13 @@ export class World {
   }
 
   startPod(release?: typeof FORMER): SimPod {
-    const process = this.#process(`${release ?? ''}pod${++this.#incarnations}`);
+    if (this.#common && !release) return this.#common.startPod(this);
+    return this.addPod(this.#process(`${release ?? ''}pod${++this.#incarnations}`), release).pod;
+  }
+
+  /** Starts a pod's session and ledger in a process. */
+  addPod(process: SimProcess, release?: typeof FORMER): { pod: SimPod; mysql: MysqlClient; ports: PodPorts } {
+    if (!this.#links.has(process)) this.#link(process, this.random.fork());
     const { redis, mysql } = this.#clientsOf(process, () => pod.session.lostRedis());
     const ports = release
       ? this.#assembly.formerPodPorts(mysql, redis, process, this.#onFormer(process))
@@ -133,7 +163,7 @@ export class World {
     this.pods.push(pod);
     this.serving.add(pod);
     pod.onDeath(() => this.serving.delete(pod));
-    return pod;
+    return { pod, mysql, ports };
   }
 
   startForeignKeeper(): ForeignKeeper {
@@ -207,11 +237,13 @@ export class World {
           hot: 'hot',
           world: 'world',
           amountMax: plan.amountMax,
+          statuses: ['ACTIVE', 'ACTIVE', 'SUSPENDED'],
           changeWeight: plan.changeWeight,
           groupWeight: plan.groupWeight,
           holdWeight: plan.holdWeight,
         },
         pods: () => [...this.serving],
+        keyOf: (transactionId) => transactionId,
         note: (line) => this.note(line),
         onPersisted: (outcome) => this.#mustBePersisted(outcome),
         onPersistedHold: (holdId, revision) => this.#holdMustBePersisted(holdId, revision),
@@ -241,7 +273,7 @@ export class World {
   }
   /** Requests without an answer. */
   get asked(): number {
-    return this.clients.reduce((sum, { asked }) => sum + asked, 0);
+    return this.#common?.asked() ?? this.clients.reduce((sum, { asked }) => sum + asked, 0);
   }
 
   #process(name: string): SimProcess {
@@ -249,11 +281,14 @@ export class World {
     const rate = random.chance(0.2) ? random.between(0.9, 1.1) : 1;
     const offsetMs = random.chance(0.2) ? random.whole(-20_000, 20_000) : random.whole(-50, 50);
     const process = new SimProcess(name, this.scheduler, random, { rate, offsetMs });
+    this.#link(process, random);
+    return process;
+  }
+  #link(process: SimProcess, random: Random): void {
     this.#links.set(process, {
       redis: new Link(this.scheduler, random.fork(), 0.4),
       mysql: new Link(this.scheduler, random.fork(), 0.8),
     });
-    return process;
   }
 
   #clientsOf(
@@ -286,31 +321,6 @@ export class World {
     return { redis, mysql };
   }
 
-  #openAccounts(): void {
-    const { accounts, overdraftLimit, limits } = this.plan;
-    if (limits) this.mysql.tables.calendar = calendarOf(limits.dayMs);
-    const names = ['world', 'hot', ...Array.from({ length: accounts - 1 }, (_, number) => `a${number}`)];
-    for (const accountId of names) {
-      const account: Account = {
-        accountId,
-        currency: 'EUR',
-        external: accountId === 'world',
-        balance: 0,
-        held: 0,
-        version: 0,
-        overdraftLimit: accountId === 'world' ? 0 : overdraftLimit,
-        status: 'ACTIVE',
-        settingsVersion: 1,
-        limits: limits && accountId !== 'world' ? limitsOf(limits.dailyDebitMax) : null,
-      };
-      this.history.accounts.push({
-        ...account,
-        ...(account.limits && { dailyDebitMax: account.limits.dailyDebitMax ?? 0 }),
-      });
-      this.mysql.tables.accounts.set(accountId, { ...account });
-    }
-  }
-
   #logger(name: string): Logger {
     const line = (level: string) => (fields: object, message: string) => {
       if (this.tracing) this.note(`${name} ${level} ${message} ${JSON.stringify(fields, textOfErrors)}`);
@@ -338,23 +348,3 @@ export class World {
 }
 
 const textOfErrors = (_key: string, value: unknown): unknown => (value instanceof Error ? value.message : value);
-
-const limitsOf = (dailyDebitMax: number): AccountLimits => ({
-  transferMax: null,
-  dailyDebitMax,
-  monthlyDebitMax: null,
-  dailyCreditMax: null,
-  balanceMax: null,
-  usage: usageSince(0),
-});
-
-/** A calendar with more business days than a run can have, each in its own month. */
-function calendarOf(dayMs: number): BusinessCalendar {
-  const starts = Array.from({ length: DAYS }, (_, day) => EPOCH_MS + (day - DAYS_BEFORE) * dayMs);
-  return {
-    days: starts.map((dayStart) => ({ dayStart, monthStart: dayStart })),
-    validUntil: Number.POSITIVE_INFINITY,
-  };
-}
-const DAYS = 400;
-const DAYS_BEFORE = 20;

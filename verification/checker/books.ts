@@ -21,6 +21,29 @@ export interface BookedTransfer {
   destination: BookedPosition | null;
   /** The captured hold, if the transfer is a capture and was posted. */
   hold?: HoldAfter;
+  /** Set if it is a leg of a transfer between two shards. */
+  leg?: BookedLeg;
+}
+
+/**
+ * What makes a row a leg of a transfer between two shards. The row's own content names the accounts that moved in its
+ * shard, one of which is a transit account.
+ */
+export interface BookedLeg {
+  name: 'out' | 'in' | 'back' | 'returns';
+  /** The id and the content of the transfer, as the client sent them. */
+  of: string;
+  content: TransferContent;
+}
+
+/** A row of `crossings`: a transfer that has left its shard. */
+export interface BookedCrossing {
+  transactionId: string;
+  state: 'OPEN' | 'DONE' | 'RETURNED';
+  /** The account of the destination after the transfer, if it is done. */
+  destination: Position | null;
+  /** Why the destination refused it, if it was returned. */
+  refusal: string | null;
 }
 
 /** A hold after one of its events, and the total held amount of its account at that version. */
@@ -82,7 +105,15 @@ export interface Books {
   /** Absent if there are no holds. */
   holds?: readonly BookedHold[];
   holdEvents?: readonly BookedHoldEvent[];
-  /** The sum of all balances in MySQL per currency, including external accounts. */
+  /**
+   * Of several shards. Ids of transfers, and those of transit accounts, which each shard has, are then unique over all
+   * shards.
+   */
+  crossings?: readonly BookedCrossing[];
+  /**
+   * The sum of all balances in MySQL, including external accounts: per currency, or per currency and shard if there are
+   * several.
+   */
   sums: Readonly<Record<string, bigint>>;
   views: readonly BalanceView[];
   /** Starts of the business days, ms since 1970, in order; absent if no account has limits. */

@@ -22,7 +22,7 @@ interface Posting extends BookedPosition {
   /** The id of the transfer or of the hold. */
   id: string;
   hold: (HoldAfter & { holdId: string }) | null;
-  kind: 'transfer' | 'capture' | 'PLACED' | 'CHANGED' | 'VOIDED' | 'EXPIRED';
+  kind: 'transfer' | 'capture' | 'return' | 'PLACED' | 'CHANGED' | 'VOIDED' | 'EXPIRED';
 }
 
 /**
@@ -58,13 +58,20 @@ export function replay(
 
 function postingsByAccount({ transfers, holdEvents = [] }: Books): Map<string, Posting[]> {
   const postings = new Map<string, Posting[]>();
-  for (const { transactionId: id, acceptedAt, content, source, destination, hold: after } of transfers) {
+  for (const { transactionId: id, acceptedAt, content, source, destination, hold: after, leg } of transfers) {
     const { amount, currency, capture } = content;
+    const isReturn = leg?.name === 'back' || leg?.name === 'returns';
     const hold = after && capture ? { ...after, holdId: capture.holdId } : null;
     const [kind, common] = [capture ? 'capture' : 'transfer', { currency, acceptedAt, id }] as const;
     if (source) append(postings, content.source, { ...source, ...common, kind, amount: 0 - amount, hold });
     if (destination)
-      append(postings, content.destination, { ...destination, ...common, kind: 'transfer', amount, hold: null });
+      append(postings, content.destination, {
+        ...destination,
+        ...common,
+        kind: isReturn ? 'return' : 'transfer',
+        amount,
+        hold: null,
+      });
   }
   for (const event of holdEvents)
     append(postings, event.accountId, { ...event, amount: 0, id: event.holdId, hold: event });
@@ -170,7 +177,7 @@ function checkRules(
 /** Whether the status of an account allows the change. */
 function isAllowed({ kind, amount, hold }: Posting, status: Settings['status']): boolean {
   if (status === 'ACTIVE') return true;
-  if (kind === 'VOIDED' || kind === 'EXPIRED') return status !== 'CLOSED';
+  if (kind === 'VOIDED' || kind === 'EXPIRED' || kind === 'return') return status !== 'CLOSED';
   if (status !== 'SUSPENDED') return false;
   return kind === 'capture' || (kind === 'CHANGED' ? (hold?.heldChange ?? 0) <= 0 : amount > 0);
 }

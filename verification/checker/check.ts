@@ -1,4 +1,5 @@
 import { type Books, NOTHING_WAITS } from './books.ts';
+import { checkCrossings, withLegsJoined } from './check-crossings.ts';
 import { checkGroups } from './check-groups.ts';
 import { checkHoldAnswers } from './check-hold-answers.ts';
 import { checkHolds } from './check-holds.ts';
@@ -32,11 +33,12 @@ export interface Verdict {
 /** Compares what the stores hold with everything that clients requested and every answer that they got. Pure. */
 export function check(history: History, books: Books): Verdict {
   const violations = new Violations();
-  checkIds(history, books, violations);
-  checkGroups(history, books, violations);
-  checkHoldAnswers(history, books, violations);
+  const asked = withLegsJoined(books);
+  checkIds(history, asked, violations);
+  checkGroups(history, asked, violations);
+  checkHoldAnswers(history, asked, violations);
   const accounts = accountsIn(history.accounts, books, violations);
-  checkChanges(history, books, accounts, violations);
+  checkChanges(history, asked, accounts, violations);
   checkAnswersInTime(history, books.waiting ?? NOTHING_WAITS, accounts, violations);
   const fates = { ok: 0, failed: 0, unknown: 0 };
   let onceUnknown = 0;
@@ -71,5 +73,6 @@ function accountsIn(accounts: readonly OpenedAccount[], books: Books, violations
   const settings = settingsOf(accounts, books, violations);
   checkLimits(accounts, books, violations);
   checkHolds(books, violations);
+  checkCrossings(books, violations);
   return replay(accounts, books, settings, violations);
 }

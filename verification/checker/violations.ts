@@ -18,6 +18,8 @@ export const VIOLATIONS = {
   denied: 'something was not found although an earlier answer had confirmed that it exists',
   settings: 'settings are not those that were requested, or did not apply when they should have',
   stale: 'an answer shows an older state than another answer that had arrived before the request was sent',
+  crossing: 'the legs of a transfer between shards do not fit together, or it is still on its way',
+  transit: 'money is in transit between shards that belongs to no transfer',
   balance: 'MySQL, another view of the balances, and the sum of the postings disagree',
   sum: 'the balances of a currency do not add up to zero',
 } as const;

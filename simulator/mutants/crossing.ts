@@ -1,0 +1,201 @@
+import type { LegName } from '../../app/domain/leg-types.ts';
+import { Problem } from '../../app/domain/problem.ts';
+import type { Outcome, TransferOrder } from '../../app/domain/types.ts';
+import type { FlushBatch } from '../../app/journal/flush-batch.ts';
+import { JournalTables } from '../mysql/journal-tables.ts';
+import type { MysqlServer } from '../mysql/mysql-server.ts';
+import type { CrossingRow } from '../mysql/tables.ts';
+import type { Seeing, SeenShard } from '../shards/sharded-pod.ts';
+import { SHARDED_PROTOCOL, type ShardedAssembly } from '../shards/sharded-world.ts';
+import { keepers, replaced } from './mutant.ts';
+
+/** The protocol of several shards with one rule broken from outside: the layer runs its real code, but sees wrong data. */
+export interface ShardedMutant {
+  name: string;
+  /** The rule, in the terms of decision 045. */
+  rule: string;
+  assembly: ShardedAssembly;
+  /** A seed that finds it. */
+  seed: number;
+}
+
+const seeing = (change: Seeing): ShardedAssembly => ({ ...SHARDED_PROTOCOL, seeing: change });
+
+/** Replaces what the layer sends as a leg, and what it is told about it. */
+const legs = (
+  change: (
+    send: (order: TransferOrder, durability?: 'cache') => Promise<Outcome | Problem>,
+    order: TransferOrder,
+  ) => Promise<Outcome | Problem>,
+): ShardedAssembly =>
+  seeing((shard) => ({
+    ...shard,
+    ledger: replaced(shard.ledger, {
+      async apply(orders, durability) {
+        const [order] = orders;
+        if (!order?.leg) return shard.ledger.apply(orders, durability);
+        const send = async (sent: TransferOrder, as: 'cache' | undefined = undefined) => {
+          const [answer] = await shard.ledger.apply([sent], as ?? durability);
+          return answer ?? new Problem('internal_error', 'no answer');
+        };
+        return [await change(send, order)];
+      },
+    }),
+  }));
+
+/** Does not wait until MySQL has an outcome, and claims that it has. */
+const claimedPersisted = (leg: LegName, status: Outcome['status']): ShardedAssembly =>
+  legs(async (send, order) => {
+    if (order.leg?.name !== leg) return send(order);
+    const answer = await send(order, 'cache');
+    return answer instanceof Problem || answer.status !== status ? send(order) : { ...answer, persisted: true };
+  });
+
+/** Looks up in Redis what the courier should read from MySQL. */
+const readsRedis: Seeing = (shard) => ({
+  ...shard,
+  database: {
+    async findOutcomes(transactionIds) {
+      const found = await shard.database.findOutcomes(transactionIds);
+      for (const id of transactionIds) {
+        const outcome = await shard.ledger.outcome(id).catch(() => null);
+        if (outcome) found.outcomes.set(id, { ...outcome, persisted: true });
+      }
+      return found;
+    },
+  },
+});
+
+const lookUps = (shard: SeenShard, change: (outcome: Outcome) => Outcome): SeenShard => ({
+  ...shard,
+  ledger: replaced(shard.ledger, {
+    outcome: async (id, sourceAccount) => change(await shard.ledger.outcome(id, sourceAccount)),
+  }),
+});
+
+/** Inserts the rows of crossings after the transaction of their legs. */
+class CrossingsLater extends JournalTables {
+  readonly #late: [string, CrossingRow][] = [];
+  protected override advance(server: MysqlServer, batch: FlushBatch): void {
+    super.advance(server, batch);
+    const outs = batch.outcomes.filter(({ order, status }) => order.leg?.name === 'out' && status === 'POSTED');
+    for (const { order } of outs) {
+      const { leg, currency, amount } = order;
+      const row = { toShard: leg?.otherShard ?? 0, currency, amount, openedAt: server.wallMs, closing: null };
+      this.#late.push([order.transactionId, row]);
+    }
+  }
+  override async commit(batch: FlushBatch, authorityEpoch: number): Promise<void> {
+    this.#late.length = 0;
+    await super.commit(batch, authorityEpoch);
+    const late = this.#late.splice(0);
+    await this.client.call(({ tables }) => {
+      for (const [id] of late) tables.delete(tables.crossings, id);
+    });
+    await this.client.call(({ tables }) => {
+      for (const [id, row] of late) tables.set(tables.crossings, id, row);
+    });
+  }
+}
+
+/** The times of legs do not count for the ids that Redis must look up in MySQL. */
+class HidesLegs extends JournalTables {
+  protected override advance(server: MysqlServer, batch: FlushBatch): void {
+    const hasLegs = batch.outcomes.some(({ order }) => order.transactionId.includes('~'));
+    super.advance(server, hasLegs ? { ...batch, idTimeMax: 0 } : batch);
+  }
+}
+
+let attempts = 0;
+
+export const SHARDED_MUTANTS: readonly ShardedMutant[] = [
+  {
+    name: 'in-before-out-is-persisted',
+    rule: '`in` is sent only if MySQL of the source has `out`.',
+    seed: 1,
+    assembly: claimedPersisted('out', 'POSTED'),
+  },
+  {
+    name: 'back-before-the-refusal-is-persisted',
+    rule: '`back` is sent only if MySQL of the destination has the refusal of `in`.',
+    seed: 1,
+    assembly: claimedPersisted('in', 'REJECTED'),
+  },
+  {
+    name: 'returns-before-the-refusal-is-persisted',
+    rule: '`returns` is sent only if MySQL of the source has the refusal of `back`.',
+    seed: 1,
+    assembly: claimedPersisted('back', 'REJECTED'),
+  },
+  {
+    name: 'refused-before-out-is-persisted',
+    rule: 'The client is told that a transfer was refused only when MySQL of the source has the refusal.',
+    seed: 1,
+    assembly: claimedPersisted('out', 'REJECTED'),
+  },
+  {
+    name: 'problem-taken-for-a-refusal',
+    rule: '`back` follows only a refusal of `in`, never a problem.',
+    seed: 1,
+    assembly: legs(async (send, order) => {
+      const answer = await send(order);
+      if (!(answer instanceof Problem) || order.leg?.name !== 'in') return answer;
+      const common = { order, acceptedAt: 0, takenAt: 0, epoch: 1, seq: 1, replayed: false, persisted: true };
+      return { ...common, status: 'REJECTED', refusal: 'account_frozen' };
+    }),
+  },
+  {
+    name: 'in-has-an-id-per-attempt',
+    rule: 'Every attempt of `in` has the same id.',
+    seed: 1,
+    assembly: legs((send, order) =>
+      send(order.leg?.name === 'in' ? { ...order, transactionId: `${order.transactionId}.${attempts++}` } : order),
+    ),
+  },
+  {
+    name: 'transit-account-is-content',
+    rule: 'The transit account is not content: it may differ between attempts of a leg.',
+    seed: 1,
+    assembly: legs(async (send, order) => {
+      const answer = await send(order);
+      if (answer instanceof Problem || answer.order.destination === order.destination) return answer;
+      return new Problem('transaction_id_reused', 'the transit account differs');
+    }),
+  },
+  {
+    name: 'courier-reads-redis',
+    rule: 'A courier closes a crossing only if MySQL has its end.',
+    seed: 1,
+    assembly: seeing(readsRedis),
+  },
+  {
+    name: 'courier-never-delivers',
+    rule: 'Couriers finish what requests have left open.',
+    seed: 1,
+    assembly: seeing((shard) => ({ ...shard, crossings: replaced(shard.crossings, { open: async () => [] }) })),
+  },
+  {
+    name: 'look-up-shows-a-refusal-that-is-not-persisted',
+    rule: 'A transfer that has left is REJECTED only when MySQL of its destination has the refusal.',
+    seed: 1,
+    assembly: seeing((shard) => lookUps(shard, (outcome) => ({ ...outcome, persisted: true }))),
+  },
+  {
+    name: 'crossings-after-the-transaction',
+    rule: 'The row of a crossing is written in the transaction of its `out`.',
+    seed: 1,
+    assembly: {
+      ...SHARDED_PROTOCOL,
+      shard: keepers((_ports, mysql) => ({ journal: new CrossingsLater(mysql) })),
+    },
+  },
+  {
+    name: 'legs-hide-their-ids-from-the-lookup-horizon',
+    rule: "The id of a leg has the same time wherever it counts: that of the client's UUIDv7.",
+    seed: 1,
+    assembly: {
+      ...SHARDED_PROTOCOL,
+      shard: keepers((_ports, mysql) => ({ journal: new HidesLegs(mysql) })),
+    },
+  },
+];

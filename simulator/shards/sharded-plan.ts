@@ -1,0 +1,115 @@
+import { shardOfAccount } from '../../app/domain/account-shard.ts';
+import type { Random } from '../core/random.ts';
+import { accountIdsOf } from '../world/opening.ts';
+import { type Plan, planOf } from '../world/plan.ts';
+import { type Fault, faultsOf, type Theme } from '../world/themes.ts';
+
+/** Everything about a run with several shards that is decided before it begins. */
+export interface ShardedPlan {
+  /** Per shard: its own faults, keepers and stores. Pods and clients are common to all shards. */
+  shards: { plan: Plan; accountIds: string[]; acceptances: Acceptance[] }[];
+  pods: number;
+  clients: number;
+  loadMs: number;
+  /** Faults of processes. */
+  faults: Fault[];
+  groupWeight: number;
+  holdWeight: number;
+  /** Whether transfers are made to fail after they have left. */
+  strands: boolean;
+}
+
+/** An operator tries to accept the loss of what MySQL of the shard does not have, if the shard then waits for anything. */
+export interface Acceptance {
+  atMs: number;
+  forMs: number;
+}
+
+const SHARD_THEMES = {
+  calm: 8,
+  anything: 3,
+  lostReplies: 3,
+  sleepers: 3,
+  divided: 1,
+  forgotten: 2,
+  halfHandedOver: 2,
+  renewals: 1,
+  changes: 2,
+} as const satisfies Partial<Record<Theme, number>>;
+const PROCESS_FAULTS = { podPause: 6, podKill: 3, podStop: 1, podStart: 1, clockJump: 1 } as const;
+/** What an operator gives up is what was not flushed when Redis was lost. */
+const GOES = { redisDiskLost: 5, redisSpare: 3, redisPromote: 1, redisCrash: 1 } as const;
+
+export function shardedPlanOf(random: Random): ShardedPlan {
+  const shards = random.whole(2, 3);
+  const loadMs = random.whole(4_000, 7_000);
+  const common = { loadMs, format: 2, overdraftLimit: random.pick([0, 0, 50]), amountMax: random.pick([20, 60, 200]) };
+  return {
+    shards: Array.from({ length: shards }, (_, shard) =>
+      shardOf(random.fork(), common as Partial<Plan>, shard, shards),
+    ),
+    pods: random.whole(2, 3),
+    clients: random.whole(3, 5),
+    loadMs,
+    faults: processFaults(random, loadMs),
+    groupWeight: random.chance(0.25) ? 15 : 0,
+    holdWeight: random.chance(0.25) ? 25 : 0,
+    strands: random.chance(0.6),
+  };
+}
+
+function shardOf(random: Random, common: Partial<Plan>, shard: number, shards: number) {
+  const theme = random.weighted(SHARD_THEMES);
+  const drawn = planOf(random, theme);
+  const { loadMs = 0 } = common;
+  const [faults, acceptances] = lossesOf(random, loadMs);
+  const plan: Plan = {
+    ...drawn,
+    ...common,
+    pods: 0,
+    clients: 0,
+    accounts: random.whole(2, 4),
+    // Some transit accounts need room, too.
+    cachedAccountsMax: drawn.cachedAccountsMax + 10,
+    limits: null,
+    faults: [...faultsOf(theme, random, loadMs), ...faults].sort((a, b) => a.atMs - b.atMs),
+    redisReturns: random.chance(0.93),
+  };
+  const names = accountIdsOf(plan).map((name) => inShard(name, shard, shards));
+  return { plan, accountIds: names, acceptances };
+}
+
+/** An account of this shard: those that share the part after `@` are together. */
+function inShard(name: string, shard: number, shards: number): string {
+  for (let number = 0; ; number++) {
+    const accountId = `${name}@${number}`;
+    if (shardOfAccount(accountId, shards) === shard) return accountId;
+  }
+}
+
+/** Redis is lost while nothing is flushed, and an operator does not wait for anything. */
+function lossesOf(random: Random, loadMs: number): [Fault[], Acceptance[]] {
+  const faults: Fault[] = [];
+  const acceptances: Acceptance[] = [];
+  if (random.chance(0.5)) return [faults, acceptances];
+  for (let atMs = random.between(1_000, 3_000); atMs < loadMs - 1_500; atMs += random.between(2_500, 5_000)) {
+    const stallMs = random.between(100, 700);
+    const fault = (kind: Fault['kind'], from: number, forMs: number) =>
+      faults.push({ kind, atMs: from, forMs, which: random.unit(), part: random.unit() });
+    if (random.chance(0.8)) fault('flushBlocked', atMs - stallMs, stallMs + random.between(200, 2_000));
+    if (random.chance(0.5)) fault('podKill', atMs - random.between(0, 30), random.between(300, 2_000));
+    if (random.chance(0.3)) fault('podPause', atMs - random.between(0, 200), random.between(1_000, 4_000));
+    fault(random.weighted(GOES), atMs, random.between(300, 2_500));
+    acceptances.push({ atMs: atMs + random.between(100, 1_500), forMs: random.between(1_000, 3_500) });
+  }
+  return [faults, acceptances];
+}
+
+function processFaults(random: Random, loadMs: number): Fault[] {
+  const faults: Fault[] = [];
+  for (let atMs = random.between(400, 1_500); atMs < loadMs - 300; atMs += random.between(400, 2_500)) {
+    const forMs = random.chance(0.3) ? random.between(2_000, 6_000) : random.exponential(600) + 20;
+    faults.push({ kind: random.weighted(PROCESS_FAULTS), atMs, forMs, which: random.unit(), part: random.unit() });
+  }
+  return faults;
+}

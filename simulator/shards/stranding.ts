@@ -1,0 +1,53 @@
+import { shardOfAccount } from '../../app/domain/account-shard.ts';
+import type { Recording } from '../../verification/checker/history.ts';
+import type { Random } from '../core/random.ts';
+import type { SimProcess } from '../core/sim-process.ts';
+import type { Client } from '../world/clients.ts';
+import { WORLD } from '../world/opening.ts';
+import { uuidV7 } from '../world/uuid.ts';
+
+interface StrandingDependencies {
+  client: Client;
+  process: SimProcess;
+  random: Random;
+  history: Recording;
+  shards: number;
+  isOver(): boolean;
+}
+
+/**
+ * Makes transfers fail that have left their source: the destination is frozen after the look, and sometimes the source, which
+ * has sent everything, is closed before it gets the money back. By chance, this would be rare.
+ */
+export async function strandSome(deps: StrandingDependencies): Promise<void> {
+  const { process, random, isOver } = deps;
+  while (!isOver()) {
+    await process.sleep(random.between(200, 900));
+    if (!isOver()) await strand(deps);
+  }
+}
+
+async function strand({ client, process, random, history, shards }: StrandingDependencies): Promise<void> {
+  const open = history.accounts
+    .filter(({ accountId }) => !accountId.startsWith(WORLD))
+    .map(({ accountId }) => accountId);
+  const source = random.pick(open);
+  const others = open.filter((accountId) => shardOfAccount(accountId, shards) !== shardOfAccount(source, shards));
+  const destination = random.pick(others);
+  await client.change(destination, { status: 'ACTIVE' });
+  await client.read([source]);
+  const balance = history.reads.findLast(({ accountId }) => accountId === source)?.balance ?? 0;
+  const isAll = balance > 0 && random.chance(0.7);
+  const order = client.orderOf(uuidV7(process.now(), random), {
+    ...{ source, destination, currency: 'EUR' },
+    amount: isAll ? balance : random.whole(1, 20),
+  });
+  void client.transfer([order]);
+  await process.sleep(random.exponential(25));
+  void client.change(destination, { status: 'FROZEN' });
+  if (!isAll) return;
+  for (let tries = 0; tries < 4; tries++) {
+    await process.sleep(random.exponential(40));
+    void client.change(source, { status: 'CLOSED' });
+  }
+}
