@@ -9,7 +9,7 @@ import { apiDependencies, ledgerOf } from './api-wiring.ts';
 import type { Context } from './context.ts';
 import { expireHolds } from './hold-expiry.ts';
 import { listen } from './listen.ts';
-import { createPodShard, firstOf } from './pod-shard.ts';
+import { createPodShard, firstOf, servedShard } from './pod-shard.ts';
 import { logReadiness } from './readiness-log.ts';
 import { ShardReadiness } from './shard-readiness.ts';
 
@@ -29,7 +29,7 @@ export async function startApi(context: Context): Promise<Running> {
   const { bootstrapApiKey } = config.auth;
   const shards = context.shards.map(createPodShard);
   const keys = new ApiKeyStore(firstOf(shards).context.database, clock, SCOPES);
-  const serving = new ShardReadiness(shards);
+  const serving = new ShardReadiness({ ...context, logger: logger.log, shards: shards.map(servedShard) });
   let stopping = false;
   let keyIsStored = !bootstrapApiKey;
   const readiness = () => {

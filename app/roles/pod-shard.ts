@@ -1,9 +1,11 @@
 import { PodSession } from '../authority/pod/pod-session.ts';
 import { PodLedger } from '../ledger/pod-ledger.ts';
 import type { LedgerEvents } from '../ledger/ports/ledger-events.ts';
+import { LostShards } from '../mysql/operations/lost-shards.ts';
 import { cutConnection } from '../redis/connection.ts';
 import { newProcessId } from './context.ts';
 import type { ShardContext } from './shard-context.ts';
+import type { ServedShard } from './shard-readiness.ts';
 import { tracedDirect } from './traced.ts';
 
 /** What a pod does for one shard. */
@@ -111,4 +113,13 @@ export function firstOf(shards: readonly PodShard[]): PodShard {
 export function waitingIn({ context, session, ledger }: PodShard): number {
   const isOpen = session.view() !== null || session.direct() !== null;
   return isOpen || context.config.ledger.shards === 1 ? ledger.requestsWaitingForDatabase : ledger.open;
+}
+
+/** What the pod's readiness depends on in a shard. */
+export function servedShard({ context, session }: PodShard): ServedShard {
+  return {
+    complaints: () => session.complaints(),
+    serves: () => session.view() !== null || session.direct() !== null,
+    lostShards: new LostShards(context.database),
+  };
 }

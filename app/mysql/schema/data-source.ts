@@ -16,6 +16,7 @@ import { Holds1763833000000 } from '../migrations/1763833000000-holds.ts';
 import { LongerIds1763840000000 } from '../migrations/1763840000000-longer-ids.ts';
 import { Crossings1763841000000 } from '../migrations/1763841000000-crossings.ts';
 import { ShardIdentity1763842000000 } from '../migrations/1763842000000-shard-identity.ts';
+import { LostShards1763846000000 } from '../migrations/1763846000000-lost-shards.ts';
 import { AccountEntity, ApiKeyEntity, ReconciliationEntity } from './entities.ts';
 
 type Migration = new () => MigrationInterface;
@@ -47,6 +48,7 @@ export function createDataSource(mysqlUrl: string, more: readonly Migration[] = 
       LongerIds1763840000000,
       Crossings1763841000000,
       ShardIdentity1763842000000,
+      LostShards1763846000000,
       ...more,
     ],
     migrationsTableName: 'schema_migrations',

@@ -48,6 +48,7 @@ const EMPTIED = [
   'authority_log',
   'pods',
   'processes',
+  'lost_shards',
   'keepers',
   'drained_entries',
   'drained_doubts',

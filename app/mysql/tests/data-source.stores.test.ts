@@ -22,6 +22,7 @@ const MIGRATIONS = [
   'LongerIds1763840000000',
   'Crossings1763841000000',
   'ShardIdentity1763842000000',
+  'LostShards1763846000000',
 ];
 
 let db: Awaited<ReturnType<typeof emptyDatabase>>;

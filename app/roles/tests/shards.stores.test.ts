@@ -7,7 +7,7 @@ import { OwnRedis, randomPrefix } from '../../redis/testing/own-redis.ts';
 import { type Context, createContext } from '../context.ts';
 import { startKeeper } from '../keeper-role.ts';
 import { opsOf } from '../ops.ts';
-import { createPodShard, type PodShard } from '../pod-shard.ts';
+import { createPodShard, type PodShard, servedShard } from '../pod-shard.ts';
 import { adoptIdentities } from '../shard-identities.ts';
 import { ShardReadiness } from '../shard-readiness.ts';
 import { testConfig } from '../testing/test-context.ts';
@@ -113,22 +113,24 @@ describe('A process with several shards', () => {
       ],
     });
     const loss = { epoch: 1, reason: 'the node was destroyed' };
-    expect(() => ops.acceptLoss(loss, 'me')).toThrow('`shard` must be a number from 0 to 2');
+    await expect((async () => ops.acceptLoss(loss, 'me'))()).rejects.toThrow('`shard` must be a number from 0 to 2');
     await expect(ops.acceptLoss({ shard: 1, ...loss }, 'me')).rejects.toMatchObject({ code: 'authority_moved' });
   });
 
   it('continues to serve the other shards when one Redis is killed, and serves that shard from MySQL', async () => {
     await startedKeeper();
     const pod = await startedPod();
-    const readiness = new ShardReadiness(pod);
+    const [first, second, third] = pod;
+    if (!first || !second || !third) throw new Error('no shard');
+    const { clock, logger, processId } = first.context;
+    const shards = pod.map(servedShard);
+    const readiness = new ShardReadiness({ clock, processId, logger: logger.log, shards });
     const watching = new AbortController();
     const watched = readiness.watch(watching.signal);
     stops.push(async () => {
       watching.abort();
       await watched;
     });
-    const [first, second, third] = pod;
-    if (!first || !second || !third) throw new Error('no shard');
     await servers[1]?.kill();
     let direct = false;
     const moved = until('the second is in DIRECT', () => second.session.direct() !== null).then(() => {
