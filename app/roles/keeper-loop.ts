@@ -16,8 +16,12 @@ const SCHEDULE_MS = 10_000;
 /**
  * Everything that a keeper does for one shard. Each shard has separate loops, so that a failure in one shard does not delay the
  * others.
+ * @param alongWithReconciliation runs in the process that reconciles the shard
  */
-export function keepShard(context: ShardContext): { stop(): Promise<void> } {
+export function keepShard(
+  context: ShardContext,
+  alongWithReconciliation: () => Promise<unknown>,
+): { stop(): Promise<void> } {
   const { config } = context;
   let caller = null as KeeperCaller | null;
   const target = () => caller;
@@ -36,7 +40,7 @@ export function keepShard(context: ShardContext): { stop(): Promise<void> } {
   const housekeepingMs = Math.min(HOUSEKEEPING_MS, config.authority.podRetireAfterMs / 8);
   const everyRound = { everyMs: housekeepingMs, failure: 'housekeeping was postponed', stopped: signal };
   const tidying = repeat(context, everyRound, () => housekeeping.round());
-  const reconciling = reconcileWhenDue(context, target, signal);
+  const reconciling = reconcileWhenDue(context, target, alongWithReconciliation, signal);
 
   return {
     async stop() {
@@ -52,6 +56,7 @@ export function keepShard(context: ShardContext): { stop(): Promise<void> } {
 async function reconcileWhenDue(
   context: ShardContext,
   target: () => KeeperCaller | null,
+  alongWithIt: () => Promise<unknown>,
   stopped: AbortSignal,
 ): Promise<void> {
   const { clock, keyPrefix, logger, redis, scripts } = context;
@@ -63,7 +68,9 @@ async function reconcileWhenDue(
   while (!stopped.aborted) {
     // The run is not awaited: a process that is asked to stop does not wait for a long reconciliation, which another
     // process restarts.
-    reconciliation.whenDue().catch((error: unknown) => logger.log.error({ err: error }, 'the reconciliation failed'));
+    reconciliation
+      .whenDue(alongWithIt)
+      .catch((error: unknown) => logger.log.error({ err: error }, 'the reconciliation failed'));
     await clock.sleep(SCHEDULE_MS, stopped);
   }
 }

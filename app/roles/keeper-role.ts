@@ -1,6 +1,7 @@
 import { closeAdminServer, startAdminServer } from './admin-server.ts';
 import type { Running } from './api-role.ts';
 import type { Context } from './context.ts';
+import { checkedCrossings } from './crossing-check.ts';
 import { keepShard } from './keeper-loop.ts';
 
 /** A keeper: moves the authority, flushes the journal, and cleans up Redis, for every shard. Any number may run. */
@@ -12,7 +13,14 @@ export async function startKeeper(context: Context): Promise<Running> {
   // The server starts before anything that would keep the process alive, because a port in use
   // aborts the startup.
   const server = await startAdminServer({ readiness, metrics, host, port: adminPort });
-  const loops = shards.map(keepShard);
+  const crossings = shards.length > 1 ? metrics.ofCrossings() : null;
+  const loops = shards.map((shard, number) =>
+    // Transfers between shards are compared once, along with the first shard.
+    keepShard(shard, async () => {
+      if (number === 0 && crossings)
+        await checkedCrossings(shards, logger.log, (differences) => crossings.compared(differences));
+    }),
+  );
   logger.log.info({ adminPort }, 'the keeper is running');
 
   return {

@@ -1,6 +1,7 @@
 import type { ApiDependencies } from '../api/api-dependencies.ts';
 import { Problem } from '../domain/problem.ts';
 import { cachePages } from '../redis/cache-pages.ts';
+import { checkedCrossings } from './crossing-check.ts';
 import { moveFormat } from './format-move.ts';
 import { openTransfers } from './open-transfers.ts';
 import { acceptLoss, takeRedisOver, unsettled } from './operator.ts';
@@ -23,7 +24,13 @@ export function opsOf(shards: readonly PodShard[]): Ops {
   };
   return {
     status: async () => combinedStatus(await fromAll(each, (ops) => ops.status())),
-    reconcile: async () => combined(await fromAll(each, (ops) => ops.reconcile())),
+    async reconcile() {
+      const reports = combined(await fromAll(each, (ops) => ops.reconcile()));
+      const [first] = shards;
+      if (!first || shards.length === 1) return reports;
+      const contexts = shards.map(({ context }) => context);
+      return { ...reports, crossings: await checkedCrossings(contexts, first.context.logger.log) };
+    },
     unsettled: async () => combined(await fromAll(each, (ops) => ops.unsettled())),
     async acceptLoss({ shard, ...acceptance }, user) {
       const ops = ofShard(shard);

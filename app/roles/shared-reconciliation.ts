@@ -28,12 +28,15 @@ export class SharedReconciliation {
   }
 
   /**
-   * Runs the reconciliation if it is due by `RECONCILIATION_CRON` and no keeper has run it. @throws Problem
-   * database_unavailable
+   * Runs the reconciliation if it is due by `RECONCILIATION_CRON` and no keeper has run it, and what belongs to it.
+   * @throws Problem database_unavailable
    */
-  async whenDue(): Promise<void> {
+  async whenDue(alongWithIt: () => Promise<unknown> = async () => {}): Promise<void> {
     const { reconciliationCron: cron, reconciliationTimeZone: timeZone } = this.#context.config.jobs;
-    await this.#single.whenDue({ cron, timeZone }, () => this.#reconciliation.run());
+    await this.#single.whenDue({ cron, timeZone }, async () => {
+      await this.#reconciliation.run();
+      await alongWithIt();
+    });
   }
 
   /**

@@ -23,6 +23,10 @@ export class CrossingMetrics extends MetricSet {
     'Age of the oldest open transfer between two shards',
     ['from', 'to'],
   );
+  readonly #differences = this.gauge(
+    'crossing_differences',
+    'Transfers between shards whose legs did not match in the latest comparison by this process',
+  );
   /** Pairs of shards that have had open transfers: with many shards, most pairs never have any. */
   readonly #pairs = new Set<string>();
 
@@ -32,6 +36,10 @@ export class CrossingMetrics extends MetricSet {
 
   legFailed(_crossing: object, leg: LegName, _code: string, isUnexpected: boolean): void {
     this.#legProblems.inc({ leg, unexpected: String(isUnexpected) });
+  }
+
+  compared(differences: number): void {
+    this.#differences.set(differences);
   }
 
   courierFailed(): void {

@@ -258,6 +258,11 @@ export const LEDGER_ROWS = [
         ],
       },
       {
+        title: 'Transfers between shards that do not match',
+        about: 'Differences that the latest comparison has found; the report of the reconciliation lists them.',
+        queries: [[`max(${gauge('holdfast_crossing_differences')})`, 'differences']],
+      },
+      {
         title: 'Returned money without an account',
         about: 'Money on ~returns accounts, in minor units. An operator has to pay it out.',
         queries: [[`max by (shard, currency) (${gauge('holdfast_returns_minor_units')})`, '{{currency}} {{shard}}']],

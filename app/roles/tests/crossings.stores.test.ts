@@ -183,6 +183,23 @@ describe('The API of a ledger with several shards', () => {
     expect(await metric('holdfast_crossing_leg_problems_total{leg="in",unexpected="true"}')).toBeNaN();
   });
 
+  it('compares the transfers of all shards in a reconciliation', async () => {
+    await allClosed();
+    const reconcile = async () => (await api.request('POST', '/v1/ops/reconciliations')).json['crossings'];
+    expect(await reconcile()).toMatchObject({ clean: true, open: 0, differences: 0 });
+    const [row] =
+      (await databases[0]?.database.rows<{ id: string }>(
+        "SELECT MIN(transaction_id) AS id FROM crossings WHERE state = 'DONE' AND to_shard = 1",
+      )) ?? [];
+    const move = (toShard: number) =>
+      databases[0]?.database.rows('UPDATE crossings SET to_shard = ? WHERE transaction_id = ?', [toShard, row?.id]);
+    await move(2);
+    const listed = [{ transactionId: row?.id }, { transactionId: row?.id }, { transactionId: row?.id }];
+    expect(await reconcile()).toMatchObject({ clean: false, differences: 3, listed });
+    await move(1);
+    expect(await reconcile()).toMatchObject({ clean: true });
+  });
+
   it('lists the open transfers of a shard to an operator who accepts its loss', async () => {
     const { shards } = api.context.process;
     await allClosed();
