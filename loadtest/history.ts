@@ -52,12 +52,8 @@ async function pages(accounts: readonly FilledAccount[]): Promise<string[]> {
   ];
   const rows = [head, head.map(() => '---')];
   for (const [name, queryOf] of PAGES) {
-    const cells: string[] = [];
-    for (const account of accounts) {
-      const { p50, p99 } = await measurePage(stack, account, queryOf(account));
-      cells.push(`${p50} / ${p99}`);
-    }
-    rows.push([name, ...cells]);
+    const latencies = await measurePage(stack, accounts, queryOf);
+    rows.push([name, ...latencies.map(({ p50, p99 }) => `${p50} / ${p99}`)]);
   }
   return rows.map((cells) => `| ${cells.join(' | ')} |`);
 }

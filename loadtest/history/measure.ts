@@ -38,18 +38,28 @@ export interface Latency {
   p99: number;
 }
 
-/** The latency of one kind of page over HTTP, one request after another, ms. */
-export async function measurePage(stack: StackFile, account: FilledAccount, query: string): Promise<Latency> {
+/**
+ * The latency of one kind of page over HTTP, one request after another, ms. The accounts take turns, so that whatever else
+ * the machine does slows all of them.
+ */
+export async function measurePage(
+  stack: StackFile,
+  accounts: readonly FilledAccount[],
+  queryOf: (account: FilledAccount) => string,
+): Promise<Latency[]> {
   using client = new Client(() => stack.api, stack.apiKey, { timeoutMs: 60_000 });
-  const times: number[] = [];
-  for (let n = 0; n < WARM_UP + REQUESTS; n++) {
-    const began = performance.now();
-    const { status, body } = await client.get(`/v1/accounts/${account.accountId}/postings?${query}`);
-    if (status !== 200) throw new Error(`${query}: ${JSON.stringify(body).slice(0, 300)}`);
-    if (n >= WARM_UP) times.push(performance.now() - began);
-  }
-  const sorted = Float64Array.from(times).sort();
-  return { p50: round(quantile(sorted, 0.5), 2), p99: round(quantile(sorted, 0.99), 2) };
+  const times = accounts.map((): number[] => []);
+  for (let n = 0; n < WARM_UP + REQUESTS; n++)
+    for (const [index, account] of accounts.entries()) {
+      const began = performance.now();
+      const { status, body } = await client.get(`/v1/accounts/${account.accountId}/postings?${queryOf(account)}`);
+      if (status !== 200) throw new Error(JSON.stringify(body).slice(0, 300));
+      if (n >= WARM_UP) times[index]?.push(performance.now() - began);
+    }
+  return times.map((own) => {
+    const sorted = Float64Array.from(own).sort();
+    return { p50: round(quantile(sorted, 0.5), 2), p99: round(quantile(sorted, 0.99), 2) };
+  });
 }
 
 /** A database that records what it is asked. */

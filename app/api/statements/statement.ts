@@ -24,6 +24,9 @@ export interface NamedPosting extends Posting {
   counterpartyName: string | null;
 }
 
+/** Names that a statement keeps, because the same counterparties usually occur again. */
+const NAMES_MAX = 10_000;
+
 /**
  * The postings of a statement, in pages. Between two pages, nothing is kept open in MySQL: the history of a period that
  * has ended does not change.
@@ -32,11 +35,15 @@ export async function* postingsOf(
   history: History,
   { accountId, after, until }: Statement,
 ): AsyncIterable<NamedPosting[]> {
+  const names = new Map<string, string | null>();
   let position: number | null = after;
   while (position !== null && position < until) {
     const page = await history.page({ accountId, position, toward: 'newer', limit: PAGE, holds: false });
     const postings = page.items.filter((item): item is Posting => 'amount' in item && item.version <= until);
-    const names = await history.names([...new Set(postings.map(({ counterparty }) => counterparty))]);
+    if (names.size > NAMES_MAX) names.clear();
+    const unknown = new Set(postings.map(({ counterparty }) => counterparty).filter((id) => !names.has(id)));
+    const found = await history.names([...unknown]);
+    for (const id of unknown) names.set(id, found.get(id) ?? null);
     if (postings.length > 0)
       yield postings.map((one) => ({ ...one, counterpartyName: names.get(one.counterparty) ?? null }));
     position = page.next;
