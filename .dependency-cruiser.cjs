@@ -153,7 +153,18 @@ const LAYERS = {
   main: ['config', 'roles'],
 
   // Commands for operators that are not roles.
-  'tools/shards': ['kernel', 'domain', 'config', 'redis', 'roles'],
+  'tools/shards': [
+    'kernel',
+    'domain',
+    'config',
+    'shards',
+    'redis',
+    'mysql/connection',
+    'mysql/schema',
+    'mysql/ledger',
+    'mysql/operations',
+    'roles',
+  ],
   tools: ['config', 'tools/shards'],
 
   // Tests that cross layers, on real stores. Nothing imports them.

@@ -1,26 +1,29 @@
 import { flag, readCommandLine, refuse, wholeNumber } from '../config/command-line.mjs';
 import { type Config, ConfigError, type Environment, loadConfig } from '../config/config.ts';
+import { checkOf } from './shards/check.ts';
 import { planOf } from './shards/plan.ts';
-import { placesText, planText } from './shards/print.ts';
+import { checkText, placesText, planText } from './shards/print.ts';
 import { placesOf } from './shards/where.ts';
 
 /**
- * `npm run shards`, or `node dist/app/tools/shards.js` in the image: says where accounts and shards are. Writes
- * nothing.
+ * `npm run shards`, or `node dist/app/tools/shards.js` in the image: says where accounts and shards are, and whether the
+ * stores of all shards agree. Writes nothing.
  */
 const command = {
   name: 'npm run shards --',
-  about: 'Says where accounts and shards are. Writes nothing.',
+  about: 'Says where accounts and shards are, and whether the stores of all shards agree. Writes nothing.',
   options: {
     shards: wholeNumber('number of shards; by default SHARDS', { min: 1, max: 1024 }),
     json: flag('print JSON'),
     pods: wholeNumber('for plan: API pods whose connections are counted', { min: 0, fallback: 3 }),
     keepers: wholeNumber('for plan: keepers whose connections are counted', { min: 0, fallback: 2 }),
+    'open-seconds': wholeNumber('for check: age of an open crossing that is a fault', { min: 0, fallback: 60 }),
   },
   operands: {
     label: 'COMMAND [ACCOUNT…]',
     help: `where ACCOUNT… prints the shard of accounts. plan prints where the shards are, and how many connections their
-  servers need; Sentinels and clusters in REDIS_URL are asked.`,
+  servers need; Sentinels and clusters in REDIS_URL are asked. check compares the stores of all shards with the settings and
+  with each other; exit code 1: something is wrong.`,
     min: 1,
   },
   environment: {
@@ -29,6 +32,7 @@ const command = {
   },
 };
 
+const EXIT_FAULTS = 1;
 /** EX_CONFIG of sysexits.h, as in main.ts. */
 const EXIT_CONFIG = 78;
 /** Without URLs, a plan shows slots and hash tags only. */
@@ -51,7 +55,11 @@ try {
   } else if (word === 'plan' && accounts.length === 0) {
     const plan = await planOf(configOf(NO_URLS), values);
     print(plan, planText(plan));
-  } else refuse(command, 'COMMAND must be where ACCOUNT…, or plan.');
+  } else if (word === 'check' && accounts.length === 0) {
+    const check = await checkOf(configOf(), values['open-seconds']);
+    print(check, checkText(check));
+    if (check.faults.length > 0) process.exitCode = EXIT_FAULTS;
+  } else refuse(command, 'COMMAND must be where ACCOUNT…, plan or check.');
 } catch (error) {
   if (!(error instanceof ConfigError)) throw error;
   console.error(error.message);

@@ -21,6 +21,29 @@ import { AccountEntity, ApiKeyEntity, ReconciliationEntity } from './entities.ts
 
 type Migration = new () => MigrationInterface;
 
+/** In order. */
+const MIGRATIONS: readonly Migration[] = [
+  Ledger1763690000000,
+  SwitchOver1763780000000,
+  LongerUsers1763790000000,
+  LedgerTime1763800000000,
+  EpochRecovery1763810000000,
+  LedgerIdentity1763820000000,
+  JobLeases1763821000000,
+  DrainedBytes1763822000000,
+  RuleFormat1763830000000,
+  Limits1763831000000,
+  Groups1763832000000,
+  Holds1763833000000,
+  LongerIds1763840000000,
+  Crossings1763841000000,
+  ShardIdentity1763842000000,
+  LostShards1763846000000,
+];
+
+/** The names under which the table `schema_migrations` lists them. */
+export const MIGRATION_NAMES: readonly string[] = MIGRATIONS.map(({ name }) => name);
+
 /** Access to MySQL through TypeORM, for schema, migrations and administration; never on the path of a transfer. */
 export function createDataSource(mysqlUrl: string, more: readonly Migration[] = []): DataSource {
   return new DataSource({
@@ -32,25 +55,7 @@ export function createDataSource(mysqlUrl: string, more: readonly Migration[] = 
     synchronize: false,
     logging: false,
     entities: [ApiKeyEntity, ReconciliationEntity, AccountEntity],
-    migrations: [
-      Ledger1763690000000,
-      SwitchOver1763780000000,
-      LongerUsers1763790000000,
-      LedgerTime1763800000000,
-      EpochRecovery1763810000000,
-      LedgerIdentity1763820000000,
-      JobLeases1763821000000,
-      DrainedBytes1763822000000,
-      RuleFormat1763830000000,
-      Limits1763831000000,
-      Groups1763832000000,
-      Holds1763833000000,
-      LongerIds1763840000000,
-      Crossings1763841000000,
-      ShardIdentity1763842000000,
-      LostShards1763846000000,
-      ...more,
-    ],
+    migrations: [...MIGRATIONS, ...more],
     migrationsTableName: 'schema_migrations',
   });
 }

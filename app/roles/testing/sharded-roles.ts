@@ -4,6 +4,7 @@ import { migratedDatabase, type TestDatabase } from '../../mysql/testing/test-da
 import { OwnRedis, randomPrefix } from '../../redis/testing/own-redis.ts';
 import { startApi } from '../api-role.ts';
 import { startKeeper } from '../keeper-role.ts';
+import { adoptIdentities } from '../shard-identities.ts';
 import { API_KEY, Role } from './roles-under-test.ts';
 import { processOf, testConfig, testContext } from './test-context.ts';
 
@@ -21,8 +22,7 @@ export class ShardedRoles {
   static async start(shards: number): Promise<ShardedRoles> {
     const numbers = Array.from({ length: shards });
     const databases = await Promise.all(numbers.map(() => migratedDatabase()));
-    // The rules of legs are those of format 2.
-    for (const db of databases) await db.reset(0, 'REBUILDING', 2);
+    await adoptIdentities(testConfig(databases.map(({ url }) => url).join(' '), { SHARDS: String(shards) }));
     return new ShardedRoles(databases, await Promise.all(numbers.map(() => OwnRedis.start())));
   }
 

@@ -1,3 +1,4 @@
+import type { Check } from './check.ts';
 import type { Plan } from './plan.ts';
 import { table } from './table.ts';
 import type { Place } from './where.ts';
@@ -22,4 +23,32 @@ export function planText({ shards, redis, mysql }: Plan): string {
       servers.map((line) => [line.kind, line.server, line.connections, line.shards.join(', ')]),
     ),
   ].join('\n\n');
+}
+
+export function checkText({ faults, notes, shards, crossings, inTransit }: Check): string {
+  const parts = [
+    table(
+      ['shard', 'ledger', 'identity', 'mode', 'Redis'],
+      shards.map(({ shard, ledgerId, identity, mode, redis }) => [
+        ...[
+          shard,
+          ledgerId ?? '?',
+          identity ? `${identity.shard} of ${identity.shards}` : '?',
+          mode ?? '?',
+          redis ?? '?',
+        ],
+      ]),
+    ),
+  ];
+  if (crossings.length > 0) {
+    const rows = crossings.map(({ from, to, open, oldestSeconds }) => [from, to, open, oldestSeconds]);
+    parts.push(table(['from', 'to', 'open crossings', 'oldest, s'], rows));
+  }
+  if (inTransit.length > 0) {
+    const rows = inTransit.map(({ currency, held, underWay }) => [currency, held, underWay]);
+    parts.push(table(['currency', 'held by transit accounts', 'open crossings'], rows));
+  }
+  if (notes.length > 0) parts.push(notes.map((note) => `Note: ${note}.`).join('\n'));
+  parts.push(faults.length > 0 ? faults.map((fault) => `Fault: ${fault}.`).join('\n') : 'Everything agrees.');
+  return parts.join('\n\n');
 }

@@ -1,0 +1,71 @@
+import { MIGRATION_NAMES } from '../../mysql/schema/data-source.ts';
+import type { ShardStores } from './shard-stores.ts';
+
+/** What the stores of one shard say about themselves. A value is null if it could not be read. */
+export interface ShardFacts {
+  shard: number;
+  ledgerId: string | null;
+  /** The shard whose database this is, and the number of shards, by its own account. */
+  identity: { shard: number; shards: number } | null;
+  mode: string | null;
+  /** Whose Redis it is: `own`, `free`, `foreign` or `unclaimed`. */
+  redis: string | null;
+  faults: string[];
+}
+
+/** @param shards how many the configuration has */
+export async function factsOf(stores: ShardStores, shards: number): Promise<ShardFacts> {
+  const facts: ShardFacts = {
+    ...{ shard: stores.shard, ledgerId: null, identity: null, mode: null, redis: null, faults: [] },
+  };
+  try {
+    await readDatabase(stores, shards, facts);
+  } catch (error) {
+    facts.faults.push(`MySQL: ${reasonOf(error)}`);
+    return facts;
+  }
+  try {
+    const { state, owner } = await stores.owner();
+    facts.redis = state;
+    if (state === 'foreign') facts.faults.push(`Redis belongs to another ledger: ${owner}`);
+    if (state === 'unclaimed') facts.faults.push('Redis has keys, but nobody can prove whose they are');
+    if (state === 'free' && facts.mode === 'CACHE')
+      facts.faults.push('Redis is empty, but this shard is in CACHE: it is not the Redis of its epoch');
+  } catch (error) {
+    facts.faults.push(`Redis: ${reasonOf(error)}`);
+  }
+  return facts;
+}
+
+interface IdentityRow {
+  ledger_id: string;
+  shard: number;
+  shards: number;
+}
+
+async function readDatabase({ database, shard }: ShardStores, shards: number, facts: ShardFacts): Promise<void> {
+  const done = await database.rows<{ name: string }>('SELECT name FROM schema_migrations');
+  const names = new Set(done.map(({ name }) => name));
+  const missing = MIGRATION_NAMES.filter((name) => !names.has(name));
+  if (missing.length > 0) {
+    facts.faults.push(`MySQL lacks ${missing.length} migrations, beginning with ${missing[0]}: run migrate`);
+    return;
+  }
+  const [identity] = await database.rows<IdentityRow>('SELECT ledger_id, shard, shards FROM ledger_identity');
+  if (!identity) {
+    facts.faults.push('MySQL has no identity: run migrate');
+    return;
+  }
+  facts.ledgerId = identity.ledger_id;
+  facts.identity = { shard: identity.shard, shards: identity.shards };
+  if (identity.shard !== shard || identity.shards !== shards)
+    facts.faults.push(`MySQL is shard ${identity.shard} of ${identity.shards}, not ${shard} of ${shards}`);
+  const [authority] = await database.rows<{ mode: string }>('SELECT mode FROM authority');
+  facts.mode = authority?.mode.replace(/_\d$/, '') ?? null;
+}
+
+/** The innermost cause says more than what was wrapped around it. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? reasonOf(error.cause) : error.message;
+}

@@ -1,0 +1,97 @@
+import type { Config } from '../../config/config.ts';
+import { type Clock, systemClock } from '../../kernel/clock.ts';
+import { MysqlCrossingStore } from '../../mysql/ledger/crossing-store.ts';
+import { returnedMoney } from '../../mysql/operations/returned-money.ts';
+import { factsOf, type ShardFacts } from './check-shard.ts';
+import { type InTransit, moneyInTransit } from './in-transit.ts';
+import { ShardStores } from './shard-stores.ts';
+
+export interface OpenBetween {
+  from: number;
+  to: number;
+  open: number;
+  oldestSeconds: number;
+}
+
+export interface Check {
+  /** Empty: every store is the right one, and the money in transit is accounted for. */
+  faults: string[];
+  /** What an operator should know or do, although nothing is wrong. */
+  notes: string[];
+  shards: ShardFacts[];
+  crossings: OpenBetween[];
+  inTransit: InTransit[];
+  returned: { shard: number; currency: string; minorUnits: number }[];
+}
+
+/** How often money in transit is counted again while it does not add up, and how long after the previous time, ms. */
+const COUNTS_MAX = 5;
+const COUNT_AGAIN_MS = 1_000;
+
+/** Compares the stores of all shards with the configuration and with each other. Writes nothing. */
+export async function checkOf(
+  config: Config,
+  openSecondsMax: number,
+  clock: Pick<Clock, 'sleep'> = systemClock,
+): Promise<Check> {
+  const stores = Array.from({ length: config.ledger.shards }, (_, shard) => new ShardStores(config, shard));
+  try {
+    const facts = await Promise.all(stores.map((store) => factsOf(store, stores.length)));
+    const check = compared(facts);
+    if (facts.every(({ ledgerId }) => ledgerId !== null)) {
+      await readCrossings(check, stores, openSecondsMax);
+      await countInTransit(check, stores, clock);
+    } else check.notes.push('crossings and money in transit were not checked, because a database is missing');
+    return check;
+  } finally {
+    await Promise.all(stores.map((store) => store[Symbol.asyncDispose]()));
+  }
+}
+
+function compared(shards: ShardFacts[]): Check {
+  const faults = shards.flatMap((facts) => facts.faults.map((fault) => `shard ${facts.shard}: ${fault}`));
+  const ledgers = [...new Set(shards.flatMap(({ ledgerId }) => ledgerId ?? []))];
+  if (ledgers.length > 1) faults.push(`the databases belong to ${ledgers.length} ledgers: ${ledgers.join(', ')}`);
+  return { faults, notes: [], shards, crossings: [], inTransit: [], returned: [] };
+}
+
+async function readCrossings(check: Check, stores: readonly ShardStores[], openSecondsMax: number): Promise<void> {
+  for (const { shard: from, database } of stores) {
+    for (const { toShard: to, open, oldestAgeMs } of await new MysqlCrossingStore(database).summary()) {
+      const oldestSeconds = Math.round(oldestAgeMs / 1000);
+      check.crossings.push({ from, to, open, oldestSeconds });
+      if (oldestSeconds > openSecondsMax)
+        check.faults.push(`a transfer from shard ${from} to shard ${to} has been open for ${oldestSeconds} s`);
+    }
+    for (const { currency, minorUnits } of await returnedMoney(database)) {
+      if (minorUnits === 0) continue;
+      check.returned.push({ shard: from, currency, minorUnits });
+      check.notes.push(
+        `shard ${from}: ~returns:${currency} has ${minorUnits} minor units of accounts that are closed: pay them out`,
+      );
+    }
+  }
+}
+
+async function countInTransit(
+  check: Check,
+  stores: readonly ShardStores[],
+  clock: Pick<Clock, 'sleep'>,
+): Promise<void> {
+  let before: string | null = null;
+  for (let count = 1; count <= COUNTS_MAX; count++) {
+    if (count > 1) await clock.sleep(COUNT_AGAIN_MS);
+    check.inTransit = await moneyInTransit(stores);
+    const wrong = check.inTransit.filter(({ held, underWay }) => held !== underWay);
+    if (wrong.length === 0) return;
+    const text = wrong
+      .map(({ currency, held, underWay }) => `${currency} by ${held - underWay} minor units`)
+      .join(', ');
+    const isSame = text === before;
+    before = text;
+    if (count < COUNTS_MAX) continue;
+    const sentence = `money in transit differs from the open crossings: ${text}`;
+    if (isSame) check.faults.push(sentence);
+    else check.notes.push(`${sentence}; it changes, so run the check again at rest`);
+  }
+}
