@@ -13,7 +13,9 @@ import type { TransitAccounts } from './transit-accounts.ts';
 
 /** Interval at which the preview at the destination is repeated while the authority of its shard moves, ms. */
 const HELD_LOOK_MS = 50;
-const LOOKS_MAX = 8;
+const LOOKS_MAX = 20;
+/** A look that meets the end of a move may find accounts unsettled that are not. */
+const UNSETTLED_LOOKS_MAX = 3;
 /** More steps than any crossing needs, even if the state of its legs changes in the meantime. */
 const STEPS_MAX = 20;
 
@@ -120,10 +122,11 @@ export class CrossingWalk {
         return { refusal: seen.refusal, ...(seen.limit && { limit: seen.limit }) };
       } catch (error) {
         if (!(error instanceof Problem)) throw error;
-        if (isTransitUnavailable(error) && looks < LOOKS_MAX) await transits.avoid(to, order.currency, transit);
-        // While the authority of the shard moves, the transfer is held like any other.
-        else if (error.code !== 'ledger_switching' || clock.monotonic() >= deadline) throw error;
-        else await clock.sleep(HELD_LOOK_MS);
+        if (clock.monotonic() >= deadline || !mayLookAgain(error, looks)) throw error;
+        // At first, the account may only seem to be unusable.
+        if (isTransitUnavailable(error) && looks >= UNSETTLED_LOOKS_MAX)
+          await transits.avoid(to, order.currency, transit);
+        await clock.sleep(HELD_LOOK_MS);
       }
     }
   }
@@ -165,6 +168,12 @@ export class CrossingWalk {
       this.#deps.events.legFailed({ transactionId, from, to }, 'in', 'internal_error', true);
     return unknown(walk);
   }
+}
+
+/** While the authority of the destination's shard moves, a transfer is held like any other. */
+function mayLookAgain({ code }: Problem, looks: number): boolean {
+  if (code === 'transit_unavailable') return looks < LOOKS_MAX;
+  return code === 'ledger_switching' || (code === 'account_unsettled' && looks < UNSETTLED_LOOKS_MAX);
 }
 
 function factsOf({ legs }: Walk): CrossingFacts {

@@ -9,7 +9,10 @@ import type { ShardMap } from './shard.ts';
 import type { TransitAccounts } from './transit-accounts.ts';
 
 /** Maximum number of transit accounts that are tried for a leg. */
-const TRANSITS_MAX = 8;
+const TRANSITS_MAX = 20;
+/** After a few tries, the reason is probably one that passes. */
+const HASTY_TRIES_MAX = 4;
+const TRY_AGAIN_MS = 50;
 
 /** A transfer from shard `from` to shard `to`. */
 export interface Crossing {
@@ -82,7 +85,7 @@ export class Legs {
     durability: Durability,
     orderWith: (transit: string) => Promise<LegOrder>,
   ): Promise<Outcome | Problem> {
-    const { shards, transits } = this.#deps;
+    const { shards, transits, clock } = this.#deps;
     try {
       for (let tries = 1; ; tries++) {
         const transit = await transits.pick(shard, currency);
@@ -91,6 +94,7 @@ export class Legs {
         // Nothing was written, so another transit account may be tried.
         if (!isTransitUnavailable(answer) || tries >= TRANSITS_MAX) return answer;
         await transits.avoid(shard, currency, transit);
+        if (tries >= HASTY_TRIES_MAX) await clock.sleep(TRY_AGAIN_MS);
       }
     } catch (error) {
       if (error instanceof Problem) return error;
