@@ -237,10 +237,13 @@ describe('main, with the role from its argument or from ROLE', () => {
   it('migrates, and the second time reports that there is nothing to do', async () => {
     const empty = await emptyDatabase();
     const env = { MYSQL_URL: empty.url, REDIS_URL: redis.url };
-    expect(await main('migrate', env)).toEqual({
-      exitCode: 0,
-      said: 'Migrated: Ledger1763690000000, SwitchOver1763780000000, LongerUsers1763790000000, LedgerTime1763800000000, EpochRecovery1763810000000, LedgerIdentity1763820000000, JobLeases1763821000000, DrainedBytes1763822000000, RuleFormat1763830000000, Limits1763831000000, Groups1763832000000, Holds1763833000000.',
-    });
+    const first = await main('migrate', env);
+    const connection = await createConnection(empty.url);
+    const [migrations] = await connection.query<RowDataPacket[]>('SELECT name FROM schema_migrations ORDER BY id');
+    await connection.end();
+    expect(migrations.length).toBeGreaterThan(10);
+    const names = migrations.map(({ name }) => name).join(', ');
+    expect(first).toEqual({ exitCode: 0, said: `Migrated: ${names}.` });
     expect(await main('migrate', env)).toEqual({ exitCode: 0, said: 'The schema is up to date.' });
     await empty.drop();
   });
