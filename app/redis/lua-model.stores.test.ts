@@ -179,7 +179,7 @@ const anyHistory = fc
   .record({
     steps: fc.array(anyStep, { minLength: 1, maxLength: 40 }),
     opened: fc.option(
-      fc.record({ day: fc.nat(4), a: fc.option(limitsInUse, { freq: 2 }), b: fc.option(limitsInUse, { freq: 1 }) }),
+      fc.record({ day: fc.nat(4), a: fc.option(limitsInUse, { freq: 2 }), b: fc.option(limitsInUse, { freq: 2 }) }),
       { freq: 4 },
     ),
   })

@@ -38,8 +38,9 @@ export function legOf(
 export const anyLeg = (times: readonly number[]): fc.Arbitrary<Leg> =>
   fc
     .record({
-      name: fc.constantFrom(...LEGS),
-      refusal: fc.option(fc.constantFrom(...REFUSALS), { freq: 1 }),
+      // Only `out` carries a refusal, and there are seven of them.
+      name: fc.constantFrom('out' as const, 'out' as const, ...LEGS),
+      refusal: fc.option(fc.constantFrom(...REFUSALS), { freq: 3 }),
       at: fc.option(fc.constantFrom(1, ...times), { freq: 3 }),
     })
     .map(({ name, refusal, at }) => ({

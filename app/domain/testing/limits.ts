@@ -19,7 +19,7 @@ export const NO_USAGE: Usage = {
 
 /** Arbitrary limits and counts, which need not be consistent with each other. */
 export function anyLimits(amount: fc.Arbitrary<number> = fc.maxSafeNat()): fc.Arbitrary<AccountLimits> {
-  const limit = fc.option(amount, { freq: 1 });
+  const limit = fc.option(amount, { freq: 2 });
   return fc.record({
     transferMax: limit,
     dailyDebitMax: limit,

@@ -10,23 +10,30 @@ export async function currentAccounts(
   accountIds: readonly string[],
 ): Promise<Map<string, AccountView>> {
   const accounts = new Map<string, AccountView>();
+  const direct = session.direct();
   for (const view of await reader.read(accountIds)) {
     if (view instanceof Problem) throw view;
-    // While no store decides, the current state is unknown.
-    if (view.stale) throw staleAccount(session, view.accountId);
-    accounts.set(view.accountId, view);
+    const { accountId } = view;
+    if (view.stale) throw staleProblem(session, direct, `account ${accountId}`, () => unsettledAccount(accountId));
+    accounts.set(accountId, view);
   }
   return accounts;
 }
 
-function staleAccount(session: Session, accountId: string): Problem {
-  const problem = staleProblem(session, `account ${accountId}`);
-  return problem.code === 'account_unsettled' ? unsettledAccount(accountId) : problem;
-}
-
-/** The Problem for data that may not be current. */
-export function staleProblem(session: Session, what: string): Problem {
-  if (session.view() === null && session.direct() === null)
-    return new Problem(session.holdReason(), `the current state of ${what} is not known at the moment`);
-  return new Problem('account_unsettled', `${what} waits for the journal of the cache`);
+/**
+ * The Problem for data that may not be current. Only while MySQL decides, data of an account is not current because the
+ * account waits for a journal; at any other time, the authority is moving, or the cache has failed, and the next read
+ * may be current.
+ * @param direct `session.direct()` before the data was read @param unsettled if it waits for a journal
+ */
+export function staleProblem(
+  session: Session,
+  direct: number | null,
+  what: string,
+  unsettled = (): Problem => new Problem('account_unsettled', `${what} waits for the journal of the cache`),
+): Problem {
+  if (direct !== null && session.direct() === direct) return unsettled();
+  const works = session.view() !== null || session.direct() !== null;
+  const reason = works ? 'ledger_switching' : session.holdReason();
+  return new Problem(reason, `the current state of ${what} is not known at the moment`);
 }

@@ -212,9 +212,10 @@ export class HoldLedger implements Holds {
 
   async #current(holdId: string, deadline: number): Promise<ReadHold> {
     for (;;) {
+      const direct = this.#deps.session.direct();
       const found = await this.#found(holdId, deadline);
       if (!found.stale) return found;
-      const problem = staleProblem(this.#deps.session, `hold ${holdId}`);
+      const problem = staleProblem(this.#deps.session, direct, `hold ${holdId}`);
       if (problem.code !== 'ledger_switching') throw problem;
       await this.#again(deadline, holdId, problem);
     }

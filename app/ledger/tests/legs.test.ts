@@ -7,6 +7,7 @@ import { legOf } from '../../domain/testing/legs.ts';
 import { NO_LIMITS, NO_USAGE } from '../../domain/testing/limits.ts';
 import { accountOf, summaryOf } from '../../domain/testing/orders.ts';
 import type { Account, TransferOrder } from '../../domain/types.ts';
+import { commandLost } from '../../journal/testing/faulty-cache.ts';
 import { postAll } from '../direct/decide.ts';
 import { SwitchBench } from '../testing/switch-bench.ts';
 
@@ -209,6 +210,33 @@ describe('While Redis decides, a leg', () => {
       status: 'FROZEN',
       limits: { usage: { dayDebit: 0, monthDebit: 0 } },
     });
+  });
+});
+
+describe('A preview of a leg', () => {
+  const inner = accountOf(TRANSIT, { external: true });
+  const preview = (bench: SwitchBench) =>
+    bench.clock.until(bench.ledger.preview([legOf('in')], 'transfers', async () => null));
+
+  it('reports a transit account that waits for a journal', async () => {
+    const bench = await SwitchBench.open();
+    bench.database.accounts.set(TRANSIT, inner);
+    bench.database.frozen.add(TRANSIT);
+    bench.close();
+    bench.toDirect(false);
+    await expect(preview(bench)).rejects.toMatchObject({ code: 'transit_unavailable', reason: 'unsettled' });
+  });
+
+  it('does not report one because the cache has just failed, or the authority has just moved', async () => {
+    const bench = await SwitchBench.open();
+    bench.database.accounts.set(TRANSIT, inner);
+    bench.cache.next('read', commandLost);
+    await expect(preview(bench)).rejects.toMatchObject({ code: 'ledger_switching' });
+    bench.close();
+    bench.database.whileLoading = async () => void bench.toDirect();
+    await expect(preview(bench)).rejects.toMatchObject({ code: 'ledger_switching' });
+    bench.database.whileLoading = async () => {};
+    expect(await preview(bench)).toMatchObject({ sides: [{ destination: { balance: 100 } }] });
   });
 });
 
