@@ -2,10 +2,10 @@ import type { LegName } from '../../app/domain/leg-types.ts';
 import { Problem } from '../../app/domain/problem.ts';
 import type { Outcome, TransferOrder } from '../../app/domain/types.ts';
 import type { FlushBatch } from '../../app/journal/flush-batch.ts';
+import type { Clock } from '../../app/kernel/clock.ts';
 import { JournalTables } from '../mysql/journal-tables.ts';
-import type { MysqlServer } from '../mysql/mysql-server.ts';
 import type { CrossingRow } from '../mysql/tables.ts';
-import type { Seeing, SeenShard } from '../shards/sharded-pod.ts';
+import type { Seeing } from '../shards/sharded-pod.ts';
 import { SHARDED_PROTOCOL, type ShardedAssembly } from '../shards/sharded-world.ts';
 import { keepers, replaced } from './mutant.ts';
 
@@ -26,9 +26,10 @@ const legs = (
   change: (
     send: (order: TransferOrder, durability?: 'cache') => Promise<Outcome | Problem>,
     order: TransferOrder,
+    clock: Clock,
   ) => Promise<Outcome | Problem>,
 ): ShardedAssembly =>
-  seeing((shard) => ({
+  seeing((shard, clock) => ({
     ...shard,
     ledger: replaced(shard.ledger, {
       async apply(orders, durability) {
@@ -38,7 +39,7 @@ const legs = (
           const [answer] = await shard.ledger.apply([sent], as ?? durability);
           return answer ?? new Problem('internal_error', 'no answer');
         };
-        return [await change(send, order)];
+        return [await change(send, order, clock)];
       },
     }),
   }));
@@ -66,82 +67,56 @@ const readsRedis: Seeing = (shard) => ({
   },
 });
 
-const lookUps = (shard: SeenShard, change: (outcome: Outcome) => Outcome): SeenShard => ({
-  ...shard,
-  ledger: replaced(shard.ledger, {
-    outcome: async (id, sourceAccount) => change(await shard.ledger.outcome(id, sourceAccount)),
-  }),
-});
-
-/** Inserts the rows of crossings after the transaction of their legs. */
+/** Writes the rows of crossings after the transaction of their legs, together with those of the next flush. */
 class CrossingsLater extends JournalTables {
-  readonly #late: [string, CrossingRow][] = [];
-  protected override advance(server: MysqlServer, batch: FlushBatch): void {
-    super.advance(server, batch);
-    const outs = batch.outcomes.filter(({ order, status }) => order.leg?.name === 'out' && status === 'POSTED');
-    for (const { order } of outs) {
-      const { leg, currency, amount } = order;
-      const row = { toShard: leg?.otherShard ?? 0, currency, amount, openedAt: server.wallMs, closing: null };
-      this.#late.push([order.transactionId, row]);
-    }
-  }
+  #late: [string, CrossingRow][] = [];
   override async commit(batch: FlushBatch, authorityEpoch: number): Promise<void> {
-    this.#late.length = 0;
     await super.commit(batch, authorityEpoch);
-    const late = this.#late.splice(0);
+    const earlier = this.#late;
+    this.#late = [];
     await this.client.call(({ tables }) => {
-      for (const [id] of late) tables.delete(tables.crossings, id);
+      for (const [id, row] of earlier) tables.set(tables.crossings, id, row);
+      for (const { order } of batch.outcomes) {
+        const row = tables.crossings.get(order.transactionId);
+        if (order.leg?.name !== 'out' || !row) continue;
+        this.#late.push([order.transactionId, row]);
+        tables.delete(tables.crossings, order.transactionId);
+      }
     });
-    await this.client.call(({ tables }) => {
-      for (const [id, row] of late) tables.set(tables.crossings, id, row);
-    });
-  }
-}
-
-/** The times of legs do not count for the ids that Redis must look up in MySQL. */
-class HidesLegs extends JournalTables {
-  protected override advance(server: MysqlServer, batch: FlushBatch): void {
-    const hasLegs = batch.outcomes.some(({ order }) => order.transactionId.includes('~'));
-    super.advance(server, hasLegs ? { ...batch, idTimeMax: 0 } : batch);
   }
 }
 
 let attempts = 0;
+const LATE_MS = 250;
 
 export const SHARDED_MUTANTS: readonly ShardedMutant[] = [
   {
     name: 'in-before-out-is-persisted',
     rule: '`in` is sent only if MySQL of the source has `out`.',
-    seed: 1,
+    seed: 5,
     assembly: claimedPersisted('out', 'POSTED'),
   },
   {
     name: 'back-before-the-refusal-is-persisted',
     rule: '`back` is sent only if MySQL of the destination has the refusal of `in`.',
-    seed: 1,
+    seed: 6,
     assembly: claimedPersisted('in', 'REJECTED'),
-  },
-  {
-    name: 'returns-before-the-refusal-is-persisted',
-    rule: '`returns` is sent only if MySQL of the source has the refusal of `back`.',
-    seed: 1,
-    assembly: claimedPersisted('back', 'REJECTED'),
   },
   {
     name: 'refused-before-out-is-persisted',
     rule: 'The client is told that a transfer was refused only when MySQL of the source has the refusal.',
-    seed: 1,
+    seed: 5,
     assembly: claimedPersisted('out', 'REJECTED'),
   },
   {
-    name: 'problem-taken-for-a-refusal',
+    name: 'late-answer-taken-for-a-refusal',
     rule: '`back` follows only a refusal of `in`, never a problem.',
     seed: 1,
-    assembly: legs(async (send, order) => {
-      const answer = await send(order);
-      if (!(answer instanceof Problem) || order.leg?.name !== 'in') return answer;
+    assembly: legs((send, order, clock) => {
+      if (order.leg?.name !== 'in') return send(order);
       const common = { order, acceptedAt: 0, takenAt: 0, epoch: 1, seq: 1, replayed: false, persisted: true };
-      return { ...common, status: 'REJECTED', refusal: 'account_frozen' };
+      const refused: Outcome = { ...common, status: 'REJECTED', refusal: 'account_frozen' };
+      return Promise.race([send(order), clock.sleep(LATE_MS).then(() => refused)]);
     }),
   },
   {
@@ -165,7 +140,7 @@ export const SHARDED_MUTANTS: readonly ShardedMutant[] = [
   {
     name: 'courier-reads-redis',
     rule: 'A courier closes a crossing only if MySQL has its end.',
-    seed: 1,
+    seed: 22,
     assembly: seeing(readsRedis),
   },
   {
@@ -175,27 +150,12 @@ export const SHARDED_MUTANTS: readonly ShardedMutant[] = [
     assembly: seeing((shard) => ({ ...shard, crossings: replaced(shard.crossings, { open: async () => [] }) })),
   },
   {
-    name: 'look-up-shows-a-refusal-that-is-not-persisted',
-    rule: 'A transfer that has left is REJECTED only when MySQL of its destination has the refusal.',
-    seed: 1,
-    assembly: seeing((shard) => lookUps(shard, (outcome) => ({ ...outcome, persisted: true }))),
-  },
-  {
     name: 'crossings-after-the-transaction',
     rule: 'The row of a crossing is written in the transaction of its `out`.',
-    seed: 1,
+    seed: 2,
     assembly: {
       ...SHARDED_PROTOCOL,
       shard: keepers((_ports, mysql) => ({ journal: new CrossingsLater(mysql) })),
-    },
-  },
-  {
-    name: 'legs-hide-their-ids-from-the-lookup-horizon',
-    rule: "The id of a leg has the same time wherever it counts: that of the client's UUIDv7.",
-    seed: 1,
-    assembly: {
-      ...SHARDED_PROTOCOL,
-      shard: keepers((_ports, mysql) => ({ journal: new HidesLegs(mysql) })),
     },
   },
 ];

@@ -1,3 +1,4 @@
+import type { Clock } from '../../app/kernel/clock.ts';
 import type { Holds } from '../../app/ledger/ports/holds.ts';
 import type { Ledger } from '../../app/ledger/ports/ledger.ts';
 import type { CourierTiming } from '../../app/shards/courier.ts';
@@ -6,7 +7,6 @@ import type { Shard } from '../../app/shards/shard.ts';
 import { joinShards } from '../../app/shards/sharded.ts';
 import type { SimProcess } from '../core/sim-process.ts';
 import { CrossingTables, OpeningTables } from '../mysql/crossing-tables.ts';
-import type { MysqlClient } from '../mysql/mysql-client.ts';
 import { TIMES } from '../world/settings.ts';
 import type { ServingPod, SimPod } from '../world/sim-pod.ts';
 import type { World } from '../world/world.ts';
@@ -22,7 +22,7 @@ export const COURIER_TIMING: CourierTiming = {
 /** What the layer of a pod uses of a shard. */
 export type SeenShard = Pick<Shard, 'ledger' | 'holds' | 'database' | 'crossings'>;
 /** Changes what the layer of a pod sees of a shard; a rule that is broken on purpose is one. */
-export type Seeing = (shard: SeenShard, number: number, mysql: MysqlClient) => SeenShard;
+export type Seeing = (shard: SeenShard, clock: Clock) => SeenShard;
 
 /** A process with a session in every shard, the layer over them, and a courier. */
 export class ShardedPod implements ServingPod {
@@ -37,7 +37,7 @@ export class ShardedPod implements ServingPod {
     this.process = process;
     const added = worlds.map((world) => world.addPod(process));
     this.parts = added.map(({ pod }) => pod);
-    const shards = added.map(({ pod, mysql, ports }, number) => {
+    const shards = added.map(({ pod, mysql, ports }) => {
       const { ledger, holds } = pod;
       const seen = { ledger, holds, database: ports.database, crossings: new CrossingTables(mysql) };
       const opening = new OpeningTables(mysql);
@@ -48,7 +48,7 @@ export class ShardedPod implements ServingPod {
       } as unknown as Shard['books'];
       // Nobody reads these.
       const unused = { holdBooks: books as never, history: books as never };
-      return { ...seeing(seen, number, mysql), books, ...unused, isDatabaseAway: () => false };
+      return { ...seeing(seen, process), books, ...unused, isDatabaseAway: () => false };
     });
     const joined = joinShards(shards, {
       clock: process,

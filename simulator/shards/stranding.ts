@@ -1,4 +1,5 @@
 import { shardOfAccount } from '../../app/domain/account-shard.ts';
+import type { TransferOrder } from '../../app/domain/types.ts';
 import type { Recording } from '../../verification/checker/history.ts';
 import type { Random } from '../core/random.ts';
 import type { SimProcess } from '../core/sim-process.ts';
@@ -45,9 +46,25 @@ async function strand({ client, process, random, history, shards }: StrandingDep
   void client.transfer([order]);
   await process.sleep(random.exponential(25));
   void client.change(destination, { status: 'FROZEN' });
+  void seekSome(client, process, random, order);
+  // If a refusal is lost, the transfer is decided again.
+  void process.sleep(random.exponential(400)).then(() => client.change(destination, { status: 'ACTIVE' }));
   if (!isAll) return;
   for (let tries = 0; tries < 4; tries++) {
     await process.sleep(random.exponential(40));
     void client.change(source, { status: 'CLOSED' });
+  }
+}
+
+/** Asks for the outcome while it is being decided. */
+async function seekSome(
+  client: Client,
+  process: SimProcess,
+  random: Random,
+  { transactionId, source }: TransferOrder,
+): Promise<void> {
+  for (let times = random.whole(0, 6); times > 0; times--) {
+    await process.sleep(random.exponential(80));
+    void client.seek(transactionId, source);
   }
 }
