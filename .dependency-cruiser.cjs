@@ -176,7 +176,6 @@ const LAYERS = {
     'journal',
     'ledger/ports',
     'ledger/epoch',
-    'ledger/accounts',
     'ledger',
     'shards',
     'sync',
