@@ -3,9 +3,15 @@ import type { Clock } from '../../kernel/clock.ts';
 import type { History, Period } from '../../ledger/ports/history.ts';
 import type { Ledger } from '../../ledger/ports/ledger.ts';
 
+/**
+ * By how much the clock of a store may be set back, or may be behind that of the store whose authority it takes over: the
+ * same deviation from which transfers that need the right time are refused.
+ */
+const CLOCKS_APART_MS = 5_000;
 /** A transfer is in MySQL tens of milliseconds after its acceptance. */
 const RETRY_MS = 50;
-const WAIT_MS_MAX = 5_000;
+const RETRY_MS_MAX = 500;
+const WAIT_MS_MAX = CLOCKS_APART_MS + 5_000;
 
 interface Dependencies {
   ledger: Ledger;
@@ -17,8 +23,9 @@ interface Dependencies {
  * The versions of a period, once MySQL has all of them, which is known in one of two ways:
  *
  * - MySQL has a later version. Versions reach MySQL in order, and their times never decrease.
- * - The store that decides was read at or after the end of the period, by its own clock, and MySQL has the version that
- *   it returned. Everything that is accepted afterwards gets a later time.
+ * - The store that decides was read well after the end of the period, by its own clock, and MySQL has the version that
+ *   it returned. Everything that is accepted afterwards gets a later time, even if the authority moves to a store whose
+ *   clock is a little behind.
  *
  * While the authority moves, or the account waits for a journal, only the first one counts: some postings of the period
  * may still be known to Redis alone.
@@ -31,12 +38,12 @@ export async function completePeriod(
   to: number,
 ): Promise<Period> {
   const deadline = clock.monotonic() + WAIT_MS_MAX;
-  for (;;) {
+  for (let retryMs = RETRY_MS; ; retryMs = Math.min(2 * retryMs, RETRY_MS_MAX)) {
     const known = await knownVersion(ledger, accountId, to);
     const period = await history.period(accountId, from, to);
     if (period.until < period.last || (known !== null && period.last >= known)) return period;
     if (clock.monotonic() >= deadline) break;
-    await clock.sleep(RETRY_MS);
+    await clock.sleep(retryMs);
   }
   throw new Problem(
     'history_incomplete',
@@ -47,6 +54,6 @@ export async function completePeriod(
 /** A version that includes everything accepted before `to`; null if no store can tell. */
 async function knownVersion(ledger: Ledger, accountId: string, to: number): Promise<number | null> {
   const [view] = await ledger.read([accountId]);
-  if (view === undefined || view instanceof Problem || view.stale || view.asOf < to) return null;
+  if (view === undefined || view instanceof Problem || view.stale || view.asOf < to + CLOCKS_APART_MS) return null;
   return view.version;
 }
