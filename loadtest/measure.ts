@@ -8,14 +8,14 @@ import { cpuMs } from '../verification/harness/usage.ts';
 /**
  * CPU time by part of the stack, ms. The generator is this process and its children that have ended, such as wrk.
  */
-export function cpuByPart({ pods, redis, mysql }: StackFile): Record<string, number> {
+export function cpuByPart({ pods, redis, mysql, shards = [{ redis, mysql }] }: StackFile): Record<string, number> {
   const parts: Record<string, number> = { generator: cpuMs(process.pid, 4) };
   const add = (part: string, pid: number | null) => {
     if (pid !== null) parts[part] = (parts[part] ?? 0) + cpuMs(pid);
   };
   for (const { role, pid } of pods) add(role, pid);
-  add('redis', redis.pid);
-  add('mysql', mysql.pid);
+  for (const pid of new Set(shards.map((shard) => shard.redis.pid))) add('redis', pid);
+  for (const pid of new Set(shards.map((shard) => shard.mysql.pid))) add('mysql', pid);
   return parts;
 }
 

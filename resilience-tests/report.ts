@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import type { Result } from './harness/experiment.ts';
+import { isSharded, saveSharded } from './report-sharded.ts';
 
 /** A test without a verdict. */
 export interface Broken {
@@ -79,31 +80,42 @@ const rowOf = (cells: readonly (string | number)[]): string => `| ${cells.join('
 const emptyRow = (name: string, verdict: string): string =>
   rowOf([name, ...Array.from({ length: COLUMNS.length - 2 }, () => '–'), verdict]);
 
-/** Writes RESULTS.md, which each complete run replaces. */
-export function writeResults(
-  path: string,
-  {
-    results,
-    broken,
-    skipped,
-    command,
-  }: { results: readonly Result[]; broken: readonly Broken[]; skipped: readonly Skipped[]; command: string },
-): void {
-  const rows = [
-    ...results.map((result) => rowOf(cellsOf(result))),
-    ...skipped.map(({ name }) => emptyRow(name, 'skipped')),
-    ...broken.map(({ name }) => emptyRow(name, '**not completed**')),
-  ];
-  const details = results.map(({ name, expectation, pauseMsMax, notes, wrongs, late }) => {
+/** What a run found out. */
+export interface Findings {
+  results: readonly Result[];
+  broken: readonly Broken[];
+  skipped: readonly Skipped[];
+  command: string;
+}
+
+/** The row and the details of each experiment, by its name. */
+export function entriesOf({ results, broken, skipped }: Findings): Map<string, { row: string; details: string }> {
+  const entries = new Map<string, { row: string; details: string }>();
+  for (const result of results) {
+    const { name, expectation, pauseMsMax, notes, wrongs, late } = result;
     const limit = `Expected: at most ${pauseMsMax / 1000} s without a success.`;
     const lines = [...[...wrongs, ...late].map((wrong) => `**not as expected**: ${wrong}`), ...notes];
-    return [`- **${name}**: ${expectation} ${limit}`, ...lines.map((line) => `  - ${line}`)].join('\n');
-  });
-  for (const { name, reason } of skipped) details.push(`- **${name}** was skipped: ${reason}`);
-  for (const { name, reason } of broken) details.push(`- **${name}** was not completed: ${reason}`);
+    const details = [`- **${name}**: ${expectation} ${limit}`, ...lines.map((line) => `  - ${line}`)].join('\n');
+    entries.set(name, { row: rowOf(cellsOf(result)), details });
+  }
+  for (const { name, reason } of skipped)
+    entries.set(name, { row: emptyRow(name, 'skipped'), details: `- **${name}** was skipped: ${reason}` });
+  for (const { name, reason } of broken)
+    entries.set(name, {
+      row: emptyRow(name, '**not completed**'),
+      details: `- **${name}** was not completed: ${reason}`,
+    });
+  return entries;
+}
+
+/** Writes RESULTS.md, which each complete run replaces. */
+export function writeResults(path: string, findings: Findings): void {
+  const { command, results } = findings;
+  const all = entriesOf(findings);
+  const own = [...all].flatMap(([name, entry]) => (isSharded(name) ? [] : [entry]));
   const text = `# Resilience test results
 
-Written by \`${command}\` on ${new Date().toISOString().slice(0, 10)}${results.some(({ short }) => short) ? ' (short runs)' : ''}, on ${availableParallelism()} cores shared by the load, the pods and the stores.
+Written by \`${command}\` on ${today()}${results.some(({ short }) => short) ? ' (short runs)' : ''}, on ${availableParallelism()} cores shared by the load, the pods and the stores.
 
 Ids: *ok* have a known outcome (posted, or refused by a rule). *Failed* ids were refused in every attempt, so they must not be in
 MySQL. *Once unknown* ids had no known outcome at first, *unknown* ids still have none at the end. *Errors* are attempts (a batch of
@@ -112,14 +124,17 @@ time until any response, for clients that wait up to 15 s. *Time to switch* is t
 balances can change again, if the authority moved. \`valid\` means: nothing is lost, doubled or overdrawn, versions have no gaps, the
 arithmetic is correct, limits were enforced, no response was outdated, and every outcome is known.
 
-${rowOf(COLUMNS)}
-${rowOf(COLUMNS.map(() => '---'))}
-${rows.join('\n')}
+${tableOf(own.map(({ row }) => row))}
 
-${details.join('\n')}
+${own.map(({ details }) => details).join('\n')}
 `;
   writeFileSync(path, text);
+  saveSharded(path, findings);
 }
+
+export const tableOf = (rows: readonly string[]): string =>
+  [rowOf(COLUMNS), rowOf(COLUMNS.map(() => '---')), ...rows].join('\n');
+export const today = (): string => new Date().toISOString().slice(0, 10);
 
 function verdictOf({ verdict, passed, counts }: Result): string {
   if (passed) return verdict;

@@ -7,6 +7,7 @@ import { exitOnSignals } from '../verification/harness/command.ts';
 import { experiment, type Result } from './harness/experiment.ts';
 import { type Hypothesis, NotHere } from './harness/hypothesis.ts';
 import { type Broken, type Skipped, textOf, writeResults } from './report.ts';
+import { saveSharded } from './report-sharded.ts';
 
 /** Tests one hypothesis in its own environment. */
 async function tested(hypothesis: Hypothesis, short: boolean): Promise<Result> {
@@ -37,10 +38,11 @@ const { values, operands } = readCommandLine({
   options: {
     short: flag('less load, less time'),
     list: flag('only print the names'),
+    save: flag('write the rows of experiments with several shards to RESULTS.md'),
   },
   operands: {
     label: '[NAME]…',
-    help: 'The experiments to run; without a name, all of them (45 minutes, writes RESULTS.md).',
+    help: 'The experiments to run; without a name, all of them (an hour, writes RESULTS.md).',
     choices: ['all', ...hypotheses.keys()],
   },
 });
@@ -73,7 +75,10 @@ for (const [name, hypothesis] of hypotheses) {
   }
 }
 const command = short ? 'npm run resilience -- --short' : 'npm run resilience';
-if (all) writeResults(join(import.meta.dirname, 'RESULTS.md'), { results, broken, skipped, command });
+const findings = { results, broken, skipped, command };
+const path = join(import.meta.dirname, 'RESULTS.md');
+if (all) writeResults(path, findings);
+else if (values.save) saveSharded(path, findings);
 process.exitCode = broken.length === 0 && results.every(({ passed }) => passed) ? 0 : 1;
 // Everything that was started has stopped; a half-open connection must not keep the command running.
 process.exit();

@@ -13,6 +13,7 @@ import { redisFrozen } from './hypotheses/redis-frozen.ts';
 import { redisKilled } from './hypotheses/redis-killed.ts';
 import { rollBehindHaproxy } from './hypotheses/roll-behind-haproxy.ts';
 import { rollingRestart } from './hypotheses/rolling-restart.ts';
+import { shardsRedisKilled } from './hypotheses/shards-redis-killed.ts';
 
 const START_MS_MAX = 600_000;
 const TEST_MS_MAX = 600_000;
@@ -73,6 +74,16 @@ it(
   async () => {
     await using ground = await rollBehindHaproxy.ground(true);
     await mustHold(rollBehindHaproxy, ground);
+  },
+  START_MS_MAX + TEST_MS_MAX,
+);
+
+/** This test has its own environment, with three shards. */
+it(
+  'shards-redis-killed: nothing is lost, doubled or overdrawn, and the other shards get no error',
+  async () => {
+    await using ground = await shardsRedisKilled.ground(true);
+    await mustHold(shardsRedisKilled, ground);
   },
   START_MS_MAX + TEST_MS_MAX,
 );

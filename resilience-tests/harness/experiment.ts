@@ -13,12 +13,13 @@ import {
 import { Client } from '../../verification/harness/client.ts';
 import type { System } from '../../verification/harness/system.ts';
 import { now, sleep } from '../../verification/harness/time.ts';
-import { readBooks, readGivenUp, untilExpired } from '../../verification/load/books.ts';
-import { openAccounts, RECONCILIATION_MS_MAX, reconcile, untilFlushed } from '../../verification/load/ledger.ts';
+import { readGivenUp } from '../../verification/load/books.ts';
+import { openAccounts, RECONCILIATION_MS_MAX, reconcile } from '../../verification/load/ledger.ts';
 import { Load, STEADY_LOAD } from '../../verification/load/load.ts';
 import { smallTown } from '../../verification/load/population.ts';
 import { Recorder } from '../../verification/load/recorder.ts';
 import { resolveAll, retryUntil } from '../../verification/load/retries.ts';
+import { booksOf, heldMsMaxOf, untilAtRest } from './at-rest.ts';
 import type { Ground, Hypothesis, Scene } from './hypothesis.ts';
 import { codeIn, listOf, OUTLASTED, type Seen, seen, sumOf } from './seen.ts';
 import { linesOf, type Moment, switchMs, transitions } from './timeline.ts';
@@ -67,7 +68,7 @@ export async function experiment<G extends Ground<System>>(
   using client = new Client(() => stack.addresses, apiKey, { connectionsMax: CONNECTIONS_MAX });
   const prefix = `${name}-${randomBytes(3).toString('hex')}:`;
   const population = hypothesis.population?.(prefix, short) ?? smallTown(prefix);
-  const recorder = new Recorder(population.accounts);
+  const recorder = new Recorder(population.accounts, heldMsMaxOf(stack));
   const load = new Load(client, recorder, population);
   const notes: string[] = [];
   const wrongs: string[] = [];
@@ -87,8 +88,7 @@ export async function experiment<G extends Ground<System>>(
   );
   const retrying = retryUntil(stop.signal, load, recorder);
   const scene: Scene<G> = {
-    ground,
-    short,
+    ...{ ground, short, population, recorder },
     note: (text) => notes.push(text),
     wrong: (text) => wrongs.push(text),
     late: (text) => late.push(text),
@@ -111,15 +111,13 @@ export async function experiment<G extends Ground<System>>(
   }
   const ended = now();
   await resolveAll(load, recorder);
-  await untilFlushed(client, () => stack.assertRunning());
-  await untilExpired(stack.file.mysql, prefix);
-  await untilFlushed(client, () => stack.assertRunning());
-  const books = await readBooks(stack.file.mysql, client, prefix, population.accounts);
+  await untilAtRest(client, stack, prefix);
+  const books = await booksOf(client, stack, prefix, population.accounts);
   const verdict = check(await historyToHold(hypothesis, recorder, ground, notes), books);
   using auditor = new Client(() => stack.addresses, apiKey, { timeoutMs: RECONCILIATION_MS_MAX });
   const { clean: reconciled, report } = await reconcile(auditor);
   if (!reconciled) notes.push(`reconciliation: ${JSON.stringify(report).slice(0, 500)}`);
-  const moves = await transitions(stack.file.mysql, began);
+  const moves = await transitions(stack.file, began);
   const faultAt = moments[0]?.at ?? fault;
   const facts = seen(
     recorder,

@@ -3,6 +3,7 @@ import { PrivateStack, type StackOptions } from '../../verification/harness/stac
 import type { System } from '../../verification/harness/system.ts';
 import type { LoadOptions } from '../../verification/load/load.ts';
 import type { Population } from '../../verification/load/population.ts';
+import type { Recorder } from '../../verification/load/recorder.ts';
 import type { Seen } from './seen.ts';
 
 /** The systems on which a hypothesis is tested. */
@@ -14,6 +15,8 @@ export interface Ground<S extends System = PrivateStack> extends AsyncDisposable
 export interface Scene<G extends Ground<System> = Ground> {
   ground: G;
   short: boolean;
+  population: Population;
+  recorder: Recorder;
   note(text: string): void;
   /** Adds a moment to the timeline; the first one is the beginning of the fault. @returns the moment, ms of `now()` */
   mark(what: string): number;

@@ -16,6 +16,16 @@ export interface Seen {
   broken: ReadonlyMap<string, number>;
   /** The moves of the authority since the load began. */
   moves: readonly Transition[];
+  /** Every request and its answer, and the moments between which they count. */
+  history: History;
+  span: Span;
+}
+
+/** Moments in ms of `now()`: the load began, the fault began, the load ended. */
+export interface Span {
+  began: number;
+  fault: number;
+  ended: number;
 }
 
 /**
@@ -24,12 +34,12 @@ export interface Seen {
  */
 const OWN_FAULTS = new Set(['validation_failed', 'account_not_found', 'group_refused']);
 
-/** Moments in ms of `now()`: the load began, the fault began, the load ended. */
 export function seen(
-  { transfers }: History,
-  { began, fault, ended }: { began: number; fault: number; ended: number },
+  history: History,
+  span: Span,
   { broken, moves, otherErrors }: Pick<Seen, 'broken' | 'moves'> & { otherErrors: Seen['errors'] },
 ): Seen {
+  const { began, fault, ended } = span;
   const errors = new Map(otherErrors);
   let outcomes = 0;
   let waitMsMax = 0;
@@ -40,14 +50,14 @@ export function seen(
     if (code !== null) errors.set(of(kind, code), (errors.get(of(kind, code)) ?? 0) + 1);
     else if (endedAt < fault) outcomes += 1;
   };
-  for (const { attempts, lookUps } of transfers.values()) {
+  for (const { attempts, lookUps } of history.transfers.values()) {
     for (const attempt of attempts) count(attempt, 'transfer');
     for (const lookUp of lookUps) count(lookUp, 'look-up');
   }
-  return { steadyRate: (1000 * outcomes) / (fault - began), waitMsMax, errors, broken, moves };
+  return { steadyRate: (1000 * outcomes) / (fault - began), waitMsMax, errors, broken, moves, history, span };
 }
 
-function errorIn(answer: Answer): string | null {
+export function errorIn(answer: Answer): string | null {
   if (answer.kind === 'unknown') return answer.reason;
   if (answer.kind === 'absent') return 'transfer_not_found';
   return answer.kind !== 'refused' || OWN_FAULTS.has(answer.code) ? null : answer.code;

@@ -15,7 +15,7 @@ export async function firstDirect(
 ): Promise<number> {
   const { stack: cluster } = ground;
   await cluster.untilMode('DIRECT', DIRECT_MS_MAX);
-  const moves = await transitions(cluster.file.mysql, fault);
+  const moves = await transitions(cluster.file, fault);
   const direct = moves.find(({ mode }) => mode === 'DIRECT');
   if (!direct) throw new Error('the log of the authority does not contain DIRECT');
   let first: number | null = null;

@@ -1,6 +1,6 @@
 import { modeOf } from '../../verification/harness/cluster.ts';
 import { Mysql } from '../../verification/harness/mysql.ts';
-import type { StackFile } from '../../verification/harness/system.ts';
+import { mysqlsOf, type StackFile } from '../../verification/harness/system.ts';
 import { now } from '../../verification/harness/time.ts';
 
 export interface Moment {
@@ -16,7 +16,13 @@ export interface Transition extends Moment {
 }
 
 /** The moves of the authority since a given time, from its own log. MySQL uses this machine's clock. */
-export async function transitions(mysql: StackFile['mysql'], since: number): Promise<Transition[]> {
+export async function transitions(file: StackFile, since: number): Promise<Transition[]> {
+  const shards = mysqlsOf(file);
+  const moves = shards.map((mysql, shard) => transitionsIn(mysql, since, shards.length > 1 ? `shard ${shard} ` : ''));
+  return (await Promise.all(moves)).flat();
+}
+
+async function transitionsIn(mysql: StackFile['mysql'], since: number, which: string): Promise<Transition[]> {
   using database = await Mysql.open(mysql);
   const rows = await database.rows(
     'SELECT epoch, `mode`, changed_by, reason, changed_at FROM authority_log ORDER BY epoch',
@@ -28,7 +34,7 @@ export async function transitions(mysql: StackFile['mysql'], since: number): Pro
       mode: modeOf(String(row['mode'])),
       epoch: Number(row['epoch']),
       by: String(row['changed_by']),
-      what: `${row['mode']} (${row['reason']})`,
+      what: `${which}${row['mode']} (${row['reason']})`,
     }))
     .filter(({ at }) => at >= since);
 }

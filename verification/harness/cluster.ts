@@ -104,7 +104,7 @@ export class Cluster implements System, AsyncDisposable {
   static async #assemble(options: ClusterOptions): Promise<Cluster> {
     const { pods = 3, keepers = 2, root = ROOT, wired, env, redis, cleanUp } = options;
     const dir = temporaryFolder();
-    for (const release of new Set([ROOT, root])) await build(release, dir);
+    for (const release of new Set([ROOT, root])) await builtOnce(release, dir);
     const redisDir = redis?.dir ?? join(dir, 'redis');
     mkdirSync(redisDir, { recursive: true });
     const server = await RedisServer.in({ ...redis, dir: redisDir, stack: dir });
@@ -272,7 +272,8 @@ export class Cluster implements System, AsyncDisposable {
   }
 }
 
-const build = (root: string, dir: string): Promise<void> =>
+/** Builds a release, unless its build is up to date. */
+export const builtOnce = (root: string, dir: string): Promise<void> =>
   whileLocked(root, () => buildUnlessDone({ root, logFile: join(dir, 'logs', 'build.log') }));
 
 function memberAt(members: readonly Service[], index: number): Service {

@@ -4,6 +4,8 @@ export interface StackFile {
   apiKey: string;
   redis: { host: string; port: number; pid: number | null };
   mysql: MysqlAddress & { pid: number | null };
+  /** Absent if there is one; otherwise, `redis` and `mysql` are those of the first. */
+  shards?: Pick<StackFile, 'redis' | 'mysql'>[];
   pods: { pid: number | null; role: string; url: string }[];
 }
 
@@ -29,3 +31,7 @@ export interface System {
   /** @throws Error if something else has stopped it */
   assertRunning(): void;
 }
+
+/** The databases of all shards. */
+export const mysqlsOf = ({ mysql, shards }: StackFile): StackFile['mysql'][] =>
+  shards?.map((shard) => shard.mysql) ?? [mysql];

@@ -11,10 +11,11 @@ import { now, until } from '../harness/time.ts';
 import { bookedHold, bookedHoldEvent, captureContentOf, holdAfterOf } from './hold-books.ts';
 import { balancesOf } from './ledger.ts';
 
-const TRANSFERS = `SELECT transaction_id, correlation_id, \`status\`, refusal, source_account, destination_account,
+export const TRANSFER_COLUMNS = `transaction_id, correlation_id, \`status\`, refusal, source_account, destination_account,
   amount, currency, accepted_at, accepted_after_ms, source_balance, source_version, source_settings_version,
   destination_balance, destination_version, destination_settings_version, group_id, hold_id, held_after, held_change,
-  capture FROM transfers`;
+  capture`;
+const TRANSFERS = `SELECT ${TRANSFER_COLUMNS} FROM transfers`;
 const ACCOUNTS =
   'SELECT account_id, currency, balance, held, version, overdraft_limit, settings_version, `status` FROM accounts';
 const CHANGES = 'SELECT account_id, correlation_id, settings_version, overdraft_limit, `status` FROM account_changes';
@@ -35,18 +36,26 @@ export async function readBooks(
   accounts: readonly OpenedAccount[],
 ): Promise<Books> {
   using mysql = await Mysql.open(address);
+  const sql = `${TRANSFERS} WHERE source_account LIKE ? OR destination_account LIKE ?`;
+  const { transferRows, ...books } = await readRows(mysql, prefix, { sql, patterns: 2 });
+  const transfers = transferRows.map((row) => transferOf(row));
+  return { ...books, transfers, views: [await balancesOf(client, accounts)] };
+}
+
+/** All rows of the accounts with this prefix, of the same moment. @param query for the rows of transfers */
+export async function readRows(mysql: Mysql, prefix: string, query: { sql: string; patterns: number }) {
   const pattern = patternOf(prefix);
   await mysql.rows('START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY');
-  const where = 'source_account LIKE ? OR destination_account LIKE ?';
-  const transfers = await mysql.rows(`${TRANSFERS} WHERE ${where}`, [pattern, pattern]);
   return {
-    transfers: transfers.map((row) => transferOf(row)),
+    transferRows: await mysql.rows(
+      query.sql,
+      Array.from({ length: query.patterns }, () => pattern),
+    ),
     accounts: (await mysql.rows(`${ACCOUNTS} WHERE account_id LIKE ?`, [pattern])).map(accountOf),
     changes: (await mysql.rows(`${CHANGES} WHERE account_id LIKE ?`, [pattern])).map(changeOf),
     holds: (await mysql.rows(`${HOLDS} WHERE account_id LIKE ?`, [pattern])).map(bookedHold),
     holdEvents: (await mysql.rows(`${HOLD_EVENTS} WHERE account_id LIKE ?`, [pattern])).map(bookedHoldEvent),
     sums: await sumsIn(mysql),
-    views: [await balancesOf(client, accounts)],
   };
 }
 
@@ -106,9 +115,9 @@ async function sumsIn(mysql: Mysql): Promise<Books['sums']> {
   return Object.fromEntries(sums.map((row) => [String(row['currency']), BigInt(row['total'])]));
 }
 
-type Side = 'source' | 'destination';
+export type Side = 'source' | 'destination';
 
-function transferOf(row: RowDataPacket, sides: readonly Side[] = ['source', 'destination']): BookedTransfer {
+export function transferOf(row: RowDataPacket, sides: readonly Side[] = ['source', 'destination']): BookedTransfer {
   const position = (side: Side): BookedPosition | null => {
     if (row['status'] !== 'POSTED' || !sides.includes(side)) return null;
     return {
@@ -137,7 +146,7 @@ function transferOf(row: RowDataPacket, sides: readonly Side[] = ['source', 'des
   };
 }
 
-function accountOf(row: RowDataPacket): BookedAccount {
+export function accountOf(row: RowDataPacket): BookedAccount {
   const { account_id: accountId, currency } = row;
   const position = { balance: Number(row['balance']), version: Number(row['version']), held: Number(row['held']) };
   return { accountId, currency, ...position, ...settingsOf(row) };

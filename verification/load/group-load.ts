@@ -15,7 +15,8 @@ const MEMBERS_MAX = 5;
  * A new group of transfers between any accounts. It gets a new correlation id each time it is sent.
  * @param ownIds the share of the ids that are not UUIDv7s
  */
-export function newGroup({ pick }: Population, ownIds: number): GroupOrder {
+export function newGroup(population: Population, ownIds: number): GroupOrder {
+  const pick = population.inOneShard?.() ?? (() => population.pick());
   const groupId = newId(ownIds);
   const count = MEMBERS_MIN + Math.floor(Math.random() * (MEMBERS_MAX - MEMBERS_MIN + 1));
   const orders = Array.from({ length: count }, () => memberOf(groupId, newId(ownIds), pick()));

@@ -31,7 +31,8 @@ export class HoldLoad {
 
   /** @param ownIds the share of the ids that are not UUIDv7s */
   async act(ownIds: number): Promise<void> {
-    const { source: account, destination, amount, currency } = this.#population.pick();
+    const pick = this.#population.inOneShard?.() ?? (() => this.#population.pick());
+    const { source: account, destination, amount, currency } = pick();
     const [least, most] = EXPIRES_MS;
     const end = Math.floor(Date.now() + least + Math.random() * (most - least));
     const content: HoldContent = {

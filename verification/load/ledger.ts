@@ -70,12 +70,17 @@ export async function untilFlushed(client: Client, check: () => void = () => {})
   const isFlushed = async () => {
     check();
     last = (await client.get('/v1/ops/status').catch(silence)).body;
-    const { mode, journal } = fieldsOf(last);
-    return mode === 'CACHE' && fieldsOf(journal)['length'] === 0;
+    return shardsIn(last).every(({ mode, journal }) => mode === 'CACHE' && fieldsOf(journal)['length'] === 0);
   };
   await until('everything is in MySQL', FLUSH_MS_MAX, isFlushed).catch((error: unknown) => {
     throw new Error(`the status is ${JSON.stringify(last)}`, { cause: error });
   });
+}
+
+/** The reports of all shards; with one shard, the report itself. */
+function shardsIn(report: unknown): ReturnType<typeof fieldsOf>[] {
+  const { shards } = fieldsOf(report);
+  return Array.isArray(shards) ? shards.map(fieldsOf) : [fieldsOf(report)];
 }
 
 export interface Reconciliation {
@@ -89,6 +94,8 @@ export async function reconcile(client: Client): Promise<Reconciliation> {
   const since = performance.now();
   const { status, body } = await client.post('/v1/ops/reconciliations', {}).catch(silence);
   const report = status === 0 ? { error: body } : { status, ...fieldsOf(body) };
-  const clean = status >= 200 && status < 300 && fieldsOf(body)['clean'] === true;
+  const { crossings } = fieldsOf(body);
+  const parts = [...shardsIn(body), ...(crossings === undefined ? [] : [fieldsOf(crossings)])];
+  const clean = status >= 200 && status < 300 && parts.every((part) => part['clean'] === true);
   return { clean, report, seconds: (performance.now() - since) / 1000 };
 }

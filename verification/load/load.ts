@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { newUuidV7 } from '../../app/domain/ids.ts';
 import type { AccountStatus } from '../../app/domain/types.ts';
-import type { Answer, HoldHistory, TransferContent, TransferHistory } from '../checker/history.ts';
+import type { Answer, HoldHistory, OpenedAccount, TransferContent, TransferHistory } from '../checker/history.ts';
 import { type Client, NoAnswer, type Reply, silence } from '../harness/client.ts';
 import { now, sleep } from '../harness/time.ts';
 import {
@@ -17,7 +17,7 @@ import {
 import { newGroup, sendGroup } from './group-load.ts';
 import { HoldLoad } from './hold-load.ts';
 import { oneOf, type Population } from './population.ts';
-import type { Recorder } from './recorder.ts';
+import type { Recorder, WantedChange } from './recorder.ts';
 
 export interface LoadOptions {
   /** Maximum number of requests per second. */
@@ -139,8 +139,11 @@ export class Load {
     if (this.#recorder.isUnderWay(transfer)) return;
     const complete = this.#recorder.lookUp(transactionId);
     this.#recorder.requests += 1;
-    const reply = await this.#client.get(`/v1/transfers/${transactionId}`).catch(silence);
-    complete(answerOfLookUp(reply, attempts[0]?.content.currency ?? ''));
+    const { source = '', currency = '' } = attempts[0]?.content ?? {};
+    // With several shards, only that of the source is asked.
+    const query = this.#population.inOneShard ? `?sourceAccount=${encodeURIComponent(source)}` : '';
+    const reply = await this.#client.get(`/v1/transfers/${transactionId}${query}`).catch(silence);
+    complete(answerOfLookUp(reply, currency));
   }
 
   async transfer(order: Order): Promise<Answer> {
@@ -217,15 +220,22 @@ export class Load {
   }
 
   async #change(): Promise<void> {
-    const { accountId, currency, external } = oneOf(this.#population.accounts);
-    if (external) return;
-    const overdraftLimit = Math.floor(Math.random() * LIMIT_MAX);
+    const account = oneOf(this.#population.accounts);
+    if (!account.external) await this.change(account, { overdraftLimit: Math.floor(Math.random() * LIMIT_MAX) });
+  }
+
+  /** Requests other settings, once. @returns whether the answer reports them */
+  async change({ accountId, currency }: OpenedAccount, wanted: WantedChange): Promise<boolean> {
+    const { overdraftLimit: limit, status } = wanted;
     const correlationId = this.#recorder.newCorrelationId();
-    const complete = this.#recorder.change(accountId, overdraftLimit, correlationId);
+    const complete = this.#recorder.change(accountId, wanted, correlationId);
     this.#recorder.requests += 1;
-    const limit = majorUnits(overdraftLimit, currency);
+    const body = {
+      ...(limit !== undefined && { overdraftLimit: majorUnits(limit, currency) }),
+      ...(status !== undefined && { status }),
+    };
     try {
-      const reply = await this.#client.patch(`/v1/accounts/${accountId}`, { overdraftLimit: limit }, correlationId);
+      const reply = await this.#client.patch(`/v1/accounts/${accountId}`, body, correlationId);
       if (reply.status === 200) {
         const settings = fieldsOf(reply.body);
         complete({
@@ -234,15 +244,16 @@ export class Load {
           overdraftLimit: minorUnits(settings['overdraftLimit'], currency),
           status: settings['status'] as AccountStatus,
         });
-      } else {
-        complete({ kind: isRefusal(reply.status) ? 'refused' : 'unknown' });
-        this.#recorder.failed(of('limit', codeOf(reply)));
+        return true;
       }
+      complete({ kind: isRefusal(reply.status) ? 'refused' : 'unknown' });
+      this.#recorder.failed(of('limit', codeOf(reply)));
     } catch (error) {
       if (!(error instanceof NoAnswer)) throw error;
       complete({ kind: error.delivered ? 'unknown' : 'refused' });
       this.#recorder.failed(of('limit', error.message));
     }
+    return false;
   }
 
   async #read(): Promise<void> {

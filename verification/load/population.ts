@@ -7,6 +7,8 @@ export interface Population {
   /** The transfers that fund the accounts before the load begins. */
   readonly openings: readonly TransferContent[];
   pick(): TransferContent;
+  /** Chooses a shard, and returns what picks transfers inside it. Absent if there is one shard. */
+  inOneShard?(): () => TransferContent;
 }
 
 const HOT_SHARE = 0.3;

@@ -29,6 +29,8 @@ type HoldAsked = HoldRequest extends infer R
     : never
   : never;
 
+export type WantedChange = Pick<ChangeHistory, 'overdraftLimit' | 'status'>;
+
 /** Records every request when it is sent, and every answer when it arrives. */
 export class Recorder extends Recording {
   readonly #successes: number[] = [];
@@ -45,8 +47,8 @@ export class Recorder extends Recording {
   /** The error answers to requests other than transfers. */
   readonly otherErrors = new Map<string, number>();
 
-  constructor(accounts: readonly OpenedAccount[]) {
-    super(HELD_MS_MAX);
+  constructor(accounts: readonly OpenedAccount[], heldMsMax = HELD_MS_MAX) {
+    super(heldMsMax);
     // Added one by one, because a call with a million arguments overflows the stack.
     for (const account of accounts) this.accounts.push(account);
   }
@@ -129,11 +131,11 @@ export class Recorder extends Recording {
     this.readsBySource.set(what, (this.readsBySource.get(what) ?? 0) + 1);
   }
 
-  /** Begins a request to change an overdraft limit. */
-  change(accountId: string, overdraftLimit: number, correlationId: string): (answer: ChangeHistory['answer']) => void {
+  /** Begins a request to change settings. */
+  change(accountId: string, wanted: WantedChange, correlationId: string): (answer: ChangeHistory['answer']) => void {
     const change: ChangeHistory = {
       accountId,
-      overdraftLimit,
+      ...wanted,
       correlationId,
       sentAt: now(),
       endedAt: Number.POSITIVE_INFINITY,

@@ -1,0 +1,33 @@
+import type { Books } from '../../verification/checker/books.ts';
+import type { OpenedAccount } from '../../verification/checker/history.ts';
+import type { Client } from '../../verification/harness/client.ts';
+import { mysqlsOf, type System } from '../../verification/harness/system.ts';
+import { readBooks, untilExpired } from '../../verification/load/books.ts';
+import { untilFlushed } from '../../verification/load/ledger.ts';
+import { HELD_MS_MAX } from '../../verification/load/recorder.ts';
+import { readShardBooks, untilClosed } from '../../verification/load/shard-books.ts';
+
+/**
+ * For how long an attempt may still be carried out. A transfer between shards has the full time of a request in the shard of
+ * its destination, and then again in that of its source.
+ */
+export const heldMsMaxOf = ({ file }: System): number => HELD_MS_MAX * (file.shards ? 2 : 1);
+
+/** Waits until everything is in MySQL and nothing changes any more. */
+export async function untilAtRest(client: Client, stack: System, prefix: string): Promise<void> {
+  const flushed = () => untilFlushed(client, () => stack.assertRunning());
+  await flushed();
+  await Promise.all(mysqlsOf(stack.file).map((mysql) => untilExpired(mysql, prefix)));
+  if (stack.file.shards) await untilClosed(mysqlsOf(stack.file));
+  await flushed();
+}
+
+export function booksOf(
+  client: Client,
+  { file }: System,
+  prefix: string,
+  accounts: readonly OpenedAccount[],
+): Promise<Books> {
+  if (file.shards) return readShardBooks(mysqlsOf(file), client, prefix, accounts);
+  return readBooks(file.mysql, client, prefix, accounts);
+}

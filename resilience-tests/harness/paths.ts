@@ -1,0 +1,83 @@
+import { shardOfAccount } from '../../app/domain/account-shard.ts';
+import type { Attempt } from '../../verification/checker/history.ts';
+import { errorIn, listOf, type Seen } from './seen.ts';
+
+/** What the clients saw of the transfers on some paths, for example of those inside a shard. */
+export interface PathsSeen {
+  posted: number;
+  errors: ReadonlyMap<string, number>;
+  /** The longest time without a posted transfer, ms. */
+  pauseMs: number;
+  /** The longest time until an answer, ms, and percentiles of the time until a transfer was posted. */
+  waitMsMax: number;
+  p50Ms: number;
+  p99Ms: number;
+}
+
+type Belongs = (from: number, to: number) => boolean;
+
+/** Transfers that no part of a shard takes part in, apart from those inside of the others. */
+export const insideOthers =
+  (away: number): Belongs =>
+  (from, to) =>
+    from === to && from !== away;
+export const acrossOthers =
+  (away: number): Belongs =>
+  (from, to) =>
+    from !== to && from !== away && to !== away;
+export const touching =
+  (away: number): Belongs =>
+  (from, to) =>
+    from === away || to === away;
+export const inside: Belongs = (from, to) => from === to;
+export const across: Belongs = (from, to) => from !== to;
+
+/**
+ * Only requests all of whose transfers belong to the paths count, because the answer to a batch waits for all of them.
+ * @param span ms of `now()`; a request counts if it was answered in this time
+ */
+export function pathsSeen(
+  { history }: Pick<Seen, 'history'>,
+  shards: number,
+  belongs: Belongs,
+  { from, to }: { from: number; to: number },
+): PathsSeen {
+  const foreign = new Set<string>();
+  const own: Attempt[] = [];
+  for (const { attempts } of history.transfers.values()) {
+    for (const attempt of attempts) {
+      const { source, destination } = attempt.content;
+      const isOwn = belongs(shardOfAccount(source, shards), shardOfAccount(destination, shards));
+      if (isOwn) own.push(attempt);
+      else foreign.add(attempt.correlationId);
+    }
+  }
+  const answered = own.filter(
+    ({ correlationId, endedAt }) => !foreign.has(correlationId) && endedAt >= from && endedAt <= to,
+  );
+  const errors = new Map<string, number>();
+  for (const { answer } of answered) {
+    const code = errorIn(answer);
+    if (code !== null) errors.set(code, (errors.get(code) ?? 0) + 1);
+  }
+  const posted = answered.filter(({ answer }) => answer.kind === 'posted' && answer.replayed !== true);
+  const moments = posted.map(({ endedAt }) => endedAt).sort((a, b) => a - b);
+  const times = posted.map(({ sentAt, endedAt }) => endedAt - sentAt).sort((a, b) => a - b);
+  const rank = (share: number): number => times[Math.floor(share * (times.length - 1))] ?? Number.NaN;
+  return {
+    posted: posted.length,
+    errors,
+    pauseMs: longestGap([from, ...moments, to]),
+    waitMsMax: answered.reduce((most, { sentAt, endedAt }) => Math.max(most, endedAt - sentAt), 0),
+    p50Ms: rank(0.5),
+    p99Ms: rank(0.99),
+  };
+}
+
+const longestGap = (moments: readonly number[]): number =>
+  moments.reduce((most, moment, index) => Math.max(most, moment - (moments[index - 1] ?? moment)), 0);
+
+export const textOfPaths = ({ posted, errors, pauseMs, waitMsMax, p50Ms, p99Ms }: PathsSeen): string =>
+  `${posted} posted, errors: ${listOf(errors)}, at most ${inMs(pauseMs)} without a success, latency p50 ${inMs(p50Ms)}, p99 ${inMs(p99Ms)}, longest answer ${inMs(waitMsMax)}`;
+
+const inMs = (ms: number): string => (Number.isFinite(ms) ? `${Math.round(ms)} ms` : '–');

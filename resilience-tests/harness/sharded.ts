@@ -1,0 +1,110 @@
+import { Client } from '../../verification/harness/client.ts';
+import { ShardedCluster, type ShardedClusterOptions } from '../../verification/harness/sharded-cluster.ts';
+import { Load } from '../../verification/load/load.ts';
+import { type ShardTowns, shardTowns } from '../../verification/load/shard-population.ts';
+import type { Ground, Hypothesis, Scene } from './hypothesis.ts';
+import {
+  across,
+  acrossOthers,
+  inside,
+  insideOthers,
+  type PathsSeen,
+  pathsSeen,
+  textOfPaths,
+  touching,
+} from './paths.ts';
+import type { Seen } from './seen.ts';
+
+export const SHARDS = 3;
+
+/** What the experiments with several shards have in common. */
+export const SHARDED = {
+  seconds: { full: { before: 8, after: 10 }, short: { before: 3, after: 4 } },
+  load: { rate: 120, workers: 250, batches: 0.06, batchSize: 6, groups: 0.03, holds: 0.03, transfersPerSecondMin: 100 },
+  population: (prefix: string) => shardTowns(prefix, SHARDS),
+} satisfies Partial<Hypothesis>;
+
+/**
+ * The errors of transfers that touch a shard while it moves. `transit_unavailable`: nothing was written, because its transit
+ * accounts wait for a journal. `pending`: of a look-up.
+ */
+export const SWITCHING = /^(ledger_switching|transit_unavailable|504 outcome_unknown|pending)$/;
+
+export type ShardedGround = Ground<ShardedCluster>;
+
+/** A ledger with three shards, each with a Redis and a database of its own. */
+export async function ownShards(options: ShardedClusterOptions = {}): Promise<ShardedGround> {
+  const stack = await ShardedCluster.start({ shards: SHARDS, pods: 3, keepers: 2, ...options });
+  return { stack, [Symbol.asyncDispose]: () => stack[Symbol.asyncDispose]() };
+}
+
+/** A machine that is shared by all processes and the load pauses this long by itself, ms. */
+const PAUSE_MS_MAX = 1_500;
+
+/** Compares transfers that do not touch a shard before and during its fault: they must not notice it. */
+export function othersUnaffected(away: number) {
+  return ({ note, wrong, late, short }: Scene<ShardedGround>, seen: Seen): void => {
+    const { began, fault, ended } = seen.span;
+    const during = (belongs: Parameters<typeof pathsSeen>[2]) =>
+      pathsSeen(seen, SHARDS, belongs, { from: fault, to: ended });
+    const before = (belongs: Parameters<typeof pathsSeen>[2]) =>
+      pathsSeen(seen, SHARDS, belongs, { from: began, to: fault });
+    const check = (what: string, paths: PathsSeen) => {
+      if (paths.posted === 0) wrong(`no transfer ${what} was posted`);
+      for (const [code, count] of paths.errors) wrong(`${count} transfers ${what} got ${code}`);
+      if (!short && paths.pauseMs > PAUSE_MS_MAX) late(`${Math.round(paths.pauseMs)} ms without a success ${what}`);
+    };
+    note(`inside the other shards, before: ${textOfPaths(before(insideOthers(away)))}`);
+    note(`inside the other shards, from the fault on: ${textOfPaths(during(insideOthers(away)))}`);
+    note(`across the other shards, before: ${textOfPaths(before(acrossOthers(away)))}`);
+    note(`across the other shards, from the fault on: ${textOfPaths(during(acrossOthers(away)))}`);
+    note(`from, to and inside shard ${away}, from the fault on: ${textOfPaths(during(touching(away)))}`);
+    check('inside the other shards', during(insideOthers(away)));
+    check('across the other shards', during(acrossOthers(away)));
+  };
+}
+
+/** Notes what the clients saw inside and across shards. */
+export function bothPaths({ note }: Pick<Scene<ShardedGround>, 'note'>, seen: Seen): void {
+  const { began, fault, ended } = seen.span;
+  for (const [name, belongs] of [
+    ['inside a shard', inside],
+    ['across shards', across],
+  ] as const) {
+    note(`${name}, before: ${textOfPaths(pathsSeen(seen, SHARDS, belongs, { from: began, to: fault }))}`);
+    note(`${name}, from the fault on: ${textOfPaths(pathsSeen(seen, SHARDS, belongs, { from: fault, to: ended }))}`);
+  }
+}
+
+/** Sets the status of the accounts of a shard that take part in the most transfers, through the second pod. */
+export async function setHotAccounts(
+  { ground: { stack }, population, recorder }: Scene<ShardedGround>,
+  shard: number,
+  status: 'ACTIVE' | 'FROZEN',
+): Promise<void> {
+  using client = new Client(() => [stack.pod(1).url], stack.file.apiKey);
+  const load = new Load(client, recorder, population);
+  const { towns } = population as ShardTowns;
+  const hot = towns[shard]?.accounts.filter(({ accountId }) => accountId.includes('-hot-')) ?? [];
+  const changed = await Promise.all(hot.map((account) => load.change(account, { status })));
+  if (hot.length === 0 || !changed.every(Boolean)) throw new Error(`the status of ${hot.length} accounts: ${changed}`);
+}
+
+/** Keepers can no longer write to the MySQL of a shard, so that what waits for it waits. @returns what ends this */
+export function holdFlush(cluster: ShardedCluster, shard: number): () => void {
+  const links = cluster.keepers.map((keeper) => cluster.wire(keeper, 'mysql', shard));
+  for (const link of links) link.hold('requests');
+  return () => {
+    for (const link of links) link.heal();
+  };
+}
+
+/** How many transfers between shards have been returned so far. */
+export async function returnedCount(cluster: ShardedCluster): Promise<number> {
+  let count = 0;
+  for (let shard = 0; shard < cluster.shards; shard++) {
+    const [row] = await cluster.query(shard, "SELECT COUNT(*) AS returned FROM crossings WHERE state = 'RETURNED'");
+    count += Number(row?.['returned']);
+  }
+  return count;
+}
