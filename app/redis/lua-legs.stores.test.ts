@@ -12,6 +12,7 @@ import { EpochUnderTest } from '../journal/testing/epoch-under-test.ts';
 import { RedisScripts } from './redis-scripts.ts';
 import { shardPrefix } from './shard-prefix.ts';
 
+const MAX = Number.MAX_SAFE_INTEGER;
 const TODAY = Date.now() - 3_600_000;
 const LIMIT = { limit: 'balanceMax', value: 9, remaining: 4 } as const;
 /** Sources that refuse a transfer of 1.00 EUR, each for a different reason. */
@@ -51,3 +52,26 @@ it.each(REFUSAL_ORDER)(
     }
   },
 );
+
+const USED = {
+  ...NO_USAGE,
+  dayStart: TODAY,
+  monthStart: TODAY - 86_400_000,
+  dayDebit: 70,
+  dayCredit: 9,
+  monthDebit: 170,
+};
+it.each([
+  ['in the day and the month of `out`', {}, TODAY + 1, { dayDebit: 0, monthDebit: 70 }],
+  ['in the month, if the day has ended', {}, TODAY - 1, { dayDebit: 70, monthDebit: 70 }],
+  ['nothing, if the month has ended', {}, TODAY - 86_400_001, { dayDebit: 70, monthDebit: 170 }],
+  ['nothing, if the limits are newer', { countedSince: TODAY + 2 }, TODAY + 1, { dayDebit: 70, monthDebit: 170 }],
+  ['nothing of a sum at the end of the exact range', { dayDebit: MAX }, TODAY + 1, { dayDebit: MAX, monthDebit: 70 }],
+] as const)('`back` gives usage back %s', async (name, different, at, expected) => {
+  const accountId = `limited: ${name}`;
+  const limits = { ...NO_LIMITS, dailyDebitMax: 500, balanceMax: 0, usage: { ...USED, ...different } };
+  await epoch.cache.install(epoch.pod, [accountOf(accountId, { status: 'FROZEN', limits })], 0, 1000);
+  await epoch.apply(legOf('back', { source: accountId }, { leg: { counted: { at } } }));
+  const { accounts } = await epoch.cache.read(epoch.pod, [accountId]);
+  expect(accounts[0]).toMatchObject({ balance: 100, limits: { usage: { ...expected, dayCredit: 9 } } });
+});
