@@ -1,7 +1,7 @@
 import { Redis, type RedisOptions, ReplyError } from 'ioredis';
 import { BACKLOG_TTL, InspectionRefused, type ServerFacts, type ServerIdentity } from '../authority/server-facts.ts';
 import { parseRedisUrl } from '../kernel/redis-url.ts';
-import { clusterSearch, type NodeSearch, sentinelSearch, WrongEndpoint } from './node-search.ts';
+import { CERTIFICATE_CODE, clusterSearch, type NodeSearch, sentinelSearch, WrongEndpoint } from './node-search.ts';
 import { searchingConnector } from './searching-connector.ts';
 
 /**
@@ -172,9 +172,6 @@ export async function inspectServer(redis: Redis, managed = false): Promise<Serv
     throw error;
   }
 }
-
-/** Matches the codes of Node.js and OpenSSL for certificate errors. */
-const CERTIFICATE_CODE = /CERT|^UNABLE_TO_/;
 
 /** @returns why connecting will fail until someone changes the configuration; null if the failure may be temporary */
 function wrongSettingOf(error: Error | undefined): string | null {

@@ -105,6 +105,9 @@ class EndpointSearch implements NodeSearch {
   }
 }
 
+/** Matches the codes of Node.js and OpenSSL for certificate errors. */
+export const CERTIFICATE_CODE = /CERT|^UNABLE_TO_/;
+
 export const nameOf = ({ host, port }: Endpoint): string => `${host.includes(':') ? `[${host}]` : host}:${port}`;
 
 /** Errors of a login, or of a command that this kind of server does not have. */
@@ -139,7 +142,9 @@ async function asked<T>(
     return await question(redis);
   } catch (error) {
     // Without a connection, the error of a command does not contain the cause.
-    const cause = trouble ?? (error as Error);
+    const cause: NodeJS.ErrnoException = trouble ?? (error as Error);
+    if (CERTIFICATE_CODE.test(cause.code ?? ''))
+      throw new WrongEndpoint(`its certificate is not accepted: ${cause.message} (${cause.code})`);
     throw REFUSED.test(cause.message) ? new WrongEndpoint(cause.message) : cause;
   } finally {
     redis.disconnect();

@@ -47,7 +47,7 @@ afterEach(() => {
 afterAll(() => server.stop());
 
 function connect(url: string, extra: RedisOptions = {}): Redis {
-  const redis = connectRedis({ url, connectTimeoutMs: 1500, commandTimeoutMs: 1500 }, extra);
+  const redis = connectRedis({ url, slot: 7, connectTimeoutMs: 1500, commandTimeoutMs: 1500 }, extra);
   opened.push(redis);
   return redis;
 }
@@ -74,6 +74,12 @@ describe('If no connection is possible until a setting is changed, the inspectio
     expect(await refusalOf(connect(`rediss://127.0.0.1:${tlsPort}`, { tls: { ca } }))).toMatch(
       /^its certificate is not accepted: .*127\.0\.0\.1.*\(ERR_TLS_CERT_ALTNAME_INVALID\)$/,
     );
+  });
+
+  it('that the certificate of a Sentinel or of a node of a cluster is not accepted', async () => {
+    for (const url of [`rediss+sentinel://localhost:${tlsPort}/bank`, `rediss+cluster://localhost:${tlsPort}`]) {
+      expect(await refusalOf(connect(url))).toMatch(/its certificate is not accepted: self-signed certificate/);
+    }
   });
 
   it('that it refuses the password', async () => {
