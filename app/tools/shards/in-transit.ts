@@ -16,6 +16,8 @@ export interface InTransit {
   held: number;
   /** What has left a shard, and has neither arrived nor come back. */
   underWay: number;
+  /** How many legs have ever moved money of the transit accounts. */
+  legs: number;
 }
 
 /**
@@ -25,15 +27,17 @@ export interface InTransit {
 export async function moneyInTransit(shards: readonly ShardStores[]): Promise<InTransit[]> {
   const byCurrency = new Map<string, InTransit>();
   const add = (currency: string, more: Partial<InTransit>) => {
-    const sum = byCurrency.get(currency) ?? { currency, held: 0, underWay: 0 };
+    const sum = byCurrency.get(currency) ?? { currency, held: 0, underWay: 0, legs: 0 };
     byCurrency.set(currency, {
       currency,
       held: sum.held + (more.held ?? 0),
+      legs: sum.legs + (more.legs ?? 0),
       underWay: sum.underWay + (more.underWay ?? 0),
     });
   };
   for (const { database } of shards) {
-    for (const { currency, minorUnits } of await transitMoney(database)) add(currency, { held: minorUnits });
+    for (const { currency, minorUnits, legs } of await transitMoney(database))
+      add(currency, { held: minorUnits, legs });
   }
   for (const from of shards) {
     for (const to of shards) {
