@@ -21,6 +21,11 @@ describe('A URL of Redis', () => {
     });
   });
 
+  it('may not have parameters that would replace the options of the connection', () => {
+    for (const name of ['autoResendUnfulfilledCommands', 'enableOfflineQueue', 'maxRetriesPerRequest', 'keyPrefix'])
+      expect(parseRedisUrl(`redis://cache?family=6&${name}=true`)).toBeNull();
+  });
+
   it('may name Sentinels, and the master that they monitor', () => {
     expect(parseRedisUrl('redis+sentinel://one,two:26380,[::1]:5/bank-1')).toEqual({
       by: 'sentinel',

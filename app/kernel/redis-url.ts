@@ -48,10 +48,17 @@ export function parseRedisUrl(text: string): RedisUrl | null {
 const NOBODY: Credentials = { username: null, password: null };
 const isSearch = (by: string): by is RedisUrl['by'] => by in PORTS;
 
+/**
+ * The client library gives the parameters of a URL precedence over the options of the code. So only those are allowed
+ * that cannot make it send a command twice, or keep one while there is no connection.
+ */
+const ADDRESS_PARAMETERS = new Set(['db', 'family']);
+
 /** The client library reads the rest of such a URL. */
 function addressOf(text: string, tls: boolean): RedisUrl | null {
   const url = URL.canParse(text) ? new URL(text) : null;
   if (url === null || url.hostname === '' || url.hostname.includes(',')) return null;
+  for (const name of url.searchParams.keys()) if (!ADDRESS_PARAMETERS.has(name)) return null;
   const endpoints = [{ host: url.hostname, port: Number(url.port) || PORTS.address }];
   const login = credentialsOf(
     url.username === '' && url.password === '' ? undefined : `${url.username}:${url.password}`,
