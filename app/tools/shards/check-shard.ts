@@ -44,7 +44,7 @@ interface IdentityRow {
 }
 
 async function readDatabase({ database, shard }: ShardStores, shards: number, facts: ShardFacts): Promise<void> {
-  const done = await database.rows<{ name: string }>('SELECT name FROM schema_migrations');
+  const done = await database.rows<{ name: string }>('SELECT `name` FROM schema_migrations');
   const names = new Set(done.map(({ name }) => name));
   const missing = MIGRATION_NAMES.filter((name) => !names.has(name));
   if (missing.length > 0) {
@@ -60,7 +60,7 @@ async function readDatabase({ database, shard }: ShardStores, shards: number, fa
   facts.identity = { shard: identity.shard, shards: identity.shards };
   if (identity.shard !== shard || identity.shards !== shards)
     facts.faults.push(`MySQL is shard ${identity.shard} of ${identity.shards}, not ${shard} of ${shards}`);
-  const [authority] = await database.rows<{ mode: string }>('SELECT mode FROM authority');
+  const [authority] = await database.rows<{ mode: string }>('SELECT `mode` FROM authority');
   facts.mode = authority?.mode.replace(/_\d$/, '') ?? null;
 }
 
