@@ -86,7 +86,7 @@ export class Stack {
       const fault = await openDemoAccounts(api, parts.apiKey, this.#signal);
       if (fault !== null) print(`The demo accounts are not as expected: ${fault}`);
     }
-    this.#tell(parts, since, closed);
+    this.#announce(parts, since, closed);
   }
 
   /** Installs and builds everything that this start needs. */
@@ -229,7 +229,7 @@ export class Stack {
    * @param {number} since
    * @param {string | null} closed why no writes are accepted
    */
-  #tell({ redis, mysql, pods }, since, closed) {
+  #announce({ redis, mysql, pods }, since, closed) {
     const shown = this.#shownFolder;
     const apis = addressesOf(pods);
     const state =

@@ -57,7 +57,7 @@ const isLeftAlone = () =>
  * @param {unknown} error
  * @param {string | null} folder
  */
-function tell(error, folder) {
+function report(error, folder) {
   if (error instanceof UserError) return print(error.message);
   const reason = reasonOf(error);
   if (reason !== null) return print(`${messageOf(error)}: ${reason}. Fix that, and start again.`);
@@ -98,7 +98,7 @@ async function main() {
   }, LOOK_AT_PARENT_EVERY_MS).unref();
   process.on('uncaughtException', (error) => {
     failed = true;
-    tell(error, folder);
+    report(error, folder);
     asked.abort();
     stopNow();
   });
@@ -115,7 +115,7 @@ async function main() {
     // A failure caused by a requested stop is not an error.
     if (!asked.signal.aborted) {
       failed = true;
-      tell(error, folder);
+      report(error, folder);
       asked.abort();
     }
   }

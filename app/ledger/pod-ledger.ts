@@ -115,7 +115,7 @@ export class PodLedger implements Ledger {
     }
     let answer = await this.#queue.submitGroup(group);
     if (durability === 'persisted') answer = await this.#watch.wait(answer, deadline);
-    this.#tell(group, answer);
+    this.#report(group, answer);
     return answer;
   }
 
@@ -134,7 +134,7 @@ export class PodLedger implements Ledger {
   }
 
   /** A group that was not posted counts as one refused transfer. */
-  #tell({ orders }: GroupOrder, answer: GroupOutcome | Problem): void {
+  #report({ orders }: GroupOrder, answer: GroupOutcome | Problem): void {
     if (answer instanceof Problem || answer.status === 'REJECTED') {
       const index = answer instanceof Problem ? answer.extras.index : answer.index;
       const order = orders[index ?? 0];

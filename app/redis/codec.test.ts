@@ -137,7 +137,7 @@ describe('a leg in the journal', () => {
   });
 });
 
-describe('the trace of an order in a payload', () => {
+describe('the trace context stored with an order', () => {
   const TRACE = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
   const decoded = (...payload: string[]) => decodeOrders(`[${payload.join(',')}]`).map(({ trace }) => trace);
 

@@ -66,7 +66,12 @@ it.each([
   ['in the month, if the day has ended', {}, TODAY - 1, { dayDebit: 70, monthDebit: 70 }],
   ['nothing, if the month has ended', {}, TODAY - 86_400_001, { dayDebit: 70, monthDebit: 170 }],
   ['nothing, if the limits are newer', { countedSince: TODAY + 2 }, TODAY + 1, { dayDebit: 70, monthDebit: 170 }],
-  ['nothing of a sum at the end of the exact range', { dayDebit: MAX }, TODAY + 1, { dayDebit: MAX, monthDebit: 70 }],
+  [
+    'in the month only, if the usage of the day is at the end of the exact range',
+    { dayDebit: MAX },
+    TODAY + 1,
+    { dayDebit: MAX, monthDebit: 70 },
+  ],
 ] as const)('`back` gives usage back %s', async (name, different, at, expected) => {
   const accountId = `limited: ${name}`;
   const limits = { ...NO_LIMITS, dailyDebitMax: 500, balanceMax: 0, usage: { ...USED, ...different } };

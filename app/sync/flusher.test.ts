@@ -60,7 +60,7 @@ describe('A failing flush', () => {
       throw new CursorConflictError('another keeper was faster');
     };
     b.run();
-    await until('it was overtaken often', () => b.failures.length > 2 * LIMITS.alertAfterFailures);
+    await until('the cursor conflicted often', () => b.failures.length > 2 * LIMITS.alertAfterFailures);
     expect(b.failures.every(([, inARow]) => inARow === 0)).toBe(true);
     expect(b.alerts).toEqual([]);
     expect(b.flusher.lastProgressAt).toBeGreaterThan(started);

@@ -57,7 +57,7 @@ type GoesOn = (seq: number, headSeq: number) => boolean;
 /** How long flushed entries stay in the journal, ms: a retry within this time is answered without MySQL. */
 const KEEP_FLUSHED_MS = 10_000;
 const MARK_EVERY_MS = 1_000;
-/** Roughly how long the cursor must be unchanged before a keeper that was overtaken tries again, ms. */
+/** Roughly how long the cursor must be unchanged before a keeper whose cursor conflicted tries again, ms. */
 const STAND_BY_MS = 500;
 
 /**

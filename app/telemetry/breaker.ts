@@ -55,12 +55,12 @@ export class Detector {
 
   /** Records that a call was answered. A rejection also counts as a success, because the store responded. */
   succeeded(): void {
-    this.#tell(null);
+    this.#report(null);
   }
 
   /** Records that a call got no answer: it was refused, disconnected or timed out. */
   failed(error: unknown = new Error('no answer')): void {
-    this.#tell(error ?? new Error('no answer'));
+    this.#report(error ?? new Error('no answer'));
   }
 
   /** Runs a probe and reports its result; the probe always runs to its end, and its result is passed on. */
@@ -80,7 +80,7 @@ export class Detector {
     this.#circuit.shutdown();
   }
 
-  #tell(failure: unknown): void {
+  #report(failure: unknown): void {
     // While open, opossum would only create an error to reject with, which costs more than the rest
     // of the call.
     if (this.#circuit.opened || this.#circuit.isShutdown) return;

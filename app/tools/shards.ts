@@ -6,12 +6,12 @@ import { checkText, placesText, planText } from './shards/print.ts';
 import { placesOf } from './shards/where.ts';
 
 /**
- * `npm run shards`, or `node dist/app/tools/shards.js` in the image: says where accounts and shards are, and whether the
+ * `npm run shards`, or `node dist/app/tools/shards.js` in the image: shows where accounts and shards are, and whether the
  * stores of all shards agree. Writes nothing.
  */
 const command = {
   name: 'npm run shards --',
-  about: 'Says where accounts and shards are, and whether the stores of all shards agree. Writes nothing.',
+  about: 'Shows where accounts and shards are, and whether the stores of all shards agree. Writes nothing.',
   options: {
     shards: wholeNumber('number of shards; by default SHARDS', { min: 1, max: 1024 }),
     json: flag('print JSON'),

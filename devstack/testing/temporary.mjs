@@ -16,7 +16,7 @@ export function temporaryFolder() {
   return mkdtempSync(join(realpathSync(tmpdir()), `holdfast-test-${process.pid}-`));
 }
 
-/** Ends processes in the folders of runs that are over, and deletes the folders. */
+/** Ends the processes that finished test runs left behind, and deletes the folders of those runs. */
 export async function endLeftTemporaryFolders() {
   const parent = realpathSync(tmpdir());
   const left = readdirSync(parent)

@@ -21,7 +21,7 @@ export interface ShardedMutant {
 
 const seeing = (change: Seeing): ShardedAssembly => ({ ...SHARDED_PROTOCOL, seeing: change });
 
-/** Replaces what the layer sends as a leg, and what it is told about it. */
+/** Replaces what the layer sends as a leg, and the answers that it receives. */
 const legs = (
   change: (
     send: (order: TransferOrder, durability?: 'cache') => Promise<Outcome | Problem>,
@@ -104,7 +104,7 @@ export const SHARDED_MUTANTS: readonly ShardedMutant[] = [
   },
   {
     name: 'refused-before-out-is-persisted',
-    rule: 'The client is told that a transfer was refused only when MySQL of the source has the refusal.',
+    rule: 'A refusal is reported to the client only when MySQL of the source has the refusal.',
     seed: 5,
     assembly: claimedPersisted('out', 'REJECTED'),
   },

@@ -88,7 +88,7 @@ export function said(reply: Reply<unknown>): string {
   }
   if (outcome.status === 'REJECTED')
     return `${outcome.replayed ? 'again ' : ''}${outcome.refusal} (${outcome.epoch}/${outcome.seq})`;
-  return 'told';
+  return 'answered';
 }
 
 /** Hashes a text, for the hash of a run. */

@@ -39,7 +39,7 @@ export interface Plan {
   format: Format;
 }
 
-/** The share of the worlds of other themes whose clients send some groups, too. */
+/** In the other themes: the share of worlds in which clients also send some groups. */
 const GROUPS_SHARE = 0.2;
 const SOME_GROUPS = 15;
 /** The same for holds. */

@@ -3,7 +3,7 @@ import { leftOf } from './check-holds.ts';
 import { append, type OpenedAccount, type Position, type Settings } from './history.ts';
 import type { Violations } from './violations.ts';
 
-/** An account as computed from its rows in MySQL; arrays by version, with a gap where a version is missing. */
+/** An account as computed from its rows in MySQL. The arrays are indexed by version, and have a hole where a version is missing. */
 export interface AccountHistory {
   /** From version 0. */
   balances: readonly number[];

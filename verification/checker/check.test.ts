@@ -44,7 +44,7 @@ describe('a sound history', () => {
     sound.read('a', at(100, 1), 4.5);
     expect(found()).toEqual([]);
   });
-  it('may have a replay, and a 409 for other content', () => {
+  it('may contain a replay of a transfer, and a 409 for other content under its id', () => {
     sound.attempt('t2', { answer: { ...posted(at(70, 2), at(30, 1)), replayed: true } });
     sound.attempt('t2', { content: { ...sound.row('t2').content, amount: 31 }, answer: refused(409) });
     expect(found()).toEqual([]);

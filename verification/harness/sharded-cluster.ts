@@ -223,7 +223,7 @@ export class ShardedCluster implements System, AsyncDisposable {
     }
   }
 
-  /** Waits until an epoch has begun, or a later one. */
+  /** Waits until this epoch, or a later one, has begun. */
   async untilEpoch(shard: number, epoch: number, msMax = BACK_MS_MAX): Promise<void> {
     await until(`shard ${shard} is in epoch ${epoch}`, msMax, async () => (await this.epoch(shard)) >= epoch);
   }

@@ -4,7 +4,7 @@ export interface StackFile {
   apiKey: string;
   redis: { host: string; port: number; pid: number | null };
   mysql: MysqlAddress & { pid: number | null };
-  /** Absent if there is one; otherwise, `redis` and `mysql` are those of the first. */
+  /** The stores of every shard; absent if there is only one shard. `redis` and `mysql` above are those of the first shard. */
   shards?: Pick<StackFile, 'redis' | 'mysql'>[];
   pods: { pid: number | null; role: string; url: string }[];
 }

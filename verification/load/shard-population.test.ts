@@ -16,7 +16,7 @@ test('each shard has a town, and names of its own', () => {
   expect([0, 1, 2].map((shard) => shardOf(nameInShard(shard, SHARDS)))).toEqual([0, 1, 2]);
 });
 
-test('a share of the transfers is between shards, in one currency, and none of the openings', () => {
+test('the requested share of the transfers is between shards, in one currency, and no opening deposit is', () => {
   const towns = shardTowns('p:', SHARDS, 0.4);
   const picked = Array.from({ length: 2_000 }, () => towns.pick());
   const isAcross = ({ source, destination }: { source: string; destination: string }) =>

@@ -30,7 +30,7 @@ describe('Idempotency-Key on a transfer', () => {
     expect(await send('key-1')).toMatchObject({ status: 200, json: { transactionId: 'key-1', replayed: true } });
     expect(api.ledger.accounts.get('b')?.balance).toBe(2500);
   });
-  it('is the same key whether quoted, bare or in the body', async () => {
+  it('is recognized with quotes, without them, and as transactionId in the body', async () => {
     const id = newUuidV7(NOW);
     const statuses = [await send(`"${id}"`), await send(id), await send(id, { transactionId: id })];
     expect(statuses.map(({ status }) => status)).toEqual([201, 200, 200]);

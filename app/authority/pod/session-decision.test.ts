@@ -119,7 +119,7 @@ describe('The session decides', () => {
     expect(decide(from, facts)).toEqual({ action, to });
   });
 
-  it('by a table, every row of which has an example, in every state that it names', () => {
+  it('by a table: each row has an example, and applies in every state that it names', () => {
     const missing = SESSION_TRANSITIONS.filter((row) => !EXAMPLES.some(([from, facts]) => rowOf(from, facts) === row));
     expect(missing.map(({ on, when, action }) => [on, when, action])).toEqual([]);
     const unreached = SESSION_TRANSITIONS.flatMap((row) =>

@@ -68,7 +68,7 @@ export interface SessionFactsByEvent {
     /** The pod works under an earlier id, which is still valid. */
     worksUnderEarlierId: boolean;
   };
-  /** A script failed in a way that makes the connection, the server or this pod's registration doubtful. */
+  /** A script failed in a way that casts doubt on the connection, the server or this pod's registration. */
   redisInDoubt: { retired: boolean };
   /** A direct transaction found that the authority has moved. */
   authorityMoved: Record<never, never>;

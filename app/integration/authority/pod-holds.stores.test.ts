@@ -42,14 +42,14 @@ const back = async () => {
 };
 
 /** MySQL has every hold in the state that its last answer showed, and repeated captures get the same answers. */
-async function expectTold({ told }: HoldWriters): Promise<void> {
+async function expectAcknowledged({ acknowledged }: HoldWriters): Promise<void> {
   const { holds } = pod.ledger;
-  const seen = new Set(told.map(({ hold }) => hold?.status ?? 'REFUSED'));
+  const seen = new Set(acknowledged.map(({ hold }) => hold?.status ?? 'REFUSED'));
   expect([...seen].sort()).toEqual(['CAPTURED', 'OPEN', 'REFUSED', 'VOIDED']);
   await pod.flush();
-  const stored = await new LedgerReader(db.database).loadHolds(told.map(({ holdId }) => holdId));
+  const stored = await new LedgerReader(db.database).loadHolds(acknowledged.map(({ holdId }) => holdId));
   const books = new SqlHoldBooks(db);
-  for (const { holdId, hold, captures } of told) {
+  for (const { holdId, hold, captures } of acknowledged) {
     const { account: _, currency: __, destination: ___, holdId: ____, ...state } = stored.holds.get(holdId) ?? {};
     expect(hold ? state : null, holdId).toEqual(hold);
     expect(await holds.hold(holdId)).toMatchObject({ hold, stale: false });
@@ -88,7 +88,7 @@ describe('Holds that clients use while the authority moves', () => {
     await back();
     await writers.more();
     await writers.stop();
-    await expectTold(writers);
+    await expectAcknowledged(writers);
   });
 
   it('match their answers when replies are lost until the epoch ends and is recovered from its journal', async () => {
@@ -103,7 +103,7 @@ describe('Holds that clients use while the authority moves', () => {
     await back();
     await writers.more();
     await writers.stop();
-    await expectTold(writers);
+    await expectAcknowledged(writers);
   });
 });
 

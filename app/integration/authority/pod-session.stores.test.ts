@@ -135,7 +135,7 @@ describe('An open session', () => {
       const row = (await pod.store.pods()).find(({ podId }) => podId === 'pod-1');
       return row?.observed === 1 && row.silentMs < 60_000;
     });
-    expect(await until('it lives', () => pod.reported())).toMatchObject({ redisSeen: true });
+    expect(await until('it reports again', () => pod.reported())).toMatchObject({ redisSeen: true });
   });
 
   it('closes immediately when the connection to Redis is lost, and opens again with the same view: its tail is kept', async () => {

@@ -62,7 +62,7 @@ describe('The schedule', () => {
     expect(await redis.zcard(`${prefix}:sync:repeat`)).toBe(1);
   });
 
-  it('logs a supervision that fails, and continues', async () => {
+  it('logs the error if a check of the flush fails, and continues', async () => {
     let runs = 0;
     const { log } = start(async () => {
       runs += 1;

@@ -31,7 +31,7 @@ afterEach(() => bench.end());
 
 const transfer = (different: Partial<TransferOrder> = {}): TransferOrder =>
   bench.pod(0).order({ transactionId: newUuidV7(systemClock.now()), source: a, destination: b, ...different });
-const told = async (order: TransferOrder, by = pod) => wordFor(await applyOne(by, order));
+const answer = async (order: TransferOrder, by = pod) => wordFor(await applyOne(by, order));
 const freeze = (status: 'FROZEN' | 'ACTIVE') =>
   pod.ledger.changeAccount({
     changeId: newUuidV7(systemClock.now()),
@@ -84,29 +84,32 @@ describe('a transfer between two shards', () => {
       expect(posting).toMatchObject({ transactionId: order.transactionId, amount, counterparty });
     }
     expect(await pod.ledger.outcome(order.transactionId)).toMatchObject({ order, persisted: true });
-    expect(await told({ ...order, amount: 301 })).toBe('transaction_id_reused');
+    expect(await answer({ ...order, amount: 301 })).toBe('transaction_id_reused');
   });
 
   it('is refused by either end, and by both with the first reason', async () => {
     const poor = transfer({ amount: 99_999 });
-    expect(await told(poor)).toBe('insufficient_funds');
+    expect(await answer(poor)).toBe('insufficient_funds');
     await freeze('FROZEN');
     const order = transfer();
-    expect([await told(order), await told(transfer({ amount: 99_999 }))]).toEqual(['account_frozen', 'account_frozen']);
+    expect([await answer(order), await answer(transfer({ amount: 99_999 }))]).toEqual([
+      'account_frozen',
+      'account_frozen',
+    ]);
     await freeze('ACTIVE');
-    expect([await told(order), await told(poor)]).toEqual(['account_frozen*', 'insufficient_funds*']);
+    expect([await answer(order), await answer(poor)]).toEqual(['account_frozen*', 'insufficient_funds*']);
     await expectAtRest();
   });
 
   it('is returned if the destination refuses it after the look', async () => {
     const order = transfer();
     freezeBeforeIn(order);
-    expect(await told(order)).toBe('account_frozen');
+    expect(await answer(order)).toBe('account_frozen');
     await expectAtRest();
     expect(await pod.ledger.read([a])).toMatchObject([{ balance: 10_000, version: 3 }]);
     expect(await pod.ledger.outcome(order.transactionId, a)).toMatchObject({ order, refusal: 'account_frozen' });
     await freeze('ACTIVE');
-    expect(await told(order)).toBe('account_frozen*');
+    expect(await answer(order)).toBe('account_frozen*');
   });
 
   it('can be reversed, once', async () => {
@@ -120,8 +123,8 @@ describe('a transfer between two shards', () => {
       amount: 300,
       reverses: order.transactionId,
     });
-    await until('MySQL has both legs', async () => (await told(reversal)) !== 'transfer_pending');
-    expect(await told(reversal)).toBe('POSTED*');
+    await until('MySQL has both legs', async () => (await answer(reversal)) !== 'transfer_pending');
+    expect(await answer(reversal)).toBe('POSTED*');
     await expectAtRest();
     expect(await pod.ledger.read([a, b])).toMatchObject([{ balance: 10_000 }, { balance: 10_000 }]);
   });
@@ -145,7 +148,7 @@ describe('each leg of a transfer', () => {
       const order = transfer();
       if (leg === 'back') freezeBeforeIn(order);
       onLeg(leg, order, fault, fault);
-      expect(await told(order)).toBe(leg === 'back' ? 'account_frozen' : 'POSTED');
+      expect(await answer(order)).toBe(leg === 'back' ? 'account_frozen' : 'POSTED');
       await expectAtRest();
     },
   );
@@ -158,12 +161,12 @@ describe('each leg of a transfer', () => {
     const asleep = new Gate();
     if (leg === 'back') freezeBeforeIn(order);
     onLeg(leg, order, asleep.command);
-    const first = told(order);
+    const first = answer(order);
     await asleep.reached;
-    if (leg === 'out') expect(await told(order, other)).toBe('POSTED');
+    if (leg === 'out') expect(await answer(order, other)).toBe('POSTED');
     await expectAtRest(other);
     const expected = leg === 'back' ? 'account_frozen' : 'POSTED';
-    expect(await told(order, other)).toBe(`${expected}*`);
+    expect(await answer(order, other)).toBe(`${expected}*`);
     asleep.open();
     // A reply of a call that took so long may come after the deadline of its request.
     expect([expected, `${expected}*`, 'outcome_unknown']).toContain(await first);
@@ -174,15 +177,15 @@ describe('each leg of a transfer', () => {
 describe('while a shard has no Redis', () => {
   it('transfers to it and from it go on in MySQL', async () => {
     const cached = transfer();
-    expect(await told(cached)).toBe('POSTED');
+    expect(await answer(cached)).toBe('POSTED');
     bench.notFlushed.add(1);
     await bench.pod(1).closing();
     await bench.pod(1).recoverFromHandOvers();
     const direct = transfer();
     await bench.pod(1).openDirectly();
-    expect(await told(direct)).toBe('POSTED');
-    expect(await told(transfer({ source: b, destination: a }))).toBe('POSTED');
-    expect([await told(cached), await told(direct)]).toEqual(['POSTED*', 'POSTED*']);
+    expect(await answer(direct)).toBe('POSTED');
+    expect(await answer(transfer({ source: b, destination: a }))).toBe('POSTED');
+    expect([await answer(cached), await answer(direct)]).toEqual(['POSTED*', 'POSTED*']);
     await expectAtRest();
   });
 
@@ -190,12 +193,12 @@ describe('while a shard has no Redis', () => {
     bench.notFlushed.add(1);
     await bench.pod(1).closing();
     await bench.pod(1).closed();
-    expect(await told(transfer())).toMatch(/^ledger_(switching|closed)$/);
+    expect(await answer(transfer())).toMatch(/^ledger_(switching|closed)$/);
     expect(await bench.openCrossings()).toBe(0);
     await bench.pod(1).activate();
     await bench.pod(1).open();
     bench.notFlushed.clear();
-    expect(await told(transfer())).toBe('POSTED');
+    expect(await answer(transfer())).toBe('POSTED');
     await expectAtRest();
   });
 });
@@ -217,9 +220,9 @@ describe('many transfers', () => {
       orders.map(async (order, index) => {
         const [first, second] = index % 3 === 0 ? pods : [...pods].reverse();
         if (!first || !second) throw new TypeError('there are two pods');
-        const words = [await told(order, first), await told(order, second)];
+        const words = [await answer(order, first), await answer(order, second)];
         while (words.at(-1) === 'outcome_unknown' || words.at(-1) === 'overloaded')
-          words.push(await told(order, first));
+          words.push(await answer(order, first));
         return words.at(-1)?.replace('*', '');
       }),
     );

@@ -52,7 +52,7 @@ export const requestFor = (holdId: string): HoldRequest => ({
 });
 
 /** The expected final state of a hold, whatever faults there were. */
-export interface Told {
+export interface Acknowledged {
   holdId: string;
   /** The hold in the last answer; null if it was refused. */
   hold: HoldState | null;
@@ -64,7 +64,7 @@ export interface Told {
  * an answer.
  */
 export class HoldWriters {
-  readonly told: Told[] = [];
+  readonly acknowledged: Acknowledged[] = [];
   readonly #pod: PodBench;
   readonly #clients: Clients;
   /** The problems that requests have met so far. */
@@ -73,39 +73,39 @@ export class HoldWriters {
 
   constructor(pod: PodBench, count: number) {
     this.#pod = pod;
-    this.#clients = new Clients(count, async () => void this.told.push(await this.#oneHold(this.#numbers++)));
+    this.#clients = new Clients(count, async () => void this.acknowledged.push(await this.#oneHold(this.#numbers++)));
   }
 
-  async #oneHold(number: number): Promise<Told> {
+  async #oneHold(number: number): Promise<Acknowledged> {
     const { holds } = this.#pod.ledger;
     const order = holdOf(number % 5 === 4 ? TOO_MUCH : 10);
     const placed: Placing = await this.#persistently(() => holds.place(order, 'cache'));
-    const told: Told = { holdId: order.holdId, hold: placed.hold, captures: [] };
-    if (placed.hold === null) return told;
+    const acknowledged: Acknowledged = { holdId: order.holdId, hold: placed.hold, captures: [] };
+    if (placed.hold === null) return acknowledged;
     const { holdId } = order;
     const expectedRevision = placed.hold.revision;
     const wanted = { amount: 12, expiresAt: null, expectedRevision };
     // Repeats the same request until it has an answer: a new request would have to wait for a flush if the first one
     // had taken effect.
     const change = requestFor(holdId);
-    told.hold = (await this.#persistently(() => holds.change(wanted, change, 'cache'))).hold;
-    await this.#capture(told, 4, false);
+    acknowledged.hold = (await this.#persistently(() => holds.change(wanted, change, 'cache'))).hold;
+    await this.#capture(acknowledged, 4, false);
     if (number % 3 === 0) {
       const ending = requestFor(holdId);
-      told.hold = (await this.#persistently(() => holds.void(ending, 'cache'))).hold;
-    } else if (number % 3 === 1) await this.#capture(told, null, true);
-    return told;
+      acknowledged.hold = (await this.#persistently(() => holds.void(ending, 'cache'))).hold;
+    } else if (number % 3 === 1) await this.#capture(acknowledged, null, true);
+    return acknowledged;
   }
 
-  async #capture(told: Told, amount: number | null, final: boolean): Promise<void> {
-    const order = captureOf(told.holdId, amount, final);
+  async #capture(acknowledged: Acknowledged, amount: number | null, final: boolean): Promise<void> {
+    const order = captureOf(acknowledged.holdId, amount, final);
     const outcome = await this.#persistently(async () => {
       const answer = await this.#pod.ledger.holds.capture(order, 'cache');
       if (answer instanceof Problem) throw answer;
       return answer;
     });
-    told.captures.push({ order, outcome });
-    if (outcome.status === 'POSTED' && outcome.hold) told.hold = outcome.hold.hold;
+    acknowledged.captures.push({ order, outcome });
+    if (outcome.status === 'POSTED' && outcome.hold) acknowledged.hold = outcome.hold.hold;
   }
 
   /** Waits until each writer has finished some more holds. */

@@ -63,7 +63,7 @@ const timesOf = (item: Journaled): Times => {
 };
 const isTimed = (item: Journaled): boolean => timesOf(item).takenAt !== null;
 
-/** Leaves out the times: a process of an older release has the pod's time where the journal has the ledger's. */
+/** Leaves out the times, because a process of an older release reports the pod's time where the journal has the ledger's. */
 export function withoutTimes<T extends Times>(one: T): Omit<T, keyof Times> {
   const { acceptedAt: _, takenAt: __, ...rest } = one;
   return rest;

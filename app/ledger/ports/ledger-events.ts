@@ -14,7 +14,7 @@ export interface LedgerEvents {
    * their answers.
    */
   limitRefused(limit: LimitName): void;
-  /** Called for every answer that contains an event of a hold, including refused placings. */
+  /** Called for every answer that contains an event of a hold, including holds that were refused when they were placed. */
   holdEvent(outcome: HoldOutcome): void;
   retried(what: 'apply' | 'read' | 'load' | 'change' | 'database'): void;
   lookedUp(ids: number): void;

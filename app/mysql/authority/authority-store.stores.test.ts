@@ -242,7 +242,7 @@ describe('Pods', () => {
 });
 
 describe('Processes', () => {
-  const tell = (redisSeen: boolean) => store.heartbeat({ processId: 'p', redisSeen, registration: null });
+  const heartbeat = (redisSeen: boolean) => store.heartbeat({ processId: 'p', redisSeen, registration: null });
   const only = async () => {
     const [process, ...others] = await store.livePods();
     if (!process || others.length > 0) throw new Error('one is expected');
@@ -250,21 +250,21 @@ describe('Processes', () => {
   };
 
   it('report whether they reach Redis, and since when', async () => {
-    await tell(true);
+    await heartbeat(true);
     await db.database.rows('UPDATE processes SET redis_since = NOW(3) - INTERVAL 90 SECOND');
-    await tell(true);
+    await heartbeat(true);
     expect(await only()).toMatchObject({ processId: 'p', redisSeen: true });
     expect((await only()).redisSinceMs).toBeGreaterThanOrEqual(90_000);
-    await tell(false);
+    await heartbeat(false);
     expect((await only()).redisSeen).toBe(false);
     expect((await only()).redisSinceMs).toBeLessThan(60_000);
     await db.database.rows('UPDATE processes SET redis_since = NOW(3) - INTERVAL 90 SECOND');
-    await tell(false);
+    await heartbeat(false);
     expect((await only()).redisSinceMs).toBeGreaterThanOrEqual(90_000);
   });
 
   it('count as live without a registration, and are removed when they leave, or after an hour of silence', async () => {
-    await tell(true);
+    await heartbeat(true);
     expect(await store.pods()).toEqual([]);
     await db.database.rows('UPDATE processes SET heartbeat_at = NOW(3) - INTERVAL 90 SECOND');
     await store.keeperHeartbeat('k');
@@ -272,7 +272,7 @@ describe('Processes', () => {
     await db.database.rows('UPDATE processes SET heartbeat_at = NOW(3) - INTERVAL 2 HOUR');
     await store.keeperHeartbeat('k');
     expect(await store.livePods()).toEqual([]);
-    await tell(false);
+    await heartbeat(false);
     await store.removeProcess('p');
     expect(await store.livePods()).toEqual([]);
   });

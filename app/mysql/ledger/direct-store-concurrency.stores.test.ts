@@ -212,7 +212,7 @@ it('a call fails with `unable`, a temporary error, if another transaction always
        VALUES ('t1', 'TRANSFER', 'REJECTED', 'insufficient_funds', 'c', 'd', 1, 'EUR', NOW(3), 'u', 'c', 4, 0)`,
     );
   };
-  /** The other transaction commits only once the store waits for the id, which the store had not found before. */
+  /** The other transaction commits only once the store, which has not found the id, waits for the lock on it. */
   const commitIt = async () => {
     await until('it waits for the id', () => waitsForALock(db.database, 'INSERT INTO transfers%'));
     await holder.query('COMMIT');

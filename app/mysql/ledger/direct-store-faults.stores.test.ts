@@ -201,7 +201,7 @@ describe('A commit in flight', () => {
   };
   const waits = (statement: string) => () => waitsForALock(db.database, statement);
 
-  it('delays a repetition, which then returns its outcome', async () => {
+  it('delays a repeated request, which then returns the outcome of the first one', async () => {
     await send(3600);
     const again = storeOn(db.database).apply(DIRECT_EPOCH, ITEMS);
     await until('the repetition waits for the accounts', waits('%FOR UPDATE'));

@@ -77,5 +77,5 @@ const COLUMNS = [
   },
 ];
 
-/** The tables whose rows record the kind of their ids and entries. */
+/** The tables with a column for the kind of the id or entry in each row. */
 const KINDS = ['drained_entries', 'drained_doubts', 'unsettled_ids', 'dropped_entries'];

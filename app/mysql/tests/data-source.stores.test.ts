@@ -59,9 +59,9 @@ const schema = async () => ({
 });
 
 /** A runner that reports each modifying statement before running it. */
-function listening(runner: QueryRunner, tell: (sql: string) => void): QueryRunner {
+function listening(runner: QueryRunner, onStatement: (sql: string) => void): QueryRunner {
   const query = async (sql: string, values?: unknown[]) => {
-    if (!sql.startsWith('SELECT')) tell(sql);
+    if (!sql.startsWith('SELECT')) onStatement(sql);
     return runner.query(sql, values);
   };
   return Object.create(runner, { query: { value: query } }) as QueryRunner;

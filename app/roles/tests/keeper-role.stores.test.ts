@@ -146,7 +146,7 @@ describe('Reports about the flush', () => {
       .spyOn(flushStore, 'commit')
       .mockRejectedValueOnce(new CursorConflictError('the cursor is elsewhere'));
     await api.transfer(`first-${Date.now()}`);
-    await until('it was overtaken', () => messagesAbout('the cursor is elsewhere').length > 0);
+    await until('the cursor conflicted', () => messagesAbout('the cursor is elsewhere').length > 0);
     expect(messagesAbout('the cursor is elsewhere')).toEqual(['another keeper was faster']);
     commit.mockRejectedValue(new Error('away'));
     await api.transfer(`second-${Date.now()}`);

@@ -73,7 +73,7 @@ export class CrossingStage {
   }
 
   /** The answer as one word: the status or the problem code, with a star for a replay. */
-  async told(order?: TransferOrder, durability?: Durability, pod?: ModelPod): Promise<string> {
+  async answer(order?: TransferOrder, durability?: Durability, pod?: ModelPod): Promise<string> {
     return wordFor(await this.apply(order, durability, pod));
   }
 

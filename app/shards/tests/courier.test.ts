@@ -50,7 +50,7 @@ describe('a courier', () => {
 
   it('closes a transfer only when the MySQL of the last leg has it', async () => {
     stage.notFlushed.add(1);
-    expect(await stage.told()).toBe('POSTED');
+    expect(await stage.answer()).toBe('POSTED');
     await stage.deliver();
     expect(stage.closing()).toBeNull();
     // The acknowledgement by Redis alone is lost, and the money is paid again.
@@ -112,10 +112,10 @@ describe('a courier', () => {
     expect(pod.courier.isFull(1)).toBe(false);
     stage.model(0).crossings.summary = async () => [{ toShard: 1, open: 10_000, oldestAgeMs: 1 }];
     await stage.clock.until(pod.courier.survey(0));
-    expect(await stage.told(stage.order({ transactionId: 'U' }), 'cache', pod)).toBe('backlog_full');
+    expect(await stage.answer(stage.order({ transactionId: 'U' }), 'cache', pod)).toBe('backlog_full');
     expect(stage.legs(0)).toEqual(['T POSTED']);
     const elsewhere = stage.order({ transactionId: 'V', destination: stage.account(2, 'c') });
-    expect(await stage.told(elsewhere, 'cache', pod)).toBe('POSTED');
+    expect(await stage.answer(elsewhere, 'cache', pod)).toBe('POSTED');
   });
 
   it('retries after a failure of a store, and ends on request', async () => {

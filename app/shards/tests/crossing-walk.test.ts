@@ -31,26 +31,26 @@ describe('a transfer between two shards', () => {
 
   it('is refused by the rules at its source, and the refusal is its outcome', async () => {
     const order = stage.order({ amount: 5_000 });
-    expect(await stage.told(order)).toBe('insufficient_funds');
+    expect(await stage.answer(order)).toBe('insufficient_funds');
     stage.model(0).open(order.source, { balance: 10_000 });
-    expect(await stage.told(order)).toBe('insufficient_funds*');
+    expect(await stage.answer(order)).toBe('insufficient_funds*');
     expect([stage.inTransit, stage.legs(1)]).toEqual([0, []]);
   });
 
   it('is refused by the rules at its destination before it leaves, and the refusal is its outcome at the source', async () => {
     const order = stage.order();
     freeze();
-    expect(await stage.told(order)).toBe('account_frozen');
+    expect(await stage.answer(order)).toBe('account_frozen');
     freeze('ACTIVE');
-    expect(await stage.told(order)).toBe('account_frozen*');
+    expect(await stage.answer(order)).toBe('account_frozen*');
     expect([stage.legs(0), stage.legs(1)]).toEqual([['T REJECTED'], []]);
   });
 
   it('is refused for the reason that the rules check first, if both ends refuse it', async () => {
     freeze();
-    expect(await stage.told(stage.order({ amount: 5_000 }))).toBe('account_frozen');
+    expect(await stage.answer(stage.order({ amount: 5_000 }))).toBe('account_frozen');
     stage.model(0).change(stage.account(0, 'a'), { status: 'CLOSED' });
-    expect(await stage.told(stage.order({ transactionId: 'U' }))).toBe('account_closed');
+    expect(await stage.answer(stage.order({ transactionId: 'U' }))).toBe('account_closed');
   });
 
   it('is returned if the destination refuses it after the preview', async () => {
@@ -64,7 +64,7 @@ describe('a transfer between two shards', () => {
     });
     expect([stage.balance(order.source), stage.inTransit]).toEqual([1_000, 0]);
     freeze('ACTIVE');
-    expect(await stage.told(order)).toBe('account_frozen*');
+    expect(await stage.answer(order)).toBe('account_frozen*');
     expect(stage.legs(0)).toEqual(['T POSTED', 'T~back POSTED']);
   });
 
@@ -74,29 +74,29 @@ describe('a transfer between two shards', () => {
       freeze();
       stage.model(0).change(order.source, { status: 'CLOSED' });
     };
-    expect(await stage.told(order, 'cache', podThat('in', close))).toBe('account_frozen');
+    expect(await stage.answer(order, 'cache', podThat('in', close))).toBe('account_frozen');
     expect(stage.balance('~returns:EUR')).toBe(1_000);
     expect([stage.inTransit, stage.legs(0)]).toEqual([0, ['T POSTED', 'T~back REJECTED', 'T~returns POSTED']]);
     await stage.deliver();
     expect(stage.closing()).toEqual({ transactionId: 'T', state: 'RETURNED', because: { refusal: 'account_frozen' } });
-    expect(await stage.told(order)).toBe('account_frozen*');
+    expect(await stage.answer(order)).toBe('account_frozen*');
   });
 
   it('stays posted if its destination refuses transfers when the client repeats it', async () => {
-    expect(await stage.told()).toBe('POSTED');
+    expect(await stage.answer()).toBe('POSTED');
     freeze();
-    expect(await stage.told()).toBe('POSTED*');
+    expect(await stage.answer()).toBe('POSTED*');
   });
 
   it('gets 404 for an unknown destination, and 409 for other content, and no money moves', async () => {
-    expect(await stage.told(stage.order({ destination: `nobody@${stage.account(1, 'b').slice(2)}` }))).toBe(
+    expect(await stage.answer(stage.order({ destination: `nobody@${stage.account(1, 'b').slice(2)}` }))).toBe(
       'account_not_found',
     );
     expect(stage.legs(0)).toEqual([]);
-    expect(await stage.told()).toBe('POSTED');
-    expect(await stage.told(stage.order({ amount: 99 }))).toBe('transaction_id_reused');
+    expect(await stage.answer()).toBe('POSTED');
+    expect(await stage.answer(stage.order({ amount: 99 }))).toBe('transaction_id_reused');
     const elsewhere = stage.order({ destination: stage.account(2, 'c') });
-    expect(await stage.told(elsewhere)).toBe('transaction_id_reused');
+    expect(await stage.answer(elsewhere)).toBe('transaction_id_reused');
     expect(stage.balance(stage.account(0, 'a'))).toBe(900);
   });
 });
@@ -104,10 +104,10 @@ describe('a transfer between two shards', () => {
 describe('while a shard cannot answer', () => {
   it('no money leaves the source', async () => {
     stage.model(1).state = 'closed';
-    expect(await stage.told()).toBe('ledger_closed');
+    expect(await stage.answer()).toBe('ledger_closed');
     stage.model(1).state = 'open';
     stage.model(0).isDatabaseAway = true;
-    expect(await stage.told()).toBe('database_unavailable');
+    expect(await stage.answer()).toBe('database_unavailable');
     expect(stage.legs(0)).toEqual([]);
   });
 
@@ -117,9 +117,9 @@ describe('while a shard cannot answer', () => {
     stage.clock.after(700, () => {
       stage.model(1).state = 'open';
     });
-    expect(await stage.told()).toBe('POSTED');
+    expect(await stage.answer()).toBe('POSTED');
     stage.model(1).state = 'moving';
-    expect(await stage.told(stage.order({ transactionId: 'U' }))).toBe('ledger_switching');
+    expect(await stage.answer(stage.order({ transactionId: 'U' }))).toBe('ledger_switching');
     expect(stage.legs(0)).toEqual(['T POSTED']);
   });
 
@@ -136,7 +136,7 @@ describe('while a shard cannot answer', () => {
           },
         },
       }));
-      expect(await stage.told(stage.order({ transactionId: `U${index}` }), 'cache', pod)).toBe('POSTED');
+      expect(await stage.answer(stage.order({ transactionId: `U${index}` }), 'cache', pod)).toBe('POSTED');
       expect([...stage.model(1).cache.accounts.keys()].filter((id) => id.startsWith('~'))).toHaveLength(16);
     }
   });
@@ -146,7 +146,7 @@ describe('while a shard cannot answer', () => {
       ledger: { ...ledger, preview: () => Promise.reject(new Problem('account_unsettled', 'it waits')) },
     }));
     const began = stage.clock.monotonic();
-    expect(await stage.told(stage.order(), 'cache', pod)).toBe('account_unsettled');
+    expect(await stage.answer(stage.order(), 'cache', pod)).toBe('account_unsettled');
     expect(stage.clock.monotonic() - began).toBeLessThan(1_000);
     expect(stage.legs(0)).toEqual([]);
   });
@@ -160,26 +160,26 @@ describe('while a shard cannot answer', () => {
     expect(answer).toMatchObject({ code: 'outcome_unknown', extras: { transactionId: 'T' } });
     expect(stage.events).toEqual(['T in ledger_closed']);
     stage.model(1).state = 'open';
-    expect(await stage.told()).toBe('POSTED*');
+    expect(await stage.answer()).toBe('POSTED*');
   });
 
   it('a 404 or 409 after `out` is answered with 504, and reported as unexpected', async () => {
     const pod = podThat('in', () => {
       stage.model(1).cache.accounts.delete(stage.account(1, 'b'));
     });
-    expect(await stage.told(stage.order(), 'cache', pod)).toBe('outcome_unknown');
+    expect(await stage.answer(stage.order(), 'cache', pod)).toBe('outcome_unknown');
     expect(stage.events).toEqual(['T in account_not_found!']);
   });
 
   it('the client gets its answer at the deadline of the request: 504 if the money may have left', async () => {
     stage.notFlushed.add(0);
     const began = stage.clock.monotonic();
-    expect(await stage.told()).toBe('outcome_unknown');
+    expect(await stage.answer()).toBe('outcome_unknown');
     expect(stage.clock.monotonic() - began).toBe(10_000);
     const slow = stage.newPod(({ ledger }) => ({
       ledger: { ...ledger, preview: () => new Promise<never>(() => {}) },
     }));
-    expect(await stage.told(stage.order({ transactionId: 'U' }), 'cache', slow)).toBe('ledger_switching');
+    expect(await stage.answer(stage.order({ transactionId: 'U' }), 'cache', slow)).toBe('ledger_switching');
     expect(stage.legs(0)).toEqual(['T POSTED']);
   });
 });
@@ -192,7 +192,7 @@ describe('transit accounts', () => {
     expect(opened).toHaveLength(16);
     // All accounts are missing, as after a restore. Each is opened again when it is found to be missing.
     for (const id of opened) accounts.delete(id);
-    expect(await stage.told(stage.order({ transactionId: 'U' }))).toBe('POSTED');
+    expect(await stage.answer(stage.order({ transactionId: 'U' }))).toBe('POSTED');
   });
 
   it('are opened in greater numbers if none can be used', async () => {
@@ -206,7 +206,7 @@ describe('transit accounts', () => {
             : ledger.apply(orders, durability),
       },
     }));
-    expect(await stage.told(stage.order({ transactionId: 'U' }), 'cache', pod)).toBe('POSTED');
+    expect(await stage.answer(stage.order({ transactionId: 'U' }), 'cache', pod)).toBe('POSTED');
   });
 });
 
@@ -273,7 +273,7 @@ describe('a rule of the crossing, in a history that needs it', () => {
   it('4: returned money is not paid, even if the destination has lost its refusal', async () => {
     const order = stage.order();
     expect(
-      await stage.told(
+      await stage.answer(
         order,
         'cache',
         podThat('in', () => freeze()),
@@ -283,7 +283,7 @@ describe('a rule of the crossing, in a history that needs it', () => {
     // A backup from before the transfer is restored.
     for (const store of [stage.model(1).cache, stage.model(1).mysql]) store.outcomes.clear();
     freeze('ACTIVE');
-    expect(await stage.told(order)).toBe('outcome_unknown');
+    expect(await stage.answer(order)).toBe('outcome_unknown');
     await stage.deliver();
     expect([stage.legs(0), stage.legs(1)]).toEqual([['T POSTED', 'T~back POSTED'], []]);
     expect(stage.closing()).toEqual({ transactionId: 'T', state: 'RETURNED', because: null });

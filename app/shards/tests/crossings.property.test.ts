@@ -27,7 +27,7 @@ describe('random histories of transfers between shards', () => {
 });
 
 /** Changes the answers that the layer receives to the legs that it sends. */
-const told =
+const changedAnswers =
   (change: (answer: Outcome | Problem, order: TransferOrder) => Outcome | Problem): Tampering =>
   ({ ledger }) => ({
     ledger: {
@@ -38,7 +38,7 @@ const told =
   });
 const MUTANTS: Record<string, Tampering> = {
   '`in` is sent before MySQL has `out`': claimedPersisted('out'),
-  'a problem of `in` is treated as a refusal': told((answer, order) => {
+  'a problem of `in` is treated as a refusal': changedAnswers((answer, order) => {
     if (!(answer instanceof Problem) || order.leg?.name !== 'in') return answer;
     const common = { order, acceptedAt: 0, takenAt: 0, epoch: 1, seq: 1, replayed: false, persisted: true };
     return { ...common, status: 'REJECTED', refusal: 'account_frozen' };

@@ -25,7 +25,7 @@ describe('the outcome of a transfer between shards', () => {
   it('is pending until its destination has decided', async () => {
     await left();
     expect(await stage.outcome()).toBe('transfer_pending');
-    expect(await stage.told()).toBe('POSTED*');
+    expect(await stage.answer()).toBe('POSTED*');
     expect(await stage.outcome()).toBe('POSTED*');
   });
   it('cannot be determined while its destination does not answer, and is not reported as pending', async () => {
@@ -36,7 +36,7 @@ describe('the outcome of a transfer between shards', () => {
   it('is refused only when MySQL has the refusal', async () => {
     await left();
     stage.model(1).change(stage.account(1, 'b'), { status: 'FROZEN' });
-    expect(await stage.told()).toBe('outcome_unknown');
+    expect(await stage.answer()).toBe('outcome_unknown');
     expect(await stage.outcome()).toBe('transfer_pending');
     stage.notFlushed.clear();
     await stage.clock.pass(100);
@@ -61,9 +61,9 @@ describe('the outcome of a transfer between shards', () => {
 });
 
 describe('an id', () => {
-  it('belongs to the shard of the source account, which distinguishes transfers with the same id', async () => {
+  it('is unique within one shard: the source account tells apart two transfers that share it', async () => {
     const other = stage.order({ source: stage.account(1, 'b'), destination: stage.account(2, 'c'), amount: 7 });
-    expect([await stage.told(), await stage.told(other)]).toEqual(['POSTED', 'POSTED']);
+    expect([await stage.answer(), await stage.answer(other)]).toEqual(['POSTED', 'POSTED']);
     expect(await stage.outcome()).toBe('transaction_id_ambiguous');
     const found = await stage.clock.until(stage.pod.ledger.outcome('T', other.source));
     expect(found.order).toEqual(other);
@@ -114,14 +114,14 @@ describe('a reversal of a transfer between shards', () => {
   it('waits until MySQL has both legs', async () => {
     stage.notFlushed.add(1);
     await stage.apply();
-    expect(await stage.told(reversal())).toBe('transfer_pending');
+    expect(await stage.answer(reversal())).toBe('transfer_pending');
     stage.notFlushed.clear();
     await stage.clock.pass(100);
-    expect(await stage.told(reversal())).toBe('POSTED');
+    expect(await stage.answer(reversal())).toBe('POSTED');
     expect([stage.balance(stage.account(0, 'a')), stage.inTransit]).toEqual([1_000, 0]);
   });
   it('is not made if the transfer is unknown', async () => {
-    expect(await stage.told(reversal())).toBe('transfer_not_found');
+    expect(await stage.answer(reversal())).toBe('transfer_not_found');
   });
 });
 

@@ -55,8 +55,8 @@ interface Connection {
  * requests on each one (and in total), and how long responses wait to be read. Node.js stops reading from a connection
  * whose responses pile up, but it sets no time limit, and it parses everything that has already arrived.
  *
- * It also decides when a connection is old: clients choose a pod only when they connect, so a new pod stays idle for as
- * long as the connections to the others live.
+ * It also decides when a connection is old: clients choose a pod only when they connect, so a new pod stays idle until
+ * connections to the other pods are closed.
  */
 export class Connections {
   readonly #clock: Clock;
