@@ -17,7 +17,7 @@ import { HoldLedger } from './holds/hold-ledger.ts';
 import { type Finders, findersOf } from './outcomes/finders.ts';
 import { PersistenceWatch } from './outcomes/persistence-watch.ts';
 import type { DirectServer } from './ports/direct-server.ts';
-import type { Ledger, PostedSides, RefusedOrder, WindowsAt } from './ports/ledger.ts';
+import type { Ledger, LookUpBy, PostedSides, RefusedOrder, WindowsAt } from './ports/ledger.ts';
 import type { LedgerDatabase } from './ports/ledger-database.ts';
 import type { LedgerEvents } from './ports/ledger-events.ts';
 import { type CurrentTrace, type QueueLimits, TransferQueue } from './queue/transfer-queue.ts';
@@ -146,21 +146,21 @@ export class PodLedger implements Ledger {
     for (const member of membersOf(answer)) this.#events.answered(member.order, member);
   }
 
-  async outcome(transactionId: string): Promise<Outcome> {
-    const found = await this.#found(() => this.#finders.transfers.find([transactionId]));
+  async outcome(transactionId: string, by?: LookUpBy): Promise<Outcome> {
+    const found = await this.#found(() => this.#finders.transfers.find([transactionId]), by);
     if (!found) throw new Problem('transfer_not_found', `transfer ${transactionId} does not exist`);
     return found;
   }
 
-  async groupOutcome(groupId: string): Promise<GroupOutcome> {
+  async groupOutcome(groupId: string, by?: LookUpBy): Promise<GroupOutcome> {
     requireFeature(this.#session.format(), 'groups');
-    const found = await this.#found(() => this.#finders.groups.find([groupId]));
+    const found = await this.#found(() => this.#finders.groups.find([groupId]), by);
     if (!found) throw new Problem('group_not_found', `group ${groupId} does not exist`);
     return found;
   }
 
-  async #found<O>(find: () => Promise<(O | Problem | null)[]>): Promise<O | null> {
-    const deadline = this.#clock.monotonic() + this.#requestTimeoutMs;
+  async #found<O>(find: () => Promise<(O | Problem | null)[]>, { held = true }: LookUpBy = {}): Promise<O | null> {
+    const deadline = this.#clock.monotonic() + (held ? this.#requestTimeoutMs : 0);
     for (;;) {
       const [found = null] = await find();
       // While the authority moves, absence cannot be determined, so the lookup is held like a change.

@@ -39,10 +39,10 @@ export function tracedLedger(ledger: Ledger, tracing: Tracing | null): Ledger {
         return ledger.applyGroup(group, durability);
       }),
     preview: (orders, what, windows) => ledger.preview(orders, what, windows),
-    groupOutcome: (groupId) => ledger.groupOutcome(groupId),
-    outcome: (transactionId, sourceAccount) => ledger.outcome(transactionId, sourceAccount),
+    groupOutcome: (groupId, by) => ledger.groupOutcome(groupId, by),
+    outcome: (transactionId, by) => ledger.outcome(transactionId, by),
     read: (accountIds) => ledger.read(accountIds),
-    requireFeature: (feature) => ledger.requireFeature(feature),
+    requireFeature: (feature, accountId) => ledger.requireFeature(feature, accountId),
     changeAccount: (change) => ledger.changeAccount(change),
   };
 }
@@ -66,10 +66,10 @@ export function tracedShard(ledger: Ledger, shard: number, tracing: Tracing | nu
       return orders[0]?.leg ? inShard('look', preview) : preview();
     },
     applyGroup: (group, durability) => ledger.applyGroup(group, durability),
-    groupOutcome: (groupId) => ledger.groupOutcome(groupId),
-    outcome: (transactionId) => ledger.outcome(transactionId),
+    groupOutcome: (groupId, by) => ledger.groupOutcome(groupId, by),
+    outcome: (transactionId, by) => ledger.outcome(transactionId, by),
     read: (accountIds) => ledger.read(accountIds),
-    requireFeature: (feature) => ledger.requireFeature(feature),
+    requireFeature: (feature, accountId) => ledger.requireFeature(feature, accountId),
     changeAccount: (change) => ledger.changeAccount(change),
   };
 }
@@ -82,14 +82,14 @@ export function tracedHolds(holds: Holds, tracing: Tracing | null): Holds {
       return work();
     });
   return {
-    requireActive: () => holds.requireActive(),
-    factsOf: (holdId) => holds.factsOf(holdId),
+    requireActive: (accountId) => holds.requireActive(accountId),
+    factsOf: (holdId, by) => holds.factsOf(holdId, by),
     place: (order, durability) => traced(() => holds.place(order, durability)),
     capture: (order, durability) => traced(() => holds.capture(order, durability)),
     change: (wanted, request, durability) => traced(() => holds.change(wanted, request, durability)),
     void: (request, durability) => traced(() => holds.void(request, durability)),
     expire: (request) => holds.expire(request),
-    hold: (holdId) => holds.hold(holdId),
+    hold: (holdId, by) => holds.hold(holdId, by),
     preview: (item, windows) => holds.preview(item, windows),
   };
 }

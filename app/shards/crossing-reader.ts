@@ -2,6 +2,7 @@ import { TransferPending } from '../domain/crossing.ts';
 import { Problem } from '../domain/problem.ts';
 import type { Outcome, Posted } from '../domain/types.ts';
 import type { CrossingClosing, CrossingStore } from '../ledger/ports/crossings.ts';
+import type { LookUpBy } from '../ledger/ports/ledger.ts';
 import { postedOutcome, refusedOutcome, returnedOutcome } from './crossing-outcome.ts';
 import type { Legs } from './legs.ts';
 import type { ShardMap } from './shard.ts';
@@ -21,10 +22,11 @@ export class CrossingReader {
 
   /**
    * @param found the outcome of a transaction id in shard `from`: any transfer, or the first leg of a crossing
+   * @param by how its destination is asked
    * @throws TransferPending if its destination has not decided yet; Problem if that cannot be determined in the shard of the
    * destination
    */
-  async outcomeOf(found: Outcome, from: number): Promise<Outcome> {
+  async outcomeOf(found: Outcome, from: number, by: Pick<LookUpBy, 'held'> = {}): Promise<Outcome> {
     const { leg } = found.order;
     if (!leg) return found;
     if (found.status === 'REJECTED') return refusedOutcome(found);
@@ -34,7 +36,7 @@ export class CrossingReader {
       return postedOutcome(found, { balance, version, settingsVersion: 0 }, true);
     }
     if (closing?.because) return returnedOutcome(found, closing.because);
-    const into = await this.#deps.legs.find('in', { order: found.order, from, to: leg.otherShard });
+    const into = await this.#deps.legs.find('in', { order: found.order, from, to: leg.otherShard }, by);
     if (into?.status === 'POSTED') return postedOutcome(found, into.destination, into.persisted);
     // Before MySQL has the refusal, an operator could still accept its loss, and the transfer could be posted.
     if (into?.persisted) return returnedOutcome(found, into);

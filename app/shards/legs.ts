@@ -3,7 +3,7 @@ import type { LegName, LegVerdict } from '../domain/leg-types.ts';
 import { Problem } from '../domain/problem.ts';
 import type { Durability, Outcome, Posted, TransferOrder } from '../domain/types.ts';
 import type { Clock } from '../kernel/clock.ts';
-import type { Ledger } from '../ledger/ports/ledger.ts';
+import type { Ledger, LookUpBy } from '../ledger/ports/ledger.ts';
 import type { LegState } from './crossing-decision.ts';
 import type { ShardMap } from './shard.ts';
 import type { TransitAccounts } from './transit-accounts.ts';
@@ -68,10 +68,10 @@ export class Legs {
   }
 
   /** The outcome of a leg, or null if it has none. @throws Problem if that cannot be determined now */
-  async find(leg: LegName, { order, from, to }: Crossing): Promise<Outcome | null> {
+  async find(leg: LegName, { order, from, to }: Crossing, by: LookUpBy = {}): Promise<Outcome | null> {
     const { ledger } = this.#deps.shards.at(leg === 'in' ? to : from);
     try {
-      return await ledger.outcome(legIdOf(order.transactionId, leg, from));
+      return await ledger.outcome(legIdOf(order.transactionId, leg, from), by);
     } catch (error) {
       if (error instanceof Problem && error.code === 'transfer_not_found') return null;
       throw error;

@@ -4,11 +4,13 @@ import type { HoldBooks, HoldCapture, ListedHold } from '../ledger/ports/holds.t
 import type { AccountDetails, AccountOpening, Books, BusinessWindows } from '../ledger/ports/ledger.ts';
 import type { Shard, ShardMap } from './shard.ts';
 
+type BookShard = Pick<Shard, 'books' | 'holdBooks' | 'isDatabaseAway'>;
+
 /** The books of several shards: each account is in those of its shard. */
 export class ShardedBooks implements Books, HoldBooks {
-  readonly #shards: ShardMap<Pick<Shard, 'books' | 'holdBooks'>>;
+  readonly #shards: ShardMap<BookShard>;
 
-  constructor(shards: ShardMap<Pick<Shard, 'books' | 'holdBooks'>>) {
+  constructor(shards: ShardMap<BookShard>) {
     this.#shards = shards;
   }
 
@@ -17,10 +19,12 @@ export class ShardedBooks implements Books, HoldBooks {
     return this.#shards.inEach(accounts, idOf, ({ books }, own) => books.openAccounts(own, openedBy));
   }
 
-  /** Every shard has the same calendar, so the calendar of any shard that answers is used. */
+  /** Every shard has the same calendar, so the calendar of any shard that answers is used; those that probably do are asked first. */
   async businessWindows(at: number): Promise<BusinessWindows | null> {
     let failure: unknown = null;
-    for (const { books } of this.#shards.all) {
+    const likely = this.#shards.all.filter(({ isDatabaseAway }) => !isDatabaseAway());
+    const unlikely = this.#shards.all.filter((shard) => !likely.includes(shard));
+    for (const { books } of [...likely, ...unlikely]) {
       try {
         const windows = await books.businessWindows(at);
         if (windows) return windows;

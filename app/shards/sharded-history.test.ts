@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { shardOfAccount } from '../domain/account-shard.ts';
 import { Problem } from '../domain/problem.ts';
+import { VirtualClock } from '../kernel/testing/virtual-clock.ts';
 import type { History } from '../ledger/ports/history.ts';
 import { type Shard, ShardMap } from './shard.ts';
 import { ShardedHistory } from './sharded-history.ts';
@@ -18,12 +19,18 @@ const historyOf = (shard: number, names: History['names']): History => ({
   period: async () => ({ after: 0, until: shard, openingBalance: 0, closingBalance: 0, last: shard }),
   names,
 });
-const joined = (namesOf: (shard: number) => History['names']) =>
-  new ShardedHistory(
-    new ShardMap<Pick<Shard, 'history'>>(
-      Array.from({ length: SHARDS }, (_, shard) => ({ history: historyOf(shard, namesOf(shard)) })),
+const clock = new VirtualClock();
+/** @param away the shard whose MySQL is known to be unavailable */
+const joined = (namesOf: (shard: number) => History['names'], away?: number) =>
+  new ShardedHistory({
+    shards: new ShardMap<Pick<Shard, 'history' | 'isDatabaseAway'>>(
+      Array.from({ length: SHARDS }, (_, shard) => ({
+        history: historyOf(shard, namesOf(shard)),
+        isDatabaseAway: () => shard === away,
+      })),
     ),
-  );
+    clock,
+  });
 const named: History['names'] = async (ids) => new Map(ids.map((id) => [id, `name of ${id}`]));
 
 it('A history is read in the shard of its account', async () => {
@@ -41,4 +48,19 @@ it('Names come from all shards, except from one that fails', async () => {
   };
   const partly = await joined((shard) => (shard === 1 ? away : named)).names(ACCOUNTS);
   expect([...partly.keys()]).toEqual([ACCOUNTS[0], ACCOUNTS[2]]);
+});
+
+it('A shard that does not answer delays a history only briefly, and not at all once this is known', async () => {
+  let asked = 0;
+  const silent: History['names'] = () => {
+    asked += 1;
+    return new Promise(() => {});
+  };
+  const namesOf = (shard: number) => (shard === 1 ? silent : named);
+  const others = [ACCOUNTS[0], ACCOUNTS[2]];
+  const began = clock.monotonic();
+  expect([...(await clock.until(joined(namesOf).names(ACCOUNTS))).keys()]).toEqual(others);
+  expect(clock.monotonic() - began).toBe(500);
+  expect([...(await joined(namesOf, 1).names(ACCOUNTS)).keys()]).toEqual(others);
+  expect(asked).toBe(1);
 });

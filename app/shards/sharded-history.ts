@@ -1,13 +1,21 @@
 import type { HistoryItem } from '../domain/types.ts';
+import type { Clock } from '../kernel/clock.ts';
 import type { History, HistoryPage, HistoryQuery, Period } from '../ledger/ports/history.ts';
 import type { Shard, ShardMap } from './shard.ts';
 
+/** How long a history waits for the names of counterparties, ms. */
+const NAMES_MS_MAX = 500;
+
+type HistoryShard = Pick<Shard, 'history' | 'isDatabaseAway'>;
+
 /** The histories of several shards: each account's is in its shard. */
 export class ShardedHistory implements History {
-  readonly #shards: ShardMap<Pick<Shard, 'history'>>;
+  readonly #shards: ShardMap<HistoryShard>;
+  readonly #clock: Clock;
 
-  constructor(shards: ShardMap<Pick<Shard, 'history'>>) {
-    this.#shards = shards;
+  constructor(deps: { shards: ShardMap<HistoryShard>; clock: Clock }) {
+    this.#shards = deps.shards;
+    this.#clock = deps.clock;
   }
 
   page(query: HistoryQuery): Promise<HistoryPage> {
@@ -22,13 +30,15 @@ export class ShardedHistory implements History {
     return this.#shards.of(accountId).history.period(accountId, from, to);
   }
 
-  /** Without the names that a shard cannot give now: a history must not depend on the shards of its counterparties. */
+  /** Without the names that a shard does not give soon: a history must not depend on the shards of its counterparties. */
   async names(accountIds: readonly string[]): Promise<Map<string, string>> {
     const named = await this.#shards.inEach(
       accountIds,
       (accountId) => accountId,
-      async ({ history }, own) => {
-        const names = await history.names(own).catch(() => new Map<string, string>());
+      async ({ history, isDatabaseAway }, own) => {
+        const none = new Map<string, string>();
+        const read = isDatabaseAway() ? none : history.names(own).catch(() => none);
+        const names = await Promise.race([read, this.#clock.sleep(NAMES_MS_MAX).then(() => none)]);
         return own.map((accountId) => names.get(accountId) ?? null);
       },
     );

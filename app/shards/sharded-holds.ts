@@ -12,9 +12,9 @@ import type {
   HoldView,
   Placing,
 } from '../ledger/ports/holds.ts';
-import type { WindowsAt } from '../ledger/ports/ledger.ts';
-import { onlyAnswer } from './only-answer.ts';
+import type { LookUpBy, WindowsAt } from '../ledger/ports/ledger.ts';
 import type { NumberedShard, ShardMap } from './shard.ts';
+import type { ShardSearch } from './shard-search.ts';
 
 type HoldShard = { holds: Holds };
 
@@ -24,20 +24,22 @@ type HoldShard = { holds: Holds };
  */
 export class ShardedHolds implements Holds {
   readonly #shards: ShardMap<HoldShard>;
+  readonly #search: ShardSearch<HoldShard>;
 
-  constructor(shards: ShardMap<HoldShard>) {
-    this.#shards = shards;
+  constructor(deps: { shards: ShardMap<HoldShard>; search: ShardSearch<HoldShard> }) {
+    this.#shards = deps.shards;
+    this.#search = deps.search;
   }
 
-  requireActive(): void {
-    for (const { holds } of this.#shards.all) holds.requireActive();
+  requireActive(accountId: string): void {
+    this.#shards.of(accountId).holds.requireActive(accountId);
   }
 
   /**
    * The shard of a hold is not cached: by now, another shard could have a hold under this id, and the wrong money would move.
    */
-  factsOf(holdId: string): Promise<HoldFacts> {
-    return this.#only(holdId, ({ holds }) => holds.factsOf(holdId));
+  factsOf(holdId: string, by: LookUpBy = {}): Promise<HoldFacts> {
+    return this.#find(holdId, by, ({ holds }, held) => holds.factsOf(holdId, { held }));
   }
 
   async place(order: HoldOrder, durability: Durability): Promise<Placing> {
@@ -61,18 +63,19 @@ export class ShardedHolds implements Holds {
     return this.#shards.of(request.account).holds.expire(request);
   }
 
-  hold(holdId: string): Promise<HoldView> {
-    return this.#only(holdId, ({ holds }) => holds.hold(holdId));
+  hold(holdId: string, by: LookUpBy = {}): Promise<HoldView> {
+    return this.#find(holdId, by, ({ holds }, held) => holds.hold(holdId, { held }));
   }
 
   async preview(item: HoldItem, windows: WindowsAt): Promise<HoldPreview> {
     return this.#ofAll(accountsOfItem(item)).holds.preview(item, windows);
   }
 
-  #only<A>(holdId: string, ask: (shard: HoldShard) => Promise<A>): Promise<A> {
-    return onlyAnswer(this.#shards.all, ask, {
+  #find<A>(holdId: string, by: LookUpBy, ask: (shard: HoldShard, held?: boolean) => Promise<A>): Promise<A> {
+    const detail = `holds in several shards have the id ${holdId}: add its account to the query`;
+    return this.#search.find(by, ask, {
       absent: 'hold_not_found',
-      ambiguous: () => new Problem('hold_id_ambiguous', `holds in several shards have the id ${holdId}`, { holdId }),
+      ambiguous: () => new Problem('hold_id_ambiguous', detail, { holdId }),
     });
   }
 

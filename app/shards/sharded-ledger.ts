@@ -3,19 +3,27 @@ import type { Feature } from '../domain/features.ts';
 import { accountsOfGroup, type GroupOrder, type GroupOutcome } from '../domain/group.ts';
 import { Problem } from '../domain/problem.ts';
 import type { AccountChange, AccountView, Durability, Outcome, TransferOrder } from '../domain/types.ts';
-import { type Ledger, type PostedSides, type RefusedOrder, type WindowsAt, windowsIn } from '../ledger/ports/ledger.ts';
+import {
+  type Ledger,
+  type LookUpBy,
+  type PostedSides,
+  type RefusedOrder,
+  type WindowsAt,
+  windowsIn,
+} from '../ledger/ports/ledger.ts';
 import type { LedgerEvents } from '../ledger/ports/ledger-events.ts';
 import type { CrossingReader } from './crossing-reader.ts';
 import type { CrossingWalk } from './crossing-walk.ts';
 import type { Crossing } from './legs.ts';
-import { onlyAnswer } from './only-answer.ts';
 import type { Shard, ShardMap } from './shard.ts';
+import type { ShardSearch } from './shard-search.ts';
 import type { TransitAccounts } from './transit-accounts.ts';
 
 interface ShardedLedgerDependencies {
   shards: ShardMap<Pick<Shard, 'ledger' | 'books'>>;
   walk: CrossingWalk;
   reader: CrossingReader;
+  search: ShardSearch<Pick<Shard, 'ledger'>>;
   transits: TransitAccounts;
   events: Pick<LedgerEvents, 'answered'>;
 }
@@ -63,7 +71,7 @@ export class ShardedLedger implements Ledger {
     const { kind, reverses } = order;
     if (kind !== 'reversal' || reverses === null) return null;
     try {
-      const original = await this.outcome(reverses, order.destination);
+      const original = await this.outcome(reverses, { account: order.destination });
       if (original.persisted) return null;
       return new Problem('transfer_pending', `MySQL of shard ${from} does not have transfer ${reverses} yet`);
     } catch (error) {
@@ -117,29 +125,26 @@ export class ShardedLedger implements Ledger {
     return { sides: [{ source: out.source, destination: into.destination }] };
   }
 
-  async outcome(transactionId: string, sourceAccount?: string): Promise<Outcome> {
-    const { shards, reader } = this.#deps;
-    const find = async ({ ledger, number }: { ledger: Ledger; number: number }) =>
-      reader.outcomeOf(await ledger.outcome(transactionId), number);
-    if (sourceAccount !== undefined) return find(shards.of(sourceAccount));
-    return onlyAnswer(shards.all, find, {
+  async outcome(transactionId: string, by: LookUpBy = {}): Promise<Outcome> {
+    const { reader, search } = this.#deps;
+    const find = async ({ ledger, number }: { ledger: Ledger; number: number }, held?: boolean) =>
+      reader.outcomeOf(await ledger.outcome(transactionId, { held }), number, { held });
+    return search.find(by, find, {
       absent: 'transfer_not_found',
       ambiguous: () =>
         new Problem(
           'transaction_id_ambiguous',
-          `transfers from accounts in several shards have the id ${transactionId}`,
-          {
-            transactionId,
-          },
+          `transfers from accounts in several shards have the id ${transactionId}: add sourceAccount to the query`,
+          { transactionId },
         ),
     });
   }
 
-  groupOutcome(groupId: string): Promise<GroupOutcome> {
-    return onlyAnswer(this.#deps.shards.all, ({ ledger }) => ledger.groupOutcome(groupId), {
+  groupOutcome(groupId: string, by: LookUpBy = {}): Promise<GroupOutcome> {
+    const detail = `groups in several shards have the id ${groupId}: add one of its accounts to the query`;
+    return this.#deps.search.find(by, ({ ledger }, held) => ledger.groupOutcome(groupId, { held }), {
       absent: 'group_not_found',
-      ambiguous: () =>
-        new Problem('group_id_ambiguous', `groups in several shards have the id ${groupId}`, { groupId }),
+      ambiguous: () => new Problem('group_id_ambiguous', detail, { groupId }),
     });
   }
 
@@ -148,8 +153,8 @@ export class ShardedLedger implements Ledger {
     return this.#deps.shards.inEach(accountIds, self, ({ ledger }, ids) => ledger.read(ids));
   }
 
-  requireFeature(feature: Feature): void {
-    for (const { ledger } of this.#deps.shards.all) ledger.requireFeature(feature);
+  requireFeature(feature: Feature, accountId: string): void {
+    this.#deps.shards.of(accountId).ledger.requireFeature(feature, accountId);
   }
 
   changeAccount(change: AccountChange): Promise<AccountView> {

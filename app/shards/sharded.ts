@@ -6,6 +6,7 @@ import { CrossingReader } from './crossing-reader.ts';
 import { CrossingWalk } from './crossing-walk.ts';
 import { Legs } from './legs.ts';
 import { type Shard, ShardMap } from './shard.ts';
+import { ShardSearch } from './shard-search.ts';
 import { ShardedBooks } from './sharded-books.ts';
 import { ShardedHistory } from './sharded-history.ts';
 import { ShardedHolds } from './sharded-holds.ts';
@@ -35,12 +36,13 @@ export function joinShards(shards: readonly Shard[], deps: ShardedDependencies) 
   const courier = new Courier({ ...parts, holder: processId, timing: deps.courier });
   const walk = new CrossingWalk({ ...parts, isFull: (to) => courier.isFull(to), requestTimeoutMs });
   const reader = new CrossingReader(parts);
+  const search = new ShardSearch({ shards: map, clock, requestTimeoutMs });
   const books = new ShardedBooks(map);
   return {
-    ledger: new ShardedLedger({ ...parts, walk, reader }),
+    ledger: new ShardedLedger({ ...parts, walk, reader, search }),
     books,
-    history: new ShardedHistory(map),
-    holds: new ShardedHolds(map),
+    history: new ShardedHistory({ shards: map, clock }),
+    holds: new ShardedHolds({ shards: map, search }),
     holdBooks: books,
     courier,
   };

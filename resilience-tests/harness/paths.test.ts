@@ -30,7 +30,7 @@ test('only transfers on the paths count, within the time', () => {
   attempt(history, [1, 1], 1_100, POSTED);
   const span = { from: 0, to: 1_000 };
   const inside = pathsSeen({ history }, SHARDS, insideOthers(0), span);
-  expect(inside).toMatchObject({ posted: 2, pauseMs: 600, waitMsMax: 10 });
+  expect(inside).toMatchObject({ posted: 2, pauseMs: 600, waitMsMax: 10, slowest: 'transfer in shard 1' });
   expect([...inside.errors]).toEqual([]);
   expect(pathsSeen({ history }, SHARDS, acrossOthers(0), span).posted).toBe(1);
   expect([...pathsSeen({ history }, SHARDS, touching(0), span).errors]).toEqual([['ledger_switching', 2]]);

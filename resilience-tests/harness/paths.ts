@@ -1,5 +1,5 @@
 import { shardOfAccount } from '../../app/domain/account-shard.ts';
-import type { Attempt } from '../../verification/checker/history.ts';
+import type { Attempt, HoldRequest } from '../../verification/checker/history.ts';
 import { errorIn, listOf, type Seen } from './seen.ts';
 
 /** What the clients saw of the transfers on some paths, for example of those inside a shard. */
@@ -12,6 +12,8 @@ export interface PathsSeen {
   waitMsMax: number;
   p50Ms: number;
   p99Ms: number;
+  /** The kind of the request that waited longest, and its shards, such as `capture in shard 1`. */
+  slowest: string;
 }
 
 type Belongs = (from: number, to: number) => boolean;
@@ -63,21 +65,58 @@ export function pathsSeen(
   const posted = answered.filter(({ answer }) => answer.kind === 'posted' && answer.replayed !== true);
   const moments = posted.map(({ endedAt }) => endedAt).sort((a, b) => a - b);
   const times = posted.map(({ sentAt, endedAt }) => endedAt - sentAt).sort((a, b) => a - b);
+  const slowest = answered.reduce<Attempt | null>(
+    (most, one) => (most && waitMs(most) >= waitMs(one) ? most : one),
+    null,
+  );
   const rank = (share: number): number => times[Math.floor(share * (times.length - 1))] ?? Number.NaN;
   return {
     posted: posted.length,
     errors,
     pauseMs: longestGap([from, ...moments, to]),
-    waitMsMax: answered.reduce((most, { sentAt, endedAt }) => Math.max(most, endedAt - sentAt), 0),
+    waitMsMax: slowest ? waitMs(slowest) : 0,
     p50Ms: rank(0.5),
     p99Ms: rank(0.99),
+    slowest: slowest ? kindOf(slowest, shards) : 'none',
   };
+}
+
+/** What the clients saw of holds in some shards, apart from their captures: they are placed, changed, read and voided. */
+export function holdsSeen(
+  { history }: Pick<Seen, 'history'>,
+  belongs: (account: string) => boolean,
+  { from, to }: { from: number; to: number },
+): { answered: number; waitMsMax: number; slowest: string } {
+  let slowest: HoldRequest | null = null;
+  let answered = 0;
+  for (const { requests } of history.holds?.values() ?? []) {
+    const placing = requests.find(({ op }) => op === 'place');
+    if (placing?.op !== 'place' || !belongs(placing.content.account)) continue;
+    for (const request of requests) {
+      if (request.endedAt < from || request.endedAt > to) continue;
+      answered += 1;
+      if (!slowest || waitMs(request) > waitMs(slowest)) slowest = request;
+    }
+  }
+  return { answered, waitMsMax: slowest ? waitMs(slowest) : 0, slowest: slowest?.op ?? 'none' };
+}
+
+const waitMs = ({ sentAt, endedAt }: Pick<Attempt, 'sentAt' | 'endedAt'>): number => endedAt - sentAt;
+
+function kindOf({ content: { source, destination, capture, groupId } }: Attempt, shards: number): string {
+  const [from, to] = [shardOfAccount(source, shards), shardOfAccount(destination, shards)];
+  const where = from === to ? `in shard ${from}` : `from shard ${from} to ${to}`;
+  if (capture) return `capture ${where}`;
+  return groupId === undefined ? `transfer ${where}` : `group ${where}`;
 }
 
 const longestGap = (moments: readonly number[]): number =>
   moments.reduce((most, moment, index) => Math.max(most, moment - (moments[index - 1] ?? moment)), 0);
 
-export const textOfPaths = ({ posted, errors, pauseMs, waitMsMax, p50Ms, p99Ms }: PathsSeen): string =>
-  `${posted} posted, errors: ${listOf(errors)}, at most ${inMs(pauseMs)} without a success, latency p50 ${inMs(p50Ms)}, p99 ${inMs(p99Ms)}, longest answer ${inMs(waitMsMax)}`;
+export const textOfPaths = ({ posted, errors, pauseMs, waitMsMax, p50Ms, p99Ms, slowest }: PathsSeen): string =>
+  `${posted} posted, errors: ${listOf(errors)}, at most ${inMs(pauseMs)} without a success, latency p50 ${inMs(p50Ms)}, p99 ${inMs(p99Ms)}, longest answer ${inMs(waitMsMax)} (${slowest})`;
+
+export const textOfHolds = ({ answered, waitMsMax, slowest }: ReturnType<typeof holdsSeen>): string =>
+  `${answered} answers, longest answer ${inMs(waitMsMax)} (${slowest})`;
 
 const inMs = (ms: number): string => (Number.isFinite(ms) ? `${Math.round(ms)} ms` : '–');

@@ -1,3 +1,4 @@
+import { shardOfAccount } from '../../app/domain/account-shard.ts';
 import { Client } from '../../verification/harness/client.ts';
 import { ShardedCluster, type ShardedClusterOptions } from '../../verification/harness/sharded-cluster.ts';
 import { Load } from '../../verification/load/load.ts';
@@ -6,10 +7,12 @@ import type { Ground, Hypothesis, Scene } from './hypothesis.ts';
 import {
   across,
   acrossOthers,
+  holdsSeen,
   inside,
   insideOthers,
   type PathsSeen,
   pathsSeen,
+  textOfHolds,
   textOfPaths,
   touching,
 } from './paths.ts';
@@ -40,6 +43,9 @@ export async function ownShards(options: ShardedClusterOptions = {}): Promise<Sh
 
 /** A machine that is shared by all processes and the load pauses this long by itself, ms. */
 const PAUSE_MS_MAX = 1_500;
+/** The longest answer that does not depend on the shard of a fault, ms, and compared with the longest one before the fault. */
+const WAIT_MS_MAX = 1_000;
+const WAIT_FACTOR_MAX = 3;
 
 /** Compares transfers that do not touch a shard before and during its fault: they must not notice it. */
 export function othersUnaffected(away: number) {
@@ -49,6 +55,13 @@ export function othersUnaffected(away: number) {
       pathsSeen(seen, SHARDS, belongs, { from: fault, to: ended });
     const before = (belongs: Parameters<typeof pathsSeen>[2]) =>
       pathsSeen(seen, SHARDS, belongs, { from: began, to: fault });
+    const inOthers = (account: string) => shardOfAccount(account, SHARDS) !== away;
+    const holdsBefore = holdsSeen(seen, inOthers, { from: began, to: fault });
+    const holds = holdsSeen(seen, inOthers, { from: fault, to: ended });
+    const soon = (what: string, waitMs: number, beforeMs: number) => {
+      if (!short && waitMs > Math.max(WAIT_MS_MAX, WAIT_FACTOR_MAX * beforeMs))
+        late(`an answer ${what} took ${Math.round(waitMs)} ms`);
+    };
     const check = (what: string, paths: PathsSeen) => {
       if (paths.posted === 0) wrong(`no transfer ${what} was posted`);
       for (const [code, count] of paths.errors) wrong(`${count} transfers ${what} got ${code}`);
@@ -59,6 +72,9 @@ export function othersUnaffected(away: number) {
     note(`across the other shards, before: ${textOfPaths(before(acrossOthers(away)))}`);
     note(`across the other shards, from the fault on: ${textOfPaths(during(acrossOthers(away)))}`);
     note(`from, to and inside shard ${away}, from the fault on: ${textOfPaths(during(touching(away)))}`);
+    note(`holds of the other shards, before: ${textOfHolds(holdsBefore)}; from the fault on: ${textOfHolds(holds)}`);
+    soon('about a hold of the other shards', holds.waitMsMax, holdsBefore.waitMsMax);
+    soon('inside the other shards', during(insideOthers(away)).waitMsMax, before(insideOthers(away)).waitMsMax);
     check('inside the other shards', during(insideOthers(away)));
     check('across the other shards', during(acrossOthers(away)));
   };

@@ -257,7 +257,7 @@ export class Client {
     const { scheduler, history, note, keyOf } = this.#deps;
     const pod = this.#pickPod();
     const sentAt = scheduler.nowMs;
-    const reply = await this.#ask(pod, (at) => at.ledger.outcome(transactionId, source));
+    const reply = await this.#ask(pod, (at) => at.ledger.outcome(transactionId, { account: source }));
     const { lookUps } = history.of(keyOf(transactionId, source));
     lookUps.push({ sentAt, endedAt: scheduler.nowMs, answer: answerOf(reply) });
     note(`seek ${transactionId} at ${pod?.process.name} since ${sentAt.toFixed(1)}: ${said(reply)}`);

@@ -13,9 +13,10 @@ const EXPIRES_MS = [500, 5_000] as const;
 const VOIDED = 0.2;
 const LEFT = 0.15;
 const TWICE = 0.2;
+/** With several shards, the share of the requests that name the account, so that only its shard is asked. */
+const BY_ACCOUNT = 0.5;
 
 const newId = (ownIds: number): string => (Math.random() < ownIds ? `own:${randomUUID()}` : newUuidV7(Date.now()));
-const pathOf = (holdId: string): string => `/v1/holds/${encodeURIComponent(holdId)}`;
 
 /** A load of holds: each is placed, perhaps changed and read, and then captured, voided or left to expire. */
 export class HoldLoad {
@@ -27,6 +28,12 @@ export class HoldLoad {
     this.#client = client;
     this.#recorder = recorder;
     this.#population = population;
+  }
+
+  #pathOf(holdId: string, account: string, action = ''): string {
+    const isNamed = this.#population.inOneShard && Math.random() < BY_ACCOUNT;
+    const query = isNamed ? `?account=${encodeURIComponent(account)}` : '';
+    return `/v1/holds/${encodeURIComponent(holdId)}${action}${query}`;
   }
 
   /** @param ownIds the share of the ids that are not UUIDv7s */
@@ -42,11 +49,11 @@ export class HoldLoad {
     const holdId = newId(ownIds);
     const placed = await this.place(holdId, content);
     if (!placed) return;
-    const changed = Math.random() < 0.15 ? await this.#change(holdId, currency, placed) : null;
-    if (Math.random() < 0.2) await this.#read(holdId, currency);
+    const changed = Math.random() < 0.15 ? await this.#change(holdId, content, placed) : null;
+    if (Math.random() < 0.2) await this.#read(holdId, content);
     const fate = Math.random();
     if (fate < LEFT) return;
-    if (fate < LEFT + VOIDED) return this.#void(holdId, currency);
+    if (fate < LEFT + VOIDED) return this.#void(holdId, content);
     await this.#captureAll({ holdId, content, destination }, changed ?? placed, ownIds);
   }
 
@@ -63,7 +70,7 @@ export class HoldLoad {
     if (Math.random() < 0.4) {
       const part = Math.ceil((amount - captured) / 2);
       await this.#captureSome(newId(ownIds), capture(part, false));
-      if (Math.random() < 0.3) return this.#void(holdId, currency);
+      if (Math.random() < 0.3) return this.#void(holdId, content);
     }
     await this.#captureSome(newId(ownIds), capture(null, true));
   }
@@ -103,18 +110,20 @@ export class HoldLoad {
       ...(capture.destination !== null && { destinationAccount: capture.destination }),
     };
     const answer = await this.#client
-      .post(`${pathOf(capture.holdId)}/capture`, body, correlationId)
+      .post(this.#pathOf(capture.holdId, content.source, '/capture'), body, correlationId)
       .then((reply) => captureAnswer(reply, content), answerOfError);
     complete(answer);
   }
 
-  async #void(holdId: string, currency: string): Promise<void> {
+  async #void(holdId: string, { account, currency }: HoldContent): Promise<void> {
     const correlationId = this.#recorder.newCorrelationId();
     const complete = this.#recorder.holdRequest(holdId, { op: 'void', correlationId });
-    complete(await this.#ask(currency, () => this.#client.post(`${pathOf(holdId)}/void`, {}, correlationId)));
+    complete(
+      await this.#ask(currency, () => this.#client.post(this.#pathOf(holdId, account, '/void'), {}, correlationId)),
+    );
   }
 
-  async #change(holdId: string, currency: string, hold: HoldShown): Promise<HoldShown | null> {
+  async #change(holdId: string, { account, currency }: HoldContent, hold: HoldShown): Promise<HoldShown | null> {
     const correlationId = this.#recorder.newCorrelationId();
     const amount = hold.captured + 1 + Math.floor(Math.random() * 2 * hold.amount);
     const wanted = { amount, expiresAt: null, expectedRevision: hold.revision };
@@ -122,15 +131,15 @@ export class HoldLoad {
     const headers = { 'if-match': `"${hold.revision}"` };
     const body = { amount: majorUnits(amount, currency) };
     const answer = await this.#ask(currency, () =>
-      this.#client.send('PATCH', pathOf(holdId), body, correlationId, headers),
+      this.#client.send('PATCH', this.#pathOf(holdId, account), body, correlationId, headers),
     );
     complete(answer);
     return answer.kind === 'held' ? (answer.hold ?? null) : null;
   }
 
-  async #read(holdId: string, currency: string): Promise<void> {
+  async #read(holdId: string, { account, currency }: HoldContent): Promise<void> {
     const complete = this.#recorder.holdRequest(holdId, { op: 'read' });
-    complete(await this.#ask(currency, () => this.#client.get(pathOf(holdId))));
+    complete(await this.#ask(currency, () => this.#client.get(this.#pathOf(holdId, account))));
   }
 
   async #ask(currency: string, send: () => Promise<Reply>): Promise<HoldAnswer> {

@@ -65,7 +65,7 @@ function openAccount({ books, ledger }: AccountDependencies): Route {
     ],
     async handle({ body, identity }) {
       const account = newAccount(body);
-      if (account.limits) ledger.requireFeature('limits');
+      if (account.limits) ledger.requireFeature('limits', account.accountId);
       return openingAnswer(single(await books.openAccounts([account], identity.user)));
     },
   });
@@ -84,7 +84,7 @@ function openAccounts({ books, ledger, clock }: AccountDependencies): Route {
     async handle(call) {
       const take = (item: unknown) => {
         const account = newAccountFrom(item);
-        if (account.limits) ledger.requireFeature('limits');
+        if (account.limits) ledger.requireFeature('limits', account.accountId);
         return account;
       };
       const accounts = await attemptEach(call.body.accounts, take, clock);
@@ -177,7 +177,7 @@ function changeAccount({ ledger, ledgerNow }: AccountDependencies): Route {
     async handle({ params: { id }, body, identity, correlationId, header }) {
       const expected = expectedSettingsVersion(header('if-match'));
       const { status, overdraftLimit, limits } = body;
-      if (isGiven(limits)) ledger.requireFeature('limits');
+      if (isGiven(limits)) ledger.requireFeature('limits', id);
       const money = isGiven(overdraftLimit) || isGiven(limits) ? moneyIn(await currencyOf(id), body) : {};
       const view = await ledger.changeAccount({
         changeId: newUuidV7(ledgerNow()),

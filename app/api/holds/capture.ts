@@ -31,7 +31,8 @@ export async function captureOnce(
       // An earlier capture with different content took this id. If it was refused, it did not change the hold: try the
       // next id.
       const isOther = answer.code === 'transaction_id_reused';
-      if (isOther && (await ledger.outcome(transactionId, orderUnder('').source)).status === 'REJECTED') continue;
+      if (isOther && (await ledger.outcome(transactionId, { account: orderUnder('').source })).status === 'REJECTED')
+        continue;
       return single<Outcome>([answer], transactionId);
     }
     if (answer.status === 'POSTED' || !answer.replayed) return answer;

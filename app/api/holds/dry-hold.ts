@@ -25,7 +25,8 @@ type Item = Parameters<Holds['preview']>[0];
 
 /** @param id the client's id, which may already have an outcome. @throws Problem as placing the hold would */
 export async function dryPlacing(stores: Stores, order: HoldOrder, id: string | null, identity: Identity) {
-  const existing = id === null ? null : await orNull('hold_not_found', () => stores.holds.hold(id));
+  const existing =
+    id === null ? null : await orNull('hold_not_found', () => stores.holds.hold(id, { account: order.account }));
   if (existing) {
     const { event, persisted } = existing;
     const { epoch, seq } = event;
@@ -51,7 +52,7 @@ export async function dryCapture(
   identity: Identity,
 ) {
   const existing =
-    id === null ? null : await orNull('transfer_not_found', () => stores.ledger.outcome(id, order.source));
+    id === null ? null : await orNull('transfer_not_found', () => stores.ledger.outcome(id, { account: order.source }));
   if (existing) {
     const answer = replay({ order, takenAt: 0, inDoubt: false }, existing);
     if (answer instanceof Problem) throw answer;

@@ -9,12 +9,14 @@ import {
   CAPTURES_MAX,
   etagOf,
   HoldList,
+  HoldQuery,
   HoldRecord,
   HoldsQuery,
   holdParams,
   holdRecord,
   limitOf,
   listedAnswer,
+  requireHoldOf,
 } from './hold-schema.ts';
 
 /** A capture reaches MySQL within tens of milliseconds; a read of a hold that has just been captured waits for it. */
@@ -33,10 +35,12 @@ function readHold({ holds, holdBooks, clock }: HoldDependencies): Route {
     tag,
     summary: 'Read a hold with its captures, or why it was refused',
     params: holdParams(DEMO_HOLDS.read),
+    query: HoldQuery,
     answers: { 200: { description: 'The hold', schema: HoldRecord, headers: ETAG } },
     problems: [...FINDING, 'account_unsettled', 'ledger_switching', 'ledger_closed', 'database_unavailable'],
-    async handle({ params: { holdId } }) {
-      const view = await holds.hold(holdId);
+    async handle({ params: { holdId }, query: { account } }) {
+      const view = await holds.hold(holdId, { account });
+      requireHoldOf(account, view.event.order);
       const { hold } = view;
       return {
         status: 200,
@@ -72,7 +76,7 @@ function listHolds({ holds, holdBooks, books }: HoldDependencies): Route {
     answers: { 200: { description: 'A page of holds', schema: HoldList } },
     problems: ['account_not_found', 'feature_not_active', 'ledger_switching', 'database_unavailable'],
     async handle({ params: { id: accountId }, query }) {
-      holds.requireActive();
+      holds.requireActive(accountId);
       const limit = limitOf(query);
       const afterHoldId = query.cursor === undefined ? '' : decodeHoldCursor(query.cursor);
       // One more hold than requested is read, to determine whether there is a next page.

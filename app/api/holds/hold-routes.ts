@@ -18,6 +18,7 @@ import {
   HoldChangeRequest,
   HoldId,
   HoldPreview,
+  HoldQuery,
   HoldRequest,
   HoldVoidRequest,
   holdAnswer,
@@ -25,6 +26,7 @@ import {
   holdParams,
   IfMatch,
   placingProblem,
+  requireHoldOf,
   revisionIn,
   stateAnswer,
   termsOf,
@@ -131,6 +133,7 @@ function captureHold(deps: HoldDependencies): Route {
     description:
       'The capture is a transfer, with an id of its own. It is never refused for a lack of funds. Unless `final` is false, it ends the hold and releases the rest. A capture that is not final needs a `transactionId` or an `Idempotency-Key`.',
     params: holdParams(DEMO_HOLDS.capture),
+    query: HoldQuery,
     headers: IdempotencyKeyHeader(
       'The `transactionId` for a body without one; if both are given, they must be equal. An id, bare or in double quotes.',
     ),
@@ -157,13 +160,13 @@ function captureHold(deps: HoldDependencies): Route {
       ...WAITING_PROBLEMS,
     ],
     async handle(call) {
-      const { body, identity, params } = call;
+      const { body, identity } = call;
       const durability = body.durability ?? 'cache';
       const key = idempotencyKeyOf(call, TransactionId);
       if (key !== null && (body.transactionId ?? key) !== key)
         throw refused('must equal the transactionId of the body, or one of the two must be omitted');
       const id = body.transactionId ?? key;
-      const facts = await holds.factsOf(params.holdId);
+      const facts = await factsOf(holds, call);
       const pointer = body.transactionId ? '/transactionId' : KEY_POINTER;
       const asked = askedOf(body, facts, { value: id, pointer }, ledgerNow());
       const orderUnder = (transactionId: string) => captureOrderOf(facts, { transactionId, ...asked }, originOf(call));
@@ -190,14 +193,15 @@ function voidHold(deps: HoldDependencies): Route {
     summary: 'Release all that is left of a hold',
     description: 'Voiding a hold that is already voided changes nothing, and the answer is the same.',
     params: holdParams(DEMO_HOLDS.void),
+    query: HoldQuery,
     body: { schema: HoldVoidRequest, example: { durability: 'persisted' }, optional: true },
     answers: {
       200: { description: `The hold after that; ${DRY}`, schema: ChangedHold.or(HoldPreview), headers: ETAG },
     },
     problems: ['hold_not_open', ...FINDING, ...WAITING_PROBLEMS],
     async handle(call) {
-      const { body, identity, params } = call;
-      const facts = await holds.factsOf(params.holdId);
+      const { body, identity } = call;
+      const facts = await factsOf(holds, call);
       const request = requestOf(facts, originOf(call), ledgerNow());
       if (body.dryRun) return dryVoid(deps, request, identity);
       return changedAnswer(facts, await holds.void(request, body.durability ?? 'cache'));
@@ -215,6 +219,7 @@ function changeHold(deps: HoldDependencies): Route {
     summary: 'Change the amount or the end of an open hold',
     description: 'A refused change is not stored: the hold stays as it is.',
     params: holdParams(DEMO_HOLDS.read),
+    query: HoldQuery,
     headers: IfMatch,
     body: { schema: HoldChangeRequest, example: { amount: '20.00' } },
     answers: {
@@ -235,12 +240,12 @@ function changeHold(deps: HoldDependencies): Route {
       ...WAITING_PROBLEMS,
     ],
     async handle(call) {
-      const { body, identity, params } = call;
+      const { body, identity } = call;
       const ifMatch = call.header('if-match');
       if (ifMatch === undefined)
         throw new Problem('precondition_required', 'Send If-Match with the revision of the hold, or with *.');
       const known = revisionIn(ifMatch);
-      const facts = await holds.factsOf(params.holdId);
+      const facts = await factsOf(holds, call);
       const terms = termsOf(body, facts.currency, ledgerNow());
       const request = () => requestOf(facts, originOf(call), ledgerNow());
       const change = (expectedRevision: number): Promise<Answer> =>
@@ -250,12 +255,22 @@ function changeHold(deps: HoldDependencies): Route {
               .change({ ...terms, expectedRevision }, request(), body.durability ?? 'cache')
               .then((result) => changedAnswer(facts, result));
       try {
-        return await (known === null ? atAnyRevision(holds, params.holdId, change) : change(known));
+        return await (known === null ? atAnyRevision(holds, facts, change) : change(known));
       } catch (error) {
         throw withFigures(error, facts, identity);
       }
     },
   });
+}
+
+/** @throws Problem hold_not_found, also if the hold is of another account than the query names */
+async function factsOf(
+  holds: Holds,
+  { params, query }: { params: { holdId: string }; query: { account?: string | undefined } },
+): Promise<HoldFacts> {
+  const facts = await holds.factsOf(params.holdId, query);
+  requireHoldOf(query.account, facts);
+  return facts;
 }
 
 /** Adds which limit refused a change, for callers who may read the balance. */
@@ -265,9 +280,13 @@ function withFigures(error: unknown, facts: HoldFacts, identity: Identity): unkn
   return new Problem(error.code, error.message, extras, { cause: error });
 }
 
-async function atAnyRevision<A>(holds: Holds, holdId: string, change: (revision: number) => Promise<A>): Promise<A> {
+async function atAnyRevision<A>(
+  holds: Holds,
+  { holdId, account }: HoldFacts,
+  change: (revision: number) => Promise<A>,
+): Promise<A> {
   for (let tries = 1; ; tries++) {
-    const { hold } = await holds.hold(holdId);
+    const { hold } = await holds.hold(holdId, { account });
     try {
       return await change(hold?.revision ?? 0);
     } catch (error) {

@@ -47,6 +47,20 @@ export const HoldId = NewId.meta({
 /** @param example one of the holds of the demo accounts (devstack/demo.mjs) */
 export const holdParams = (example: string) => z.object({ holdId: Id.meta({ example }) });
 
+export const HoldQuery = z.strictObject({
+  account: AccountId.optional().meta({
+    example: 'demo-alice',
+    description:
+      'The account of the hold. With several shards, only the shard of this account is asked, so the answer is faster, does not depend on other shards, and tells ids apart that several shards have.',
+  }),
+});
+
+/** @param account the account that the hold must have, if any. @throws Problem hold_not_found */
+export function requireHoldOf(account: string | undefined, hold: Pick<HoldFacts, 'holdId' | 'account'>): void {
+  if (account === undefined || account === hold.account) return;
+  throw new Problem('hold_not_found', `there is no hold ${hold.holdId} of ${account}`);
+}
+
 const ExpiresAt = TimestampInput.nullish().meta({
   description: 'When the hold expires: by default after 7 days, at most a year from now.',
 });

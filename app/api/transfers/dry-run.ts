@@ -24,7 +24,8 @@ export async function dryTransfer(
   id: string | null,
   identity: Identity,
 ) {
-  const existing = id === null ? null : await orNull('transfer_not_found', () => ledger.outcome(id, order.source));
+  const existing =
+    id === null ? null : await orNull('transfer_not_found', () => ledger.outcome(id, { account: order.source }));
   if (existing) {
     const answer = replay({ order, takenAt: 0, inDoubt: false }, existing);
     const shown = answer instanceof Problem ? answer : outcomeAnswer(answer, 'cache', identity);
@@ -50,7 +51,9 @@ interface OwnIds {
 /** @throws Problem as the group would */
 export async function dryGroup({ ledger, books }: Stores, group: GroupOrder, own: OwnIds, identity: Identity) {
   const { groupId } = own;
-  const existing = groupId === null ? null : await orNull('group_not_found', () => ledger.groupOutcome(groupId));
+  const account = group.orders[0]?.source;
+  const existing =
+    groupId === null ? null : await orNull('group_not_found', () => ledger.groupOutcome(groupId, { account }));
   const isSplit = group.split !== null;
   if (existing) {
     const answer = replayGroup({ group, takenAt: 0, inDoubt: false }, existing);
@@ -62,7 +65,10 @@ export async function dryGroup({ ledger, books }: Stores, group: GroupOrder, own
     own.transactionIds.map(async (id, index) => {
       if (id === null) return false;
       if (own.transactionIds.indexOf(id) < index) return true;
-      return (await orNull('transfer_not_found', () => ledger.outcome(id, group.orders[index]?.source))) !== null;
+      return (
+        (await orNull('transfer_not_found', () => ledger.outcome(id, { account: group.orders[index]?.source }))) !==
+        null
+      );
     }),
   );
   if (taken.includes(true)) throw memberIdTaken(group, taken.indexOf(true));

@@ -1,3 +1,4 @@
+import { accountsOfGroup } from '../../domain/group.ts';
 import { Problem, type ProblemCode } from '../../domain/problem.ts';
 import type { Books, Ledger } from '../../ledger/ports/ledger.ts';
 import { type Call, type Route, route } from '../http/route.ts';
@@ -5,6 +6,7 @@ import { IdempotencyKeyHeader, idempotencyKeyOf, refused } from '../http/validat
 import { dryGroup } from './dry-run.ts';
 import {
   GroupIdParams,
+  GroupQuery,
   groupAnswer,
   groupOf,
   groupRecord,
@@ -135,6 +137,7 @@ function readGroup({ ledger }: GroupDependencies): Route {
     tag,
     summary: 'Read a group or a split, posted or refused',
     params: GroupIdParams,
+    query: GroupQuery,
     answers: { 200: { description: 'The group', schema: TransferGroupRecord } },
     problems: [
       'group_not_found',
@@ -145,8 +148,11 @@ function readGroup({ ledger }: GroupDependencies): Route {
       'ledger_closed',
       'database_unavailable',
     ],
-    async handle({ params, identity }) {
-      return { status: 200, body: groupRecord(await ledger.groupOutcome(params.groupId), identity) };
+    async handle({ params: { groupId }, query: { account }, identity }) {
+      const outcome = await ledger.groupOutcome(groupId, { account });
+      if (account !== undefined && !accountsOfGroup(outcome.group).includes(account))
+        throw new Problem('group_not_found', `there is no group ${groupId} with a transfer of ${account}`);
+      return { status: 200, body: groupRecord(outcome, identity) };
     },
   });
 }

@@ -51,6 +51,14 @@ const GroupId = TransactionId.meta({
 });
 export const GroupIdParams = z.object({ groupId: Id.meta({ example: '019b7650-2c00-7000-8000-000000000003' }) });
 
+export const GroupQuery = z.strictObject({
+  account: AccountId.optional().meta({
+    example: 'demo-alice',
+    description:
+      'Any account of the group. With several shards, only the shard of this account is asked, so the answer is faster, does not depend on other shards, and tells ids apart that several shards have.',
+  }),
+});
+
 export const TransferGroupRequest = z
   .strictObject({
     groupId: GroupId.nullish(),

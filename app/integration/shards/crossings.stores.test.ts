@@ -107,7 +107,10 @@ describe('a transfer between two shards', () => {
     expect(await answer(order)).toBe('account_frozen');
     await expectAtRest();
     expect(await pod.ledger.read([a])).toMatchObject([{ balance: 10_000, version: 3 }]);
-    expect(await pod.ledger.outcome(order.transactionId, a)).toMatchObject({ order, refusal: 'account_frozen' });
+    expect(await pod.ledger.outcome(order.transactionId, { account: a })).toMatchObject({
+      order,
+      refusal: 'account_frozen',
+    });
     await freeze('ACTIVE');
     expect(await answer(order)).toBe('account_frozen*');
   });

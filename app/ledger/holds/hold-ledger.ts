@@ -26,7 +26,7 @@ import type {
   HoldView,
   Placing,
 } from '../ports/holds.ts';
-import type { WindowsAt } from '../ports/ledger.ts';
+import type { LookUpBy, WindowsAt } from '../ports/ledger.ts';
 import type { LedgerEvents } from '../ports/ledger-events.ts';
 import { KnownHolds } from './known-holds.ts';
 
@@ -54,11 +54,11 @@ export class HoldLedger implements Holds {
     this.#deps = deps;
   }
 
-  async factsOf(holdId: string): Promise<HoldFacts> {
+  async factsOf(holdId: string, by?: LookUpBy): Promise<HoldFacts> {
     this.requireActive();
     const known = this.#known.get(holdId);
     if (known) return known;
-    const { account, destination, currency } = (await this.#found(holdId, this.#deadline())).hold;
+    const { account, destination, currency } = (await this.#found(holdId, this.#deadline(), by)).hold;
     // The other fields are omitted: requests are built from these facts, and must not depend on the state in which the hold was
     // read.
     const facts = { holdId, account, destination, currency };
@@ -127,13 +127,13 @@ export class HoldLedger implements Holds {
     return answer instanceof Problem ? answer : 'event' in answer;
   }
 
-  async hold(holdId: string): Promise<HoldView> {
+  async hold(holdId: string, by?: LookUpBy): Promise<HoldView> {
     this.requireActive();
     const deadline = this.#deadline();
-    const { event, persisted } = await this.#placing(holdId, deadline);
+    const { event, persisted } = await this.#placing(holdId, deadline, by);
     if (event.kind === 'REFUSED') return { event, hold: null, replayed: true, persisted, stale: false };
     if (event.kind !== 'PLACED') throw new TypeError(`hold ${holdId} was not placed, but changed`);
-    const { hold, ...read } = await this.#found(holdId, deadline);
+    const { hold, ...read } = await this.#found(holdId, deadline, by);
     return { event, hold, replayed: true, ...read };
   }
 
@@ -186,24 +186,24 @@ export class HoldLedger implements Holds {
   }
 
   /** The outcome of placing a hold. @throws Problem hold_not_found, the 503s */
-  async #placing(holdId: string, deadline: number): Promise<HoldOutcome> {
+  async #placing(holdId: string, deadline: number, { held = true }: LookUpBy = {}): Promise<HoldOutcome> {
     for (;;) {
       const [found = null] = await this.#deps.finder.find([`=${holdId}`]);
       if (found === null) throw noHold(holdId);
       if (!(found instanceof Problem)) return found;
       // While the ledger moves, absence cannot be determined: the lookup is held like a change.
-      if (found.code !== 'ledger_switching') throw found;
+      if (found.code !== 'ledger_switching' || !held) throw found;
       await this.#again(deadline, holdId, found);
     }
   }
 
   /** The current state of a hold, or its state in MySQL while no store decides. @throws Problem hold_not_found, the 503s */
-  async #found(holdId: string, deadline: number): Promise<ReadHold> {
+  async #found(holdId: string, deadline: number, by?: LookUpBy): Promise<ReadHold> {
     for (;;) {
       const read = await this.#deps.reader.read(holdId);
       if (read instanceof Problem) throw read;
       if (read) return read;
-      const { event } = await this.#placing(holdId, deadline);
+      const { event } = await this.#placing(holdId, deadline, by);
       if (event.kind === 'REFUSED') throw noHold(holdId);
       // The hold was placed after the read.
       await this.#again(deadline, holdId);

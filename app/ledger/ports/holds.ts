@@ -5,7 +5,7 @@ import type { Problem } from '../../domain/problem.ts';
 import type { Durability, Origin, Outcome, TransferOrder } from '../../domain/types.ts';
 import type { HoldItem } from '../../journal/hold-codec.ts';
 import type { HoldDecision, HoldParties } from '../../journal/hold-decision.ts';
-import type { WindowsAt } from './ledger.ts';
+import type { LookUpBy, WindowsAt } from './ledger.ts';
 
 /** The properties of a hold that never change. */
 export type HoldFacts = Pick<StoredHold, 'holdId' | 'account' | 'destination' | 'currency'>;
@@ -46,11 +46,15 @@ export interface HoldPreview extends HoldParties {
  */
 export interface Holds {
   /**
-   * Checks that holds are active, for reads that bypass this interface. @throws Problem feature_not_active, ledger_switching
+   * Checks that holds of an account are active, for reads that bypass this interface. @throws Problem feature_not_active,
+   * ledger_switching
    */
-  requireActive(): void;
-  /** The destination is null if each capture names one. @throws Problem hold_not_found */
-  factsOf(holdId: string): Promise<HoldFacts>;
+  requireActive(accountId: string): void;
+  /**
+   * The destination is null if each capture names one. @param by its account. @throws Problem hold_not_found; with several shards
+   * also hold_id_ambiguous
+   */
+  factsOf(holdId: string, by?: LookUpBy): Promise<HoldFacts>;
   /** A refusal is a result, as for transfers. @throws Problem account_not_found, hold_id_reused */
   place(order: HoldOrder, durability: Durability): Promise<Placing>;
   /** A refusal is a result, as for transfers; a Problem explains why there is none. Never throws. */
@@ -64,8 +68,8 @@ export interface Holds {
    * not be decided
    */
   expire(request: HoldRequest): Promise<boolean | Problem>;
-  /** The hold, refused or not. @throws Problem hold_not_found */
-  hold(holdId: string): Promise<HoldView>;
+  /** The hold, refused or not. @param by its account. @throws Problem hold_not_found; with several shards also hold_id_ambiguous */
+  hold(holdId: string, by?: LookUpBy): Promise<HoldView>;
   /** Previews an item. Nothing is written, and no id is used or looked up. @throws Problem account_not_found, hold_not_found */
   preview(item: HoldItem, windows: WindowsAt): Promise<HoldPreview>;
 }

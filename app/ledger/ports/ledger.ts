@@ -40,29 +40,39 @@ export interface Ledger {
     windows: WindowsAt,
   ): Promise<PostedSides | RefusedOrder>;
   /**
-   * The outcome of a group id, from whichever store has it. @throws Problem group_not_found, feature_not_active and the
-   * 503s
+   * The outcome of a group id, from whichever store has it. @param by any account of the group. @throws Problem
+   * group_not_found, feature_not_active and the 503s; with several shards also group_id_ambiguous
    */
-  groupOutcome(groupId: string): Promise<GroupOutcome>;
+  groupOutcome(groupId: string, by?: LookUpBy): Promise<GroupOutcome>;
   /**
-   * The outcome of a transaction id, from whichever store has it. @param sourceAccount if it is known: with several shards,
-   * only the shard of this account is queried. The transfer that is found may have another source.
+   * The outcome of a transaction id, from whichever store has it. @param by the source account
    * @throws Problem transfer_not_found and the 503s; with several shards also transaction_id_ambiguous, and
    * TransferPending for a transfer between two shards that has no outcome yet
    */
-  outcome(transactionId: string, sourceAccount?: string): Promise<Outcome>;
+  outcome(transactionId: string, by?: LookUpBy): Promise<Outcome>;
   /** Current accounts; a Problem (`account_not_found`, the 503s) for each that cannot be read. */
   read(accountIds: readonly string[]): Promise<(AccountView | Problem)[]>;
   /**
-   * Checks that a feature is active, for uses that do not pass through this interface. @throws Problem
+   * Checks that a feature is active for an account, for uses that do not pass through this interface. @throws Problem
    * feature_not_active, ledger_switching
    */
-  requireFeature(feature: Feature): void;
+  requireFeature(feature: Feature, accountId: string): void;
   /**
    * Changes an account's settings, effective immediately. @throws Problem account_not_found, settings_version_mismatch,
    * account_not_empty, account_closed, the 503s
    */
   changeAccount(change: AccountChange): Promise<AccountView>;
+}
+
+/** How to look up an item by its id, which does not show its shard. */
+export interface LookUpBy {
+  /** An account of the item: with several shards, only its shard is asked. What is found may be an item of another account. */
+  account?: string | undefined;
+  /**
+   * False: while the authority moves, so that absence cannot be determined, `ledger_switching` is thrown immediately. By
+   * default, the look-up is held for as long as a request.
+   */
+  held?: boolean | undefined;
 }
 
 /** Returns the windows of limits at a time, by the business calendar of these books. */

@@ -133,6 +133,21 @@ describe('A reply of an ended epoch', () => {
     expect(stage.clock.monotonic()).toBeGreaterThanOrEqual(LIMITS.requestTimeoutMs);
   });
 
+  it('is reported immediately to a look-up that is not to be held', async () => {
+    stage.session.close();
+    const by = { held: false };
+    const { ledger, clock } = stage;
+    const asks: (() => Promise<unknown>)[] = [
+      () => ledger.outcome('nothing', by),
+      () => ledger.groupOutcome('nothing', by),
+      () => ledger.holds.factsOf('nothing', by),
+      () => ledger.holds.hold('nothing', by),
+    ];
+    const began = clock.monotonic();
+    for (const ask of asks) expect(await codeOf(clock.until(ask()))).toBe('ledger_switching');
+    expect(clock.monotonic() - began).toBeLessThan(LIMITS.requestTimeoutMs / 10);
+  });
+
   it('does not determine that a transfer is absent if the epoch ended during the read of MySQL', async () => {
     stage.database.whileReading = async () => stage.session.close();
     expect(await codeOf(stage.clock.until(stage.ledger.outcome('nothing')))).toBe('ledger_switching');

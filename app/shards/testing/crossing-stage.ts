@@ -79,7 +79,7 @@ export class CrossingStage {
 
   async outcome(id = 'T', source?: string): Promise<string> {
     return wordFor(
-      await this.clock.until(this.pod.ledger.outcome(id, source)).catch((error: unknown) => {
+      await this.clock.until(this.pod.ledger.outcome(id, { account: source })).catch((error: unknown) => {
         if (error instanceof Problem) return error;
         throw error;
       }),

@@ -4,8 +4,10 @@ import type { HoldOrder } from '../../domain/holds.ts';
 import { Problem } from '../../domain/problem.ts';
 import { codeOf, orderOf } from '../../domain/testing/orders.ts';
 import type { NewAccount } from '../../domain/types.ts';
+import { systemClock } from '../../kernel/clock.ts';
 import type { CaptureOrder } from '../../ledger/ports/holds.ts';
 import { type Shard, ShardMap } from '../shard.ts';
+import { ShardSearch } from '../shard-search.ts';
 import { ShardedBooks } from '../sharded-books.ts';
 import { ShardedHolds } from '../sharded-holds.ts';
 
@@ -14,6 +16,9 @@ const SHARDS = 3;
 function accountIn(shard: number, name = 'a'): string {
   for (let index = 0; ; index++) if (shardOfAccount(`@x${index}`, SHARDS) === shard) return `${name}@x${index}`;
 }
+
+/** The shards that were asked for the calendar. */
+let asked: number[] = [];
 
 /** Shards that answer with their number, and know the holds of this list. */
 function shardsWith(holds: readonly (readonly string[])[], broken: readonly number[] = []): ShardMap<Shard> {
@@ -35,11 +40,13 @@ function shardsWith(holds: readonly (readonly string[])[], broken: readonly numb
         expire: here,
         preview: here,
       },
+      isDatabaseAway: () => broken.includes(shard),
       holdBooks: { holds: here, captures: here },
       books: {
         openAccounts: async (accounts: NewAccount[]) => accounts.map((account) => ({ account, created: true, shard })),
         accountDetails: here,
         businessWindows: async () => {
+          asked.push(shard);
           if (broken.includes(shard)) throw new Problem('database_unavailable', 'broken');
           return shard === 0 ? null : { shard };
         },
@@ -49,17 +56,29 @@ function shardsWith(holds: readonly (readonly string[])[], broken: readonly numb
   return new ShardMap(shards as unknown as Shard[]);
 }
 
+function holdsIn(shards: ShardMap<Shard>): ShardedHolds {
+  return new ShardedHolds({ shards, search: new ShardSearch({ shards, clock: systemClock, requestTimeoutMs: 1_000 }) });
+}
+
 describe('holds in several shards', () => {
   it('are found in the only shard that has them', async () => {
-    const holds = new ShardedHolds(shardsWith([['h0', 'twice'], ['h1'], ['twice']]));
+    const holds = holdsIn(shardsWith([['h0', 'twice'], ['h1'], ['twice']]));
     expect(await holds.factsOf('h1')).toMatchObject({ shard: 1 });
     expect(await holds.hold('h0')).toMatchObject({ shard: 0 });
     expect(await codeOf(holds.factsOf('twice'))).toBe('hold_id_ambiguous');
     expect(await codeOf(holds.hold('none'))).toBe('hold_not_found');
   });
 
+  it('are asked for in the shard of their account alone, if it is known', async () => {
+    const holds = holdsIn(shardsWith([['h', 'twice'], [], ['twice']], [1]));
+    const [account, elsewhere] = [accountIn(0), accountIn(2)];
+    expect(await holds.factsOf('twice', { account })).toMatchObject({ shard: 0 });
+    expect(await holds.hold('twice', { account: elsewhere })).toMatchObject({ shard: 2 });
+    expect(await codeOf(holds.factsOf('h', { account: elsewhere }))).toBe('hold_not_found');
+  });
+
   it('are reported as unknown only if every shard has answered', async () => {
-    const holds = new ShardedHolds(shardsWith([[], ['h1'], []], [2]));
+    const holds = holdsIn(shardsWith([[], ['h1'], []], [2]));
     expect(await codeOf(holds.hold('none'))).toBe('database_unavailable');
     expect(await holds.hold('h1')).toMatchObject({ shard: 1 });
   });
@@ -82,7 +101,7 @@ describe('holds in several shards', () => {
   });
 
   it('are placed and captured in the shard of their account', async () => {
-    const holds = new ShardedHolds(shardsWith([]));
+    const holds = holdsIn(shardsWith([]));
     const request = {
       holdId: 'h',
       account: accountIn(2),
@@ -99,7 +118,7 @@ describe('holds in several shards', () => {
   });
 
   it('are refused if a capture would have to leave the shard', async () => {
-    const holds = new ShardedHolds(shardsWith([]));
+    const holds = holdsIn(shardsWith([]));
     expect(await codeOf(holds.place(placing(accountIn(0)), 'cache'))).toBe('hold_spans_shards');
     expect(await holds.capture(capture(accountIn(0)), 'cache')).toMatchObject({
       code: 'hold_spans_shards',
@@ -128,9 +147,11 @@ describe('books of several shards', () => {
     expect(await books.captures({ holdId: 'h', accountId: accountIn(1) }, 1)).toMatchObject({ shard: 1 });
   });
 
-  it('have the calendar of any shard that answers', async () => {
+  it('have the calendar of any shard that answers, without waiting for those that do not', async () => {
+    asked = [];
     expect(await new ShardedBooks(shardsWith([])).businessWindows(0)).toMatchObject({ shard: 1 });
     expect(await new ShardedBooks(shardsWith([], [0, 1])).businessWindows(0)).toMatchObject({ shard: 2 });
+    expect(asked).toEqual([0, 1, 2]);
     expect(await codeOf(new ShardedBooks(shardsWith([], [1, 2])).businessWindows(0))).toBe('database_unavailable');
   });
 });

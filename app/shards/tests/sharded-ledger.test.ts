@@ -46,7 +46,7 @@ describe('the outcome of a transfer between shards', () => {
     await stage.apply();
     await stage.deliver();
     stage.model(1).state = 'moving';
-    expect(await stage.clock.until(stage.pod.ledger.outcome('T', stage.account(0, 'a')))).toMatchObject({
+    expect(await stage.clock.until(stage.pod.ledger.outcome('T', { account: stage.account(0, 'a') }))).toMatchObject({
       status: 'POSTED',
       persisted: true,
       source: { balance: 900 },
@@ -65,7 +65,7 @@ describe('an id', () => {
     const other = stage.order({ source: stage.account(1, 'b'), destination: stage.account(2, 'c'), amount: 7 });
     expect([await stage.answer(), await stage.answer(other)]).toEqual(['POSTED', 'POSTED']);
     expect(await stage.outcome()).toBe('transaction_id_ambiguous');
-    const found = await stage.clock.until(stage.pod.ledger.outcome('T', other.source));
+    const found = await stage.clock.until(stage.pod.ledger.outcome('T', { account: other.source }));
     expect(found.order).toEqual(other);
   });
   it('is reported as unknown only if every shard has answered', async () => {
