@@ -13,7 +13,6 @@ import type { TransitAccounts } from './transit-accounts.ts';
 
 /** Interval at which the preview at the destination is repeated while the authority of its shard moves, ms. */
 const HELD_LOOK_MS = 50;
-const LOOKS_MAX = 20;
 /** A look that meets the end of a move may find accounts unsettled that are not. */
 const UNSETTLED_LOOKS_MAX = 3;
 /** More steps than any crossing needs, even if the state of its legs changes in the meantime. */
@@ -125,7 +124,7 @@ export class CrossingWalk {
         if (clock.monotonic() >= deadline || !mayLookAgain(error, looks)) throw error;
         // At first, the account may only seem to be unusable.
         if (isTransitUnavailable(error) && looks >= UNSETTLED_LOOKS_MAX)
-          await transits.avoid(to, order.currency, transit);
+          await transits.avoid(to, order.currency, transit, error);
         await clock.sleep(HELD_LOOK_MS);
       }
     }
@@ -170,10 +169,10 @@ export class CrossingWalk {
   }
 }
 
-/** While the authority of the destination's shard moves, a transfer is held like any other. */
+/** While the authority of the destination's shard moves, or its transit accounts wait for a journal, a transfer is held like any other. */
 function mayLookAgain({ code }: Problem, looks: number): boolean {
-  if (code === 'transit_unavailable') return looks < LOOKS_MAX;
-  return code === 'ledger_switching' || (code === 'account_unsettled' && looks < UNSETTLED_LOOKS_MAX);
+  if (code === 'transit_unavailable' || code === 'ledger_switching') return true;
+  return code === 'account_unsettled' && looks < UNSETTLED_LOOKS_MAX;
 }
 
 function factsOf({ legs }: Walk): CrossingFacts {

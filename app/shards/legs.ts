@@ -8,8 +8,8 @@ import type { LegState } from './crossing-decision.ts';
 import type { ShardMap } from './shard.ts';
 import type { TransitAccounts } from './transit-accounts.ts';
 
-/** Maximum number of transit accounts that are tried for a leg. */
-const TRANSITS_MAX = 20;
+/** Maximum number of transit accounts that are tried for a leg: for about 5 s. */
+const TRANSITS_MAX = 100;
 /** After a few tries, the reason is probably one that passes. */
 const HASTY_TRIES_MAX = 4;
 const TRY_AGAIN_MS = 50;
@@ -93,7 +93,7 @@ export class Legs {
         if (!answer) throw new Problem('internal_error', 'a leg of a transfer got no answer');
         // Nothing was written, so another transit account may be tried.
         if (!isTransitUnavailable(answer) || tries >= TRANSITS_MAX) return answer;
-        await transits.avoid(shard, currency, transit);
+        await transits.avoid(shard, currency, transit, answer);
         if (tries >= HASTY_TRIES_MAX) await clock.sleep(TRY_AGAIN_MS);
       }
     } catch (error) {

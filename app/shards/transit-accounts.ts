@@ -1,4 +1,5 @@
 import { returnsAccount, transitAccount } from '../domain/crossing.ts';
+import { TransitUnavailable } from '../domain/leg-rules.ts';
 import { Problem } from '../domain/problem.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { AccountOpening, Books } from '../ledger/ports/ledger.ts';
@@ -43,11 +44,15 @@ export class TransitAccounts {
     }
   }
 
-  /** Stops using an account that waits for a journal, or is full, for a while. A missing account is opened again. */
-  async avoid(shard: number, currency: string, accountId: string): Promise<void> {
+  /**
+   * Stops using an account that waits for a journal, or is full, for a while. A missing account is opened again.
+   * @param why the answer to its last use
+   */
+  async avoid(shard: number, currency: string, accountId: string, why: Problem): Promise<void> {
     const { avoided } = this.#of(shard, currency);
     avoided.set(accountId, this.#clock.monotonic() + AVOID_MS);
     this.#returns.delete(`${shard} ${currency}`);
+    if (why instanceof TransitUnavailable && why.reason !== 'missing') return;
     const [opening] = await this.#open(shard, currency, [accountId]);
     if (opening?.created) avoided.delete(accountId);
   }

@@ -27,11 +27,8 @@ export const SHARDED = {
   population: (prefix: string) => shardTowns(prefix, SHARDS),
 } satisfies Partial<Hypothesis>;
 
-/**
- * The errors of transfers that touch a shard while it moves. `transit_unavailable`: nothing was written, because its transit
- * accounts wait for a journal. `pending`: of a look-up.
- */
-export const SWITCHING = /^(ledger_switching|transit_unavailable|504 outcome_unknown|pending)$/;
+/** The errors of transfers that touch a shard while it moves. `pending`: of a look-up. */
+export const SWITCHING = /^(ledger_switching|504 outcome_unknown|pending)$/;
 
 export type ShardedGround = Ground<ShardedCluster>;
 

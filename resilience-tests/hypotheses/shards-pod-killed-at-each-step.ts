@@ -1,111 +1,108 @@
 import { sleep } from '../../verification/harness/time.ts';
-import type { Hypothesis, Scene } from '../harness/hypothesis.ts';
+import { CrossingSteps, isAnywhere, type LegsSeen } from '../harness/crossing-steps.ts';
+import type { Hypothesis } from '../harness/hypothesis.ts';
 import { BROKEN } from '../harness/seen.ts';
-import {
-  bothPaths,
-  holdFlush,
-  ownShards,
-  returnedCount,
-  SHARDED,
-  type ShardedGround,
-  setHotAccounts,
-} from '../harness/sharded.ts';
+import { bothPaths, ownShards, returnedCount, SHARDED, type ShardedGround } from '../harness/sharded.ts';
 
 const FROM = 0;
 const TO = 1;
-const GATHER_MS = 900;
+/** A preview takes a few milliseconds. */
+const PREVIEW_MS = 300;
 
-/** Brings transfers from shard 0 to shard 1 to one step in the first pod. @returns what ends the disturbance, after the kill */
-type Step = (scene: Scene<ShardedGround>) => Promise<() => void | Promise<void>>;
-
-const pod = ({ ground }: Scene<ShardedGround>) => ground.stack.pod(0);
-
-/** Requests to, or replies from, a Redis do not pass, in the first pod. */
-function holdRedis(scene: Scene<ShardedGround>, shard: number, way: 'requests' | 'replies'): () => void {
-  const link = scene.ground.stack.wire(pod(scene), 'redis', shard);
-  link.hold(way);
-  return () => link.heal();
+interface Step {
+  name: string;
+  /** Brings transfers to this step in the first pod, and keeps them there. */
+  reach(steps: CrossingSteps): Promise<void>;
+  /** Whether a transfer is at this step, by the outcomes that the stores have. */
+  isAt(legs: LegsSeen): boolean;
 }
 
-/** Transfers wait in `out`, and are refused by the destination when they go on. */
-async function refused(scene: Scene<ShardedGround>): Promise<() => void> {
-  const release = holdFlush(scene.ground.stack, FROM);
-  await sleep(GATHER_MS);
-  await setHotAccounts(scene, TO, 'FROZEN');
-  return release;
+/** `out` is in Redis of its shard, and waits for MySQL. */
+async function outWaits(steps: CrossingSteps): Promise<void> {
+  steps.holdFlush(FROM);
+  steps.send();
+  await steps.until('`out` is in Redis', ({ out }) => out.redis);
 }
 
-const STEPS: Readonly<Record<string, Step>> = {
-  async 'after the preview, before out'(scene) {
-    const heal = holdRedis(scene, FROM, 'requests');
-    await sleep(GATHER_MS);
-    return heal;
+/** The destination has refused `in`, and MySQL does not have the refusal. */
+async function refusalWaits(steps: CrossingSteps): Promise<void> {
+  await outWaits(steps);
+  await steps.freezeDestination();
+  steps.holdFlush(TO);
+  steps.releaseFlush(FROM);
+  await steps.until('`in` is refused', (legs) => legs.in.redis);
+}
+
+const STEPS: readonly Step[] = [
+  {
+    name: 'after the preview, before out',
+    async reach(steps) {
+      steps.holdRedis(FROM);
+      steps.send();
+      await sleep(PREVIEW_MS);
+    },
+    isAt: ({ out }) => !isAnywhere(out),
   },
-  async 'after out, before MySQL has it'(scene) {
-    const release = holdFlush(scene.ground.stack, FROM);
-    await sleep(GATHER_MS);
-    return release;
+  {
+    name: 'after out, before MySQL has it',
+    reach: outWaits,
+    isAt: ({ out }) => out.redis && out.mysql === null,
   },
-  async 'after out, before in'(scene) {
-    const release = holdFlush(scene.ground.stack, FROM);
-    await sleep(GATHER_MS);
-    const heal = holdRedis(scene, TO, 'requests');
-    release();
-    await sleep(400);
-    return heal;
+  {
+    name: 'after out, before in',
+    async reach(steps) {
+      await outWaits(steps);
+      steps.holdRedis(TO);
+      steps.releaseFlush(FROM);
+    },
+    isAt: (legs) => legs.out.mysql === 'POSTED' && !isAnywhere(legs.in),
   },
-  async 'after in, before its answer'(scene) {
-    const release = holdFlush(scene.ground.stack, FROM);
-    await sleep(GATHER_MS);
-    const heal = holdRedis(scene, TO, 'replies');
-    release();
-    await sleep(400);
-    return heal;
+  {
+    name: 'after in, before its answer',
+    async reach(steps) {
+      await outWaits(steps);
+      steps.holdFlush(TO);
+      steps.releaseFlush(FROM);
+    },
+    isAt: (legs) => legs.in.redis && legs.in.mysql === null,
   },
-  async 'after the refusal of in, before MySQL has it'(scene) {
-    const release = await refused(scene);
-    const releaseThere = holdFlush(scene.ground.stack, TO);
-    release();
-    await sleep(400);
-    return async () => {
-      releaseThere();
-      await sleep(2_000);
-      await setHotAccounts(scene, TO, 'ACTIVE');
-    };
+  {
+    name: 'after the refusal of in, before MySQL has it',
+    reach: refusalWaits,
+    isAt: (legs) => legs.in.redis && legs.in.mysql === null,
   },
-  async 'after back, before its answer'(scene) {
-    const release = await refused(scene);
-    const heal = holdRedis(scene, FROM, 'replies');
-    release();
-    await sleep(400);
-    return async () => {
-      heal();
-      await sleep(2_000);
-      await setHotAccounts(scene, TO, 'ACTIVE');
-    };
+  {
+    name: 'after back, before its answer',
+    async reach(steps) {
+      await refusalWaits(steps);
+      steps.holdFlush(FROM);
+      steps.releaseFlush(TO);
+    },
+    isAt: (legs) => legs.in.mysql === 'REJECTED' && legs.back.redis && legs.back.mysql === null,
   },
-};
+];
 
 export const shardsPodKilledAtEachStep: Hypothesis<ShardedGround> = {
   ...SHARDED,
   name: 'shards-pod-killed-at-each-step',
   expectation:
-    'A pod is killed at each step of transfers between shards: after the preview, after `out`, after `in`, and after `back`. The couriers of the other pods finish what was open.',
+    'A pod is killed at each step of transfers between shards: after the preview, after `out`, after `in`, and after `back`. The stores show that its transfers are at this step. The couriers of the other pods, or retries, finish them.',
   pauseMsMax: 2_000,
   errorsAllowed: new RegExp(`${BROKEN.source}|^(504 outcome_unknown|pending|no answer in time)$`),
   ground: () => ownShards({ wired: true }),
   async fault(scene) {
     const { stack: cluster } = scene.ground;
+    using steps = new CrossingSteps(scene, { from: FROM, to: TO });
     scene.mark('the first disturbance begins');
-    for (const [name, reach] of Object.entries(STEPS)) {
-      const release = await reach(scene);
-      await pod(scene).kill();
+    for (const { name, reach, isAt } of STEPS) {
+      await reach(steps);
+      await steps.until(name, isAt);
+      const interrupted = await steps.kill(isAt);
       scene.mark(`pod 1 killed ${name}`);
-      await release();
-      scene.note(
-        `${name}: MySQL had ${await cluster.withoutEnd(FROM, TO)} transfers without \`in\` just after the kill`,
-      );
-      await pod(scene).start();
+      scene.note(`${name}: ${interrupted} transfers of the killed pod were at this step`);
+      if (interrupted === 0) scene.wrong(`no transfer was interrupted ${name}`);
+      await steps.heal();
+      await cluster.pod(0).start();
       await cluster.untilBack();
       await sleep(scene.short ? 300 : 1_500);
     }

@@ -228,19 +228,6 @@ export class ShardedCluster implements System, AsyncDisposable {
     await until(`shard ${shard} is in epoch ${epoch}`, msMax, async () => (await this.epoch(shard)) >= epoch);
   }
 
-  /** How many transfers have left a shard, according to its MySQL, and neither arrived in another one nor been refused there. */
-  async withoutEnd(from: number, to: number): Promise<number> {
-    const there = at(this.#addresses, to).database;
-    const [row] = await this.query(
-      from,
-      `SELECT COUNT(*) AS \`open\` FROM crossings LEFT JOIN ${there}.transfers AS arrived
-         ON arrived.transaction_id = CONCAT(crossings.transaction_id, '~${from}')
-       WHERE to_shard = ? AND state = 'OPEN' AND arrived.transaction_id IS NULL`,
-      [to],
-    );
-    return Number(row?.['open']);
-  }
-
   /** Waits until all pods serve all shards from the cache. */
   async untilBack(msMax = BACK_MS_MAX): Promise<void> {
     for (let shard = 0; shard < this.shards; shard++) await this.untilMode(shard, 'CACHE', msMax);

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { TransitUnavailable } from '../../domain/leg-rules.ts';
 import { Problem } from '../../domain/problem.ts';
 import { CrossingStage } from '../testing/crossing-stage.ts';
 import type { ModelPod, Tampering } from '../testing/model-pod.ts';
@@ -139,6 +140,25 @@ describe('while a shard cannot answer', () => {
       expect(await stage.answer(stage.order({ transactionId: `U${index}` }), 'cache', pod)).toBe('POSTED');
       expect([...stage.model(1).cache.accounts.keys()].filter((id) => id.startsWith('~'))).toHaveLength(16);
     }
+  });
+
+  it('a transfer is held while the transit accounts of its destination wait for a journal', async () => {
+    const until = stage.clock.monotonic() + 3_000;
+    const tried = new Set<string>();
+    const pod = stage.newPod(({ ledger }) => ({
+      ledger: {
+        ...ledger,
+        preview: (...args) => {
+          const transit = args[0][0]?.source ?? '';
+          if (stage.clock.monotonic() >= until) return ledger.preview(...args);
+          tried.add(transit);
+          return Promise.reject(new TransitUnavailable(transit, 'unsettled'));
+        },
+      },
+    }));
+    expect(await stage.answer(stage.order(), 'cache', pod)).toBe('POSTED');
+    expect(tried.size).toBeGreaterThan(16);
+    expect(stage.legs(0)).toEqual(['T POSTED']);
   });
 
   it('a transfer to an account that stays unsettled is refused soon', async () => {
