@@ -76,6 +76,7 @@ const LAYERS = {
   'api/health': ['api/http'],
   'api/docs': ['domain', 'api/http'],
   api: [
+    'devstack',
     'kernel',
     'domain',
     'ledger/ports',

@@ -1,10 +1,8 @@
-import { existsSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openDemoAccounts } from '../../../devstack/demo.mjs';
+import { BrowserPage, CHROMIUM } from '../../../devstack/testing/browser.ts';
 import { API_KEY, type Role, RolesUnderTest } from '../testing/roles-under-test.ts';
-
-const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
 
 /** Operations of last resort, which a healthy ledger rejects, as their descriptions state. */
 const WITHOUT_SUCCESS = new Map([
@@ -123,29 +121,23 @@ describe('Every operation of /docs, with its prefilled examples, on a new ledger
   });
 
   it.skipIf(CHROMIUM === undefined)('is filled in with these examples by the page', async () => {
-    const { chromium } = await import('playwright-core');
-    const browser = await chromium.launch({ executablePath: CHROMIUM ?? '', args: ['--no-sandbox'] });
-    try {
-      const page = await browser.newPage();
-      page.setDefaultTimeout(0);
-      await page.goto(`${url}/docs`);
-      await page.click('button.authorize');
-      await page.fill('.auth-container input', API_KEY);
-      await page.click('.auth-btn-wrapper button.authorize');
-      await page.click('.btn-done');
-      for (const { name, method, operation } of operations.filter(({ name }) => ON_THE_PAGE.has(name))) {
-        const block = page.locator(`#operations-${operation.tags[0]}-${operation.operationId}`);
-        await block.locator('.opblock-summary-control').click();
-        await block.locator('.try-out__btn').click();
-        const answered = page.waitForResponse((response) => response.request().method() === method);
-        await block.locator('.execute').click();
-        const answer = await answered;
-        const shown = `${name} ${answer.url()}: ${answer.status()} ${answer.ok() ? '' : await answer.text()}`;
-        expect(answer.ok(), shown).toBe(true);
-        await block.locator('.opblock-summary-control').click();
-      }
-    } finally {
-      await browser.close();
+    await using browser = await BrowserPage.open();
+    const { page } = browser;
+    await page.goto(`${url}/docs`);
+    await page.click('button.authorize');
+    await page.fill('.auth-container input', API_KEY);
+    await page.click('.auth-btn-wrapper button.authorize');
+    await page.click('.btn-done');
+    for (const { name, method, operation } of operations.filter(({ name }) => ON_THE_PAGE.has(name))) {
+      const block = page.locator(`#operations-${operation.tags[0]}-${operation.operationId}`);
+      await block.locator('.opblock-summary-control').click();
+      await block.locator('.try-out__btn').click();
+      const answered = page.waitForResponse((response) => response.request().method() === method);
+      await block.locator('.execute').click();
+      const answer = await answered;
+      const shown = `${name} ${answer.url()}: ${answer.status()} ${answer.ok() ? '' : await answer.text()}`;
+      expect(answer.ok(), shown).toBe(true);
+      await block.locator('.opblock-summary-control').click();
     }
   });
 });
