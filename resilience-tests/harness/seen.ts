@@ -19,6 +19,8 @@ export interface Seen {
   /** Every request and its answer, and the moments between which they count. */
   history: History;
   span: Span;
+  /** Errors that do not count, because the machine was too busy. */
+  excused: RegExp | null;
 }
 
 /** Moments in ms of `now()`: the load began, the fault began, the load ended. */
@@ -38,7 +40,7 @@ export function seen(
   history: History,
   span: Span,
   { broken, moves, otherErrors }: Pick<Seen, 'broken' | 'moves'> & { otherErrors: Seen['errors'] },
-): Seen {
+): Omit<Seen, 'excused'> {
   const { began, fault, ended } = span;
   const errors = new Map(otherErrors);
   let outcomes = 0;
@@ -83,7 +85,8 @@ export const CLOSED =
   /^(ledger_closed|ledger_switching|504 outcome_unknown|ECONNRESET|ECONNREFUSED|EPIPE|socket hang up|aborted)$/;
 /**
  * The errors that are allowed if the machine is too busy: the request was held for as long as the service allows, its
- * account is still waiting for Redis, or the request was refused or not completely received during that time.
+ * account is still waiting for Redis, it was refused or not completely received during that time, a connection to
+ * MySQL did not get its answer in time, or a pod ended before the client had noticed that it was stopping.
  */
 export const OUTLASTED =
-  /^(ledger_closed|ledger_switching|504 outcome_unknown|account_unsettled|overloaded|request_timeout)$/;
+  /^(ledger_closed|ledger_switching|504 outcome_unknown|no answer in time|account_unsettled|overloaded|request_timeout|database_unavailable|ECONNRESET|socket hang up)$/;

@@ -1,5 +1,6 @@
 /** The kernel's figures about a process. */
 import { readFileSync } from 'node:fs';
+import { now } from './time.ts';
 
 /** Linux counts the time of a process in hundredths of a second. */
 const MS_PER_TICK = 10;
@@ -22,6 +23,26 @@ export function memoryBytes(pid: number, which: 'VmRSS' | 'VmHWM' = 'VmRSS'): nu
   try {
     const status = readFileSync(`/proc/${pid}/status`, 'latin1');
     return Number(new RegExp(`^${which}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0) * KIB;
+  } catch {
+    return 0;
+  }
+}
+
+/** For how much of the time since this object was created some task of the machine has waited for a CPU. */
+export class CpuPressure {
+  readonly #since = now();
+  readonly #waitedMs = waitedMs();
+
+  /** @returns 0 to 1; 0 if the kernel does not measure it (pressure stall information, `some`) */
+  share(): number {
+    return (waitedMs() - this.#waitedMs) / Math.max(1, now() - this.#since);
+  }
+}
+
+function waitedMs(): number {
+  try {
+    const [, total = 0] = /^some .*total=(\d+)/m.exec(readFileSync('/proc/pressure/cpu', 'latin1')) ?? [];
+    return Number(total) / 1000;
   } catch {
     return 0;
   }
