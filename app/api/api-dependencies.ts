@@ -1,6 +1,7 @@
 import type { History } from '../ledger/ports/history.ts';
 import type { HoldBooks, Holds } from '../ledger/ports/holds.ts';
 import type { Books, Ledger } from '../ledger/ports/ledger.ts';
+import type { ReturnedMoney } from '../ledger/ports/returned-money.ts';
 import type { ReadinessReport } from './health/health-routes.ts';
 import type { HttpDependencies } from './http/http-dependencies.ts';
 import type { OpsPort } from './ops/ops-port.ts';
@@ -12,6 +13,7 @@ export interface ApiDependencies extends HttpDependencies {
   history: History;
   holds: Holds;
   holdBooks: HoldBooks;
+  returnedMoney: ReturnedMoney;
   ops: OpsPort;
   readiness: () => ReadinessReport;
   /** Absent if metrics have a separate port. */

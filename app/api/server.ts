@@ -37,6 +37,7 @@ import { opsRoutes } from './ops/ops-routes.ts';
 import { postingRoutes } from './postings/posting-routes.ts';
 import { statementRoutes } from './statements/statement-routes.ts';
 import { groupRoutes } from './transfers/group-routes.ts';
+import { returnedMoneyRoutes } from './transfers/returned-money-routes.ts';
 import { transferRoutes } from './transfers/transfer-routes.ts';
 
 /** Time limits for a client to send its headers, and its whole request; after that, its connection is closed. */
@@ -88,6 +89,7 @@ export function apiRoutes(deps: ApiDependencies): readonly Route[] {
     ...postingRoutes(deps),
     ...statementRoutes(deps),
     ...transferRoutes(deps),
+    ...returnedMoneyRoutes(deps),
     ...groupRoutes(deps),
     ...holdRoutes(deps),
     ...holdReadRoutes(deps),

@@ -26,6 +26,11 @@ export const isInnerAccount = (accountId: string): boolean => accountId.startsWi
 export const transitAccount = (currency: string, stripe: number): string => `~transit:${currency}:${stripe}`;
 export const returnsAccount = (currency: string): string => `~returns:${currency}`;
 
+/** The id of an attempt to pay out what a transfer left on the account of returns. An attempt that was refused stays refused. */
+export const payoutIdOf = (transactionId: string, attempt: number): string => `${transactionId}${PAYOUT}${attempt}`;
+export const isPayoutId = (id: string): boolean => id.includes(PAYOUT);
+const PAYOUT = `${MARK}paid:`;
+
 /** The transfer as the client sent it; an order that is not a leg is returned unchanged. */
 export function clientOrderOf(order: TransferOrder): TransferOrder {
   if (!isLeg(order)) return order;

@@ -19,6 +19,7 @@ export const PROBLEMS = {
   method_not_allowed: { status: 405, title: 'This address does not support that method', ...FINAL },
   request_timeout: { status: 408, title: 'The request did not arrive in time', ...RETRY },
   transaction_id_reused: { status: 409, title: 'This transaction id belongs to another transfer', ...FINAL },
+  already_paid_out: { status: 409, title: 'The money was already paid out to another account', ...FINAL },
   group_id_reused: { status: 409, title: 'This group id belongs to another group', ...FINAL },
   hold_id_reused: { status: 409, title: 'This hold id belongs to another hold', ...FINAL },
   transaction_id_ambiguous: {

@@ -156,8 +156,11 @@ export interface Posting extends HistoryItemCommon {
   transactionId: string;
   counterparty: string;
   timestamp: number | null;
-  /** For a leg of a transfer between shards; the transaction and the counterparty are those that the client named. */
-  leg?: LegName;
+  /**
+   * For a leg of a transfer between shards; the transaction and the counterparty are those that the client named. `payout`: an
+   * operator has paid out what the transfer had left on the account of returns.
+   */
+  leg?: LegName | 'payout';
   reference: string | null;
   metadata: Readonly<Record<string, string>> | null;
   /** The group that the transfer is a member of. */

@@ -9,6 +9,7 @@ import { SqlHoldBooks } from '../mysql/ledger/hold-books.ts';
 import type { ApiKeyStore } from '../mysql/operations/api-keys.ts';
 import { SharedDemand } from '../redis/shared-demand.ts';
 import type { Courier } from '../shards/courier.ts';
+import { NO_RETURNED_MONEY } from '../shards/returned-money.ts';
 import type { Context } from './context.ts';
 import { opsOf } from './ops.ts';
 import { firstOf, type PodShard, waitingIn } from './pod-shard.ts';
@@ -16,7 +17,10 @@ import { joinPodShards } from './sharded-wiring.ts';
 import { tracedHolds, tracedLedger } from './traced.ts';
 
 /** The ledger of a pod. The courier completes transfers between shards; null if there is only one shard. */
-export type PodLedgerParts = Pick<ApiDependencies, 'ledger' | 'books' | 'history' | 'holds' | 'holdBooks'> & {
+export type PodLedgerParts = Pick<
+  ApiDependencies,
+  'ledger' | 'books' | 'history' | 'holds' | 'holdBooks' | 'returnedMoney'
+> & {
   courier: Courier | null;
 };
 
@@ -75,6 +79,7 @@ export function ledgerOf(process: Context, shards: readonly PodShard[]): PodLedg
     history: new SqlHistory({ database }),
     holds: tracedHolds(ledger.holds, tracing),
     holdBooks: new SqlHoldBooks({ database }),
+    returnedMoney: NO_RETURNED_MONEY,
     courier: null,
   };
 }

@@ -6,6 +6,7 @@ import { SqlBooks } from '../mysql/ledger/books.ts';
 import { MysqlCrossingStore } from '../mysql/ledger/crossing-store.ts';
 import { SqlHistory } from '../mysql/ledger/history.ts';
 import { SqlHoldBooks } from '../mysql/ledger/hold-books.ts';
+import { returnedMoney } from '../mysql/operations/returned-money.ts';
 import type { Courier, CourierTiming } from '../shards/courier.ts';
 import type { Between, CrossingEvents } from '../shards/crossing-events.ts';
 import type { Shard } from '../shards/shard.ts';
@@ -27,9 +28,11 @@ const COURIER: CourierTiming = {
 export function joinPodShards(
   context: Context,
   shards: readonly PodShard[],
-): Pick<ApiDependencies, 'ledger' | 'books' | 'history' | 'holds' | 'holdBooks'> & { courier: Courier } {
+): Pick<ApiDependencies, 'ledger' | 'books' | 'history' | 'holds' | 'holdBooks' | 'returnedMoney'> & {
+  courier: Courier;
+} {
   const { clock, config, processId, tracing } = context;
-  const { ledger, books, history, holds, holdBooks, courier } = joinShards(shards.map(shardOf), {
+  const { ledger, books, history, holds, holdBooks, returnedMoney, courier } = joinShards(shards.map(shardOf), {
     clock,
     processId,
     requestTimeoutMs: config.http.requestTimeoutMs,
@@ -42,6 +45,7 @@ export function joinPodShards(
     history,
     holds: tracedHolds(holds, tracing),
     holdBooks,
+    returnedMoney,
     courier,
   };
 }
@@ -56,6 +60,7 @@ function shardOf({ context, ledger }: PodShard): Shard {
     holdBooks: new SqlHoldBooks({ database }),
     database: context.reader,
     crossings: new MysqlCrossingStore(database),
+    returns: () => returnedMoney(database),
     isDatabaseAway: () => detectors.mysql.state === 'open',
   };
 }

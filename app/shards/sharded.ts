@@ -5,6 +5,7 @@ import type { CrossingEvents } from './crossing-events.ts';
 import { CrossingReader } from './crossing-reader.ts';
 import { CrossingWalk } from './crossing-walk.ts';
 import { Legs } from './legs.ts';
+import { ShardedReturnedMoney } from './returned-money.ts';
 import { type Shard, ShardMap } from './shard.ts';
 import { ShardSearch } from './shard-search.ts';
 import { ShardedBooks } from './sharded-books.ts';
@@ -44,6 +45,7 @@ export function joinShards(shards: readonly Shard[], deps: ShardedDependencies) 
     history: new ShardedHistory({ shards: map, clock }),
     holds: new ShardedHolds({ shards: map, search }),
     holdBooks: books,
+    returnedMoney: new ShardedReturnedMoney(map),
     courier,
   };
 }

@@ -48,7 +48,7 @@ export class ShardedPod implements ServingPod {
       } as unknown as Shard['books'];
       // Nobody reads these.
       const unused = { holdBooks: books as never, history: books as never };
-      return { ...seeing(seen, process), books, ...unused, isDatabaseAway: () => false };
+      return { ...seeing(seen, process), books, ...unused, returns: async () => [], isDatabaseAway: () => false };
     });
     const joined = joinShards(shards, {
       clock: process,

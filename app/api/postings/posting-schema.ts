@@ -43,10 +43,13 @@ export const Posting = z
     timestamp: Timestamp.meta({
       description: "The client's own time, or the time of acceptance if the client sent none.",
     }),
-    leg: z.enum(LEGS).optional().meta({
-      description:
-        'Present for a transfer between shards: `out` at its source, `in` at its destination. If the destination refuses it, the source gets it back with `back`.',
-    }),
+    leg: z
+      .enum([...LEGS, 'payout'])
+      .optional()
+      .meta({
+        description:
+          'Present for a transfer between shards: `out` at its source, `in` at its destination. If the destination refuses it, the source gets it back with `back`. `payout`: an operator has paid to this account what neither of them could take.',
+      }),
     reference: Reference.optional(),
     metadata: Metadata.optional(),
     groupId: Id.optional().meta({ description: 'The group or split that the transfer is a member of.' }),

@@ -3,6 +3,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { z } from 'zod';
 import { type Identity, SCOPES, type Scope } from '../../domain/identity.ts';
+import { Problem } from '../../domain/problem.ts';
 import { type Clock, systemClock } from '../../kernel/clock.ts';
 import type { ApiDependencies } from '../api-dependencies.ts';
 import type { LoopUtilization } from '../http/connections/load-shedding.ts';
@@ -64,6 +65,12 @@ export class ApiUnderTest {
       holds: this.holds,
       holdBooks: this.holds,
       keys: { identify: async (key) => identityOf(key) },
+      returnedMoney: {
+        list: async () => ({ balances: [], items: [], next: null }),
+        async payOut() {
+          throw new Problem('transfer_not_found', 'there is no returned money');
+        },
+      },
       ops: {
         status: async () => ({ mode: 'CACHE' }),
         reconcile: async () => ({ differences: 0 }),

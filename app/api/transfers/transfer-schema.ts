@@ -288,7 +288,10 @@ export function pendingRecord({ order, acceptedAt }: TransferPending): z.input<t
 /**
  * The problem of a refused transfer. It is the same for a new refusal and for its replay, because they are one outcome.
  */
-function refusalProblem({ order, refusal, limit }: Rejected, identity: Identity): Problem {
+export function refusalProblem(
+  { order, refusal, limit }: Pick<Rejected, 'order' | 'refusal' | 'limit'>,
+  identity: Identity,
+): Problem {
   const { transactionId, capture } = order;
   const extras = { transactionId, ...(capture && { holdId: capture.holdId }), ...limitFigures(limit, order, identity) };
   return new Problem(refusal, refusalDetail(order, refusal), extras);

@@ -12,6 +12,7 @@ import { MysqlCrossingStore } from '../../mysql/ledger/crossing-store.ts';
 import { SqlHistory } from '../../mysql/ledger/history.ts';
 import { SqlHoldBooks } from '../../mysql/ledger/hold-books.ts';
 import { LedgerReader } from '../../mysql/ledger/ledger-reader.ts';
+import { returnedMoney } from '../../mysql/operations/returned-money.ts';
 import { migratedDatabase, openIn, type TestDatabase } from '../../mysql/testing/test-database.ts';
 import type { Shard } from '../../shards/shard.ts';
 import { joinShards } from '../../shards/sharded.ts';
@@ -97,6 +98,7 @@ export class ShardsBench {
         holdBooks: new SqlHoldBooks({ database }),
         database: new LedgerReader(database),
         crossings: new MysqlCrossingStore(database),
+        returns: () => returnedMoney(database),
         isDatabaseAway: () => pod.away !== null,
       };
     });

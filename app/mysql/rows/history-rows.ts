@@ -1,4 +1,4 @@
-import { transactionIdOf } from '../../domain/crossing.ts';
+import { isPayoutId, transactionIdOf } from '../../domain/crossing.ts';
 import type { HistoryItem, Posting } from '../../domain/types.ts';
 import { type LegColumns, legNameOf } from './leg-columns.ts';
 
@@ -125,11 +125,27 @@ export function itemOfRow(
     const timestamp = row.client_timestamp?.getTime() ?? null;
     const own = { kind, amount: row.amount, counterparty, timestamp, reference, metadata, reverses };
     const transfer = { ...common, ...own, heldAfter, groupId: row.group_id, hold };
-    if (row.leg === null) return { ...transfer, transactionId } satisfies Posting;
+    if (row.leg === null) {
+      if (!isPayoutId(transactionId)) return { ...transfer, transactionId } satisfies Posting;
+      return { ...transfer, ...payoutSide(transfer, transactionId) } satisfies Posting;
+    }
     const leg = { leg: legNameOf(row.leg), transactionId: transactionIdOf(transactionId) };
     return { ...transfer, ...leg } satisfies Posting;
   }
   const { held_after } = row;
   if (!hold || held_after === null) throw new TypeError(`version ${row.version} has no hold`);
   return { ...common, kind, ...hold, heldAfter: held_after };
+}
+
+/** Clients see a payout as part of the transfer that was returned; whoever gets it gets it from the source of that transfer. */
+function payoutSide(
+  { amount, counterparty, metadata }: Pick<Posting, 'amount' | 'counterparty' | 'metadata'>,
+  id: string,
+) {
+  const from = metadata?.['returnedFrom'];
+  return {
+    leg: 'payout' as const,
+    transactionId: transactionIdOf(id),
+    counterparty: amount > 0 && from !== undefined ? from : counterparty,
+  };
 }
