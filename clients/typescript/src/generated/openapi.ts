@@ -1,0 +1,3943 @@
+/**
+ * Types of the HTTP API, generated from its OpenAPI document by scripts/clients/openapi-types.ts. Do not edit: run
+ * `npx tsx scripts/clients/openapi-types.ts --write`.
+ */
+export interface paths {
+    readonly "/v1/accounts": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Open an account
+         * @description Scope: `accounts:write`.
+         */
+        readonly post: operations["postAccounts"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/accounts/batch": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Open up to 1000 accounts, with one outcome per account
+         * @description Scope: `accounts:write`.
+         */
+        readonly post: operations["postAccountsBatch"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/accounts/{id}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Read an account with its status, limits and balance
+         * @description Scope: `balances:read`.
+         */
+        readonly get: operations["getAccountsId"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        /**
+         * Change status, overdraft limit or limits, effective immediately
+         * @description Scope: `accounts:write`.
+         */
+        readonly patch: operations["patchAccountsId"];
+        readonly trace?: never;
+    };
+    readonly "/v1/accounts/{id}/limits": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Read the limits of an account, and how much of each is used
+         * @description Scope: `balances:read`.
+         */
+        readonly get: operations["getAccountsIdLimits"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/accounts/{id}/balance": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Read a balance
+         * @description The `ETag` is the version of the balance. A change of the overdraft limit changes `available` but not the version: poll without `If-None-Match` where that matters.
+         *
+         *     Scope: `balances:read`.
+         */
+        readonly get: operations["getAccountsIdBalance"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/balances/query": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Read up to 1000 balances
+         * @description Scope: `balances:read`.
+         */
+        readonly post: operations["postBalancesQuery"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/accounts/{id}/postings": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Read an account's history, or its balance at a point in time
+         * @description Read from MySQL: a transfer appears here a few tens of milliseconds after its 201. Each version of the account is one item: a side of a transfer, or an event of a hold. Send the same filters along with a cursor.
+         *
+         *     A page costs about the same however long the history is. With `kind`, `minAmount` or `maxAmount`, a page examines at most 10,000 debits, 10,000 credits and 10,000 events of holds, and a page also ends after 2 MiB of metadata. It may therefore have fewer items than `limit`, even none: go on until `nextCursor` is null.
+         *
+         *     Scope: `balances:read`.
+         */
+        readonly get: operations["getAccountsIdPostings"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/accounts/{id}/statement": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Download a statement of an account as CSV or as ISO 20022 camt.053
+         * @description All transfers of a period, oldest first, with the opening and the closing balance; events of holds are not part of it. The same period always gives the same postings. If MySQL does not have all of them yet, or the period has only just ended, the request waits for up to 10 seconds and is then answered with `history_incomplete`.
+         *
+         *     The response is streamed. If it breaks off, it is incomplete: a CSV file without the row `closing_balance`, or an XML document that is not closed. `camt.053` is camt.053.001.08 (`BankToCustomerStatementV08`).
+         *
+         *     Scope: `balances:read`.
+         */
+        readonly get: operations["getAccountsIdStatement"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/transfers": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Transfer money between two accounts
+         * @description Scope: `transfers:write`.
+         */
+        readonly post: operations["postTransfers"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/transfers/batch": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Make up to 1000 independent transfers, with one outcome per transfer
+         * @description Scope: `transfers:write`.
+         */
+        readonly post: operations["postTransfersBatch"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/transfers/{transactionId}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Read a transfer, posted or refused
+         * @description Scope: `transfers:write` or `balances:read`.
+         */
+        readonly get: operations["getTransfersTransactionId"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/transfers/{transactionId}/reversal": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Reverse a transfer once
+         * @description A reversal that was refused, for example because of insufficient funds, may be requested again. A posted reversal is returned again and never posted twice.
+         *
+         *     Scope: `transfers:write`.
+         */
+        readonly post: operations["postTransfersTransactionIdReversal"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/transfers/group": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Make 2 to 100 transfers together: all of them, or none
+         * @description The transfers are decided in order, each on the balances that result from the previous ones. If one is refused, none is made, and the ids of the transfers can still be used; the refusal is the outcome of the `groupId`.
+         *
+         *     Scope: `transfers:write`.
+         */
+        readonly post: operations["postTransfersGroup"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/transfers/split": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Divide an amount between several accounts, to the last minor unit
+         * @description The amounts are subtracted first. The rest is divided in proportion to the shares (leftover minor units go to the largest remainders, the earlier destination first if they are equal), or goes to one destination as a whole. The transfers are made as a group: all of them, or none.
+         *
+         *     Scope: `transfers:write`.
+         */
+        readonly post: operations["postTransfersSplit"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/transfers/group/{groupId}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Read a group or a split, posted or refused
+         * @description Scope: `transfers:write` or `balances:read`.
+         */
+        readonly get: operations["getTransfersGroupGroupId"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/holds": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Reserve a part of an account's balance for a later transfer
+         * @description The balance is unchanged; `available` decreases. The hold ends when it is captured or voided, or when it expires. A refusal is the final outcome of its id.
+         *
+         *     Scope: `transfers:write`.
+         */
+        readonly post: operations["postHolds"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/holds/{holdId}/capture": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Transfer what a hold reserves, or a part of it
+         * @description The capture is a transfer, with an id of its own. It is never refused for a lack of funds. Unless `final` is false, it ends the hold and releases the rest. A capture that is not final needs a `transactionId` or an `Idempotency-Key`.
+         *
+         *     Scope: `transfers:write`.
+         */
+        readonly post: operations["postHoldsHoldIdCapture"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/holds/{holdId}/void": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Release all that is left of a hold
+         * @description Voiding a hold that is already voided changes nothing, and the answer is the same.
+         *
+         *     Scope: `transfers:write`.
+         */
+        readonly post: operations["postHoldsHoldIdVoid"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/holds/{holdId}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Read a hold with its captures, or why it was refused
+         * @description Scope: `transfers:write` or `balances:read`.
+         */
+        readonly get: operations["getHoldsHoldId"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        /**
+         * Change the amount or the end of an open hold
+         * @description A refused change is not stored: the hold stays as it is.
+         *
+         *     Scope: `transfers:write`.
+         */
+        readonly patch: operations["patchHoldsHoldId"];
+        readonly trace?: never;
+    };
+    readonly "/v1/accounts/{id}/holds": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Read the holds of an account
+         * @description Read from MySQL: a new or changed hold appears here a few tens of milliseconds later. Holds are sorted by id, so UUIDv7s are in the order of their times. Refused holds are not listed. Send the same `status` along with a cursor.
+         *
+         *     Scope: `balances:read`.
+         */
+        readonly get: operations["getAccountsIdHolds"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/ops/status": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Read the status of the ledger
+         * @description Scope: `ops`.
+         */
+        readonly get: operations["getOpsStatus"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/ops/reconciliations": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Reconcile the books now
+         * @description Scope: `ops`.
+         */
+        readonly post: operations["postOpsReconciliations"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/ops/unsettled": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * List what is waiting for a journal, and why
+         * @description Scope: `ops`.
+         */
+        readonly get: operations["getOpsUnsettled"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/ops/loss-acceptances": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Accept the loss of missing transfers and reopen the ledger
+         * @description The last resort for a Redis that is permanently lost. Transfers that the pods have handed over are applied as far as they can be shown to follow from the ledger in MySQL; the rest is dropped and recorded with your name and reason. This cannot be undone. If nothing is missing, the response is 409 and nothing changes.
+         *
+         *     Scope: `ops`.
+         */
+        readonly post: operations["postOpsLossAcceptances"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/ops/redis-takeovers": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Take over a Redis that belongs to another ledger
+         * @description For a Redis whose ledger is permanently gone, or whose keys were left by an older release. Transfers that the other ledger has not flushed to its MySQL are deleted when this ledger starts using the Redis. Stop the other installation first. Possible only in mode `DIRECT` while nothing is waiting for a journal; otherwise the response is 409 and nothing changes.
+         *
+         *     Scope: `ops`.
+         */
+        readonly post: operations["postOpsRedisTakeovers"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/ops/format": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Move the ledger to the rule format of this release
+         * @description There is no way back: afterwards, a release that knows only the older format can neither change nor serve this ledger. With `dryRun: true`, the response says whether it would succeed, and what stands in the way, and nothing changes. Otherwise the response is 409, and nothing changes, if something stands in the way: a process of an older release that has sent a heartbeat within the last minute, accounts that wait for a journal, or an authority that is moving. Transfers are held while the last epoch of the older format is being recovered, as in a switch-over. Repeating the request afterwards changes nothing.
+         *
+         *     Scope: `ops`.
+         */
+        readonly post: operations["postOpsFormat"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/livez": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Whether the process is alive
+         * @description Checks only the process itself: restarting it would fix neither Redis nor MySQL.
+         */
+        readonly get: operations["getLivez"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/readyz": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Whether this pod can serve requests, and if not, why */
+        readonly get: operations["getReadyz"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/metrics": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Metrics for Prometheus */
+        readonly get: operations["getMetrics"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/openapi.json": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** The OpenAPI 3.1 document of this API */
+        readonly get: operations["getOpenapiJson"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/docs": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** The documentation page of this API, with "Try it out" */
+        readonly get: operations["getDocs"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+}
+export type webhooks = Record<string, never>;
+export interface components {
+    schemas: {
+        /** @description The account as it was opened. A repeated request gets the same response. */
+        readonly OpenedAccount: {
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly accountId: string;
+            /**
+             * @description ISO 4217 code.
+             * @example EUR
+             */
+            readonly currency: string;
+            /**
+             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+             * @example 12.34
+             */
+            readonly overdraftLimit: string;
+            readonly limits: components["schemas"]["AccountLimits"];
+            readonly name: string | null;
+            readonly external: boolean;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly openedAt: string;
+        };
+        readonly AccountLimits: {
+            /**
+             * @description The highest amount of a single debit.
+             * @example 12.34
+             */
+            readonly transferMax: string | null;
+            /**
+             * @description The highest sum of debits in a business day.
+             * @example 12.34
+             */
+            readonly dailyDebitMax: string | null;
+            /**
+             * @description The highest sum of debits in a month of business days.
+             * @example 12.34
+             */
+            readonly monthlyDebitMax: string | null;
+            /**
+             * @description The highest sum of credits in a business day.
+             * @example 12.34
+             */
+            readonly dailyCreditMax: string | null;
+            /**
+             * @description The highest balance that a credit may lead to.
+             * @example 12.34
+             */
+            readonly balanceMax: string | null;
+        } | null;
+        /** @description RFC 9457. */
+        readonly Problem: {
+            /** @example urn:holdfast:problem:insufficient_funds */
+            readonly type: string;
+            readonly title: string;
+            readonly status: number;
+            readonly detail: string;
+            /** @description The path of the request. */
+            readonly instance: string;
+            /**
+             * @description Stable, for programs.
+             * @enum {string}
+             */
+            readonly code: "validation_failed" | "unauthenticated" | "forbidden" | "not_found" | "account_not_found" | "transfer_not_found" | "hold_not_found" | "group_not_found" | "method_not_allowed" | "request_timeout" | "transaction_id_reused" | "group_id_reused" | "hold_id_reused" | "transaction_id_ambiguous" | "group_id_ambiguous" | "hold_id_ambiguous" | "account_id_reused" | "authority_moved" | "account_not_empty" | "settings_version_mismatch" | "hold_changed" | "payload_too_large" | "unsupported_media_type" | "currency_mismatch" | "insufficient_funds" | "account_suspended" | "account_frozen" | "account_closed" | "balance_out_of_range" | "limit_exceeded" | "group_refused" | "group_spans_shards" | "hold_spans_shards" | "hold_not_allowed" | "hold_not_open" | "hold_expired" | "hold_exceeded" | "transfer_not_reversible" | "precondition_required" | "rate_limited" | "headers_too_large" | "internal_error" | "ledger_switching" | "ledger_closed" | "account_unsettled" | "backlog_full" | "overloaded" | "database_unavailable" | "transfer_pending" | "transit_unavailable" | "history_incomplete" | "clock_unsure" | "calendar_unavailable" | "issuer_unavailable" | "feature_not_active" | "shutting_down" | "outcome_unknown";
+            readonly correlationId: string;
+            /** @description The id to look up or to send again. */
+            readonly transactionId?: string;
+            /** @description The id of the group or split to look up or to send again. */
+            readonly groupId?: string;
+            /** @description The id of the hold to look up or to send again. */
+            readonly holdId?: string;
+            /** @description The index in the group of the transfer that the problem concerns, starting at 0. */
+            readonly index?: number;
+            /**
+             * @description For `group_refused`: why that transfer was refused.
+             * @enum {string}
+             */
+            readonly refusal?: "currency_mismatch" | "insufficient_funds" | "account_suspended" | "account_frozen" | "account_closed" | "balance_out_of_range" | "limit_exceeded";
+            /**
+             * @description For `limit_exceeded`: which limit.
+             * @enum {string}
+             */
+            readonly limit?: "transferMax" | "dailyDebitMax" | "monthlyDebitMax" | "dailyCreditMax" | "balanceMax";
+            /** @description The value of the limit, in major units. */
+            readonly value?: string;
+            /** @description The unused part of the limit, in major units. */
+            readonly remaining?: string;
+            readonly errors?: readonly {
+                /** @description JSON pointer (RFC 6901). */
+                readonly pointer: string;
+                readonly detail: string;
+            }[];
+        };
+        readonly AccountOpeningRequest: {
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly accountId: string;
+            /**
+             * @description ISO 4217 code.
+             * @example EUR
+             */
+            readonly currency: string;
+            /**
+             * @description How far below zero the balance may go. Defaults to zero.
+             * @example 12.34
+             */
+            readonly overdraftLimit?: string | null;
+            readonly limits?: components["schemas"]["LimitsInput"];
+            /** @example Ada Lovelace */
+            readonly name?: string | null;
+            /** @description Represents the outside world (cash, other banks) and has no lower limit. Defaults to false. */
+            readonly external?: boolean | null;
+        };
+        /** @description All limits of the account; those that are absent do not apply. */
+        readonly LimitsInput: {
+            /**
+             * @description The highest amount of a single debit.
+             * @example 12.34
+             */
+            readonly transferMax?: string | null;
+            /**
+             * @description The highest sum of debits in a business day.
+             * @example 12.34
+             */
+            readonly dailyDebitMax?: string | null;
+            /**
+             * @description The highest sum of debits in a month of business days.
+             * @example 12.34
+             */
+            readonly monthlyDebitMax?: string | null;
+            /**
+             * @description The highest sum of credits in a business day.
+             * @example 12.34
+             */
+            readonly dailyCreditMax?: string | null;
+            /**
+             * @description The highest balance that a credit may lead to.
+             * @example 12.34
+             */
+            readonly balanceMax?: string | null;
+        } | null;
+        readonly AccountBatchAnswer: {
+            readonly results: readonly ({
+                /**
+                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+                 * @example customer-4711
+                 */
+                readonly accountId: string;
+                /**
+                 * @description ISO 4217 code.
+                 * @example EUR
+                 */
+                readonly currency: string;
+                /**
+                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+                 * @example 12.34
+                 */
+                readonly overdraftLimit: string;
+                readonly limits: components["schemas"]["AccountLimits"];
+                readonly name: string | null;
+                readonly external: boolean;
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, UTC, milliseconds.
+                 * @example 2026-01-31T12:00:00.000Z
+                 */
+                readonly openedAt: string;
+                readonly status: 200 | 201;
+            } | components["schemas"]["Problem"])[];
+        };
+        readonly AccountBatch: {
+            readonly accounts: readonly components["schemas"]["AccountOpeningRequest"][];
+        };
+        readonly Account: {
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly accountId: string;
+            /**
+             * @description ISO 4217 code.
+             * @example EUR
+             */
+            readonly currency: string;
+            /**
+             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+             * @example 12.34
+             */
+            readonly balance: string;
+            /**
+             * @description Reserved by open holds: part of the balance, but not available.
+             * @example 12.34
+             */
+            readonly held: string;
+            /**
+             * @description The balance, less what is held, plus the overdraft limit. Null for an external account, which has no lower limit.
+             * @example 12.34
+             */
+            readonly available: string | null;
+            /**
+             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+             * @example 12.34
+             */
+            readonly overdraftLimit: string;
+            /** @description Increases by one with every posting of the account, and every event of its holds. */
+            readonly version: number;
+            /**
+             * Format: date-time
+             * @description When it was read.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly asOf: string;
+            /** @enum {string} */
+            readonly source: "cache" | "database";
+            /**
+             * @description True only while the ledger moves between its stores or is closed, or while the account waits for a journal.
+             * @enum {boolean}
+             */
+            readonly stale?: true;
+            readonly limits: components["schemas"]["AccountLimits"];
+            /**
+             * @description `SUSPENDED` allows no debits, `FROZEN` neither debits nor credits, `CLOSED` is permanent and requires a zero balance.
+             * @enum {string}
+             */
+            readonly status: "ACTIVE" | "SUSPENDED" | "FROZEN" | "CLOSED";
+            readonly external: boolean;
+            /** @description Increases with every change of status or limit; used as the `ETag`. */
+            readonly settingsVersion: number;
+            readonly name: string | null;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly openedAt: string;
+        };
+        /** @description Limits that the account does not have are null. */
+        readonly LimitUsage: {
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly accountId: string;
+            /**
+             * @description ISO 4217 code.
+             * @example EUR
+             */
+            readonly currency: string;
+            /**
+             * Format: date-time
+             * @description The time since which the account has had limits; earlier transfers are not counted. Null without limits.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly countedSince: string | null;
+            readonly transferMax: {
+                /**
+                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+                 * @example 12.34
+                 */
+                readonly value: string;
+            } | null;
+            readonly dailyDebitMax: {
+                /**
+                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+                 * @example 12.34
+                 */
+                readonly value: string;
+                /**
+                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+                 * @example 12.34
+                 */
+                readonly used: string;
+                /**
+                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+                 * @example 12.34
+                 */
+                readonly remaining: string;
+                /** @description How much of the limit is used, rounded down. May exceed 100 after a change. */
+                readonly percent: number;
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, UTC, milliseconds.
+                 * @example 2026-01-31T12:00:00.000Z
+                 */
+                readonly windowStart: string;
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, UTC, milliseconds.
+                 * @example 2026-01-31T12:00:00.000Z
+                 */
+                readonly windowEnd: string;
+            } | null;
+            readonly monthlyDebitMax: {
+                /**
+                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+                 * @example 12.34
+                 */
+                readonly value: string;
+                /**
+                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+                 * @example 12.34
+                 */
+                readonly used: string;
+                /**
+                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+                 * @example 12.34
+                 */
+                readonly remaining: string;
+                /** @description How much of the limit is used, rounded down. May exceed 100 after a change. */
+                readonly percent: number;
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, UTC, milliseconds.
+                 * @example 2026-01-31T12:00:00.000Z
+                 */
+                readonly windowStart: string;
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, UTC, milliseconds.
+                 * @example 2026-01-31T12:00:00.000Z
+                 */
+                readonly windowEnd: string;
+            } | null;
+            readonly dailyCreditMax: {
+                /**
+                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+                 * @example 12.34
+                 */
+                readonly value: string;
+                /**
+                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+                 * @example 12.34
+                 */
+                readonly used: string;
+                /**
+                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+                 * @example 12.34
+                 */
+                readonly remaining: string;
+                /** @description How much of the limit is used, rounded down. May exceed 100 after a change. */
+                readonly percent: number;
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, UTC, milliseconds.
+                 * @example 2026-01-31T12:00:00.000Z
+                 */
+                readonly windowStart: string;
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, UTC, milliseconds.
+                 * @example 2026-01-31T12:00:00.000Z
+                 */
+                readonly windowEnd: string;
+            } | null;
+            readonly balanceMax: {
+                /**
+                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+                 * @example 12.34
+                 */
+                readonly value: string;
+                /**
+                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+                 * @example 12.34
+                 */
+                readonly used: string;
+                /**
+                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+                 * @example 12.34
+                 */
+                readonly remaining: string;
+                /** @description How much of the limit is used, rounded down. May exceed 100 after a change. */
+                readonly percent: number;
+            } | null;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly asOf: string;
+            /** @enum {string} */
+            readonly source: "cache" | "database";
+            /** @enum {boolean} */
+            readonly stale?: true;
+        };
+        /** @description The account without its balances: `accounts:write` alone does not permit reading them. */
+        readonly AccountSettings: {
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly accountId: string;
+            /**
+             * @description ISO 4217 code.
+             * @example EUR
+             */
+            readonly currency: string;
+            /**
+             * @description `SUSPENDED` allows no debits, `FROZEN` neither debits nor credits, `CLOSED` is permanent and requires a zero balance.
+             * @enum {string}
+             */
+            readonly status: "ACTIVE" | "SUSPENDED" | "FROZEN" | "CLOSED";
+            /**
+             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+             * @example 12.34
+             */
+            readonly overdraftLimit: string;
+            readonly limits: components["schemas"]["AccountLimits"];
+            readonly external: boolean;
+            /** @description Increases with every change of status or limit; used as the `ETag`. */
+            readonly settingsVersion: number;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly asOf: string;
+        };
+        readonly AccountChangeRequest: {
+            /**
+             * @description `SUSPENDED` allows no debits, `FROZEN` neither debits nor credits, `CLOSED` is permanent and requires a zero balance.
+             * @enum {string|null}
+             */
+            readonly status?: "ACTIVE" | "SUSPENDED" | "FROZEN" | "CLOSED" | null;
+            /**
+             * @description Major units, with at most the ISO 4217 digits of the currency. Never a JSON number.
+             * @example 12.34
+             */
+            readonly overdraftLimit?: string | null;
+            /** @description Replaces all limits of the account; an empty object removes them. */
+            readonly limits?: {
+                /**
+                 * @description The highest amount of a single debit.
+                 * @example 12.34
+                 */
+                readonly transferMax?: string | null;
+                /**
+                 * @description The highest sum of debits in a business day.
+                 * @example 12.34
+                 */
+                readonly dailyDebitMax?: string | null;
+                /**
+                 * @description The highest sum of debits in a month of business days.
+                 * @example 12.34
+                 */
+                readonly monthlyDebitMax?: string | null;
+                /**
+                 * @description The highest sum of credits in a business day.
+                 * @example 12.34
+                 */
+                readonly dailyCreditMax?: string | null;
+                /**
+                 * @description The highest balance that a credit may lead to.
+                 * @example 12.34
+                 */
+                readonly balanceMax?: string | null;
+            } | null;
+        };
+        readonly Balance: {
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly accountId: string;
+            /**
+             * @description ISO 4217 code.
+             * @example EUR
+             */
+            readonly currency: string;
+            /**
+             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+             * @example 12.34
+             */
+            readonly balance: string;
+            /**
+             * @description Reserved by open holds: part of the balance, but not available.
+             * @example 12.34
+             */
+            readonly held: string;
+            /**
+             * @description The balance, less what is held, plus the overdraft limit. Null for an external account, which has no lower limit.
+             * @example 12.34
+             */
+            readonly available: string | null;
+            /**
+             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+             * @example 12.34
+             */
+            readonly overdraftLimit: string;
+            /** @description Increases by one with every posting of the account, and every event of its holds. */
+            readonly version: number;
+            /**
+             * Format: date-time
+             * @description When it was read.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly asOf: string;
+            /** @enum {string} */
+            readonly source: "cache" | "database";
+            /**
+             * @description True only while the ledger moves between its stores or is closed, or while the account waits for a journal.
+             * @enum {boolean}
+             */
+            readonly stale?: true;
+        };
+        readonly BalanceQueryAnswer: {
+            readonly items: readonly components["schemas"]["Balance"][];
+            /** @description Accounts that do not exist. */
+            readonly missing: readonly string[];
+        };
+        readonly BalanceQuery: {
+            readonly accountIds: readonly string[];
+        };
+        readonly PostingList: {
+            readonly items: readonly (components["schemas"]["Posting"] | components["schemas"]["HoldEvent"])[];
+            /** @description Leads to what follows in the requested order; null at the end. A page can have fewer items than `limit`, even none, before the end. */
+            readonly nextCursor: string | null;
+            /** @description Leads to what comes before, in the same order of items; null at the beginning. */
+            readonly previousCursor: string | null;
+        };
+        /** @description One side of a transfer. */
+        readonly Posting: {
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly accountId: string;
+            /** @description Increases by one with every posting of the account, and every event of its holds. */
+            readonly version: number;
+            /**
+             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+             * @example 12.34
+             */
+            readonly balanceAfter: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly acceptedAt: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly persistedAt: string;
+            readonly correlationId: string;
+            readonly user: string;
+            /** @enum {string} */
+            readonly kind: "transfer" | "reversal" | "capture";
+            /**
+             * @description Negative for a debit.
+             * @example 12.34
+             */
+            readonly amount: string;
+            /**
+             * @description The amount that the open holds of the account reserve after this item. Absent with `holds=false`, and with a filter by kind, direction or amount.
+             * @example 12.34
+             */
+            readonly heldAfter?: string;
+            /**
+             * @description The id of a transfer, as its client chose it.
+             * @example 019b7650-2c00-7000-8000-000000000002
+             */
+            readonly transactionId: string;
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly counterparty: string;
+            /** @description The name of that account, if it has one. */
+            readonly counterpartyName?: string;
+            /**
+             * Format: date-time
+             * @description The client's own time, or the time of acceptance if the client sent none.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly timestamp: string;
+            /**
+             * @description Present for a transfer between shards: `out` at its source, `in` at its destination. If the destination refuses it, the source gets it back with `back`.
+             * @enum {string}
+             */
+            readonly leg?: "out" | "in" | "back" | "returns";
+            readonly reference?: string;
+            /**
+             * @description Custom string pairs: at most 16, each value at most 256 characters.
+             * @example {
+             *       "invoice": "2026-0042"
+             *     }
+             */
+            readonly metadata?: {
+                readonly [key: string]: string;
+            };
+            /**
+             * @description The group or split that the transfer is a member of.
+             * @example customer-4711
+             */
+            readonly groupId?: string;
+            /**
+             * @description Of a reversal: the transfer that it reverses.
+             * @example 019b7650-2c00-7000-8000-000000000002
+             */
+            readonly reverses?: string;
+            /**
+             * @description The hold from which a capture took its amount.
+             * @example customer-4711
+             */
+            readonly holdId?: string;
+            /**
+             * @description By how much a capture changed the held amount of this account: zero if the account is the destination.
+             * @example 12.34
+             */
+            readonly heldChange?: string;
+        };
+        /** @description An event of a hold, other than a capture: a capture is listed as a posting. */
+        readonly HoldEvent: {
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly accountId: string;
+            /** @description Increases by one with every posting of the account, and every event of its holds. */
+            readonly version: number;
+            /**
+             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+             * @example 12.34
+             */
+            readonly balanceAfter: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly acceptedAt: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly persistedAt: string;
+            readonly correlationId: string;
+            readonly user: string;
+            /** @enum {string} */
+            readonly kind: "hold_placed" | "hold_changed" | "hold_voided" | "hold_expired";
+            /**
+             * @description The amount that the open holds of the account reserve after this event.
+             * @example 12.34
+             */
+            readonly heldAfter: string;
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte.
+             * @example customer-4711
+             */
+            readonly holdId: string;
+            /**
+             * @description By how much the event changed the held amount of the account; the balance is unchanged.
+             * @example 12.34
+             */
+            readonly heldChange: string;
+        };
+        /** @description Present if `at` was given. `items` contains the item that produced the balance and the held amount, if there was one. */
+        readonly BalanceAt: {
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly accountId: string;
+            /**
+             * @description ISO 4217 code.
+             * @example EUR
+             */
+            readonly currency: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly at: string;
+            /**
+             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+             * @example 12.34
+             */
+            readonly balance: string;
+            /**
+             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+             * @example 12.34
+             */
+            readonly held: string;
+            /** @description Increases by one with every posting of the account, and every event of its holds. */
+            readonly version: number;
+            readonly items: readonly (components["schemas"]["Posting"] | components["schemas"]["HoldEvent"])[];
+            readonly nextCursor: string | null;
+        };
+        readonly Transfer: {
+            /**
+             * @description The id of a transfer, as its client chose it.
+             * @example 019b7650-2c00-7000-8000-000000000002
+             */
+            readonly transactionId: string;
+            /** @enum {string} */
+            readonly status: "POSTED";
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly sourceAccount: string;
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly destinationAccount: string;
+            /**
+             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+             * @example 12.34
+             */
+            readonly amount: string;
+            /**
+             * @description ISO 4217 code.
+             * @example EUR
+             */
+            readonly currency: string;
+            /**
+             * Format: date-time
+             * @description The client's own time, or the time of acceptance if the client sent none.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly timestamp: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly acceptedAt: string;
+            /**
+             * @description Present only for callers with the scope `balances:read`.
+             * @example 12.34
+             */
+            readonly sourceBalance?: string;
+            /** @description Increases by one with every posting of the account, and every event of its holds. */
+            readonly sourceVersion: number;
+            /**
+             * @description Present only for callers with the scope `balances:read`.
+             * @example 12.34
+             */
+            readonly destinationBalance?: string;
+            /** @description Increases by one with every posting of the account, and every event of its holds. */
+            readonly destinationVersion: number;
+            /**
+             * @description The durability reached: `persisted` means committed in MySQL.
+             * @enum {string}
+             */
+            readonly durability: "cache" | "persisted";
+            /** @description True if this outcome already existed. */
+            readonly replayed: boolean;
+        };
+        /** @description What the transfer would do now. */
+        readonly TransferPreview: {
+            /**
+             * @description Present only if the request contains one.
+             * @example 019b7650-2c00-7000-8000-000000000002
+             */
+            readonly transactionId?: string;
+            /** @enum {string} */
+            readonly status: "POSTED";
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly sourceAccount: string;
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly destinationAccount: string;
+            /**
+             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+             * @example 12.34
+             */
+            readonly amount: string;
+            /**
+             * @description ISO 4217 code.
+             * @example EUR
+             */
+            readonly currency: string;
+            /**
+             * @description Present only for callers with the scope `balances:read`.
+             * @example 12.34
+             */
+            readonly sourceBalance?: string;
+            /** @description Increases by one with every posting of the account, and every event of its holds. */
+            readonly sourceVersion: number;
+            /**
+             * @description Present only for callers with the scope `balances:read`.
+             * @example 12.34
+             */
+            readonly destinationBalance?: string;
+            /** @description Increases by one with every posting of the account, and every event of its holds. */
+            readonly destinationVersion: number;
+            /** @enum {boolean} */
+            readonly dryRun: true;
+        };
+        readonly TransferRequest: {
+            /**
+             * @description The idempotency key: one id has one outcome, forever. Use a UUIDv7: any other id is looked up in MySQL first. If absent, the `Idempotency-Key` is used, or an id is generated.
+             * @example 019b2f6c-7a10-7c3e-9d41-3f2a8c5b7e90
+             */
+            readonly transactionId?: string | null;
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly sourceAccount: string;
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly destinationAccount: string;
+            /**
+             * @description Major units, with at most the ISO 4217 digits of the currency. Never a JSON number.
+             * @example 12.34
+             */
+            readonly amount: string;
+            /**
+             * @description ISO 4217 code.
+             * @example EUR
+             */
+            readonly currency: string;
+            /**
+             * Format: date-time
+             * @description When the transfer happened, according to the client; at most 5 minutes ahead of our clock.
+             */
+            readonly timestamp?: string;
+            readonly reference?: string | null;
+            /**
+             * @description Custom string pairs: at most 16, each value at most 256 characters.
+             * @example {
+             *       "invoice": "2026-0042"
+             *     }
+             */
+            readonly metadata?: {
+                readonly [key: string]: string;
+            } | null;
+            /**
+             * @description With `persisted`, the response is sent only once the transfer is in MySQL. Defaults to `cache`.
+             * @default cache
+             * @enum {string|null}
+             */
+            readonly durability?: "cache" | "persisted" | null;
+            /**
+             * @description With `true`, nothing is changed and no id is used: the answer shows what would happen now. A refusal is answered as usual.
+             * @default false
+             */
+            readonly dryRun?: boolean | null;
+        };
+        readonly TransferBatchAnswer: {
+            readonly results: readonly ({
+                /**
+                 * @description The id of a transfer, as its client chose it.
+                 * @example 019b7650-2c00-7000-8000-000000000002
+                 */
+                readonly transactionId: string;
+                readonly status: 200 | 201;
+                /**
+                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+                 * @example customer-4711
+                 */
+                readonly sourceAccount: string;
+                /**
+                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+                 * @example customer-4711
+                 */
+                readonly destinationAccount: string;
+                /**
+                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+                 * @example 12.34
+                 */
+                readonly amount: string;
+                /**
+                 * @description ISO 4217 code.
+                 * @example EUR
+                 */
+                readonly currency: string;
+                /**
+                 * Format: date-time
+                 * @description The client's own time, or the time of acceptance if the client sent none.
+                 * @example 2026-01-31T12:00:00.000Z
+                 */
+                readonly timestamp: string;
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, UTC, milliseconds.
+                 * @example 2026-01-31T12:00:00.000Z
+                 */
+                readonly acceptedAt: string;
+                /**
+                 * @description Present only for callers with the scope `balances:read`.
+                 * @example 12.34
+                 */
+                readonly sourceBalance?: string;
+                /** @description Increases by one with every posting of the account, and every event of its holds. */
+                readonly sourceVersion: number;
+                /**
+                 * @description Present only for callers with the scope `balances:read`.
+                 * @example 12.34
+                 */
+                readonly destinationBalance?: string;
+                /** @description Increases by one with every posting of the account, and every event of its holds. */
+                readonly destinationVersion: number;
+                /**
+                 * @description The durability reached: `persisted` means committed in MySQL.
+                 * @enum {string}
+                 */
+                readonly durability: "cache" | "persisted";
+                /** @description True if this outcome already existed. */
+                readonly replayed: boolean;
+            } | components["schemas"]["Problem"])[];
+        };
+        readonly TransferBatch: {
+            readonly transfers: readonly {
+                /**
+                 * @description The idempotency key: one id has one outcome, forever. Use a UUIDv7: any other id is looked up in MySQL first. If absent, the `Idempotency-Key` is used, or an id is generated.
+                 * @example 019b2f6c-7a10-7c3e-9d41-3f2a8c5b7e90
+                 */
+                readonly transactionId?: string | null;
+                /**
+                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+                 * @example customer-4711
+                 */
+                readonly sourceAccount: string;
+                /**
+                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+                 * @example customer-4711
+                 */
+                readonly destinationAccount: string;
+                /**
+                 * @description Major units, with at most the ISO 4217 digits of the currency. Never a JSON number.
+                 * @example 12.34
+                 */
+                readonly amount: string;
+                /**
+                 * @description ISO 4217 code.
+                 * @example EUR
+                 */
+                readonly currency: string;
+                /**
+                 * Format: date-time
+                 * @description When the transfer happened, according to the client; at most 5 minutes ahead of our clock.
+                 */
+                readonly timestamp?: string;
+                readonly reference?: string | null;
+                /**
+                 * @description Custom string pairs: at most 16, each value at most 256 characters.
+                 * @example {
+                 *       "invoice": "2026-0042"
+                 *     }
+                 */
+                readonly metadata?: {
+                    readonly [key: string]: string;
+                } | null;
+                /**
+                 * @description With `persisted`, the response is sent only once the transfer is in MySQL. Defaults to `cache`.
+                 * @default cache
+                 * @enum {string|null}
+                 */
+                readonly durability?: "cache" | "persisted" | null;
+            }[];
+        };
+        readonly TransferRecord: {
+            /**
+             * @description The id of a transfer, as its client chose it.
+             * @example 019b7650-2c00-7000-8000-000000000002
+             */
+            readonly transactionId: string;
+            /**
+             * @description `PENDING`, only with several shards: the amount has left the source, and its destination has not decided yet. It becomes `POSTED` or `REJECTED`.
+             * @enum {string}
+             */
+            readonly status: "POSTED" | "REJECTED" | "PENDING";
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly sourceAccount: string;
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly destinationAccount: string;
+            /**
+             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+             * @example 12.34
+             */
+            readonly amount: string;
+            /**
+             * @description ISO 4217 code.
+             * @example EUR
+             */
+            readonly currency: string;
+            /**
+             * Format: date-time
+             * @description The client's own time, or the time of acceptance if the client sent none.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly timestamp: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly acceptedAt: string;
+            /**
+             * @description Present only for callers with the scope `balances:read`.
+             * @example 12.34
+             */
+            readonly sourceBalance?: string;
+            /** @description Increases by one with every posting of the account, and every event of its holds. */
+            readonly sourceVersion?: number;
+            /**
+             * @description Present only for callers with the scope `balances:read`.
+             * @example 12.34
+             */
+            readonly destinationBalance?: string;
+            /** @description Increases by one with every posting of the account, and every event of its holds. */
+            readonly destinationVersion?: number;
+            /**
+             * @description The durability reached: `persisted` means committed in MySQL.
+             * @enum {string}
+             */
+            readonly durability: "cache" | "persisted";
+            /** @description True if this outcome already existed. */
+            readonly replayed: boolean;
+            /**
+             * @description Why it is `REJECTED`.
+             * @enum {string}
+             */
+            readonly refusal?: "currency_mismatch" | "insufficient_funds" | "account_suspended" | "account_frozen" | "account_closed" | "balance_out_of_range" | "limit_exceeded" | "hold_not_allowed" | "hold_not_open" | "hold_expired" | "hold_exceeded";
+            /** @description True once the outcome is in MySQL. */
+            readonly persisted: boolean;
+            /** @enum {string} */
+            readonly kind: "transfer" | "reversal" | "capture";
+            readonly reference: string | null;
+            readonly metadata: {
+                readonly [key: string]: string;
+            } | null;
+            /**
+             * @description The transfer that this reversal reverses.
+             * @example customer-4711
+             */
+            readonly reverses: string | null;
+            /**
+             * @description The group, or split, that this transfer is part of.
+             * @example customer-4711
+             */
+            readonly groupId: string | null;
+            /**
+             * @description The hold that this transfer captures.
+             * @example customer-4711
+             */
+            readonly holdId: string | null;
+        };
+        readonly ReversalRequest: {
+            /**
+             * @description With `persisted`, the response is sent only once the transfer is in MySQL. Defaults to `cache`.
+             * @default cache
+             * @enum {string|null}
+             */
+            readonly durability?: "cache" | "persisted" | null;
+        };
+        readonly TransferGroup: {
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte.
+             * @example customer-4711
+             */
+            readonly groupId: string;
+            /** @enum {string} */
+            readonly status: "POSTED";
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly acceptedAt: string;
+            /**
+             * @description The durability reached: `persisted` means committed in MySQL.
+             * @enum {string}
+             */
+            readonly durability: "cache" | "persisted";
+            /** @description True if this outcome already existed. */
+            readonly replayed: boolean;
+            /** @description The transfers, in the order of the request. */
+            readonly transfers: readonly components["schemas"]["Transfer"][];
+        };
+        /** @description What the group would do now. */
+        readonly TransferGroupPreview: {
+            /** @enum {boolean} */
+            readonly dryRun: true;
+            /**
+             * @description Present only if the request contains one.
+             * @example customer-4711
+             */
+            readonly groupId?: string;
+            /** @enum {string} */
+            readonly status: "POSTED";
+            readonly transfers: readonly components["schemas"]["TransferPreview"][];
+        };
+        readonly TransferGroupRequest: {
+            /**
+             * @description The idempotency key of the group: one id has one outcome, forever. Group ids and transaction ids are separate: the same id can be used for both. Use a UUIDv7. If absent, the `Idempotency-Key` is used, or an id is generated.
+             * @example 019b2f6c-7a10-7c3e-9d41-3f2a8c5b7e91
+             */
+            readonly groupId?: string | null;
+            /** @description The transfers, decided in order, each on the balances left by the previous ones. */
+            readonly transfers: readonly {
+                /**
+                 * @description The idempotency key: one id has one outcome, forever. Use a UUIDv7: any other id is looked up in MySQL first. If absent, the `Idempotency-Key` is used, or an id is generated.
+                 * @example 019b2f6c-7a10-7c3e-9d41-3f2a8c5b7e90
+                 */
+                readonly transactionId?: string | null;
+                /**
+                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+                 * @example customer-4711
+                 */
+                readonly sourceAccount: string;
+                /**
+                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+                 * @example customer-4711
+                 */
+                readonly destinationAccount: string;
+                /**
+                 * @description Major units, with at most the ISO 4217 digits of the currency. Never a JSON number.
+                 * @example 12.34
+                 */
+                readonly amount: string;
+                /**
+                 * @description ISO 4217 code.
+                 * @example EUR
+                 */
+                readonly currency: string;
+                /**
+                 * Format: date-time
+                 * @description When the transfer happened, according to the client; at most 5 minutes ahead of our clock.
+                 */
+                readonly timestamp?: string;
+                readonly reference?: string | null;
+                /**
+                 * @description Custom string pairs: at most 16, each value at most 256 characters.
+                 * @example {
+                 *       "invoice": "2026-0042"
+                 *     }
+                 */
+                readonly metadata?: {
+                    readonly [key: string]: string;
+                } | null;
+            }[];
+            /**
+             * @description With `persisted`, the response is sent only once the transfer is in MySQL. Defaults to `cache`.
+             * @default cache
+             * @enum {string|null}
+             */
+            readonly durability?: "cache" | "persisted" | null;
+            /**
+             * @description With `true`, nothing is changed and no id is used: the answer shows what would happen now. A refusal is answered as usual.
+             * @default false
+             */
+            readonly dryRun?: boolean | null;
+        };
+        readonly TransferSplit: {
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte.
+             * @example customer-4711
+             */
+            readonly groupId: string;
+            /** @enum {string} */
+            readonly status: "POSTED";
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly acceptedAt: string;
+            /**
+             * @description The durability reached: `persisted` means committed in MySQL.
+             * @enum {string}
+             */
+            readonly durability: "cache" | "persisted";
+            /** @description True if this outcome already existed. */
+            readonly replayed: boolean;
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly sourceAccount: string;
+            /**
+             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+             * @example 12.34
+             */
+            readonly amount: string;
+            /**
+             * @description ISO 4217 code.
+             * @example EUR
+             */
+            readonly currency: string;
+            /** @description The amount that each destination got, in the order of the request. */
+            readonly destinations: readonly {
+                /**
+                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+                 * @example customer-4711
+                 */
+                readonly account: string;
+                /**
+                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+                 * @example 12.34
+                 */
+                readonly amount: string;
+                /**
+                 * @description Absent for a share that came to zero.
+                 * @example 019b7650-2c00-7000-8000-000000000002
+                 */
+                readonly transactionId?: string;
+            }[];
+        };
+        /** @description What the split would do now. */
+        readonly TransferSplitPreview: {
+            /**
+             * @description Present only if the request contains one.
+             * @example customer-4711
+             */
+            readonly groupId?: string;
+            /** @enum {string} */
+            readonly status: "POSTED";
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly sourceAccount: string;
+            /**
+             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+             * @example 12.34
+             */
+            readonly amount: string;
+            /**
+             * @description ISO 4217 code.
+             * @example EUR
+             */
+            readonly currency: string;
+            readonly destinations: readonly {
+                /**
+                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+                 * @example customer-4711
+                 */
+                readonly account: string;
+                /**
+                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+                 * @example 12.34
+                 */
+                readonly amount: string;
+            }[];
+            /** @enum {boolean} */
+            readonly dryRun: true;
+        };
+        readonly TransferSplitRequest: {
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly sourceAccount: string;
+            /**
+             * @description Major units, with at most the ISO 4217 digits of the currency. Never a JSON number.
+             * @example 12.34
+             */
+            readonly amount: string;
+            /**
+             * @description ISO 4217 code.
+             * @example EUR
+             */
+            readonly currency: string;
+            /**
+             * Format: date-time
+             * @description When the transfer happened, according to the client; at most 5 minutes ahead of our clock.
+             */
+            readonly timestamp?: string;
+            readonly reference?: string | null;
+            /**
+             * @description Custom string pairs: at most 16, each value at most 256 characters.
+             * @example {
+             *       "invoice": "2026-0042"
+             *     }
+             */
+            readonly metadata?: {
+                readonly [key: string]: string;
+            } | null;
+            /**
+             * @description With `persisted`, the response is sent only once the transfer is in MySQL. Defaults to `cache`.
+             * @default cache
+             * @enum {string|null}
+             */
+            readonly durability?: "cache" | "persisted" | null;
+            /**
+             * @description With `true`, nothing is changed and no id is used: the answer shows what would happen now. A refusal is answered as usual.
+             * @default false
+             */
+            readonly dryRun?: boolean | null;
+            /**
+             * @description The idempotency key of the group: one id has one outcome, forever. Group ids and transaction ids are separate: the same id can be used for both. Use a UUIDv7. If absent, the `Idempotency-Key` is used, or an id is generated.
+             * @example 019b2f6c-7a10-7c3e-9d41-3f2a8c5b7e91
+             */
+            readonly groupId?: string | null;
+            /** @description Amounts are subtracted first. The rest is divided by shares, or goes to one destination as a whole. */
+            readonly destinations: readonly {
+                /**
+                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+                 * @example customer-4711
+                 */
+                readonly account: string;
+                /**
+                 * @description Major units, with at most the ISO 4217 digits of the currency. Never a JSON number.
+                 * @example 12.34
+                 */
+                readonly amount?: string | null;
+                /** @description A weight: the rest is divided in proportion to the shares. */
+                readonly share?: number | null;
+                /**
+                 * @description All that the amounts leave.
+                 * @enum {boolean|null}
+                 */
+                readonly remaining?: true | null;
+            }[];
+        };
+        readonly TransferGroupRecord: {
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte.
+             * @example customer-4711
+             */
+            readonly groupId: string;
+            /** @enum {string} */
+            readonly status: "POSTED" | "REJECTED";
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly acceptedAt: string;
+            /**
+             * @description The durability reached: `persisted` means committed in MySQL.
+             * @enum {string}
+             */
+            readonly durability: "cache" | "persisted";
+            /** @description True if this outcome already existed. */
+            readonly replayed: boolean;
+            /** @description For a refused group: what was requested. */
+            readonly transfers: readonly {
+                /**
+                 * @description The id of a transfer, as its client chose it.
+                 * @example 019b7650-2c00-7000-8000-000000000002
+                 */
+                readonly transactionId?: string;
+                /** @enum {string} */
+                readonly status?: "POSTED";
+                /**
+                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+                 * @example customer-4711
+                 */
+                readonly sourceAccount?: string;
+                /**
+                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+                 * @example customer-4711
+                 */
+                readonly destinationAccount?: string;
+                /**
+                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+                 * @example 12.34
+                 */
+                readonly amount?: string;
+                /**
+                 * @description ISO 4217 code.
+                 * @example EUR
+                 */
+                readonly currency?: string;
+                /**
+                 * Format: date-time
+                 * @description The client's own time, or the time of acceptance if the client sent none.
+                 * @example 2026-01-31T12:00:00.000Z
+                 */
+                readonly timestamp?: string;
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, UTC, milliseconds.
+                 * @example 2026-01-31T12:00:00.000Z
+                 */
+                readonly acceptedAt?: string;
+                /**
+                 * @description Present only for callers with the scope `balances:read`.
+                 * @example 12.34
+                 */
+                readonly sourceBalance?: string;
+                /** @description Increases by one with every posting of the account, and every event of its holds. */
+                readonly sourceVersion?: number;
+                /**
+                 * @description Present only for callers with the scope `balances:read`.
+                 * @example 12.34
+                 */
+                readonly destinationBalance?: string;
+                /** @description Increases by one with every posting of the account, and every event of its holds. */
+                readonly destinationVersion?: number;
+                /**
+                 * @description The durability reached: `persisted` means committed in MySQL.
+                 * @enum {string}
+                 */
+                readonly durability?: "cache" | "persisted";
+                /** @description True if this outcome already existed. */
+                readonly replayed?: boolean;
+            }[];
+            /** @description For a refused group: the index of the refused transfer, starting at 0. */
+            readonly index?: number;
+            /**
+             * @description Why it is `REJECTED`.
+             * @enum {string}
+             */
+            readonly refusal?: "currency_mismatch" | "insufficient_funds" | "account_suspended" | "account_frozen" | "account_closed" | "balance_out_of_range" | "limit_exceeded";
+            /** @description For a split: the amount that each destination got. */
+            readonly destinations?: readonly {
+                /**
+                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+                 * @example customer-4711
+                 */
+                readonly account: string;
+                /**
+                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+                 * @example 12.34
+                 */
+                readonly amount: string;
+                /**
+                 * @description Absent for a share that came to zero.
+                 * @example 019b7650-2c00-7000-8000-000000000002
+                 */
+                readonly transactionId?: string;
+            }[];
+            /** @description True once the outcome is in MySQL. */
+            readonly persisted: boolean;
+        };
+        readonly Hold: {
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte.
+             * @example customer-4711
+             */
+            readonly holdId: string;
+            /**
+             * @description An open hold whose `expiresAt` has passed cannot be used; its money is released within seconds.
+             * @enum {string}
+             */
+            readonly status: "OPEN" | "CAPTURED" | "VOIDED" | "EXPIRED";
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly account: string;
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly destinationAccount: string | null;
+            /**
+             * @description As placed or last changed.
+             * @example 12.34
+             */
+            readonly amount: string;
+            /**
+             * @description The sum of its captures.
+             * @example 12.34
+             */
+            readonly captured: string;
+            /**
+             * @description The amount that is still reserved: zero unless the hold is open.
+             * @example 12.34
+             */
+            readonly remaining: string;
+            /**
+             * @description ISO 4217 code.
+             * @example EUR
+             */
+            readonly currency: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly expiresAt: string;
+            /** @description Increases by one with every event of the hold, for `If-Match`. */
+            readonly revision: number;
+            readonly reference: string | null;
+            readonly metadata: {
+                readonly [key: string]: string;
+            } | null;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly acceptedAt: string;
+            /**
+             * @description The durability reached: `persisted` means committed in MySQL.
+             * @enum {string}
+             */
+            readonly durability: "cache" | "persisted";
+            /** @description True if the hold already existed; the response shows its current state. */
+            readonly replayed: boolean;
+        };
+        /** @description The hold as it would be after the request. */
+        readonly HoldPreview: {
+            /**
+             * @description Only if there is one.
+             * @example customer-4711
+             */
+            readonly holdId?: string;
+            /**
+             * @description An open hold whose `expiresAt` has passed cannot be used; its money is released within seconds.
+             * @enum {string}
+             */
+            readonly status: "OPEN" | "CAPTURED" | "VOIDED" | "EXPIRED";
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly account: string;
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly destinationAccount: string | null;
+            /**
+             * @description As placed or last changed.
+             * @example 12.34
+             */
+            readonly amount: string;
+            /**
+             * @description The sum of its captures.
+             * @example 12.34
+             */
+            readonly captured: string;
+            /**
+             * @description The amount that is still reserved: zero unless the hold is open.
+             * @example 12.34
+             */
+            readonly remaining: string;
+            /**
+             * @description ISO 4217 code.
+             * @example EUR
+             */
+            readonly currency: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly expiresAt: string;
+            /** @description Increases by one with every event of the hold, for `If-Match`. */
+            readonly revision: number;
+            /** @enum {boolean} */
+            readonly dryRun: true;
+            /**
+             * @description The available amount of the account afterwards. Only with the scope `balances:read`.
+             * @example 12.34
+             */
+            readonly available?: string;
+        };
+        readonly HoldRequest: {
+            /**
+             * @description The idempotency key of the hold: one id has one outcome, forever. Hold ids are separate from transaction ids. Use a UUIDv7. If absent, the `Idempotency-Key` is used, or an id is generated.
+             * @example 019b2f6c-7a10-7c3e-9d41-3f2a8c5b7e92
+             */
+            readonly holdId?: string | null;
+            /**
+             * @description Whose money is reserved.
+             * @example customer-4711
+             */
+            readonly account: string;
+            /**
+             * @description Where every capture goes. If absent, each capture names its destination.
+             * @example customer-4711
+             */
+            readonly destinationAccount?: string | null;
+            /**
+             * @description Major units, with at most the ISO 4217 digits of the currency. Never a JSON number.
+             * @example 12.34
+             */
+            readonly amount: string;
+            /**
+             * @description ISO 4217 code.
+             * @example EUR
+             */
+            readonly currency: string;
+            /**
+             * Format: date-time
+             * @description When the hold expires: by default after 7 days, at most a year from now.
+             */
+            readonly expiresAt?: string;
+            readonly reference?: string | null;
+            /**
+             * @description Custom string pairs: at most 16, each value at most 256 characters.
+             * @example {
+             *       "invoice": "2026-0042"
+             *     }
+             */
+            readonly metadata?: {
+                readonly [key: string]: string;
+            } | null;
+            /**
+             * @description With `persisted`, the response is sent only once the transfer is in MySQL. Defaults to `cache`.
+             * @default cache
+             * @enum {string|null}
+             */
+            readonly durability?: "cache" | "persisted" | null;
+            /**
+             * @description With `true`, nothing is changed and no id is used: the answer shows what would happen now. A refusal is answered as usual.
+             * @default false
+             */
+            readonly dryRun?: boolean | null;
+        };
+        readonly Capture: {
+            /**
+             * @description The id of a transfer, as its client chose it.
+             * @example 019b7650-2c00-7000-8000-000000000002
+             */
+            readonly transactionId: string;
+            /** @enum {string} */
+            readonly status: "POSTED";
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly sourceAccount: string;
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly destinationAccount: string;
+            /**
+             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+             * @example 12.34
+             */
+            readonly amount: string;
+            /**
+             * @description ISO 4217 code.
+             * @example EUR
+             */
+            readonly currency: string;
+            /**
+             * Format: date-time
+             * @description The client's own time, or the time of acceptance if the client sent none.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly timestamp: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly acceptedAt: string;
+            /**
+             * @description Present only for callers with the scope `balances:read`.
+             * @example 12.34
+             */
+            readonly sourceBalance?: string;
+            /** @description Increases by one with every posting of the account, and every event of its holds. */
+            readonly sourceVersion: number;
+            /**
+             * @description Present only for callers with the scope `balances:read`.
+             * @example 12.34
+             */
+            readonly destinationBalance?: string;
+            /** @description Increases by one with every posting of the account, and every event of its holds. */
+            readonly destinationVersion: number;
+            /**
+             * @description The durability reached: `persisted` means committed in MySQL.
+             * @enum {string}
+             */
+            readonly durability: "cache" | "persisted";
+            /** @description True if this outcome already existed. */
+            readonly replayed: boolean;
+            /** @description The hold after it. */
+            readonly hold: {
+                /**
+                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte.
+                 * @example customer-4711
+                 */
+                readonly holdId: string;
+                /**
+                 * @description An open hold whose `expiresAt` has passed cannot be used; its money is released within seconds.
+                 * @enum {string}
+                 */
+                readonly status: "OPEN" | "CAPTURED" | "VOIDED" | "EXPIRED";
+                /**
+                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+                 * @example customer-4711
+                 */
+                readonly account: string;
+                /**
+                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+                 * @example customer-4711
+                 */
+                readonly destinationAccount: string | null;
+                /**
+                 * @description As placed or last changed.
+                 * @example 12.34
+                 */
+                readonly amount: string;
+                /**
+                 * @description The sum of its captures.
+                 * @example 12.34
+                 */
+                readonly captured: string;
+                /**
+                 * @description The amount that is still reserved: zero unless the hold is open.
+                 * @example 12.34
+                 */
+                readonly remaining: string;
+                /**
+                 * @description ISO 4217 code.
+                 * @example EUR
+                 */
+                readonly currency: string;
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, UTC, milliseconds.
+                 * @example 2026-01-31T12:00:00.000Z
+                 */
+                readonly expiresAt: string;
+                /** @description Increases by one with every event of the hold, for `If-Match`. */
+                readonly revision: number;
+            };
+        };
+        /** @description What the capture would do now. */
+        readonly CapturePreview: {
+            /**
+             * @description Present only if the request contains one.
+             * @example 019b7650-2c00-7000-8000-000000000002
+             */
+            readonly transactionId?: string;
+            /** @enum {string} */
+            readonly status: "POSTED";
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly sourceAccount: string;
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly destinationAccount: string;
+            /**
+             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+             * @example 12.34
+             */
+            readonly amount: string;
+            /**
+             * @description ISO 4217 code.
+             * @example EUR
+             */
+            readonly currency: string;
+            /**
+             * @description Present only for callers with the scope `balances:read`.
+             * @example 12.34
+             */
+            readonly sourceBalance?: string;
+            /** @description Increases by one with every posting of the account, and every event of its holds. */
+            readonly sourceVersion: number;
+            /**
+             * @description Present only for callers with the scope `balances:read`.
+             * @example 12.34
+             */
+            readonly destinationBalance?: string;
+            /** @description Increases by one with every posting of the account, and every event of its holds. */
+            readonly destinationVersion: number;
+            /** @enum {boolean} */
+            readonly dryRun: true;
+            readonly hold: components["schemas"]["HoldPreview"];
+        };
+        readonly CaptureRequest: {
+            /**
+             * @description The id of the transfer that the capture makes; the same rules apply as to any transaction id. If absent, the `Idempotency-Key` is used; or, if the capture is final, an id that is derived from the hold.
+             * @example 019b2f6c-7a10-7c3e-9d41-3f2a8c5b7e90
+             */
+            readonly transactionId?: string | null;
+            /**
+             * @description At most the remaining amount of the hold; if absent, all of it.
+             * @example 12.34
+             */
+            readonly amount?: string | null;
+            /**
+             * @description Required if the hold does not name its destination.
+             * @example customer-4711
+             */
+            readonly destinationAccount?: string | null;
+            /**
+             * @description With `false`, the rest of the hold stays reserved for further captures; otherwise it is released.
+             * @default true
+             */
+            readonly final?: boolean | null;
+            readonly reference?: string | null;
+            /**
+             * @description Custom string pairs: at most 16, each value at most 256 characters.
+             * @example {
+             *       "invoice": "2026-0042"
+             *     }
+             */
+            readonly metadata?: {
+                readonly [key: string]: string;
+            } | null;
+            /**
+             * @description With `persisted`, the response is sent only once the transfer is in MySQL. Defaults to `cache`.
+             * @default cache
+             * @enum {string|null}
+             */
+            readonly durability?: "cache" | "persisted" | null;
+            /**
+             * @description With `true`, nothing is changed and no id is used: the answer shows what would happen now. A refusal is answered as usual.
+             * @default false
+             */
+            readonly dryRun?: boolean | null;
+        };
+        readonly ChangedHold: {
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte.
+             * @example customer-4711
+             */
+            readonly holdId: string;
+            /**
+             * @description An open hold whose `expiresAt` has passed cannot be used; its money is released within seconds.
+             * @enum {string}
+             */
+            readonly status: "OPEN" | "CAPTURED" | "VOIDED" | "EXPIRED";
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly account: string;
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly destinationAccount: string | null;
+            /**
+             * @description As placed or last changed.
+             * @example 12.34
+             */
+            readonly amount: string;
+            /**
+             * @description The sum of its captures.
+             * @example 12.34
+             */
+            readonly captured: string;
+            /**
+             * @description The amount that is still reserved: zero unless the hold is open.
+             * @example 12.34
+             */
+            readonly remaining: string;
+            /**
+             * @description ISO 4217 code.
+             * @example EUR
+             */
+            readonly currency: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly expiresAt: string;
+            /** @description Increases by one with every event of the hold, for `If-Match`. */
+            readonly revision: number;
+            /**
+             * @description The durability reached: `persisted` means committed in MySQL.
+             * @enum {string}
+             */
+            readonly durability: "cache" | "persisted";
+        };
+        readonly HoldVoidRequest: {
+            /**
+             * @description With `persisted`, the response is sent only once the transfer is in MySQL. Defaults to `cache`.
+             * @default cache
+             * @enum {string|null}
+             */
+            readonly durability?: "cache" | "persisted" | null;
+            /**
+             * @description With `true`, nothing is changed and no id is used: the answer shows what would happen now. A refusal is answered as usual.
+             * @default false
+             */
+            readonly dryRun?: boolean | null;
+        };
+        readonly HoldChangeRequest: {
+            /**
+             * @description The new amount; it must exceed the captured amount.
+             * @example 12.34
+             */
+            readonly amount?: string | null;
+            /**
+             * Format: date-time
+             * @description The new expiry, at most a year from now.
+             */
+            readonly expiresAt?: string;
+            /**
+             * @description With `persisted`, the response is sent only once the transfer is in MySQL. Defaults to `cache`.
+             * @default cache
+             * @enum {string|null}
+             */
+            readonly durability?: "cache" | "persisted" | null;
+            /**
+             * @description With `true`, nothing is changed and no id is used: the answer shows what would happen now. A refusal is answered as usual.
+             * @default false
+             */
+            readonly dryRun?: boolean | null;
+        };
+        readonly HoldRecord: {
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte.
+             * @example customer-4711
+             */
+            readonly holdId: string;
+            /**
+             * @description `REFUSED`: the hold was never placed.
+             * @enum {string}
+             */
+            readonly status: "OPEN" | "CAPTURED" | "VOIDED" | "EXPIRED" | "REFUSED";
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly account: string;
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly destinationAccount: string | null;
+            /**
+             * @description As placed or last changed.
+             * @example 12.34
+             */
+            readonly amount: string;
+            /**
+             * @description The sum of its captures.
+             * @example 12.34
+             */
+            readonly captured: string;
+            /**
+             * @description The amount that is still reserved: zero unless the hold is open.
+             * @example 12.34
+             */
+            readonly remaining: string;
+            /**
+             * @description ISO 4217 code.
+             * @example EUR
+             */
+            readonly currency: string;
+            /**
+             * Format: date-time
+             * @description Null if the hold was refused and the request had no `expiresAt`.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly expiresAt: string | null;
+            /** @description Increases by one with every event of the hold, for `If-Match`. */
+            readonly revision: number;
+            readonly reference: string | null;
+            readonly metadata: {
+                readonly [key: string]: string;
+            } | null;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly acceptedAt: string;
+            /**
+             * @description Why it is `REFUSED`.
+             * @enum {string}
+             */
+            readonly refusal?: "currency_mismatch" | "insufficient_funds" | "account_suspended" | "account_frozen" | "account_closed" | "balance_out_of_range" | "limit_exceeded" | "hold_not_allowed" | "hold_not_open" | "hold_expired" | "hold_exceeded";
+            /** @description True once the latest event of the hold is in MySQL. */
+            readonly persisted: boolean;
+            /**
+             * @description True only while the ledger moves between its stores or is closed, or while the account waits for a journal.
+             * @enum {boolean}
+             */
+            readonly stale?: true;
+            /** @description The latest 100 captures, oldest first, read from MySQL: the last one may be missing for a moment. */
+            readonly captures: readonly components["schemas"]["HoldCapture"][];
+        };
+        readonly HoldCapture: {
+            /**
+             * @description The id of a transfer, as its client chose it.
+             * @example 019b7650-2c00-7000-8000-000000000002
+             */
+            readonly transactionId: string;
+            /**
+             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+             * @example 12.34
+             */
+            readonly amount: string;
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly destinationAccount: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly acceptedAt: string;
+        };
+        readonly HoldList: {
+            readonly items: readonly components["schemas"]["ListedHold"][];
+            readonly nextCursor: string | null;
+        };
+        readonly ListedHold: {
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte.
+             * @example customer-4711
+             */
+            readonly holdId: string;
+            /**
+             * @description An open hold whose `expiresAt` has passed cannot be used; its money is released within seconds.
+             * @enum {string}
+             */
+            readonly status: "OPEN" | "CAPTURED" | "VOIDED" | "EXPIRED";
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly account: string;
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly destinationAccount: string | null;
+            /**
+             * @description As placed or last changed.
+             * @example 12.34
+             */
+            readonly amount: string;
+            /**
+             * @description The sum of its captures.
+             * @example 12.34
+             */
+            readonly captured: string;
+            /**
+             * @description The amount that is still reserved: zero unless the hold is open.
+             * @example 12.34
+             */
+            readonly remaining: string;
+            /**
+             * @description ISO 4217 code.
+             * @example EUR
+             */
+            readonly currency: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly expiresAt: string;
+            /** @description Increases by one with every event of the hold, for `If-Match`. */
+            readonly revision: number;
+            readonly reference: string | null;
+            readonly metadata: {
+                readonly [key: string]: string;
+            } | null;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly acceptedAt: string;
+        };
+        /** @description Mode, epoch, rule format, processes of an older release, cursor, length and age of the journal, progress of an epoch recovery, owner of Redis (in `DIRECT`), pods, keepers, frozen accounts with the reason, clock offset, breakers. With several shards: `mode` is that of all of them, or `MIXED`, and `shards` has the status of each. */
+        readonly OpsStatus: {
+            readonly [key: string]: unknown;
+        };
+        /** @description What was compared, and any differences. */
+        readonly Reconciliation: {
+            readonly [key: string]: unknown;
+        };
+        /** @description What is waiting for a journal: pods that have not handed over their records (`undrainedPods`), frozen accounts and ids without a known outcome, plus what was dropped earlier. Each list has its total and at most 1,000 items; the list of dropped items also at most 1 MiB. */
+        readonly Unsettled: {
+            readonly [key: string]: unknown;
+        };
+        readonly LossAcceptance: {
+            /** @description The current epoch of the authority. */
+            readonly epoch: number;
+            readonly mode: string;
+            /** @description Entries and attempts dropped so far; the table `dropped_entries` lists them. */
+            readonly dropped: number;
+            /** @description False while a keeper is still carrying out the decision; repeat the request to see its progress. */
+            readonly done: boolean;
+            /** @description With several shards: the transfers from and to this shard that were open before the loss was accepted, at most 1,000 for each pair of shards. Those to this shard are made again, or returned if their destination refuses them now. */
+            readonly openTransfers?: readonly {
+                readonly transactionId: string;
+                readonly from: number;
+                readonly to: number;
+            }[];
+        };
+        readonly LossAcceptanceRequest: {
+            /** @description Number of the shard; required if the ledger has several shards. */
+            readonly shard?: number;
+            /** @description The epoch of the authority that `GET /v1/ops/unsettled` returned; the request is refused if it has changed since. */
+            readonly epoch: number;
+            /** @description The reason, in a sentence; it is recorded with your name. */
+            readonly reason: string;
+        };
+        readonly RedisTakeover: {
+            /** @description The current epoch of the authority. */
+            readonly epoch: number;
+            readonly mode: string;
+        };
+        readonly RedisTakeoverRequest: {
+            /** @description Number of the shard; required if the ledger has several shards. */
+            readonly shard?: number;
+            /** @description `redisOwner.owner` from `GET /v1/ops/status`; null if the Redis is unclaimed. */
+            readonly owner: string | null;
+            /** @description The reason, in a sentence; it is recorded with your name. */
+            readonly reason: string;
+        };
+        readonly FormatMove: {
+            /** @description What cannot be undone. */
+            readonly warning: string;
+            /** @description The format before this request. */
+            readonly from: number;
+            /** @description The format of this release. */
+            readonly to: number;
+            /** @description The current epoch of the authority. */
+            readonly epoch: number;
+            readonly mode: string;
+            readonly dryRun: boolean;
+            /** @description What stands in the way; empty if nothing does. */
+            readonly obstacles: readonly string[];
+            /** @description Whether the ledger is in the format `to`, and open. */
+            readonly done: boolean;
+        };
+        readonly FormatMoveRequest: {
+            /** @description Number of the shard; required if the ledger has several shards. */
+            readonly shard?: number;
+            /** @description `epoch` from `GET /v1/ops/status`; the request is refused if it has changed since. */
+            readonly epoch: number;
+            /** @description True: only report what would happen. False: move the ledger. */
+            readonly dryRun: boolean;
+            /** @description The reason, in a sentence; it is recorded with your name. */
+            readonly reason: string;
+        };
+        readonly Liveness: {
+            /** @enum {boolean} */
+            readonly alive: true;
+        };
+        readonly Readiness: {
+            readonly ready: boolean;
+            /** @description Why the pod is not ready. */
+            readonly reasons: readonly string[];
+        };
+    };
+    responses: never;
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
+}
+export type $defs = Record<string, never>;
+export interface operations {
+    readonly postAccounts: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "accountId": "customer-4711",
+                 *       "currency": "EUR",
+                 *       "overdraftLimit": "100.00",
+                 *       "name": "Ada Lovelace"
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["AccountOpeningRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description The account already existed with the same content */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["OpenedAccount"];
+                };
+            };
+            /** @description Opened */
+            readonly 201: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["OpenedAccount"];
+                };
+            };
+        };
+    };
+    readonly postAccountsBatch: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "accounts": [
+                 *         {
+                 *           "accountId": "customer-4711",
+                 *           "currency": "EUR",
+                 *           "overdraftLimit": "100.00",
+                 *           "name": "Ada Lovelace"
+                 *         },
+                 *         {
+                 *           "accountId": "customer-4712",
+                 *           "currency": "EUR",
+                 *           "name": "Grace Hopper"
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["AccountBatch"];
+            };
+        };
+        readonly responses: {
+            /** @description One outcome per account, in request order */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["AccountBatchAnswer"];
+                };
+            };
+        };
+    };
+    readonly getAccountsId: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard. */
+                readonly id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The account */
+            readonly 200: {
+                headers: {
+                    /** @description The `settingsVersion`, for `If-Match`. */
+                    readonly ETag?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Account"];
+                };
+            };
+        };
+    };
+    readonly patchAccountsId: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: {
+                /** @description Change the account only at this `settingsVersion`; 412 if it has changed. `"3"` or `3`. */
+                readonly "If-Match"?: string;
+            };
+            readonly path: {
+                /** @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard. */
+                readonly id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "overdraftLimit": "100.00"
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["AccountChangeRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description The settings after the change */
+            readonly 200: {
+                headers: {
+                    /** @description The new `settingsVersion`. */
+                    readonly ETag?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["AccountSettings"];
+                };
+            };
+        };
+    };
+    readonly getAccountsIdLimits: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard. */
+                readonly id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The limits */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["LimitUsage"];
+                };
+            };
+        };
+    };
+    readonly getAccountsIdBalance: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: {
+                /** @description The `ETag` of an earlier response: the response is 304 while the balance still has that version. */
+                readonly "If-None-Match"?: string;
+            };
+            readonly path: {
+                /** @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard. */
+                readonly id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The balance */
+            readonly 200: {
+                headers: {
+                    /** @description The `version`. */
+                    readonly ETag?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Balance"];
+                };
+            };
+            /** @description The balance still has the version given in `If-None-Match` */
+            readonly 304: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    readonly postBalancesQuery: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "accountIds": [
+                 *         "demo-alice",
+                 *         "demo-bob"
+                 *       ]
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["BalanceQuery"];
+            };
+        };
+        readonly responses: {
+            /** @description In request order; an id that is requested twice is returned once */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["BalanceQueryAnswer"];
+                };
+            };
+        };
+    };
+    readonly getAccountsIdPostings: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description `asc`: oldest first. `desc`: newest first. */
+                readonly order?: "asc" | "desc";
+                /** @description Accepted at or after this time. */
+                readonly from?: string;
+                /** @description Accepted before this time. */
+                readonly to?: string;
+                /** @description The `nextCursor` or the `previousCursor` of an earlier response. It is a place between two items, so it stays valid, and may also be used with the other `order`. */
+                readonly cursor?: string;
+                readonly limit?: number;
+                /** @description `false` leaves out the events of holds. */
+                readonly holds?: boolean;
+                /** @description Only items of these kinds, separated by commas: transfer, reversal, capture, hold_placed, hold_changed, hold_voided, hold_expired. */
+                readonly kind?: string;
+                /** @description Only transfers from this account (`debit`), or only transfers to it (`credit`). */
+                readonly direction?: "debit" | "credit";
+                /** @description Only transfers of at least this amount, in either direction, in major units. */
+                readonly minAmount?: string;
+                /** @description Only transfers of at most this amount, in either direction, in major units. */
+                readonly maxAmount?: string;
+                /** @description The balance at this time, with the last item accepted at or before it. Cannot be combined with other parameters. */
+                readonly at?: string;
+            };
+            readonly header?: never;
+            readonly path: {
+                /** @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard. */
+                readonly id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description A page of the history; with `at`, the balance at that time */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["PostingList"] | components["schemas"]["BalanceAt"];
+                };
+            };
+        };
+    };
+    readonly getAccountsIdStatement: {
+        readonly parameters: {
+            readonly query: {
+                /** @description The start of the period, inclusive, as a time of acceptance. */
+                readonly from: string;
+                /** @description The end of the period, exclusive. It must not be in the future. */
+                readonly to: string;
+                /** @description `csv` or `camt.053`. By default, the `Accept` header decides; without one, CSV. */
+                readonly format?: "csv" | "camt.053";
+            };
+            readonly header?: never;
+            readonly path: {
+                /** @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard. */
+                readonly id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The statement */
+            readonly 200: {
+                headers: {
+                    /** @description A name for the file. */
+                    readonly "Content-Disposition"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example type,acceptedAt,version,amount,currency,balance,transactionId,counterparty,counterpartyName,reference,timestamp,groupId,reverses,holdId,metadata,user,correlationId
+                     *     opening_balance,2026-01-01T00:00:00.000Z,1,,EUR,10.00,,,,,,,,,,,
+                     *     transfer,2026-01-01T00:00:00.001Z,2,-12.50,EUR,-2.50,"019ad3c2-7a11-7b52-8f06-d1c4e0a97b35","shop","Shop","Invoice 7",2026-01-01T00:00:00.001Z,,,,,"tester","c"
+                     *     closing_balance,2026-01-02T00:00:00.000Z,3,,EUR,-2.50,,,,,,,,,,,
+                     */
+                    readonly "text/csv": string;
+                    /**
+                     * @example <?xml version="1.0" encoding="UTF-8"?>
+                     *     <Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08">
+                     *     <BkToCstmrStmt>
+                     *     <GrpHdr><MsgId>019ad3c27a117b528f06d1c4e0a97b35</MsgId><CreDtTm>2026-01-02T01:00:00.000Z</CreDtTm></GrpHdr>
+                     *     <Stmt>
+                     *     <Id>d4635a847e91f9b8cc0c2f0dab0b1bba36d</Id><CreDtTm>2026-01-02T01:00:00.000Z</CreDtTm><FrToDt><FrDtTm>2026-01-01T00:00:00.000Z</FrDtTm><ToDtTm>2026-01-02T00:00:00.000Z</ToDtTm></FrToDt><Acct><Id><Othr><Id>ada</Id></Othr></Id><Ccy>EUR</Ccy><Ownr><Nm>Ada</Nm></Ownr></Acct>
+                     *     <Bal><Tp><CdOrPrtry><Cd>OPBD</Cd></CdOrPrtry></Tp><Amt Ccy="EUR">10.00</Amt><CdtDbtInd>CRDT</CdtDbtInd><Dt><DtTm>2026-01-01T00:00:00.000Z</DtTm></Dt></Bal>
+                     *     <Bal><Tp><CdOrPrtry><Cd>CLBD</Cd></CdOrPrtry></Tp><Amt Ccy="EUR">2.50</Amt><CdtDbtInd>DBIT</CdtDbtInd><Dt><DtTm>2026-01-02T00:00:00.000Z</DtTm></Dt></Bal>
+                     *     <Ntry><NtryRef>2</NtryRef><Amt Ccy="EUR">12.50</Amt><CdtDbtInd>DBIT</CdtDbtInd><Sts><Cd>BOOK</Cd></Sts><BookgDt><DtTm>2026-01-01T00:00:00.001Z</DtTm></BookgDt><ValDt><DtTm>2026-01-01T00:00:00.001Z</DtTm></ValDt><AcctSvcrRef>019ad3c27a117b528f06d1c4e0a97b35</AcctSvcrRef><BkTxCd><Domn><Cd>PMNT</Cd><Fmly><Cd>ICDT</Cd><SubFmlyCd>BOOK</SubFmlyCd></Fmly></Domn><Prtry><Cd>transfer</Cd><Issr>Holdfast</Issr></Prtry></BkTxCd><NtryDtls><TxDtls><Refs><TxId>019ad3c27a117b528f06d1c4e0a97b35</TxId></Refs><RltdPties><Cdtr><Pty><Nm>Shop</Nm></Pty></Cdtr><CdtrAcct><Id><Othr><Id>shop</Id></Othr></Id></CdtrAcct></RltdPties><RmtInf><Ustrd>Invoice 7</Ustrd></RmtInf></TxDtls></NtryDtls></Ntry>
+                     *     </Stmt>
+                     *     </BkToCstmrStmt>
+                     *     </Document>
+                     */
+                    readonly "application/xml": string;
+                };
+            };
+        };
+    };
+    readonly postTransfers: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: {
+                /** @description The `transactionId` for a body without one; if both are given, they must be equal. An id, bare or in double quotes. */
+                readonly "Idempotency-Key"?: string;
+            };
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "sourceAccount": "demo-alice",
+                 *       "destinationAccount": "demo-bob",
+                 *       "amount": "1.00",
+                 *       "currency": "EUR",
+                 *       "reference": "Invoice 2026-0042",
+                 *       "metadata": {
+                 *         "invoice": "2026-0042"
+                 *       }
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["TransferRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description A transfer with the same id and content was already posted; or, for a dry run, what would happen */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Transfer"] | components["schemas"]["TransferPreview"];
+                };
+            };
+            /** @description Posted */
+            readonly 201: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Transfer"];
+                };
+            };
+        };
+    };
+    readonly postTransfersBatch: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: {
+                /** @description Items without a `transactionId` get `<key>.<index>`, counting from 0. An id, bare or in double quotes. */
+                readonly "Idempotency-Key"?: string;
+            };
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "transfers": [
+                 *         {
+                 *           "sourceAccount": "demo-alice",
+                 *           "destinationAccount": "demo-bob",
+                 *           "amount": "1.00",
+                 *           "currency": "EUR"
+                 *         },
+                 *         {
+                 *           "sourceAccount": "demo-alice",
+                 *           "destinationAccount": "demo-bob",
+                 *           "amount": "2.00",
+                 *           "currency": "EUR"
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["TransferBatch"];
+            };
+        };
+        readonly responses: {
+            /** @description One outcome per transfer, in request order */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["TransferBatchAnswer"];
+                };
+            };
+        };
+    };
+    readonly getTransfersTransactionId: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description The source account of the transfer. With several shards, only the shard of this account is asked, so the answer is faster, and ids that several shards have are told apart. */
+                readonly sourceAccount?: string;
+            };
+            readonly header?: never;
+            readonly path: {
+                /** @description The id of a transfer, as its client chose it. */
+                readonly transactionId: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The transfer */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["TransferRecord"];
+                };
+            };
+        };
+    };
+    readonly postTransfersTransactionIdReversal: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description The source account of the transfer. With several shards, only the shard of this account is asked, so the answer is faster, and ids that several shards have are told apart. */
+                readonly sourceAccount?: string;
+            };
+            readonly header?: never;
+            readonly path: {
+                /** @description The id of a transfer, as its client chose it. */
+                readonly transactionId: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "durability": "persisted"
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["ReversalRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description A transfer with the same id and content was already posted */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Transfer"];
+                };
+            };
+            /** @description Posted */
+            readonly 201: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Transfer"];
+                };
+            };
+        };
+    };
+    readonly postTransfersGroup: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: {
+                /** @description The `groupId` for a body without one; if both are given, they must be equal. An id, bare or in double quotes. */
+                readonly "Idempotency-Key"?: string;
+            };
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "transfers": [
+                 *         {
+                 *           "sourceAccount": "demo-alice",
+                 *           "destinationAccount": "demo-bob",
+                 *           "amount": "1.00",
+                 *           "currency": "EUR"
+                 *         },
+                 *         {
+                 *           "sourceAccount": "demo-bob",
+                 *           "destinationAccount": "world",
+                 *           "amount": "0.10",
+                 *           "currency": "EUR",
+                 *           "reference": "Fee"
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["TransferGroupRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description A group with the same id and content was already posted; or, for a dry run, what would happen */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["TransferGroup"] | components["schemas"]["TransferGroupPreview"];
+                };
+            };
+            /** @description Posted */
+            readonly 201: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["TransferGroup"];
+                };
+            };
+        };
+    };
+    readonly postTransfersSplit: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: {
+                /** @description The `groupId` for a body without one; if both are given, they must be equal. An id, bare or in double quotes. */
+                readonly "Idempotency-Key"?: string;
+            };
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "sourceAccount": "demo-alice",
+                 *       "amount": "1.00",
+                 *       "currency": "EUR",
+                 *       "destinations": [
+                 *         {
+                 *           "account": "world",
+                 *           "amount": "0.10"
+                 *         },
+                 *         {
+                 *           "account": "demo-bob",
+                 *           "remaining": true
+                 *         }
+                 *       ],
+                 *       "reference": "Order 2026-0042"
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["TransferSplitRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description A group with the same id and content was already posted; or, for a dry run, what would happen */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["TransferSplit"] | components["schemas"]["TransferSplitPreview"];
+                };
+            };
+            /** @description Posted */
+            readonly 201: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["TransferSplit"];
+                };
+            };
+        };
+    };
+    readonly getTransfersGroupGroupId: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description 1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte. */
+                readonly groupId: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The group */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["TransferGroupRecord"];
+                };
+            };
+        };
+    };
+    readonly postHolds: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: {
+                /** @description The `holdId` for a body without one; if both are given, they must be equal. An id, bare or in double quotes. */
+                readonly "Idempotency-Key"?: string;
+            };
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "account": "demo-alice",
+                 *       "destinationAccount": "demo-bob",
+                 *       "amount": "1.00",
+                 *       "currency": "EUR",
+                 *       "reference": "Order 2026-0042"
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["HoldRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description A hold with the same id and content was already placed; or, for a dry run, what would happen */
+            readonly 200: {
+                headers: {
+                    /** @description The `revision`, for `If-Match`. */
+                    readonly ETag?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Hold"] | components["schemas"]["HoldPreview"];
+                };
+            };
+            /** @description Placed */
+            readonly 201: {
+                headers: {
+                    /** @description The `revision`, for `If-Match`. */
+                    readonly ETag?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Hold"];
+                };
+            };
+        };
+    };
+    readonly postHoldsHoldIdCapture: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: {
+                /** @description The `transactionId` for a body without one; if both are given, they must be equal. An id, bare or in double quotes. */
+                readonly "Idempotency-Key"?: string;
+            };
+            readonly path: {
+                /** @description 1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte. */
+                readonly holdId: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "amount": "15.00"
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["CaptureRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description The same capture was already made; or, for a dry run, what would happen */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Capture"] | components["schemas"]["CapturePreview"];
+                };
+            };
+            /** @description Captured */
+            readonly 201: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Capture"];
+                };
+            };
+        };
+    };
+    readonly postHoldsHoldIdVoid: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description 1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte. */
+                readonly holdId: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "durability": "persisted"
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["HoldVoidRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description The hold after that; or, for a dry run, what would happen */
+            readonly 200: {
+                headers: {
+                    /** @description The `revision`, for `If-Match`. */
+                    readonly ETag?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ChangedHold"] | components["schemas"]["HoldPreview"];
+                };
+            };
+        };
+    };
+    readonly getHoldsHoldId: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description 1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte. */
+                readonly holdId: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The hold */
+            readonly 200: {
+                headers: {
+                    /** @description The `revision`, for `If-Match`. */
+                    readonly ETag?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HoldRecord"];
+                };
+            };
+        };
+    };
+    readonly patchHoldsHoldId: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header: {
+                /** @description Change the hold only at this `revision`; 412 if it has changed. `"3"` or `3`; `*` changes any revision. */
+                readonly "If-Match": string;
+            };
+            readonly path: {
+                /** @description 1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte. */
+                readonly holdId: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "amount": "20.00"
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["HoldChangeRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description The hold after the change; or, for a dry run, what would happen */
+            readonly 200: {
+                headers: {
+                    /** @description The `revision`, for `If-Match`. */
+                    readonly ETag?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ChangedHold"] | components["schemas"]["HoldPreview"];
+                };
+            };
+        };
+    };
+    readonly getAccountsIdHolds: {
+        readonly parameters: {
+            readonly query?: {
+                readonly status?: "OPEN" | "CAPTURED" | "VOIDED" | "EXPIRED";
+                /** @description The `nextCursor` of the previous response. */
+                readonly cursor?: string;
+                readonly limit?: number;
+            };
+            readonly header?: never;
+            readonly path: {
+                /** @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard. */
+                readonly id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description A page of holds */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["HoldList"];
+                };
+            };
+        };
+    };
+    readonly getOpsStatus: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The status */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["OpsStatus"];
+                };
+            };
+        };
+    };
+    readonly postOpsReconciliations: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Run a reconciliation now */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Reconciliation"];
+                };
+            };
+        };
+    };
+    readonly getOpsUnsettled: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Pods that have not handed over their records, frozen accounts, ids in doubt */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Unsettled"];
+                };
+            };
+        };
+    };
+    readonly postOpsLossAcceptances: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "epoch": 7,
+                 *       "reason": "The disk of the old Redis is lost, see incident 4711."
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["LossAcceptanceRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description The loss is accepted, and the ledger is open */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["LossAcceptance"];
+                };
+            };
+            /** @description The loss is accepted, and a keeper is applying it: see `recovery` in `GET /v1/ops/status` */
+            readonly 202: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["LossAcceptance"];
+                };
+            };
+        };
+    };
+    readonly postOpsRedisTakeovers: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "owner": "4f1d2c3b5a69788796a5b4c3d2e1f001",
+                 *       "reason": "The other ledger was shut down for good on Monday."
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["RedisTakeoverRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description The Redis now belongs to this ledger */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["RedisTakeover"];
+                };
+            };
+        };
+    };
+    readonly postOpsFormat: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "epoch": 7,
+                 *       "dryRun": true,
+                 *       "reason": "Every pod and keeper has run 0.2.0 since Monday."
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["FormatMoveRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description With `dryRun: true`, what would happen. Otherwise: the ledger is open in the format of this release, and no request gets `feature_not_active` */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["FormatMove"];
+                };
+            };
+            /** @description The format has changed, and keepers are recovering the last epoch of the older one */
+            readonly 202: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["FormatMove"];
+                };
+            };
+        };
+    };
+    readonly getLivez: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description It is */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Liveness"];
+                };
+            };
+        };
+    };
+    readonly getReadyz: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The pod can serve requests */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Readiness"];
+                };
+            };
+        };
+    };
+    readonly getMetrics: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The metrics */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "text/plain": string;
+                };
+            };
+        };
+    };
+    readonly getOpenapiJson: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The document */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        readonly [key: string]: unknown;
+                    };
+                };
+            };
+        };
+    };
+    readonly getDocs: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The page */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "text/html": string;
+                };
+            };
+        };
+    };
+}

@@ -1,0 +1,45 @@
+import type { Clock } from './clock.ts';
+
+const RANDOM_BYTES = 10;
+
+/**
+ * A new UUIDv7 (RFC 9562) in lower case: 48 bits of time, ms since 1970, and 74 random bits. Only this form is known to
+ * be new without a look-up in MySQL.
+ */
+export function newUuidV7(nowMs: number): string {
+  const random = crypto.getRandomValues(new Uint8Array(RANDOM_BYTES));
+  const hex = Array.from(random, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  const time = Math.floor(nowMs).toString(16).padStart(12, '0');
+  const variant = ((Number.parseInt(hex.charAt(3), 16) & 0x3) | 0x8).toString(16);
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${hex.slice(0, 3)}-${variant}${hex.slice(4, 7)}-${hex.slice(7, 19)}`;
+}
+
+/** Smaller differences are ignored: the `Date` header is a whole second, and the answer was on its way for a while. */
+const DIFFERENCE_MS_MIN = 5_000;
+
+/**
+ * Makes ids by the time of the service. It refuses UUIDv7s that are more than a minute ahead, and looks up in MySQL those
+ * that are minutes old, so the clock of a phone that is wrong would make each transfer fail or slow. The `Date` header of
+ * the latest answer shows the difference. Browsers can read it only if the service is on the page's own origin;
+ * otherwise the local clock is used.
+ */
+export class Ids {
+  readonly #clock: Clock;
+  #aheadMs = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** @param date the `Date` header of an answer that has just arrived */
+  learn(date: string | null): void {
+    const theirs = date === null ? Number.NaN : Date.parse(date);
+    if (Number.isNaN(theirs)) return;
+    const aheadMs = theirs - this.#clock.now();
+    this.#aheadMs = Math.abs(aheadMs) < DIFFERENCE_MS_MIN ? 0 : aheadMs;
+  }
+
+  next(): string {
+    return newUuidV7(this.#clock.now() + this.#aheadMs);
+  }
+}

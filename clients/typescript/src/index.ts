@@ -1,0 +1,16 @@
+export type { CallOptions } from './calls.ts';
+export { Holdfast, type HoldfastOptions } from './client.ts';
+export { type Clock, systemClock } from './clock.ts';
+export { HoldfastError, NoAnswerError, OutcomeUnknownError, ProblemError } from './errors.ts';
+export type { components, operations, paths } from './generated/openapi.ts';
+export type { AttemptReport } from './http/transport.ts';
+export { newUuidV7 } from './ids.ts';
+export type { GroupOutcome, PostedGroup, PostedSplit, SplitOutcome } from './resources/groups.ts';
+export type { Captured, CaptureOutcome, HoldOutcome, Placed } from './resources/holds.ts';
+export type { OpsStatus, Reconciliation, Unsettled } from './resources/ops.ts';
+export type { Failed, ItemOutcome, Outcome, Rejected, Unknown } from './resources/outcomes.ts';
+export type { BatchOptions, TransferItem } from './resources/transfer-batches.ts';
+export type { Pending, Posted } from './resources/transfer-look-up.ts';
+export type { ReversalOutcome, ReversalRequest, TransferOutcome } from './resources/transfers.ts';
+export type { Statement } from './streams/statement.ts';
+export type * from './types.ts';

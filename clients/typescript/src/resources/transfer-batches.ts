@@ -1,0 +1,109 @@
+import { type Call, type Caller, type CallOptions, callWith, objectWith } from '../calls.ts';
+import { type AttemptLimits, type Exchange, settle } from '../retry/settle.ts';
+import { itemVerdict, type Verdict, verdictOf } from '../retry/verdict.ts';
+import type { Transfer, TransferRequest } from '../types.ts';
+import { chunksOf, inOrder } from './chunks.ts';
+import { type Found, type ItemOutcome, itemOutcome } from './outcomes.ts';
+import { type Identified, lookUpTransfer, type Pending, type Posted } from './transfer-look-up.ts';
+
+export interface BatchOptions extends CallOptions {
+  /**
+   * How many batches are sent at the same time; 1 by default. With more, transfers of different batches are made in no
+   * particular order.
+   */
+  readonly concurrency?: number;
+}
+
+export type TransferItem = ItemOutcome<Posted | Pending, Identified<TransferRequest>> & {
+  /** The place in the list, from 0. */
+  readonly index: number;
+};
+
+/** The limits of the service for one batch. Less than `BODY_BYTES_MAX`, to leave room for what is around the items. */
+const ITEMS_MAX = 1000;
+const BYTES_MAX = 2 * 1024 * 1024 - 1024;
+const CONCURRENCY_MAX = 16;
+const PAYLOAD_TOO_LARGE_STATUS = 413;
+
+interface Item {
+  readonly request: Identified<TransferRequest>;
+  /** Serialized once: every attempt sends the same bytes. */
+  readonly json: string;
+}
+
+export async function* transferBatches(
+  caller: Caller,
+  requests: Iterable<TransferRequest> | AsyncIterable<TransferRequest>,
+  options: BatchOptions,
+): AsyncGenerator<TransferItem, void, undefined> {
+  const { concurrency = 1 } = options;
+  if (!(Number.isInteger(concurrency) && concurrency >= 1 && concurrency <= CONCURRENCY_MAX))
+    throw new RangeError(`concurrency must be from 1 to ${CONCURRENCY_MAX}, not ${concurrency}`);
+  callWith(caller, options);
+  const itemOf = (request: TransferRequest): Item => {
+    const identified = Object.freeze({ ...request, transactionId: request.transactionId ?? caller.ids.next() });
+    return { request: identified, json: JSON.stringify(identified) };
+  };
+  const chunks = chunksOf(requests, itemOf, ({ json }) => json, { items: ITEMS_MAX, bytes: BYTES_MAX });
+  let index = 0;
+  for await (const outcomes of inOrder(chunks, (items) => settleBatch(caller, items, options), concurrency))
+    for (const outcome of outcomes) yield { ...outcome, index: index++ };
+}
+
+async function settleBatch(caller: Caller, items: readonly Item[], options: CallOptions) {
+  const call = callWith(caller, options);
+  const settled = await settle(items, exchangeOf(caller, call), call, caller.clock);
+  return items.map(({ request }, i) => {
+    const one = settled[i];
+    if (!one) throw new Error(`${items.length} items, but ${settled.length} outcomes`);
+    return itemOutcome<Posted | Pending, Identified<TransferRequest>>(request, one);
+  });
+}
+
+function exchangeOf(caller: Caller, call: Call): Exchange<Item, Found<Posted | Pending>> {
+  return {
+    send: (items, limits) => sendBatch(caller, call, items, limits),
+    lookUp: ({ request }, limits) => {
+      const { transactionId, sourceAccount, destinationAccount, amount, currency } = request;
+      const expected = { sourceAccount, destinationAccount, amount, currency };
+      return lookUpTransfer(caller, call, transactionId, expected, limits);
+    },
+  };
+}
+
+async function sendBatch(
+  caller: Caller,
+  call: Call,
+  items: readonly Item[],
+  limits: AttemptLimits,
+): Promise<Verdict<Found<Posted | Pending>>[]> {
+  const { correlationId } = call;
+  const body = `{"transfers":[${items.map(({ json }) => json).join(',')}]}`;
+  const request = { method: 'POST', path: '/v1/transfers/batch', body, correlationId } as const;
+  const attempt = await caller.transport.send(request, limits);
+  if (attempt.kind === 'answered' && attempt.status === PAYLOAD_TOO_LARGE_STATUS && items.length > 1) {
+    // The operator has set a lower limit. Nothing of the batch was processed.
+    const middle = Math.ceil(items.length / 2);
+    const first = await sendBatch(caller, call, items.slice(0, middle), limits);
+    return [...first, ...(await sendBatch(caller, call, items.slice(middle), limits))];
+  }
+  const results = attempt.kind === 'answered' && attempt.status === 200 ? resultsIn(attempt.body, items.length) : null;
+  const retryAfterMs = attempt.kind === 'answered' ? attempt.retryAfterMs : null;
+  if (results === null) return items.map(() => verdictOf<Found<Posted | Pending>>(attempt, correlationId, () => null));
+  return items.map(({ request: { transactionId, sourceAccount } }, i) =>
+    itemVerdict(results[i], retryAfterMs, correlationId, (result) =>
+      postedResult(result, { transactionId, sourceAccount }),
+    ),
+  );
+}
+
+function resultsIn(body: unknown, items: number): readonly unknown[] | null {
+  const answer = objectWith<{ results: unknown }>(body, {});
+  return Array.isArray(answer?.results) && answer.results.length === items ? answer.results : null;
+}
+
+/** In a batch, the HTTP status stands in the place of `status`. */
+function postedResult(result: unknown, members: Partial<Transfer>): Posted | null {
+  const transfer = objectWith<Transfer>(result, members);
+  return transfer && { outcome: 'posted', transfer: { ...transfer, status: 'POSTED' } };
+}

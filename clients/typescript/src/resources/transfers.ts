@@ -1,0 +1,105 @@
+import {
+  anyObject,
+  type Call,
+  type Caller,
+  type CallOptions,
+  callWith,
+  objectWith,
+  read,
+  segment,
+  settleCall,
+  withQuery,
+} from '../calls.ts';
+import type { Durability, Transfer, TransferPreview, TransferRecord, TransferRequest } from '../types.ts';
+import { type Found, type Outcome, outcomeOf } from './outcomes.ts';
+import { type BatchOptions, type TransferItem, transferBatches } from './transfer-batches.ts';
+import { type Expected, type Identified, lookUpTransfer, type Pending, type Posted } from './transfer-look-up.ts';
+
+export type TransferOutcome = Outcome<Posted | Pending, Identified<TransferRequest>>;
+export interface ReversalRequest {
+  /** The transfer to reverse. */
+  readonly transactionId: string;
+  /** With several shards, only the shard of this account is asked. */
+  readonly sourceAccount?: string;
+  readonly durability?: Durability;
+}
+export type ReversalOutcome = Outcome<Posted | Pending, ReversalRequest>;
+
+export class Transfers {
+  readonly #caller: Caller;
+
+  constructor(caller: Caller) {
+    this.#caller = caller;
+  }
+
+  /**
+   * Transfers money once, however many attempts it takes.
+   * @throws ProblemError or NoAnswerError: nothing was changed
+   */
+  async create(request: TransferRequest, options: CallOptions = {}): Promise<TransferOutcome> {
+    const transactionId = request.transactionId ?? this.#caller.ids.next();
+    const sent = Object.freeze({ ...request, transactionId });
+    const call = callWith(this.#caller, options);
+    const settled = await settleCall<Found<Posted | Pending>>(
+      this.#caller,
+      call,
+      { method: 'POST', path: '/v1/transfers', body: JSON.stringify(sent) },
+      (body) => postedIn(body, { transactionId, sourceAccount: sent.sourceAccount }),
+      (_, limits) => lookUpTransfer(this.#caller, call, transactionId, expectedOf(sent), limits),
+    );
+    return outcomeOf(sent, settled);
+  }
+
+  /**
+   * Makes any number of independent transfers, in batches, and returns their outcomes in the same order. The next batch
+   * is read and sent only when the outcomes of earlier ones have been taken, so a file of any length needs little memory.
+   * An item without an id gets one when its batch is sent: to be able to repeat the whole list after a crash of your own
+   * program, store ids with it first.
+   */
+  createMany(
+    requests: Iterable<TransferRequest> | AsyncIterable<TransferRequest>,
+    options: BatchOptions = {},
+  ): AsyncGenerator<TransferItem, void, undefined> {
+    return transferBatches(this.#caller, requests, options);
+  }
+
+  /** What the transfer would do now; nothing is changed. @throws ProblemError if it would be refused */
+  async preview(request: TransferRequest, options: CallOptions = {}): Promise<TransferPreview | Transfer> {
+    const body = JSON.stringify({ ...request, dryRun: true });
+    const content = { method: 'POST', path: '/v1/transfers', body } as const;
+    return read<TransferPreview | Transfer>(this.#caller, content.path, anyObject, options, content);
+  }
+
+  /** A transfer, posted or refused, as soon as it has been acknowledged. @throws ProblemError `transfer_not_found` */
+  async get(transactionId: string, options: CallOptions & { sourceAccount?: string } = {}): Promise<TransferRecord> {
+    const path = withQuery(`/v1/transfers/${segment(transactionId)}`, { sourceAccount: options.sourceAccount });
+    return read(this.#caller, path, (body) => objectWith<TransferRecord>(body, { transactionId }), options);
+  }
+
+  /**
+   * Transfers the amount back, once, however often it is called.
+   * @throws ProblemError or NoAnswerError: nothing was changed
+   */
+  async reverse(request: ReversalRequest, options: CallOptions = {}): Promise<ReversalOutcome> {
+    const { transactionId, sourceAccount, durability } = request;
+    const call: Call = callWith(this.#caller, options);
+    const path = withQuery(`/v1/transfers/${segment(transactionId)}/reversal`, { sourceAccount });
+    const body = JSON.stringify({ durability });
+    const settled = await settleCall<Found<Posted>>(this.#caller, call, { method: 'POST', path, body }, (answer) =>
+      postedIn(answer, {}),
+    );
+    return outcomeOf(request, settled);
+  }
+}
+
+export function postedIn(body: unknown, members: Partial<Transfer>): Posted | null {
+  const transfer = objectWith<Transfer>(body, { ...members, status: 'POSTED' });
+  return transfer && { outcome: 'posted', transfer };
+}
+
+export const expectedOf = ({ sourceAccount, destinationAccount, amount, currency }: Expected): Expected => ({
+  sourceAccount,
+  destinationAccount,
+  amount,
+  currency,
+});

@@ -1,0 +1,55 @@
+import type { HoldfastError } from '../errors.ts';
+import type { Problem } from '../types.ts';
+import type { Verdict } from './verdict.ts';
+
+/** What is known about one item (a transfer, a hold, …) after some attempts. */
+export interface Progress {
+  readonly attempts: number;
+  /** Whether an attempt may have been carried out. Once true, it stays true: only an outcome can end the doubt. */
+  readonly inDoubt: boolean;
+}
+
+/** How it ended. */
+export type Settled<V> = { readonly attempts: number } & (
+  | { readonly kind: 'accepted'; readonly value: V }
+  | { readonly kind: 'refused'; readonly problem: Problem }
+  /** Nothing was changed, by any attempt. */
+  | { readonly kind: 'failed'; readonly error: Error }
+  /** An attempt may have been carried out, and there was no time left to find out. */
+  | { readonly kind: 'unknown'; readonly error: Error; readonly retryAfterMs: number | null }
+);
+
+export type Step<V> =
+  | { readonly step: 'finish'; readonly settled: Settled<V> }
+  /** Send the same content again, if there is time. */
+  | {
+      readonly step: 'again';
+      readonly progress: Progress;
+      readonly error: HoldfastError;
+      readonly retryAfterMs: number | null;
+    }
+  /** Sending it again would not help, but an earlier attempt is in doubt: only a look-up can tell. */
+  | { readonly step: 'look-up'; readonly progress: Progress; readonly error: HoldfastError };
+
+export const UNTRIED: Progress = { attempts: 0, inDoubt: false };
+
+/** The transition table of an item. Pure: the same progress and verdict always give the same step. */
+export function stepAfter<V>({ attempts: before, inDoubt }: Progress, verdict: Verdict<V>): Step<V> {
+  const attempts = before + 1;
+  switch (verdict.verdict) {
+    case 'accepted':
+      return { step: 'finish', settled: { kind: 'accepted', value: verdict.value, attempts } };
+    case 'refused':
+      return { step: 'finish', settled: { kind: 'refused', problem: verdict.problem, attempts } };
+    case 'failed': {
+      const { error, conclusive } = verdict;
+      // An expired key, for example, says nothing about what an earlier attempt with a valid key has done.
+      if (inDoubt && !conclusive) return { step: 'look-up', progress: { attempts, inDoubt }, error };
+      return { step: 'finish', settled: { kind: 'failed', error, attempts } };
+    }
+    case 'again': {
+      const { error, retryAfterMs } = verdict;
+      return { step: 'again', progress: { attempts, inDoubt: inDoubt || verdict.inDoubt }, error, retryAfterMs };
+    }
+  }
+}

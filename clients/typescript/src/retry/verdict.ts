@@ -1,0 +1,141 @@
+/**
+ * What one attempt says about a request. This is a pure function of the answer; `progress.ts` decides what to do next,
+ * with what earlier attempts have said.
+ *
+ * | answer                                                        | verdict    |
+ * |---------------------------------------------------------------|------------|
+ * | 2xx with the content that the operation promises               | `accepted` |
+ * | 422: a business rule                                           | `refused`  |
+ * | another 4xx, a redirect, `feature_not_active`                  | `failed`   |
+ * | 429, 408, and 503 with a code that says "nothing was done"     | `again`    |
+ * | 504, 500, any other 503, a 2xx with other content, no answer   | `again`, in doubt |
+ * | no connection                                                  | `again`    |
+ *
+ * An answer without a problem of the service comes from something in between, such as a proxy. A 4xx of a proxy says that
+ * it did not forward the request; its 5xx says nothing.
+ */
+import { type HoldfastError, NoAnswerError, ProblemError } from '../errors.ts';
+import type { Attempt } from '../http/attempt.ts';
+import type { KnownProblemCode, Problem } from '../types.ts';
+
+export type Verdict<V> =
+  | { readonly verdict: 'accepted'; readonly value: V }
+  /** A business rule refused it: the final answer for its id. */
+  | { readonly verdict: 'refused'; readonly problem: Problem }
+  /**
+   * This attempt changed nothing, and repeating it would not help. If `conclusive`, no earlier attempt with the same
+   * content can have changed anything either.
+   */
+  | { readonly verdict: 'failed'; readonly error: HoldfastError; readonly conclusive: boolean }
+  /** It may be sent again. If `inDoubt`, this attempt may have been carried out. */
+  | {
+      readonly verdict: 'again';
+      readonly error: HoldfastError;
+      readonly inDoubt: boolean;
+      readonly retryAfterMs: number | null;
+    };
+
+/**
+ * The content of a success; null if it is not what the operation promises, which is what a proxy's or a captive portal's
+ * own page looks like.
+ */
+export type Accept<V> = (body: unknown, status: number, headers: Headers) => V | null;
+
+/** With these codes the service says that it did nothing, and that the same request may be sent again. */
+const NOTHING_DONE: ReadonlySet<string> = new Set<KnownProblemCode>([
+  'request_timeout',
+  'rate_limited',
+  'ledger_switching',
+  'ledger_closed',
+  'backlog_full',
+  'overloaded',
+  'transit_unavailable',
+  'clock_unsure',
+  'calendar_unavailable',
+  'issuer_unavailable',
+]);
+
+/**
+ * These say that the content of this request can never be carried out under its id, because the id belongs to something
+ * else for good. `account_not_found` is none of them: a lost request may arrive after the account has been opened.
+ */
+const CONCLUSIVE: ReadonlySet<string> = new Set<KnownProblemCode>([
+  'transaction_id_reused',
+  'group_id_reused',
+  'hold_id_reused',
+  'account_id_reused',
+]);
+
+/** The service marks this 503 as final: it would be the same until an operator does something. */
+const FEATURE_NOT_ACTIVE: KnownProblemCode = 'feature_not_active';
+
+const RETRYABLE_STATUS: readonly number[] = [408, 425, 429];
+const REFUSED_STATUS = 422;
+const SERVER_ERROR_STATUS_MIN = 500;
+
+export function verdictOf<V>(attempt: Attempt, correlationId: string, accept: Accept<V>): Verdict<V> {
+  if (attempt.kind !== 'answered') {
+    const { kind, cause } = attempt;
+    const message = `${kind === 'lost' ? 'No complete answer' : 'Nothing was sent'}: ${messageOf(cause)}`;
+    const error = new NoAnswerError(message, correlationId, null, cause);
+    return { verdict: 'again', error, inDoubt: kind === 'lost', retryAfterMs: null };
+  }
+  const { status, headers, body, retryAfterMs } = attempt;
+  if (isSuccess(status)) {
+    const value = accept(body, status, headers);
+    if (value !== null) return { verdict: 'accepted', value };
+    const error = new NoAnswerError(`The answer ${status} is not one of Holdfast`, correlationId, status);
+    return { verdict: 'again', error, inDoubt: true, retryAfterMs };
+  }
+  if (isProblem(body)) return problemVerdict(body, retryAfterMs);
+  const error = new NoAnswerError(`Something in between answered ${status}`, correlationId, status);
+  if (status >= SERVER_ERROR_STATUS_MIN || RETRYABLE_STATUS.includes(status))
+    return { verdict: 'again', error, inDoubt: true, retryAfterMs };
+  return { verdict: 'failed', error, conclusive: false };
+}
+
+/** The verdict on one result of a batch: its result, or its problem. Whatever else it is, it says nothing. */
+export function itemVerdict<V>(
+  item: unknown,
+  retryAfterMs: number | null,
+  correlationId: string,
+  accept: Accept<V>,
+): Verdict<V> {
+  if (isProblem(item)) return problemVerdict(item, retryAfterMs);
+  const status = typeof item === 'object' && item !== null && 'status' in item ? Number(item.status) : 0;
+  const value = isSuccess(status) ? accept(item, status, new Headers()) : null;
+  if (value !== null) return { verdict: 'accepted', value };
+  const error = new NoAnswerError('The batch has a result that is not one of Holdfast', correlationId, null);
+  return { verdict: 'again', error, inDoubt: true, retryAfterMs };
+}
+
+function problemVerdict<V>(problem: Problem, retryAfterMs: number | null): Verdict<V> {
+  const { code, status } = problem;
+  if (status === REFUSED_STATUS) return { verdict: 'refused', problem };
+  const error = new ProblemError(problem, retryAfterMs);
+  if (NOTHING_DONE.has(code) || RETRYABLE_STATUS.includes(status))
+    return { verdict: 'again', error, inDoubt: false, retryAfterMs };
+  if (status >= SERVER_ERROR_STATUS_MIN && code !== FEATURE_NOT_ACTIVE)
+    return { verdict: 'again', error, inDoubt: true, retryAfterMs };
+  return { verdict: 'failed', error, conclusive: CONCLUSIVE.has(code) };
+}
+
+const NOT_MODIFIED_STATUS = 304;
+const isSuccess = (status: number) => (status >= 200 && status < 300) || status === NOT_MODIFIED_STATUS;
+
+/** Whether a body is a problem of the service: with its code, the status of which the code is one, and its id. */
+export function isProblem(body: unknown): body is Problem {
+  if (typeof body !== 'object' || body === null) return false;
+  const { code, status, detail, correlationId } = body as Record<string, unknown>;
+  return (
+    typeof code === 'string' &&
+    typeof status === 'number' &&
+    status >= 400 &&
+    typeof detail === 'string' &&
+    typeof correlationId === 'string'
+  );
+}
+
+const messageOf = (cause: unknown): string =>
+  cause instanceof Error ? rootOf(cause).message || cause.message : String(cause);
+const rootOf = (error: Error): Error => (error.cause instanceof Error ? rootOf(error.cause) : error);

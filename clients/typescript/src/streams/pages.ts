@@ -1,0 +1,19 @@
+interface Page<Item> {
+  readonly items: readonly Item[];
+  readonly nextCursor: string | null;
+}
+
+/** The items of a list, page after page as they are consumed. A page may be empty before the end. */
+export async function* pages<Item>(
+  pageAt: (cursor: string | undefined) => Promise<Page<Item>>,
+): AsyncGenerator<Item, void, undefined> {
+  let cursor: string | undefined;
+  for (;;) {
+    const { items, nextCursor } = await pageAt(cursor);
+    yield* items;
+    if (nextCursor === null || nextCursor === undefined) return;
+    // A cursor that leads to itself would never end.
+    if (nextCursor === cursor) throw new Error('the service returned the same cursor twice');
+    cursor = nextCursor;
+  }
+}

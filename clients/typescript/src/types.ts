@@ -1,0 +1,51 @@
+import type { components, operations } from './generated/openapi.ts';
+
+type Schemas = components['schemas'];
+
+export type Account = Schemas['Account'];
+export type AccountChange = Schemas['AccountChangeRequest'];
+export type AccountOpening = Schemas['AccountOpeningRequest'];
+export type AccountSettings = Schemas['AccountSettings'];
+export type Balance = Schemas['Balance'];
+export type BalanceAt = Schemas['BalanceAt'];
+export type Capture = Schemas['Capture'];
+export type ChangedHold = Schemas['ChangedHold'];
+export type Hold = Schemas['Hold'];
+export type HoldEvent = Schemas['HoldEvent'];
+export type HoldRecord = Schemas['HoldRecord'];
+export type HoldState = Capture['hold'];
+export type LimitUsage = Schemas['LimitUsage'];
+export type ListedHold = Schemas['ListedHold'];
+export type OpenedAccount = Schemas['OpenedAccount'];
+export type Posting = Schemas['Posting'];
+export type PostingList = Schemas['PostingList'];
+export type HoldList = Schemas['HoldList'];
+export type Transfer = Schemas['Transfer'];
+export type TransferGroup = Schemas['TransferGroup'];
+export type TransferGroupRecord = Schemas['TransferGroupRecord'];
+export type TransferPreview = Schemas['TransferPreview'];
+export type TransferRecord = Schemas['TransferRecord'];
+export type TransferSplit = Schemas['TransferSplit'];
+export type BalanceQueryAnswer = Schemas['BalanceQueryAnswer'];
+
+/** The id is optional: the client generates one before the first attempt. */
+export type TransferRequest = Omit<Schemas['TransferRequest'], 'dryRun'>;
+export type GroupRequest = Omit<Schemas['TransferGroupRequest'], 'dryRun'>;
+export type SplitRequest = Omit<Schemas['TransferSplitRequest'], 'dryRun'>;
+export type HoldRequest = Omit<Schemas['HoldRequest'], 'dryRun'>;
+export type CaptureRequest = Omit<Schemas['CaptureRequest'], 'dryRun'>;
+export type HoldChange = Omit<Schemas['HoldChangeRequest'], 'dryRun'>;
+export type Durability = 'cache' | 'persisted';
+
+type Query<Operation extends keyof operations> = NonNullable<operations[Operation]['parameters']['query']>;
+/** Filters of an account's history; the client follows the cursors. `limit` is the size of a page. */
+export type PostingFilters = Omit<Query<'getAccountsIdPostings'>, 'cursor' | 'at'>;
+export type HoldFilters = Omit<Query<'getAccountsIdHolds'>, 'cursor'>;
+export type StatementPeriod = Query<'getAccountsIdStatement'>;
+
+/** The codes of this release; a newer service may send others. */
+export type KnownProblemCode = Schemas['Problem']['code'];
+export type ProblemCode = KnownProblemCode | (string & {});
+
+/** RFC 9457: what the service answers instead of a result. */
+export type Problem = Omit<Schemas['Problem'], 'code'> & { readonly code: ProblemCode };
