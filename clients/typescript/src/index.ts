@@ -14,3 +14,4 @@ export type { Pending, Posted } from './resources/transfer-look-up.ts';
 export type { ReversalOutcome, ReversalRequest, TransferOutcome } from './resources/transfers.ts';
 export type { Statement } from './streams/statement.ts';
 export type * from './types.ts';
+export { verifyWebhook, type Webhook, WebhookError } from './webhooks/verify-webhook.ts';

@@ -25,12 +25,13 @@ export function isUnsent(error: unknown): boolean {
 }
 
 const SECONDS = /^\d{1,10}$/;
+const HTTP_DATE = / GMT$/;
 
 /** A `Retry-After` header (RFC 9110: seconds, or a date) in milliseconds; null if there is none, or it is invalid. */
 export function retryAfterMsIn(headers: Headers, nowMs: number): number | null {
   const text = headers.get('retry-after')?.trim() ?? '';
   if (SECONDS.test(text)) return Number(text) * 1000;
-  const at = Date.parse(text);
+  const at = HTTP_DATE.test(text) ? Date.parse(text) : Number.NaN;
   // Compared with the clock that wrote it, if it is known: the local one may be wrong.
   const now = Date.parse(headers.get('date') ?? '');
   return Number.isNaN(at) ? null : Math.max(0, at - (Number.isNaN(now) ? nowMs : now));
