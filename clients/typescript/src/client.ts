@@ -1,5 +1,6 @@
 import { type CallDefaults, type Caller, requirePositive } from './calls.ts';
 import { type Clock, systemClock } from './clock.ts';
+import { Events } from './events/events.ts';
 import { type AttemptReport, Transport } from './http/transport.ts';
 import { Ids } from './ids.ts';
 import { Accounts } from './resources/accounts.ts';
@@ -32,6 +33,7 @@ export class Holdfast {
   readonly transfers: Transfers;
   readonly groups: Groups;
   readonly holds: Holds;
+  readonly events: Events;
   readonly ops: Ops;
   readonly #ids: Ids;
 
@@ -55,6 +57,7 @@ export class Holdfast {
     this.transfers = new Transfers(caller);
     this.groups = new Groups(caller);
     this.holds = new Holds(caller);
+    this.events = new Events(caller);
     this.ops = new Ops(caller);
   }
 

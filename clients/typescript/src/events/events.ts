@@ -1,0 +1,123 @@
+import { anyObject, type Caller, type CallOptions, callWith, read, withQuery } from '../calls.ts';
+import { waitMs } from '../retry/back-off.ts';
+import { connection, type End } from './connection.ts';
+import type { Block } from './event-source.ts';
+
+/** A CloudEvent 1.0. */
+export interface FeedEvent {
+  readonly specversion: '1.0';
+  /** Unique in the ledger. */
+  readonly id: string;
+  readonly source: string;
+  /** `holdfast.transfer.posted`, … */
+  readonly type: string;
+  /** The id of the transfer, group, hold or account. */
+  readonly subject: string;
+  readonly time: string;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+export interface EventPage {
+  readonly items: readonly FeedEvent[];
+  /** What to pass as `after` to get what follows. */
+  readonly nextCursor: string;
+  /** False if there may be more events already. */
+  readonly caughtUp: boolean;
+}
+
+export interface EventFilters {
+  /** Only events of these accounts. */
+  readonly accounts?: readonly string[];
+  /** Only events of these types, such as `holdfast.transfer.posted`. */
+  readonly types?: readonly string[];
+  /** A cursor, `oldest` or `latest`. */
+  readonly after?: string;
+}
+
+export interface FollowOptions {
+  /** Ends the stream. */
+  readonly signal?: AbortSignal;
+  /** Called when the connection was lost and will be made again: with the error, or null if the service ended it. */
+  readonly onReconnect?: (error: Error | null) => void;
+  /** Called when the place has moved without an event for these filters. */
+  readonly onCursor?: (cursor: string) => void;
+}
+
+/** An event, and the place after it: store the cursor together with what you make of the event. */
+export interface Followed {
+  readonly event: FeedEvent;
+  readonly cursor: string;
+}
+
+/** What the client remembers while it connects again. */
+interface Place {
+  cursor: string | null;
+  /** What the service asked to wait before a new connection, ms. */
+  retryMs: number | null;
+  /** Failures since the last block. */
+  failures: number;
+}
+
+/** Everything that was committed, in order and without gaps. */
+export class Events {
+  readonly #caller: Caller;
+
+  constructor(caller: Caller) {
+    this.#caller = caller;
+  }
+
+  /** One page of the feed, for those who poll. From the oldest event, if there is no `after`. */
+  async page(filters: EventFilters & { limit?: number } = {}, options: CallOptions = {}): Promise<EventPage> {
+    const path = withQuery('/v1/events/page', { ...queryOf(filters), limit: filters.limit });
+    return read<EventPage>(this.#caller, path, anyObject, options);
+  }
+
+  /**
+   * Events as they are committed, from now on, or from what follows `after`. When the connection is lost, it is made
+   * again at the place that was reached: no event is left out, and none comes twice. It ends only when the signal does.
+   * @throws ProblemError if the service refuses it, such as `events_gone` if `after` is older than what it keeps
+   */
+  async *follow(filters: EventFilters = {}, options: FollowOptions = {}): AsyncGenerator<Followed, void, undefined> {
+    const { signal, onReconnect, onCursor } = options;
+    const path = withQuery('/v1/events', queryOf(filters));
+    const place: Place = { cursor: null, retryMs: null, failures: 0 };
+    while (!signal?.aborted) {
+      const call = callWith(this.#caller, signal ? { signal } : {});
+      const blocks = connection(this.#caller, call, path, place.cursor);
+      let next = await blocks.next();
+      try {
+        for (; !next.done; next = await blocks.next()) {
+          const followed = step(place, next.value);
+          if (followed) yield followed;
+          else if (next.value.id !== undefined) onCursor?.(next.value.id);
+        }
+      } finally {
+        await blocks.return(ABANDONED);
+      }
+      if (signal?.aborted) return;
+      const { error, isFinal, retryAfterMs } = next.value;
+      if (isFinal && error) throw error;
+      onReconnect?.(error);
+      const { clock } = this.#caller;
+      await clock.sleep(waitMs(++place.failures, retryAfterMs ?? place.retryMs, clock), signal);
+    }
+  }
+}
+
+const ABANDONED: End = { error: null, retryAfterMs: null, isFinal: true };
+
+/** Moves the place, and returns the event of the block, if it has one. @throws SyntaxError if it is not JSON */
+function step(place: Place, { id, event, data, retryMs }: Block): Followed | null {
+  place.failures = 0;
+  if (retryMs !== undefined) place.retryMs = retryMs;
+  if (id !== undefined) place.cursor = id;
+  // A named block says only why the service ends the stream.
+  if (data === undefined || event !== undefined || place.cursor === null) return null;
+  return { event: JSON.parse(data) as FeedEvent, cursor: place.cursor };
+}
+
+const queryOf = ({ accounts, types, after }: EventFilters) => ({
+  account: accounts?.join(','),
+  type: types?.join(','),
+  after,
+});
