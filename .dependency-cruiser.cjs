@@ -218,7 +218,7 @@ const layers = Object.entries(LAYERS).map(([folder, allowed]) => {
     severity: /** @type {const} */ ('error'),
     from: { path: filesOf(folder) },
     to: {
-      path: '^(app|devstack|scripts|mock-data|loadtest|resilience-tests|simulator|verification)/',
+      path: '^(app|clients|devstack|scripts|mock-data|loadtest|resilience-tests|simulator|verification)/',
       pathNot: [folder, ...allowed].map(filesOf),
     },
   };
@@ -290,6 +290,20 @@ module.exports = {
       severity: 'error',
       from: { path: '^verification/checker/', pathNot: TESTS },
       to: { pathNot: '^verification/checker/', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'client-stands-alone',
+      comment: 'The client library is published without the rest of the repository, and without dependencies.',
+      severity: 'error',
+      from: { path: '^clients/typescript/src/', pathNot: TESTS },
+      to: { pathNot: '^clients/typescript/src/' },
+    },
+    {
+      name: 'command-line-uses-the-client',
+      comment: 'The command line is built into one file; of the service, it shares only the parser of command lines.',
+      severity: 'error',
+      from: { path: '^clients/cli/src/', pathNot: TESTS },
+      to: { pathNot: '^clients/(cli|typescript)/src/|^app/config/command-line\\.mjs$', dependencyTypesNot: ['core'] },
     },
     {
       name: 'everything-is-found',

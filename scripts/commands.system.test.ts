@@ -7,6 +7,7 @@ import { temporaryFolder } from '../devstack/testing/temporary.mjs';
 const ROOT = join(import.meta.dirname, '..');
 const FOLDERS = [
   'app',
+  'clients',
   'devstack',
   'loadtest',
   'mock-data',

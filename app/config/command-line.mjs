@@ -243,6 +243,15 @@ export function refuse({ name }, message) {
   process.exit(USAGE_EXIT_CODE);
 }
 
+/** The words that the user typed after the name of the command; for a command that has commands of its own. */
+export const givenArguments = () => process.argv.slice(2);
+
+/** @param {readonly string[]} args */
+export function asksForHelp(args) {
+  const end = args.indexOf('--');
+  return (end === -1 ? args : args.slice(0, end)).some((arg) => arg === '--help' || arg === '-h');
+}
+
 /**
  * Call this first in a command: it prints the help and exits with 0, or reports a usage error and exits with 2.
  * @template {Options} O
@@ -250,10 +259,8 @@ export function refuse({ name }, message) {
  * @param {readonly string[]} [args]
  * @returns {{ values: Values<O>, operands: string[] }}
  */
-export function readCommandLine(command, args = process.argv.slice(2)) {
-  const end = args.indexOf('--');
-  const asksForHelp = (end === -1 ? args : args.slice(0, end)).some((arg) => arg === '--help' || arg === '-h');
-  if (asksForHelp) {
+export function readCommandLine(command, args = givenArguments()) {
+  if (asksForHelp(args)) {
     process.stdout.write(helpOf(command));
     process.exit(0);
   }

@@ -6,6 +6,7 @@ const ROOT = join(import.meta.dirname, '../..');
 const FOLDERS = [
   '.github',
   'charts',
+  'clients',
   'devstack',
   'docs',
   'k8s',

@@ -1,9 +1,9 @@
 /**
- * Builds the client library: `npm run build:client`. `dist/index.js` is for Node.js and for bundlers,
- * `dist/holdfast.min.js` for a page that loads it directly; `dist/types` has the declarations.
+ * Builds the client library and the command line: `npm run build:clients`. Of the library, `dist/index.js` is for Node.js
+ * and for bundlers, `dist/holdfast.min.js` for a page that loads it directly, and `dist/types` has the declarations.
  */
 import { execFile } from 'node:child_process';
-import { copyFileSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
@@ -13,9 +13,11 @@ import { readCommandLine } from '../../app/config/command-line.mjs';
 
 const ROOT = join(import.meta.dirname, '../..');
 const CLIENT = join(ROOT, 'clients/typescript');
+const CLI = join(ROOT, 'clients/cli');
 /** What Node.js 20 and the browsers of 2023 understand. */
 const TARGET = 'es2022';
 const KIB = 1024;
+const EXECUTABLE = 0o755;
 
 /** The package as it would be published. @param folder is emptied first */
 export async function buildClient(folder: string): Promise<void> {
@@ -41,6 +43,15 @@ export async function buildClient(folder: string): Promise<void> {
   await promisify(execFile)(process.execPath, args);
 }
 
+/** The command line as one file that needs nothing but Node.js. @returns its path */
+export async function buildCli(folder: string): Promise<string> {
+  const outfile = join(folder, 'dist', 'holdfast.js');
+  const entryPoints = [join(CLI, 'src/main.ts')];
+  await build({ entryPoints, outfile, bundle: true, format: 'esm', target: TARGET, platform: 'node' });
+  chmodSync(outfile, EXECUTABLE);
+  return outfile;
+}
+
 /** The sizes of the built files, KiB. */
 export function sizesIn(folder: string): { file: string; kib: number; gzipKib: number }[] {
   return ['index.js', 'holdfast.min.js'].map((file) => {
@@ -52,11 +63,12 @@ export function sizesIn(folder: string): { file: string; kib: number; gzipKib: n
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   readCommandLine({
-    name: 'npm run build:client --',
-    about: 'Builds the client library in clients/typescript/dist.',
+    name: 'npm run build:clients --',
+    about: 'Builds the client library in clients/typescript/dist, and the command line in clients/cli/dist.',
     options: {},
   });
   await buildClient(CLIENT);
+  await buildCli(CLI);
   for (const { file, kib, gzipKib } of sizesIn(CLIENT))
     console.log(`dist/${file}: ${kib} KiB, ${gzipKib} KiB compressed`);
 }

@@ -16,6 +16,16 @@ export interface CallOptions {
   readonly correlationId?: string;
 }
 
+/** Options of methods that return an outcome. */
+export interface OutcomeOptions extends CallOptions {
+  /**
+   * Whether an earlier call with the same id may have been carried out, for example one of your program before it was
+   * restarted. Then only an answer about the id itself ends the doubt: what would otherwise be thrown, because this call
+   * has changed nothing, is the outcome `unknown`. A `request` from an outcome is recognized without it.
+   */
+  readonly inDoubt?: boolean;
+}
+
 export interface CallDefaults {
   readonly deadlineMs: number;
   readonly attemptTimeoutMs: number;
@@ -27,6 +37,8 @@ export interface Caller {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly defaults: CallDefaults;
+  /** Requests whose outcome was unknown at the end of a call. */
+  readonly doubtful: WeakSet<object>;
 }
 
 /** A call: one change or question, and all its attempts. */
@@ -68,10 +80,12 @@ export function settleCall<V>(
   content: Content,
   accept: Accept<V>,
   lookUp?: Exchange<undefined, V>['lookUp'],
+  isInDoubt = false,
 ): Promise<Settled<V>> {
   const exchange: Exchange<undefined, V> = {
     send: async (_, limits) => [await attempt(caller, call, content, accept, limits)],
     ...(lookUp && { lookUp }),
+    isInDoubt: () => isInDoubt,
   };
   return settleOne(exchange, call, caller.clock);
 }
@@ -154,3 +168,7 @@ export function withQuery(path: string, query: Readonly<Record<string, QueryValu
   if (given.length === 0) return path;
   return `${path}?${new URLSearchParams(given.map(([name, value]): [string, string] => [name, String(value)]))}`;
 }
+
+/** Whether an earlier call may have carried this request out. */
+export const isDoubtful = ({ doubtful }: Caller, request: object, { inDoubt }: OutcomeOptions): boolean =>
+  inDoubt ?? doubtful.has(request);

@@ -52,7 +52,13 @@ export class Holdfast {
       ids: this.#ids,
       onAttempt,
     });
-    const caller: Caller = { transport, clock, ids: this.#ids, defaults: { deadlineMs, attemptTimeoutMs } };
+    const caller: Caller = {
+      transport,
+      clock,
+      ids: this.#ids,
+      defaults: { deadlineMs, attemptTimeoutMs },
+      doubtful: new WeakSet(),
+    };
     this.accounts = new Accounts(caller);
     this.transfers = new Transfers(caller);
     this.groups = new Groups(caller);

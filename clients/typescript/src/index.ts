@@ -1,4 +1,4 @@
-export type { CallOptions } from './calls.ts';
+export type { CallOptions, OutcomeOptions } from './calls.ts';
 export { Holdfast, type HoldfastOptions } from './client.ts';
 export { type Clock, systemClock } from './clock.ts';
 export { HoldfastError, NoAnswerError, OutcomeUnknownError, ProblemError } from './errors.ts';

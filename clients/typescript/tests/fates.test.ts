@@ -25,11 +25,14 @@ describe('Whatever happens to its requests', () => {
   it('a transfer is reported as what it is', async () => {
     const seen = new Set<string>();
     await fc.assert(
-      fc.asyncProperty(fatesOf, chancesOf, amountOf, async (fates, chances, amount) => {
+      fc.asyncProperty(fatesOf, chancesOf, amountOf, fc.boolean(), async (fates, chances, amount, isPassedAgain) => {
         const { clock, service, holdfast } = bench(fates, chances);
         const work = holdfast.transfers.create({ ...TRANSFER, amount }).catch((error: Error) => error);
-        const reported = await clock.run(work);
+        let reported = await clock.run(work);
         expect(clock.elapsedMs).toBeLessThanOrEqual(20_000);
+        // Passed again, it is still in doubt.
+        if (!(reported instanceof Error) && reported.outcome === 'unknown' && isPassedAgain)
+          reported = await clock.run(holdfast.transfers.create(reported.request).catch((error: Error) => error));
         await clock.run(clock.sleep(LATE_MS));
         const [[id, stored] = []] = [...service.outcomes];
         const learned = reported instanceof Error ? 'failed' : reported.outcome;
@@ -76,6 +79,21 @@ describe('Whatever happens to its requests', () => {
       { numRuns: 300 },
     );
     expect([...seen].sort()).toEqual(['failed', 'posted', 'rejected', 'unknown']);
+  });
+
+  it('a transfer that was in doubt before a restart is not reported as failed', async () => {
+    const { clock, service, holdfast } = bench(['day off', 'answered']);
+    const request = { ...TRANSFER, transactionId: 'mine' };
+    expect(await clock.run(holdfast.transfers.create(request, { inDoubt: true }))).toMatchObject({
+      outcome: 'unknown',
+      retryAfterMs: 86_400_000,
+    });
+    // It has asked for the outcome, but found none.
+    expect(service.received.map(({ method }) => method)).toEqual(['POST', 'GET']);
+    const [item] = await clock.run(
+      collect(bench(['day off']).holdfast.transfers.createMany([request], { inDoubt: true })),
+    );
+    expect(item?.outcome).toBe('unknown');
   });
 
   it('an unknown outcome becomes known when the same request is passed again', async () => {

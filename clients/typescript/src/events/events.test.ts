@@ -92,7 +92,7 @@ describe('Following the feed', () => {
     server.handler = (_, response) => {
       response.writeHead(200, STREAM);
       if (server.requests.length === 1)
-        return response.end('retry: 1\nid: 5\n\n:\nid: 6\n\nevent: end\ndata: {"reason":"shutting_down"}\n\n');
+        return void response.end('retry: 1\nid: 5\n\n:\nid: 6\n\nevent: end\ndata: {"reason":"shutting_down"}\n\n');
       response.write(blockOf('7'));
     };
     expect(await first(1, {}, { onCursor: (cursor: string) => cursors.push(cursor) })).toEqual(['7']);

@@ -259,6 +259,32 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v1/ops/returned-money": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * List money of transfers between shards that no account could take
+         * @description Scope: `ops`.
+         */
+        readonly get: operations["getOpsReturnedMoney"];
+        readonly put?: never;
+        /**
+         * Pay out money that no account could take
+         * @description Pays the whole amount of a returned transfer to an account of the same shard, once, and answers when MySQL has it. Repeat the request after any error: it never pays twice. If the money was paid out to another account, the response is 409 and nothing changes. The history of the account shows the transfer with `leg` `payout`, your name and the reason.
+         *
+         *     Scope: `ops`.
+         */
+        readonly post: operations["postOpsReturnedMoney"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v1/transfers/group": {
         readonly parameters: {
             readonly query?: never;
@@ -722,7 +748,7 @@ export interface components {
              * @description Stable, for programs.
              * @enum {string}
              */
-            readonly code: "validation_failed" | "unauthenticated" | "forbidden" | "not_found" | "account_not_found" | "transfer_not_found" | "hold_not_found" | "group_not_found" | "method_not_allowed" | "request_timeout" | "transaction_id_reused" | "group_id_reused" | "hold_id_reused" | "transaction_id_ambiguous" | "group_id_ambiguous" | "hold_id_ambiguous" | "account_id_reused" | "authority_moved" | "account_not_empty" | "settings_version_mismatch" | "hold_changed" | "payload_too_large" | "unsupported_media_type" | "currency_mismatch" | "insufficient_funds" | "account_suspended" | "account_frozen" | "account_closed" | "balance_out_of_range" | "limit_exceeded" | "group_refused" | "group_spans_shards" | "hold_spans_shards" | "hold_not_allowed" | "hold_not_open" | "hold_expired" | "hold_exceeded" | "transfer_not_reversible" | "precondition_required" | "rate_limited" | "headers_too_large" | "internal_error" | "ledger_switching" | "ledger_closed" | "account_unsettled" | "backlog_full" | "overloaded" | "database_unavailable" | "transfer_pending" | "transit_unavailable" | "history_incomplete" | "clock_unsure" | "calendar_unavailable" | "issuer_unavailable" | "feature_not_active" | "shutting_down" | "outcome_unknown";
+            readonly code: "validation_failed" | "unauthenticated" | "forbidden" | "not_found" | "account_not_found" | "transfer_not_found" | "hold_not_found" | "group_not_found" | "method_not_allowed" | "request_timeout" | "transaction_id_reused" | "already_paid_out" | "group_id_reused" | "hold_id_reused" | "transaction_id_ambiguous" | "group_id_ambiguous" | "hold_id_ambiguous" | "account_id_reused" | "authority_moved" | "account_not_empty" | "settings_version_mismatch" | "hold_changed" | "payload_too_large" | "unsupported_media_type" | "currency_mismatch" | "insufficient_funds" | "account_suspended" | "account_frozen" | "account_closed" | "balance_out_of_range" | "limit_exceeded" | "group_refused" | "group_spans_shards" | "hold_spans_shards" | "hold_not_allowed" | "hold_not_open" | "hold_expired" | "hold_exceeded" | "transfer_not_reversible" | "precondition_required" | "rate_limited" | "headers_too_large" | "internal_error" | "ledger_switching" | "ledger_closed" | "account_unsettled" | "backlog_full" | "overloaded" | "database_unavailable" | "transfer_pending" | "transit_unavailable" | "history_incomplete" | "clock_unsure" | "calendar_unavailable" | "issuer_unavailable" | "feature_not_active" | "shutting_down" | "outcome_unknown";
             readonly correlationId: string;
             /** @description The id to look up or to send again. */
             readonly transactionId?: string;
@@ -1239,10 +1265,10 @@ export interface components {
              */
             readonly timestamp: string;
             /**
-             * @description Present for a transfer between shards: `out` at its source, `in` at its destination. If the destination refuses it, the source gets it back with `back`.
+             * @description Present for a transfer between shards: `out` at its source, `in` at its destination. If the destination refuses it, the source gets it back with `back`. `payout`: an operator has paid to this account what neither of them could take.
              * @enum {string}
              */
-            readonly leg?: "out" | "in" | "back" | "returns";
+            readonly leg?: "out" | "in" | "back" | "returns" | "payout";
             readonly reference?: string;
             /**
              * @description Custom string pairs: at most 16, each value at most 256 characters.
@@ -1727,6 +1753,138 @@ export interface components {
              * @enum {string|null}
              */
             readonly durability?: "cache" | "persisted" | null;
+        };
+        readonly ReturnedMoneyList: {
+            /** @description What lies in the listed shards, by currency, whatever the page contains. */
+            readonly balances: readonly {
+                /** @description Number of the shard. */
+                readonly shard: number;
+                /**
+                 * @description ISO 4217 code.
+                 * @example EUR
+                 */
+                readonly currency: string;
+                /**
+                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+                 * @example 12.34
+                 */
+                readonly amount: string;
+            }[];
+            readonly items: readonly components["schemas"]["ReturnedTransfer"][];
+            /** @description Leads to what follows; null at the end. A page can have fewer items than `limit`, even none. */
+            readonly nextCursor: string | null;
+        };
+        readonly ReturnedTransfer: {
+            /** @description Number of the shard. */
+            readonly shard: number;
+            /**
+             * @description The id of a transfer, as its client chose it.
+             * @example 019b7650-2c00-7000-8000-000000000002
+             */
+            readonly transactionId: string;
+            /**
+             * @description The source of the transfer, which could not take the money back.
+             * @example customer-4711
+             */
+            readonly sourceAccount: string;
+            /**
+             * @description The destination of the transfer, which refused it.
+             * @example customer-4711
+             */
+            readonly destinationAccount: string;
+            /**
+             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+             * @example 12.34
+             */
+            readonly amount: string;
+            /**
+             * @description ISO 4217 code.
+             * @example EUR
+             */
+            readonly currency: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly returnedAt: string;
+            /** @description To which account it was paid out, by whom, why and when; null if it was not. */
+            readonly payout: {
+                /**
+                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+                 * @example customer-4711
+                 */
+                readonly destinationAccount: string;
+                readonly reason: string;
+                readonly user: string;
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, UTC, milliseconds.
+                 * @example 2026-01-31T12:00:00.000Z
+                 */
+                readonly paidAt: string;
+            } | null;
+        };
+        readonly PaidOut: {
+            /** @description Number of the shard. */
+            readonly shard: number;
+            /**
+             * @description The id of a transfer, as its client chose it.
+             * @example 019b7650-2c00-7000-8000-000000000002
+             */
+            readonly transactionId: string;
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly destinationAccount: string;
+            readonly destinationVersion: number;
+            /**
+             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+             * @example 12.34
+             */
+            readonly amount: string;
+            /**
+             * @description ISO 4217 code.
+             * @example EUR
+             */
+            readonly currency: string;
+            readonly reason: string;
+            readonly user: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly paidAt: string;
+            /** @description True if it had already been paid out to this account. */
+            readonly replayed: boolean;
+        };
+        readonly PayoutRequest: {
+            /** @description Number of the shard. */
+            readonly shard: number;
+            /**
+             * @description The transfer that was returned.
+             * @example 019b7650-2c00-7000-8000-000000000002
+             */
+            readonly transactionId: string;
+            /**
+             * @description The account that gets the money. It must be in the same shard.
+             * @example customer-4711
+             */
+            readonly destinationAccount: string;
+            /**
+             * @description The whole amount that was returned: a check of what you mean.
+             * @example 12.34
+             */
+            readonly amount: string;
+            /**
+             * @description ISO 4217 code.
+             * @example EUR
+             */
+            readonly currency: string;
+            /** @description The reason, in a sentence; it is recorded with your name, and shown in the history. */
+            readonly reason: string;
         };
         readonly TransferGroup: {
             /**
@@ -3320,6 +3478,77 @@ export interface operations {
             };
         };
     };
+    readonly getOpsReturnedMoney: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description Only this shard. All shards by default. */
+                readonly shard?: number;
+                /** @description `unpaid`: only money that still lies there. `all`: also what was paid out. */
+                readonly state?: "unpaid" | "all";
+                readonly limit?: number;
+                /** @description The `nextCursor` of an earlier response. */
+                readonly cursor?: string;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description What MySQL has, oldest first in each shard and currency */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ReturnedMoneyList"];
+                };
+            };
+        };
+    };
+    readonly postOpsReturnedMoney: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "shard": 0,
+                 *       "transactionId": "019b7650-2c00-7000-8000-000000000002",
+                 *       "destinationAccount": "demo-alice",
+                 *       "amount": "1.00",
+                 *       "currency": "EUR",
+                 *       "reason": "The customer named this account, see ticket 4711."
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["PayoutRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description It had already been paid out to this account */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["PaidOut"];
+                };
+            };
+            /** @description Paid out */
+            readonly 201: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["PaidOut"];
+                };
+            };
+        };
+    };
     readonly postTransfersGroup: {
         readonly parameters: {
             readonly query?: never;
@@ -3431,7 +3660,10 @@ export interface operations {
     };
     readonly getTransfersGroupGroupId: {
         readonly parameters: {
-            readonly query?: never;
+            readonly query?: {
+                /** @description Any account of the group. With several shards, only the shard of this account is asked, so the answer is faster, does not depend on other shards, and tells ids apart that several shards have. */
+                readonly account?: string;
+            };
             readonly header?: never;
             readonly path: {
                 /** @description 1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte. */
@@ -3503,7 +3735,10 @@ export interface operations {
     };
     readonly postHoldsHoldIdCapture: {
         readonly parameters: {
-            readonly query?: never;
+            readonly query?: {
+                /** @description The account of the hold. With several shards, only the shard of this account is asked, so the answer is faster, does not depend on other shards, and tells ids apart that several shards have. */
+                readonly account?: string;
+            };
             readonly header?: {
                 /** @description The `transactionId` for a body without one; if both are given, they must be equal. An id, bare or in double quotes. */
                 readonly "Idempotency-Key"?: string;
@@ -3547,7 +3782,10 @@ export interface operations {
     };
     readonly postHoldsHoldIdVoid: {
         readonly parameters: {
-            readonly query?: never;
+            readonly query?: {
+                /** @description The account of the hold. With several shards, only the shard of this account is asked, so the answer is faster, does not depend on other shards, and tells ids apart that several shards have. */
+                readonly account?: string;
+            };
             readonly header?: never;
             readonly path: {
                 /** @description 1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte. */
@@ -3581,7 +3819,10 @@ export interface operations {
     };
     readonly getHoldsHoldId: {
         readonly parameters: {
-            readonly query?: never;
+            readonly query?: {
+                /** @description The account of the hold. With several shards, only the shard of this account is asked, so the answer is faster, does not depend on other shards, and tells ids apart that several shards have. */
+                readonly account?: string;
+            };
             readonly header?: never;
             readonly path: {
                 /** @description 1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte. */
@@ -3606,7 +3847,10 @@ export interface operations {
     };
     readonly patchHoldsHoldId: {
         readonly parameters: {
-            readonly query?: never;
+            readonly query?: {
+                /** @description The account of the hold. With several shards, only the shard of this account is asked, so the answer is faster, does not depend on other shards, and tells ids apart that several shards have. */
+                readonly account?: string;
+            };
             readonly header: {
                 /** @description Change the hold only at this `revision`; 412 if it has changed. `"3"` or `3`; `*` changes any revision. */
                 readonly "If-Match": string;

@@ -4,11 +4,10 @@ import {
   type Call,
   type Caller,
   type CallOptions,
-  callWith,
+  type OutcomeOptions,
   objectWith,
   read,
   segment,
-  settleCall,
 } from '../calls.ts';
 import type { AttemptLimits, LookedUp } from '../retry/settle.ts';
 import type { GroupRequest, SplitRequest, TransferGroup, TransferGroupRecord, TransferSplit } from '../types.ts';
@@ -35,44 +34,46 @@ export class Groups {
   }
 
   /** 2 to 100 transfers. @throws ProblemError or NoAnswerError: nothing was changed */
-  async create(request: GroupRequest, options: CallOptions = {}): Promise<GroupOutcome> {
+  async create(request: GroupRequest, options: OutcomeOptions = {}): Promise<GroupOutcome> {
     const groupId = request.groupId ?? this.#caller.ids.next();
     const sent = Object.freeze({ ...request, groupId });
-    const call = callWith(this.#caller, options);
-    const settled = await settleCall<Found<PostedGroup>>(
+    return outcomeOf<PostedGroup, typeof sent>(
       this.#caller,
-      call,
-      { method: 'POST', path: '/v1/transfers/group', body: JSON.stringify(sent) },
-      (body) => {
-        const group = objectWith<TransferGroup>(body, { groupId, status: 'POSTED' });
-        return group && { outcome: 'posted', group };
+      { given: request, sent, options },
+      {
+        content: { method: 'POST', path: '/v1/transfers/group', body: JSON.stringify(sent) },
+        accept: (body) => {
+          const group = objectWith<TransferGroup>(body, { groupId, status: 'POSTED' });
+          return group && { outcome: 'posted', group };
+        },
+        lookUp: (call, limits) =>
+          this.#lookUp(call, groupId, limits, (record): PostedGroup => ({ outcome: 'posted', group: record })),
       },
-      (_, limits) => this.#lookUp(call, groupId, limits, (record) => ({ outcome: 'posted', group: record })),
     );
-    return outcomeOf(sent, settled);
   }
 
   /** Divides an amount between several accounts. @throws ProblemError or NoAnswerError: nothing was changed */
-  async split(request: SplitRequest, options: CallOptions = {}): Promise<SplitOutcome> {
+  async split(request: SplitRequest, options: OutcomeOptions = {}): Promise<SplitOutcome> {
     const groupId = request.groupId ?? this.#caller.ids.next();
     const sent = Object.freeze({ ...request, groupId });
-    const call = callWith(this.#caller, options);
     const { sourceAccount, amount, currency } = sent;
-    const settled = await settleCall<Found<PostedSplit>>(
+    return outcomeOf<PostedSplit, typeof sent>(
       this.#caller,
-      call,
-      { method: 'POST', path: '/v1/transfers/split', body: JSON.stringify(sent) },
-      (body) => {
-        const split = objectWith<TransferSplit>(body, { groupId, status: 'POSTED', sourceAccount });
-        return split && { outcome: 'posted', split };
+      { given: request, sent, options },
+      {
+        content: { method: 'POST', path: '/v1/transfers/split', body: JSON.stringify(sent) },
+        accept: (body) => {
+          const split = objectWith<TransferSplit>(body, { groupId, status: 'POSTED', sourceAccount });
+          return split && { outcome: 'posted', split };
+        },
+        lookUp: (call, limits) =>
+          this.#lookUp(call, groupId, limits, (record): PostedSplit => {
+            const { destinations = [], acceptedAt, durability, replayed, status } = record;
+            const found = { groupId, status, acceptedAt, durability, replayed, destinations };
+            return { outcome: 'posted', split: { ...found, sourceAccount, amount, currency } };
+          }),
       },
-      (_, limits) =>
-        this.#lookUp(call, groupId, limits, ({ destinations = [], acceptedAt, durability, replayed, status }) => ({
-          outcome: 'posted',
-          split: { groupId, status, acceptedAt, durability, replayed, sourceAccount, amount, currency, destinations },
-        })),
     );
-    return outcomeOf(sent, settled);
   }
 
   /** A group or a split, posted or refused. @throws ProblemError `group_not_found` */

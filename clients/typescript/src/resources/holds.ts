@@ -6,10 +6,10 @@ import {
   type CallOptions,
   callWith,
   change,
+  type OutcomeOptions,
   objectWith,
   read,
   segment,
-  settleCall,
 } from '../calls.ts';
 import type { AttemptLimits, LookedUp } from '../retry/settle.ts';
 import type {
@@ -48,44 +48,44 @@ export class Holds {
   }
 
   /** Reserves a part of a balance. @throws ProblemError or NoAnswerError: nothing was changed */
-  async place(request: HoldRequest, options: CallOptions = {}): Promise<HoldOutcome> {
+  async place(request: HoldRequest, options: OutcomeOptions = {}): Promise<HoldOutcome> {
     const holdId = request.holdId ?? this.#caller.ids.next();
     const sent = Object.freeze({ ...request, holdId });
-    const call = callWith(this.#caller, options);
-    const settled = await settleCall<Found<Placed>>(
+    return outcomeOf<Placed, typeof sent>(
       this.#caller,
-      call,
-      { method: 'POST', path: '/v1/holds', body: JSON.stringify(sent) },
-      (body) => {
-        const hold = objectWith<Hold>(body, { holdId, account: sent.account });
-        return hold && { outcome: 'placed', hold };
+      { given: request, sent, options },
+      {
+        content: { method: 'POST', path: '/v1/holds', body: JSON.stringify(sent) },
+        accept: (body) => {
+          const hold = objectWith<Hold>(body, { holdId, account: sent.account });
+          return hold && { outcome: 'placed', hold };
+        },
+        lookUp: (call, limits) => this.#lookUpHold(call, holdId, limits),
       },
-      (_, limits) => this.#lookUpHold(call, holdId, limits),
     );
-    return outcomeOf(sent, settled);
   }
 
   /**
    * Transfers what a hold reserves, or a part of it. To repeat it in another process, store the `transactionId` first.
    * @throws ProblemError or NoAnswerError: nothing was changed
    */
-  async capture(holdId: string, request: CaptureRequest = {}, options: CallOptions = {}): Promise<CaptureOutcome> {
+  async capture(holdId: string, request: CaptureRequest = {}, options: OutcomeOptions = {}): Promise<CaptureOutcome> {
     const transactionId = request.transactionId ?? this.#caller.ids.next();
     const sent = Object.freeze({ ...request, transactionId });
-    const call = callWith(this.#caller, options);
-    const settled = await settleCall<Found<Captured>>(
+    return outcomeOf<Captured, typeof sent>(
       this.#caller,
-      call,
-      { method: 'POST', path: `${holdPath(holdId)}/capture`, body: JSON.stringify(sent) },
-      (body) => {
-        const capture = objectWith<Capture>(body, { transactionId, status: 'POSTED' });
-        if (capture === null) return null;
-        const { hold, ...transfer } = capture;
-        return { outcome: 'posted', transfer, hold };
+      { given: request, sent, options },
+      {
+        content: { method: 'POST', path: `${holdPath(holdId)}/capture`, body: JSON.stringify(sent) },
+        accept: (body) => {
+          const capture = objectWith<Capture>(body, { transactionId, status: 'POSTED' });
+          if (capture === null) return null;
+          const { hold, ...transfer } = capture;
+          return { outcome: 'posted', transfer, hold };
+        },
+        lookUp: (call, limits) => this.#lookUpCapture(call, transactionId, limits),
       },
-      (_, limits) => this.#lookUpCapture(call, transactionId, limits),
     );
-    return outcomeOf(sent, settled);
   }
 
   /**

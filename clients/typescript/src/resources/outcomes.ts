@@ -1,4 +1,15 @@
+import {
+  type Call,
+  type Caller,
+  type Content,
+  callWith,
+  isDoubtful,
+  type OutcomeOptions,
+  settleCall,
+} from '../calls.ts';
 import type { Settled } from '../retry/progress.ts';
+import type { AttemptLimits, LookedUp } from '../retry/settle.ts';
+import type { Accept } from '../retry/verdict.ts';
 import type { Problem, ProblemCode } from '../types.ts';
 
 /** Members of every outcome. */
@@ -43,14 +54,18 @@ export type ItemOutcome<Done, Request> = Outcome<Done, Request> | (Common<Reques
 /** A success, or a refusal that was found by a look-up. */
 export type Found<Done> = Done | Rejected;
 
-export function itemOutcome<Done, Request>(
+export function itemOutcome<Done, Request extends object>(
+  { doubtful }: Caller,
   request: Request,
   settled: Settled<Found<Done>>,
 ): ItemOutcome<Done, Request> {
   const { attempts } = settled;
   switch (settled.kind) {
-    case 'accepted':
-      return { ...settled.value, request, attempts };
+    case 'accepted': {
+      const { value } = settled;
+      if ((value as { outcome?: string }).outcome === 'pending') doubtful.add(request);
+      return { ...value, request, attempts };
+    }
     case 'refused': {
       const { problem } = settled;
       return { outcome: 'rejected', code: problem.code, detail: problem.detail, problem, request, attempts };
@@ -58,14 +73,33 @@ export function itemOutcome<Done, Request>(
     case 'failed':
       return { outcome: 'failed', error: settled.error, request, attempts };
     case 'unknown':
+      doubtful.add(request);
       return { outcome: 'unknown', error: settled.error, retryAfterMs: settled.retryAfterMs, request, attempts };
   }
 }
 
-/** @throws the error if nothing was changed */
-export function outcomeOf<Done, Request>(request: Request, settled: Settled<Found<Done>>): Outcome<Done, Request> {
+interface Parts<Done> {
+  readonly content: Content;
+  readonly accept: Accept<Found<Done>>;
+  readonly lookUp?: (call: Call, limits: AttemptLimits) => Promise<LookedUp<Found<Done>> | null>;
+}
+
+/**
+ * Makes a call whose result is an outcome.
+ * @param given as the caller passed it, which may be the request of an earlier outcome
+ * @param sent the same, with its id
+ * @throws the error if nothing was changed
+ */
+export async function outcomeOf<Done, Request extends object>(
+  caller: Caller,
+  { given, sent, options }: { given: object; sent: Request; options: OutcomeOptions },
+  { content, accept, lookUp }: Parts<Done>,
+): Promise<Outcome<Done, Request>> {
+  const call = callWith(caller, options);
+  const find = lookUp && ((_: undefined, limits: AttemptLimits) => lookUp(call, limits));
+  const settled = await settleCall(caller, call, content, accept, find, isDoubtful(caller, given, options));
   if (settled.kind === 'failed') throw settled.error;
-  return itemOutcome(request, settled) as Outcome<Done, Request>;
+  return itemOutcome(caller, sent, settled) as Outcome<Done, Request>;
 }
 
 /** A refusal that was found by a look-up, which does not give the details of the first answer. */

@@ -1,4 +1,4 @@
-import { type Call, type Caller, type CallOptions, callWith, objectWith } from '../calls.ts';
+import { type Call, type Caller, callWith, isDoubtful, type OutcomeOptions, objectWith } from '../calls.ts';
 import { type AttemptLimits, type Exchange, settle } from '../retry/settle.ts';
 import { itemVerdict, type Verdict, verdictOf } from '../retry/verdict.ts';
 import type { Transfer, TransferRequest } from '../types.ts';
@@ -6,7 +6,7 @@ import { chunksOf, inOrder } from './chunks.ts';
 import { type Found, type ItemOutcome, itemOutcome } from './outcomes.ts';
 import { type Identified, lookUpTransfer, type Pending, type Posted } from './transfer-look-up.ts';
 
-export interface BatchOptions extends CallOptions {
+export interface BatchOptions extends OutcomeOptions {
   /**
    * How many batches are sent at the same time; 1 by default. With more, transfers of different batches are made in no
    * particular order.
@@ -29,6 +29,7 @@ interface Item {
   readonly request: Identified<TransferRequest>;
   /** Serialized once: every attempt sends the same bytes. */
   readonly json: string;
+  readonly isInDoubt: boolean;
 }
 
 export async function* transferBatches(
@@ -42,7 +43,7 @@ export async function* transferBatches(
   callWith(caller, options);
   const itemOf = (request: TransferRequest): Item => {
     const identified = Object.freeze({ ...request, transactionId: request.transactionId ?? caller.ids.next() });
-    return { request: identified, json: JSON.stringify(identified) };
+    return { request: identified, json: JSON.stringify(identified), isInDoubt: isDoubtful(caller, request, options) };
   };
   const chunks = chunksOf(requests, itemOf, ({ json }) => json, { items: ITEMS_MAX, bytes: BYTES_MAX });
   let index = 0;
@@ -50,19 +51,20 @@ export async function* transferBatches(
     for (const outcome of outcomes) yield { ...outcome, index: index++ };
 }
 
-async function settleBatch(caller: Caller, items: readonly Item[], options: CallOptions) {
+async function settleBatch(caller: Caller, items: readonly Item[], options: OutcomeOptions) {
   const call = callWith(caller, options);
   const settled = await settle(items, exchangeOf(caller, call), call, caller.clock);
   return items.map(({ request }, i) => {
     const one = settled[i];
     if (!one) throw new Error(`${items.length} items, but ${settled.length} outcomes`);
-    return itemOutcome<Posted | Pending, Identified<TransferRequest>>(request, one);
+    return itemOutcome<Posted | Pending, Identified<TransferRequest>>(caller, request, one);
   });
 }
 
 function exchangeOf(caller: Caller, call: Call): Exchange<Item, Found<Posted | Pending>> {
   return {
     send: (items, limits) => sendBatch(caller, call, items, limits),
+    isInDoubt: ({ isInDoubt }) => isInDoubt,
     lookUp: ({ request }, limits) => {
       const { transactionId, sourceAccount, destinationAccount, amount, currency } = request;
       const expected = { sourceAccount, destinationAccount, amount, currency };

@@ -1,17 +1,15 @@
 import {
   anyObject,
-  type Call,
   type Caller,
   type CallOptions,
-  callWith,
+  type OutcomeOptions,
   objectWith,
   read,
   segment,
-  settleCall,
   withQuery,
 } from '../calls.ts';
 import type { Durability, Transfer, TransferPreview, TransferRecord, TransferRequest } from '../types.ts';
-import { type Found, type Outcome, outcomeOf } from './outcomes.ts';
+import { type Outcome, outcomeOf } from './outcomes.ts';
 import { type BatchOptions, type TransferItem, transferBatches } from './transfer-batches.ts';
 import { type Expected, type Identified, lookUpTransfer, type Pending, type Posted } from './transfer-look-up.ts';
 
@@ -36,18 +34,18 @@ export class Transfers {
    * Transfers money once, however many attempts it takes.
    * @throws ProblemError or NoAnswerError: nothing was changed
    */
-  async create(request: TransferRequest, options: CallOptions = {}): Promise<TransferOutcome> {
+  async create(request: TransferRequest, options: OutcomeOptions = {}): Promise<TransferOutcome> {
     const transactionId = request.transactionId ?? this.#caller.ids.next();
     const sent = Object.freeze({ ...request, transactionId });
-    const call = callWith(this.#caller, options);
-    const settled = await settleCall<Found<Posted | Pending>>(
+    return outcomeOf<Posted | Pending, typeof sent>(
       this.#caller,
-      call,
-      { method: 'POST', path: '/v1/transfers', body: JSON.stringify(sent) },
-      (body) => postedIn(body, { transactionId, sourceAccount: sent.sourceAccount }),
-      (_, limits) => lookUpTransfer(this.#caller, call, transactionId, expectedOf(sent), limits),
+      { given: request, sent, options },
+      {
+        content: { method: 'POST', path: '/v1/transfers', body: JSON.stringify(sent) },
+        accept: (body) => postedIn(body, { transactionId, sourceAccount: sent.sourceAccount }),
+        lookUp: (call, limits) => lookUpTransfer(this.#caller, call, transactionId, expectedOf(sent), limits),
+      },
     );
-    return outcomeOf(sent, settled);
   }
 
   /**
@@ -80,15 +78,16 @@ export class Transfers {
    * Transfers the amount back, once, however often it is called.
    * @throws ProblemError or NoAnswerError: nothing was changed
    */
-  async reverse(request: ReversalRequest, options: CallOptions = {}): Promise<ReversalOutcome> {
+  async reverse(request: ReversalRequest, options: OutcomeOptions = {}): Promise<ReversalOutcome> {
     const { transactionId, sourceAccount, durability } = request;
-    const call: Call = callWith(this.#caller, options);
     const path = withQuery(`/v1/transfers/${segment(transactionId)}/reversal`, { sourceAccount });
-    const body = JSON.stringify({ durability });
-    const settled = await settleCall<Found<Posted>>(this.#caller, call, { method: 'POST', path, body }, (answer) =>
-      postedIn(answer, {}),
+    const content = { method: 'POST', path, body: JSON.stringify({ durability }) } as const;
+    const parts = { content, accept: (body: unknown) => postedIn(body, {}) };
+    return outcomeOf<Posted | Pending, ReversalRequest>(
+      this.#caller,
+      { given: request, sent: request, options },
+      parts,
     );
-    return outcomeOf(request, settled);
   }
 }
 

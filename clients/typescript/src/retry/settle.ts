@@ -9,6 +9,8 @@ export interface Exchange<Item, V> {
   send(items: readonly Item[], limits: AttemptLimits): Promise<readonly Verdict<V>[]>;
   /** The outcome of an earlier attempt, or null if there is none to be seen. Never rejects. */
   lookUp?(item: Item, limits: AttemptLimits): Promise<LookedUp<V> | null>;
+  /** Whether an attempt of an earlier call may have been carried out. */
+  isInDoubt?(item: Item): boolean;
 }
 
 export type LookedUp<V> = Extract<Verdict<V>, { verdict: 'accepted' | 'refused' | 'failed' }>;
@@ -67,7 +69,7 @@ export async function settle<Item, V>(
   let open: Open<Item>[] = items.map((item, index) => ({
     item,
     index,
-    progress: UNTRIED,
+    progress: exchange.isInDoubt?.(item) ? { ...UNTRIED, inDoubt: true } : UNTRIED,
     error: signal?.aborted ? reasonOf(signal) : new Error('not sent'),
     retryAfterMs: null,
   }));

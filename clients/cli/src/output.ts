@@ -1,0 +1,66 @@
+import type { Writable } from 'node:stream';
+
+/** Characters that would move the cursor, hide text or reverse it: names and references come from other people. */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Co}\p{Cs}]/gu;
+const GAP = '  ';
+
+export type Cell = string | number | boolean | null | undefined;
+
+export const printable = (cell: Cell): string => (cell ?? '').toString().replace(UNPRINTABLE, '\uFFFD');
+
+/** Rows under a line of titles. Columns whose title begins with `>` are aligned to the right. */
+export function tableOf(titles: readonly string[], rows: readonly (readonly Cell[])[]): string {
+  const names = titles.map((title) => title.replace(/^>/, ''));
+  const texts = [names, ...rows.map((row) => row.map(printable))];
+  const widths = names.map((_, column) => Math.max(...texts.map((row) => [...(row[column] ?? '')].length)));
+  const line = (row: readonly string[]) =>
+    names
+      .map((_, column) => {
+        const text = row[column] ?? '';
+        const space = ' '.repeat((widths[column] ?? 0) - [...text].length);
+        return titles[column]?.startsWith('>') ? space + text : text + space;
+      })
+      .join(GAP)
+      .trimEnd();
+  return `${texts.map(line).join('\n')}\n`;
+}
+
+/** One line per fact; those without a value are left out. */
+export function factsOf(facts: Readonly<Record<string, Cell>>): string {
+  const given = Object.entries(facts).filter(([, value]) => value !== undefined && value !== null && value !== '');
+  const width = Math.max(0, ...given.map(([name]) => name.length));
+  return given.map(([name, value]) => `${name.padEnd(width)}${GAP}${printable(value)}\n`).join('');
+}
+
+/** Where a command writes. With `--json`, every result is one line of JSON. */
+export class Output {
+  readonly isJson: boolean;
+  readonly #stdout: Writable;
+  readonly #stderr: Writable;
+
+  constructor(stdout: Writable, stderr: Writable, isJson: boolean) {
+    this.#stdout = stdout;
+    this.#stderr = stderr;
+    this.isJson = isJson;
+  }
+
+  /** A result: the JSON, or the text for people. */
+  result(json: object, text: () => string): void {
+    this.#stdout.write(this.isJson ? `${JSON.stringify(json)}\n` : text());
+  }
+
+  /** Content that is passed on as it is; waits for a slow reader. */
+  async content(chunk: string | Uint8Array): Promise<void> {
+    if (this.#stdout.write(chunk)) return;
+    await new Promise<void>((resolve) => this.#stdout.once('drain', resolve));
+  }
+
+  /** A remark for people, which does not disturb a pipe. */
+  note(text: string): void {
+    if (!this.isJson) this.#stderr.write(`${printable(text)}\n`);
+  }
+
+  error(json: object, text: string): void {
+    this.#stderr.write(this.isJson ? `${JSON.stringify(json)}\n` : `${text.split('\n').map(printable).join('\n')}\n`);
+  }
+}

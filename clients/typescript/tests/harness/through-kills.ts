@@ -1,0 +1,164 @@
+import type { Cluster } from '../../../../verification/harness/cluster.ts';
+import { sleep } from '../../../../verification/harness/time.ts';
+import { Holdfast } from '../../src/client.ts';
+import type { TransferRequest } from '../../src/types.ts';
+import { type Comparison, compare, type Reported } from './books.ts';
+
+export interface KillPlan {
+  transfers: number;
+  /** How long after one fault the next one follows, ms. */
+  pauseMs: number;
+  log?: (line: string) => void;
+}
+
+export interface Result {
+  counts: Record<string, number>;
+  /** Transfers that needed more than one attempt. */
+  repeated: number;
+  /** Of those, how many ended as unknown within their first call, and were passed again. */
+  unknown: number;
+  faults: string[];
+  seconds: number;
+  comparison: Comparison;
+}
+
+const ACCOUNTS = 200;
+const FUNDS_CENTS = 10_000;
+const SINGLE_WORKERS = 8;
+/** Every so many transfers are sent one by one, the others in batches. */
+const SINGLE_EVERY = 10;
+const BATCHES_TOGETHER = 3;
+const CENTS_MAX = 500;
+const accountOf = (number: number): string => `k-${number}`;
+const euros = (cents: number): string => `${Math.floor(cents / 100)}.${String(cents % 100).padStart(2, '0')}`;
+
+/** A client that reaches the cluster as through a load balancer: each attempt goes to one of the ready pods. */
+function clientOf(cluster: Cluster): Holdfast {
+  let next = 0;
+  const balanced: typeof fetch = (input, init) => {
+    const { pathname, search } = new URL(String(input));
+    const address = cluster.addresses[next++ % cluster.addresses.length];
+    return fetch(address + pathname + search, init);
+  };
+  return new Holdfast({
+    url: 'http://ledger.invalid',
+    apiKey: cluster.file.apiKey,
+    fetch: balanced,
+    deadlineMs: 120_000,
+    // Short enough that some attempts are given up although they are carried out.
+    attemptTimeoutMs: 3_000,
+  });
+}
+
+/** The `number`th transfer: reproducible, between changing accounts, some for more than there is. */
+function transferOf(number: number): TransferRequest & { reference: string } {
+  const source = (number * 7919) % ACCOUNTS;
+  const destination = (source + 1 + ((number * 104_729) % (ACCOUNTS - 1))) % ACCOUNTS;
+  const cents = number % 50 === 0 ? 100 * FUNDS_CENTS : 1 + ((number * 31) % CENTS_MAX);
+  return {
+    sourceAccount: accountOf(source),
+    destinationAccount: accountOf(destination),
+    amount: euros(cents),
+    currency: 'EUR',
+    reference: String(number),
+  };
+}
+
+/** Makes transfers while pods and Redis are killed in turn, and compares every outcome with the books. */
+export async function throughKills(cluster: Cluster, plan: KillPlan): Promise<Result> {
+  const holdfast = clientOf(cluster);
+  const reports = new Map<string, Reported>();
+  const result = { counts: {} as Record<string, number>, repeated: 0, unknown: 0 };
+
+  const report = async (one: Awaited<ReturnType<typeof holdfast.transfers.create>> | ItemOutcome) => {
+    let { outcome, request, attempts } = one;
+    if (attempts > 1) result.repeated++;
+    while (outcome === 'unknown' || outcome === 'pending') {
+      result.unknown++;
+      ({ outcome, request, attempts } = await holdfast.transfers.create(request));
+    }
+    result.counts[outcome] = (result.counts[outcome] ?? 0) + 1;
+    const { sourceAccount: source, destinationAccount: destination, amount } = request;
+    reports.set(request.transactionId, { outcome, source, destination, cents: Math.round(Number(amount) * 100) });
+  };
+
+  await openAccounts(holdfast);
+  for await (const item of holdfast.transfers.createMany(funding())) await report(item);
+
+  const since = performance.now();
+  const done = new AbortController();
+  const faults = injectFaults(cluster, plan, done.signal);
+  const single = numbers(plan.transfers, (number) => number % SINGLE_EVERY === 0);
+  const worker = async () => {
+    for (const number of single) await report(await holdfast.transfers.create(transferOf(number)));
+  };
+  const batches = async () => {
+    const others = numbers(plan.transfers, (number) => number % SINGLE_EVERY !== 0);
+    const requests = (function* () {
+      for (const number of others) yield transferOf(number);
+    })();
+    for await (const item of holdfast.transfers.createMany(requests, { concurrency: BATCHES_TOGETHER }))
+      await report(item);
+  };
+  await Promise.all([batches(), ...Array.from({ length: SINGLE_WORKERS }, worker)]);
+  const seconds = (performance.now() - since) / 1000;
+  done.abort();
+  const injected = await faults;
+  await cluster.untilBack();
+  return { ...result, faults: injected, seconds, comparison: await compare(cluster, holdfast, reports) };
+}
+
+type ItemOutcome = ReturnType<Holdfast['transfers']['createMany']> extends AsyncGenerator<infer Item> ? Item : never;
+
+function* numbers(count: number, isWanted: (number: number) => boolean): Generator<number> {
+  for (let number = 1; number <= count; number++) if (isWanted(number)) yield number;
+}
+
+async function openAccounts(holdfast: Holdfast): Promise<void> {
+  await holdfast.accounts.open({ accountId: 'world', currency: 'EUR', external: true });
+  for (let number = 0; number < ACCOUNTS; number++)
+    await holdfast.accounts.open({ accountId: accountOf(number), currency: 'EUR' });
+}
+
+function* funding(): Generator<TransferRequest> {
+  for (let number = 0; number < ACCOUNTS; number++)
+    yield {
+      sourceAccount: 'world',
+      destinationAccount: accountOf(number),
+      amount: euros(FUNDS_CENTS),
+      currency: 'EUR',
+    };
+}
+
+/** Pod killed, Redis killed, pod frozen, in turn, until it is aborted. */
+async function injectFaults(cluster: Cluster, { pauseMs, log }: KillPlan, signal: AbortSignal): Promise<string[]> {
+  const injected: string[] = [];
+  const note = (fault: string) => {
+    injected.push(fault);
+    log?.(fault);
+  };
+  for (let turn = 0; !signal.aborted; turn++) {
+    const pod = cluster.pod(turn % cluster.pods.length);
+    switch (turn % 3) {
+      case 0:
+        note(`${pod.name} killed`);
+        await pod.kill();
+        await pod.start();
+        break;
+      case 1:
+        note('Redis killed');
+        await cluster.redis.kill();
+        await sleep(pauseMs / 4);
+        await cluster.redis.start();
+        break;
+      default:
+        note(`${pod.name} frozen`);
+        pod.freeze();
+        await sleep(pauseMs);
+        pod.wake();
+    }
+    await cluster.untilBack();
+    for (let waitedMs = 0; waitedMs < pauseMs && !signal.aborted; waitedMs += 100) await sleep(100);
+  }
+  return injected;
+}

@@ -1,0 +1,22 @@
+import { expect, it } from 'vitest';
+import { Cluster } from '../../../verification/harness/cluster.ts';
+import { throughKills } from './harness/through-kills.ts';
+
+const TRANSFERS = 30_000;
+const MS_MAX = 900_000;
+
+it(
+  'while pods and Redis are killed, the client reports exactly what the books say',
+  async () => {
+    await using cluster = await Cluster.start({ pods: 2, env: { REDIS_STEADY_AFTER_MS: '500' } });
+    cluster.keep = true;
+    const { counts, comparison, faults } = await throughKills(cluster, { transfers: TRANSFERS, pauseMs: 1_000 });
+    expect(comparison).toEqual({ wrong: [], unexpected: [], balances: [] });
+    expect((counts['posted'] ?? 0) + (counts['rejected'] ?? 0) + (counts['failed'] ?? 0)).toBe(TRANSFERS + 200);
+    expect(counts['rejected']).toBeGreaterThan(0);
+    // At least one pod and Redis.
+    expect(faults.length).toBeGreaterThanOrEqual(2);
+    cluster.keep = false;
+  },
+  MS_MAX,
+);
