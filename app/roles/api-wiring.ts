@@ -41,7 +41,7 @@ export function apiDependencies(context: Context, pod: Pod): ApiDependencies {
     keys,
     ...jwt(context),
     ...(tracing && { tracing }),
-    ops: opsOf(shards),
+    ops: opsOf(shards, shards.length > 1 ? metrics.ofCrossings() : null),
     readiness,
     waitingForDatabase: () => shards.reduce((sum, shard) => sum + waitingIn(shard), 0),
     shuttingDown,

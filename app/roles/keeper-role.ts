@@ -6,7 +6,7 @@ import { keepShard } from './keeper-loop.ts';
 
 /** A keeper: moves the authority, flushes the journal, and cleans up Redis, for every shard. Any number may run. */
 export async function startKeeper(context: Context): Promise<Running> {
-  const { config, logger, metrics, shards } = context;
+  const { config, clock, logger, metrics, shards } = context;
   const { host, adminPort } = config.http;
   let stopping = false;
   const readiness = () => ({ ready: !stopping, reasons: stopping ? ['it is shutting down'] : [] });
@@ -17,8 +17,7 @@ export async function startKeeper(context: Context): Promise<Running> {
   const loops = shards.map((shard, number) =>
     // Transfers between shards are compared once, along with the first shard.
     keepShard(shard, async () => {
-      if (number === 0 && crossings)
-        await checkedCrossings(shards, logger.log, (differences) => crossings.compared(differences));
+      if (number === 0 && crossings) await checkedCrossings(shards, { logger: logger.log, clock, metrics: crossings });
     }),
   );
   logger.log.info({ adminPort }, 'the keeper is running');

@@ -1,6 +1,7 @@
 import type { ApiDependencies } from '../api/api-dependencies.ts';
 import { Problem } from '../domain/problem.ts';
 import { cachePages } from '../redis/cache-pages.ts';
+import type { CrossingMetrics } from '../telemetry/crossing-metrics.ts';
 import { checkedCrossings } from './crossing-check.ts';
 import { moveFormat } from './format-move.ts';
 import { openTransfers } from './open-transfers.ts';
@@ -13,9 +14,9 @@ type Ops = ApiDependencies['ops'];
 
 /**
  * The reports and commands for operators. With several shards, every report contains each shard, and a command that changes a
- * ledger has to name its shard.
+ * ledger has to name its shard. @param crossings is notified of comparisons of transfers between shards
  */
-export function opsOf(shards: readonly PodShard[]): Ops {
+export function opsOf(shards: readonly PodShard[], crossings: CrossingMetrics | null = null): Ops {
   const each = shards.map(opsOfShard);
   const ofShard = (shard: number | undefined): Ops => {
     const ops = each[shard ?? (each.length === 1 ? 0 : -1)];
@@ -29,7 +30,9 @@ export function opsOf(shards: readonly PodShard[]): Ops {
       const [first] = shards;
       if (!first || shards.length === 1) return reports;
       const contexts = shards.map(({ context }) => context);
-      return { ...reports, crossings: await checkedCrossings(contexts, first.context.logger.log) };
+      const { clock, logger } = first.context;
+      const found = await checkedCrossings(contexts, { logger: logger.log, clock, metrics: crossings });
+      return { ...reports, crossings: found };
     },
     unsettled: async () => combined(await fromAll(each, (ops) => ops.unsettled())),
     async acceptLoss({ shard, ...acceptance }, user) {

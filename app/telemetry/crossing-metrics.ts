@@ -27,6 +27,10 @@ export class CrossingMetrics extends MetricSet {
     'crossing_differences',
     'Transfers between shards whose legs did not match in the latest comparison by this process',
   );
+  readonly #comparedAt = this.gauge(
+    'crossings_compared_timestamp_seconds',
+    'When this process last compared the legs of transfers between shards',
+  );
   /** Pairs of shards that have had open transfers: with many shards, most pairs never have any. */
   readonly #pairs = new Set<string>();
 
@@ -38,8 +42,9 @@ export class CrossingMetrics extends MetricSet {
     this.#legProblems.inc({ leg, unexpected: String(isUnexpected) });
   }
 
-  compared(differences: number): void {
+  compared(differences: number, atMs: number): void {
     this.#differences.set(differences);
+    this.#comparedAt.set(atMs / 1000);
   }
 
   courierFailed(): void {

@@ -143,7 +143,8 @@ describe('Metrics', () => {
     crossings.ended({}, 'returned', 'courier');
     crossings.legFailed({}, 'in', 'ledger_switching', false);
     crossings.courierFailed();
-    crossings.compared(3);
+    crossings.compared(3, 1_700_000_000_000);
+    expect(await sample('holdfast_crossings_compared_timestamp_seconds')).toBe(1_700_000_000);
     expect(await sample('holdfast_crossing_differences')).toBe(3);
     crossings.open(0, 1, { open: 2, oldestAgeMs: 1500 });
     crossings.open(1, 0, { open: 0, oldestAgeMs: 0 });

@@ -14,6 +14,7 @@ const HTTP_SECONDS = [
 export class Metrics extends MetricSet {
   readonly #httpChildren = new Map<string, { observe(seconds: number): void }>();
   readonly #parts: MetricSet[] = [];
+  #crossings: CrossingMetrics | null = null;
 
   readonly #errors = this.tally<'code', ProblemCode>('errors_total', 'Problems answered', 'code', []);
   readonly #http = new Histogram({
@@ -46,11 +47,13 @@ export class Metrics extends MetricSet {
     return metrics;
   }
 
-  /** Creates the metrics of transfers between shards. */
+  /** The metrics of transfers between shards. They are created by the first call. */
   ofCrossings(): CrossingMetrics {
-    const metrics = new CrossingMetrics();
-    this.#parts.push(metrics);
-    return metrics;
+    if (!this.#crossings) {
+      this.#crossings = new CrossingMetrics();
+      this.#parts.push(this.#crossings);
+    }
+    return this.#crossings;
   }
 
   /** The metrics page for Prometheus. */

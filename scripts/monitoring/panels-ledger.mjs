@@ -260,7 +260,12 @@ export const LEDGER_ROWS = [
       {
         title: 'Transfers between shards that do not match',
         about: 'Differences that the latest comparison has found; the report of the reconciliation lists them.',
-        queries: [[`max(${gauge('holdfast_crossing_differences')})`, 'differences']],
+        queries: [
+          [
+            `max(${gauge('holdfast_crossing_differences')} and ${gauge('holdfast_crossings_compared_timestamp_seconds')} > 0)`,
+            'differences',
+          ],
+        ],
       },
       {
         title: 'Returned money without an account',
