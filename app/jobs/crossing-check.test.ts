@@ -19,7 +19,21 @@ class MemoryPages implements CrossingPages {
     return ids.flatMap((id) => all.get(id) ?? []);
   }
   crossings = async (afterId: string, limit: number) => this.#page(this.rows, afterId, limit);
-  legs = async (afterId: string, limit: number) => this.#page(this.posted, afterId, limit);
+  innerAccounts = async () => {
+    this.#with(this.posted, []);
+    return ['~transit:EUR:0', '~returns:EUR'];
+  };
+  /** `in`, `back` and `returns` come from the transit account. */
+  legsOf: CrossingPages['legsOf'] = async (accountId, side, afterVersion, limit) => {
+    const isThere = ({ leg }: LegLine) =>
+      accountId === '~returns:EUR'
+        ? side === 'destination' && leg === 'returns'
+        : (side === 'source') === (leg !== 'out');
+    return this.#with(this.posted, [...this.posted.keys()].sort())
+      .filter(isThere)
+      .map((leg, index) => ({ ...leg, version: index + 1 }))
+      .slice(afterVersion, afterVersion + limit);
+  };
   crossingsWith = async (ids: readonly string[]) => this.#with(this.rows, ids);
   legsWith = async (ids: readonly string[]) => this.#with(this.posted, ids);
 }

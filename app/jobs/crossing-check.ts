@@ -19,10 +19,24 @@ export interface LegLine {
   amount: number;
 }
 
-/** What a shard's MySQL has of transfers between shards, in pages by id. @throws Problem database_unavailable */
+/** A posted leg, and the version that it gave to the inner account. */
+export type InnerPosting = LegLine & { version: number };
+
+/**
+ * What a shard's MySQL has of transfers between shards, in pages. Every leg moves money from or to an inner account, so the postings
+ * of these accounts are all legs, and transfers inside the shard are not read. @throws Problem database_unavailable
+ */
 export interface CrossingPages {
   crossings(afterId: string, limit: number): Promise<CrossingLine[]>;
-  legs(afterId: string, limit: number): Promise<LegLine[]>;
+  /** The inner accounts that have postings. */
+  innerAccounts(): Promise<string[]>;
+  /** @param side `source` or `destination`: the side of the legs on which the account is */
+  legsOf(
+    accountId: string,
+    side: 'source' | 'destination',
+    afterVersion: number,
+    limit: number,
+  ): Promise<InnerPosting[]>;
   crossingsWith(transactionIds: readonly string[]): Promise<CrossingLine[]>;
   legsWith(ids: readonly string[]): Promise<LegLine[]>;
 }
@@ -74,13 +88,23 @@ class CrossingCheck {
   }
 
   async shard(number: number): Promise<void> {
-    await this.#eachPage(number, (pages, after) => pages.crossings(after, this.#page), {
-      idOf: ({ transactionId }) => transactionId,
+    await this.#eachPage(number, '', {
+      read: (pages, after) => pages.crossings(after, this.#page),
+      positionOf: ({ transactionId }) => transactionId,
       check: (lines) => this.#checkCrossings(number, lines),
     });
-    await this.#eachPage(number, (pages, after) => pages.legs(after, this.#page), {
-      idOf: ({ id }) => id,
-      check: (lines) => this.#checkLegs(number, lines),
+    const inner = await this.#from(number, (pages) => pages.innerAccounts());
+    for (const accountId of inner ?? []) {
+      for (const side of ['source', 'destination'] as const) await this.#legsOf(number, accountId, side);
+    }
+  }
+
+  #legsOf(number: number, accountId: string, side: 'source' | 'destination'): Promise<void> {
+    return this.#eachPage(number, 0, {
+      read: (pages, after) => pages.legsOf(accountId, side, after, this.#page),
+      positionOf: ({ version }) => version,
+      // `returns` has an inner account on both sides.
+      check: (legs) => this.#checkLegs(number, side === 'source' ? legs : legs.filter(({ leg }) => leg !== 'returns')),
     });
   }
 
@@ -95,18 +119,25 @@ class CrossingCheck {
     };
   }
 
-  async #eachPage<L>(
+  async #eachPage<L, P>(
     number: number,
-    read: (pages: CrossingPages, after: string) => Promise<L[]>,
-    { idOf, check }: { idOf(line: L): string; check(lines: readonly L[]): Promise<void> },
+    first: P,
+    {
+      read,
+      positionOf,
+      check,
+    }: {
+      read(pages: CrossingPages, after: P): Promise<L[]>;
+      positionOf(line: L): P;
+      check(lines: readonly L[]): Promise<void>;
+    },
   ): Promise<void> {
-    let after = '';
-    for (;;) {
+    for (let after = first; ; ) {
       const lines = await this.#from(number, (pages) => read(pages, after));
       const last = lines?.at(-1);
       if (!lines || last === undefined) return;
       await check(lines);
-      after = idOf(last);
+      after = positionOf(last);
     }
   }
 

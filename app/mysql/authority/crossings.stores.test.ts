@@ -6,6 +6,7 @@ import { NO_LIMITS, NO_USAGE } from '../../domain/testing/limits.ts';
 import type { Posting, TransferOrder } from '../../domain/types.ts';
 import { ACCEPTED_AT, account } from '../../journal/testing/epoch-under-test.ts';
 import { systemClock } from '../../kernel/clock.ts';
+import { SqlCrossingPages } from '../ledger/crossing-pages.ts';
 import { MysqlCrossingStore } from '../ledger/crossing-store.ts';
 import { DirectStore } from '../ledger/direct-store.ts';
 import { SqlHistory } from '../ledger/history.ts';
@@ -124,6 +125,37 @@ describe('The row of a leg', () => {
       ['t1', 'zoe', 'back', 100],
     ]);
     expect(await history('bob')).toEqual([['t2', 'far', 'in', 100]]);
+  });
+});
+
+describe('The legs of a shard', () => {
+  it('are read along the postings of its inner accounts, page by page, and nothing else is read', async () => {
+    const pages = new SqlCrossingPages(bench.db.database);
+    expect(await pages.innerAccounts()).toEqual([]);
+    await bench.journal(['inside', 'world', 'ada', 500]);
+    await bench.epoch.apply(...outs('t1', 't2', 't3'), leg('in', 't4'), leg('back', 't1'), leg('returns', 't2'));
+    await bench.epoch.apply(leg('out', 'refused', {}, { leg: { refusal: { refusal: 'account_closed' } } }));
+    await bench.flush(await bench.epoch.entries());
+    expect(await pages.innerAccounts()).toEqual(['~returns:EUR', TRANSIT]);
+    const idsOf = async (accountId: string, side: 'source' | 'destination', after = 0, limit = 10) =>
+      (await pages.legsOf(accountId, side, after, limit)).map(({ id, leg, version }) => [id, leg, version]);
+    expect(await idsOf(TRANSIT, 'destination')).toEqual([
+      ['t1', 'out', 1],
+      ['t2', 'out', 2],
+      ['t3', 'out', 3],
+    ]);
+    expect(await idsOf(TRANSIT, 'destination', 1, 1)).toEqual([['t2', 'out', 2]]);
+    expect(await idsOf(TRANSIT, 'source')).toEqual([
+      [legIdOf('t4', 'in', 2), 'in', 4],
+      ['t1~back', 'back', 5],
+      ['t2~returns', 'returns', 6],
+    ]);
+    expect(await idsOf('~returns:EUR', 'destination')).toEqual([['t2~returns', 'returns', 1]]);
+    const [plan] = await bench.db.database.rows<{ key: string }>(
+      'EXPLAIN SELECT 1 FROM transfers WHERE source_account = ? AND source_version > ? ORDER BY source_version LIMIT 10',
+      [TRANSIT, 0],
+    );
+    expect(plan?.key).toBe('source_posting');
   });
 });
 

@@ -1,4 +1,4 @@
-import type { CrossingLine, CrossingPages, LegLine } from '../../jobs/crossing-check.ts';
+import type { CrossingLine, CrossingPages, InnerPosting, LegLine } from '../../jobs/crossing-check.ts';
 import type { Database } from '../connection/pool.ts';
 import { type LegColumns, legNameOf } from '../rows/leg-columns.ts';
 import { rowsByIds } from '../rows/unsettled-rows.ts';
@@ -21,8 +21,8 @@ interface LegRow {
 const CROSSINGS = 'SELECT transaction_id, to_shard, state, currency, amount FROM crossings';
 const LEGS = `SELECT transaction_id, leg, other_shard, currency, amount FROM transfers
   WHERE leg IS NOT NULL AND \`status\` = 'POSTED'`;
-/** A page of legs may have millions of other transfers between them. */
-const PAGE_TIMEOUT_MS = 30 * 60_000;
+/** Ids of inner accounts, which begin with `~`, come after all others. */
+const INNER = "SELECT account_id FROM accounts WHERE account_id >= '~' AND version > 0 ORDER BY account_id";
 
 /** Reads what a shard has of transfers between shards, for their comparison. */
 export class SqlCrossingPages implements CrossingPages {
@@ -39,15 +39,21 @@ export class SqlCrossingPages implements CrossingPages {
     return rows.map(crossingOf);
   }
 
-  legs(afterId: string, limit: number): Promise<LegLine[]> {
-    return this.#database.transaction(
-      async (session) => {
-        const sql = `${LEGS} AND transaction_id > ? ORDER BY transaction_id LIMIT ?`;
-        return (await session.rows<LegRow>(sql, [afterId, limit])).map(legOf);
-      },
-      'snapshot',
-      PAGE_TIMEOUT_MS,
+  async innerAccounts(): Promise<string[]> {
+    const rows = await this.#database.rows<{ account_id: string }>(INNER);
+    return rows.map(({ account_id }) => account_id);
+  }
+
+  /** Along the unique key of the account's postings. */
+  async legsOf(
+    ...[accountId, side, afterVersion, limit]: Parameters<CrossingPages['legsOf']>
+  ): Promise<InnerPosting[]> {
+    const rows = await this.#database.rows<LegRow & { version: number }>(
+      `SELECT transaction_id, leg, other_shard, currency, amount, ${side}_version AS version FROM transfers
+       WHERE ${side}_account = ? AND ${side}_version > ? ORDER BY ${side}_version LIMIT ?`,
+      [accountId, afterVersion, limit],
     );
+    return rows.map((row) => ({ ...legOf(row), version: row.version }));
   }
 
   async crossingsWith(transactionIds: readonly string[]): Promise<CrossingLine[]> {
