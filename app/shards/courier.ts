@@ -7,7 +7,7 @@ import type { CrossingClosing, CrossingStore, OpenCrossing } from '../ledger/por
 import type { LedgerDatabase } from '../ledger/ports/ledger-database.ts';
 import { closingOf } from './crossing-closing.ts';
 import { nextStep } from './crossing-decision.ts';
-import { type CrossingEvents, isUnexpected } from './crossing-events.ts';
+import { type Between, type CrossingEvents, isUnexpected } from './crossing-events.ts';
 import { type Legs, legStateOf } from './legs.ts';
 import { openCrossings } from './open-crossings.ts';
 import type { ShardMap } from './shard.ts';
@@ -24,6 +24,10 @@ export interface CourierTiming {
   /** The number of open crossings toward a shard from which on no more may begin. */
   openMax: number;
 }
+
+/** How often a crossing that cannot end is reported, ms, and of how many this process remembers it. */
+const REPORT_EVERY_MS = 60_000;
+const REPORTED_MAX = 10_000;
 
 interface CourierDependencies {
   shards: ShardMap<{ crossings: CrossingStore; database: Pick<LedgerDatabase, 'findOutcomes'> }>;
@@ -44,6 +48,8 @@ export class Courier {
   readonly #deps: CourierDependencies;
   /** The number of open crossings, as last counted, by `<from> <to>`. */
   readonly #open = new Map<string, number>();
+  /** When crossings that cannot end were last reported, on the monotonic clock, ms. */
+  readonly #reportedAt = new Map<string, number>();
 
   constructor(deps: CourierDependencies) {
     this.#deps = deps;
@@ -137,15 +143,28 @@ export class Courier {
         const closing = step.isFinal ? closingOf(transactionId, step.end, legs.in) : null;
         if (closing) closings.push(closing);
         if (closing) events.ended(between, step.end, 'courier');
-        else events.legFailed(between, 'in', 'internal_error', true);
+        else this.#reportBroken(between, 'in');
       } else if (step.do === 'send' && step.leg !== 'out' && legs.out?.status === 'POSTED') {
         const { leg, until } = step;
         const { out } = legs;
         sends.push(() => this.#send(between, leg, out, until === 'persisted'));
-      } else events.legFailed(between, 'out', 'internal_error', true);
+      } else this.#reportBroken(between, 'out');
     }
     if (closings.length > 0) await shards.at(from).crossings.close(closings);
     await eachOf(sends, timing.inFlightMax);
+  }
+
+  /** Every round finds it again, but the alert needs only one report in a while. */
+  #reportBroken(between: Between, leg: LegName): void {
+    const { clock, events } = this.#deps;
+    const now = clock.monotonic();
+    const key = `${between.from} ${between.transactionId}`;
+    if (now - (this.#reportedAt.get(key) ?? Number.NEGATIVE_INFINITY) < REPORT_EVERY_MS) return;
+    this.#reportedAt.delete(key);
+    this.#reportedAt.set(key, now);
+    const [oldest] = this.#reportedAt.keys();
+    if (this.#reportedAt.size > REPORTED_MAX && oldest !== undefined) this.#reportedAt.delete(oldest);
+    events.legFailed(between, leg, 'internal_error', true);
   }
 
   /** The outcome of the leg is not used here: the next round finds it in MySQL. */

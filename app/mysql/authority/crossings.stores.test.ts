@@ -146,7 +146,7 @@ describe('The legs of a shard', () => {
     ]);
     expect(await idsOf(TRANSIT, 'destination', 1, 1)).toEqual([['t2', 'out', 2]]);
     expect(await idsOf(TRANSIT, 'source')).toEqual([
-      [legIdOf('t4', 'in', 2), 'in', 4],
+      ['t4~0', 'in', 4],
       ['t1~back', 'back', 5],
       ['t2~returns', 'returns', 6],
     ]);
