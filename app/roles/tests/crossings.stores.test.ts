@@ -1,51 +1,22 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { freePort } from '../../../devstack/system/ports.mjs';
-import { shardOfAccount } from '../../domain/account-shard.ts';
 import { newUuidV7 } from '../../domain/ids.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import { until } from '../../kernel/testing/until.ts';
-import { migratedDatabase, type TestDatabase } from '../../mysql/testing/test-database.ts';
-import { OwnRedis, randomPrefix } from '../../redis/testing/own-redis.ts';
-import { startApi } from '../api-role.ts';
-import { startKeeper } from '../keeper-role.ts';
 import { openTransfers } from '../open-transfers.ts';
-import { adoptIdentities } from '../shard-identities.ts';
-import { API_KEY, Role } from '../testing/roles-under-test.ts';
-import { processOf, testConfig, testContext } from '../testing/test-context.ts';
+import type { Role } from '../testing/roles-under-test.ts';
+import { ShardedRoles } from '../testing/sharded-roles.ts';
 
 const SHARDS = 3;
-let databases: TestDatabase[];
-let servers: OwnRedis[];
+let roles: ShardedRoles;
 let api: Role;
-let keeper: Role;
-const prefix = randomPrefix();
-
-const context = (env: Record<string, string> = {}) =>
-  testContext(
-    testConfig(databases.map(({ url }) => url).join(' '), {
-      SHARDS: String(SHARDS),
-      REDIS_URL: servers.map(({ url }) => url).join(' '),
-      KEY_PREFIX: prefix,
-      BOOTSTRAP_API_KEY: API_KEY,
-      HEARTBEAT_MS: '50',
-      POD_RETIRE_AFTER_MS: '1000',
-      REDIS_LOST_AFTER_MS: '500',
-      REDIS_LOST_BY_PODS_AFTER_MS: '250',
-      ...env,
-    }),
-  );
-/** A test context is that of the first shard; these roles serve all. */
-const allOf = (one: Awaited<ReturnType<typeof context>>) => ({ ...processOf(one), shards: one.process.shards });
+let [a, b] = ['', ''];
 
 beforeAll(async () => {
-  databases = await Promise.all(Array.from({ length: SHARDS }, () => migratedDatabase()));
-  await adoptIdentities(testConfig(databases.map(({ url }) => url).join(' '), { SHARDS: String(SHARDS) }));
-  servers = await Promise.all(Array.from({ length: SHARDS }, () => OwnRedis.start()));
-  for (const db of databases) await db.reset(0, 'REBUILDING', 2);
-  const ofKeeper = await context({ ROLE: 'keeper', ADMIN_PORT: String(await freePort()) });
-  keeper = new Role(ofKeeper, await startKeeper(allOf(ofKeeper)));
-  const ofApi = await context();
-  api = new Role(ofApi, await startApi(allOf(ofApi)));
+  roles = await ShardedRoles.start(SHARDS);
+  for (const db of roles.databases) await db.reset(0, 'REBUILDING', 2);
+  [a, b] = [accountIn(0, 'a'), accountIn(1, 'b')];
+  await roles.keeper();
+  api = await roles.api();
   await api.ready();
   for (const shard of [0, 1, 2]) {
     await open(accountIn(shard, 'world'), { external: true });
@@ -55,17 +26,9 @@ beforeAll(async () => {
     }
   }
 });
-afterAll(async () => {
-  await api.stop();
-  await keeper.stop();
-  await Promise.all(databases.map((db) => db.drop()));
-  await Promise.all(servers.map((server) => server.stop()));
-});
+afterAll(() => roles.stop());
 
-/** The name of an account in a shard: the endings of shards are the same for all names. */
-function accountIn(shard: number, name: string): string {
-  for (let index = 0; ; index++) if (shardOfAccount(`@x${index}`, SHARDS) === shard) return `${name}@x${index}`;
-}
+const accountIn = (shard: number, name: string): string => roles.accountIn(shard, name);
 const open = (accountId: string, more: object = {}) =>
   api.request('POST', '/v1/accounts', { accountId, currency: 'EUR', ...more });
 const newId = () => newUuidV7(systemClock.now());
@@ -77,8 +40,6 @@ const transfer = (sourceAccount: string, destinationAccount: string, amount: str
   });
 const balance = async (accountId: string) =>
   (await api.request('GET', `/v1/accounts/${accountId}/balance`)).json['balance'];
-const a = accountIn(0, 'a');
-const b = accountIn(1, 'b');
 const metric = async (name: string) => {
   const text = await api.context.process.metrics.text();
   return Number(new RegExp(`^${name.replace(/[{}]/g, '\\$&')} (\\S+)$`, 'm').exec(text)?.[1] ?? Number.NaN);
@@ -86,7 +47,7 @@ const metric = async (name: string) => {
 async function allClosed(): Promise<void> {
   await until('no crossing is open', async () => {
     const open = await Promise.all(
-      databases.map(({ database }) => database.rows("SELECT 1 FROM crossings WHERE state = 'OPEN'")),
+      roles.databases.map(({ database }) => database.rows("SELECT 1 FROM crossings WHERE state = 'OPEN'")),
     );
     return open.flat().length === 0;
   });
@@ -188,11 +149,14 @@ describe('The API of a ledger with several shards', () => {
     const reconcile = async () => (await api.request('POST', '/v1/ops/reconciliations')).json['crossings'];
     expect(await reconcile()).toMatchObject({ clean: true, open: 0, differences: 0 });
     const [row] =
-      (await databases[0]?.database.rows<{ id: string }>(
+      (await roles.databases[0]?.database.rows<{ id: string }>(
         "SELECT MIN(transaction_id) AS id FROM crossings WHERE state = 'DONE' AND to_shard = 1",
       )) ?? [];
     const move = (toShard: number) =>
-      databases[0]?.database.rows('UPDATE crossings SET to_shard = ? WHERE transaction_id = ?', [toShard, row?.id]);
+      roles.databases[0]?.database.rows('UPDATE crossings SET to_shard = ? WHERE transaction_id = ?', [
+        toShard,
+        row?.id,
+      ]);
     await move(2);
     const listed = [{ transactionId: row?.id }, { transactionId: row?.id }, { transactionId: row?.id }];
     expect(await reconcile()).toMatchObject({ clean: false, differences: 3, listed });
@@ -244,12 +208,12 @@ describe('The API of a ledger with several shards', () => {
       }),
     );
     await until('some are made', () => ids.length > 20);
-    await servers[1]?.kill();
+    await roles.servers[1]?.kill();
     const shardOne = api.context.process.shards[1];
     await until('MySQL decides in shard 1', async () => (await shardOne?.authority.read())?.mode === 'DIRECT');
     const inMysql = ids.length;
     await until('some more are made', () => ids.length > inMysql + 20);
-    await servers[1]?.startAgain();
+    await roles.servers[1]?.startAgain();
     await until('Redis decides again', async () => (await shardOne?.authority.read())?.mode === 'CACHE');
     stop = true;
     await writing;
@@ -259,7 +223,7 @@ describe('The API of a ledger with several shards', () => {
       expect(json, JSON.stringify(json)).toMatchObject({ status: 'POSTED', persisted: true });
     }
     const transit = await Promise.all(
-      databases.map(({ database }) =>
+      roles.databases.map(({ database }) =>
         database.rows<{ sum: number | null }>(
           "SELECT SUM(balance) AS sum FROM accounts WHERE account_id LIKE '~transit%'",
         ),
