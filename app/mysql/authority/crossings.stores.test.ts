@@ -133,7 +133,12 @@ describe('The legs of a shard', () => {
     const pages = new SqlCrossingPages(bench.db.database);
     expect(await pages.innerAccounts()).toEqual([]);
     await bench.journal(['inside', 'world', 'ada', 500]);
-    await bench.epoch.apply(...outs('t1', 't2', 't3'), leg('in', 't4'), leg('back', 't1'), leg('returns', 't2'));
+    await bench.epoch.apply(
+      ...outs('t1', 't2', 't3'),
+      leg('in', 't4', { destination: 'bob' }),
+      leg('back', 't1'),
+      leg('returns', 't2'),
+    );
     await bench.epoch.apply(leg('out', 'refused', {}, { leg: { refusal: { refusal: 'account_closed' } } }));
     await bench.flush(await bench.epoch.entries());
     expect(await pages.innerAccounts()).toEqual(['~returns:EUR', TRANSIT]);
