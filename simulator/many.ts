@@ -1,5 +1,6 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import type { Epilogue } from './shards/epilogue.ts';
 import type { ShardedRunResult } from './shards/run-sharded.ts';
 import type { Ending } from './world/recovery.ts';
 import type { RunResult } from './world/run-seed.ts';
@@ -66,23 +67,30 @@ export interface ShardedTally {
   crossings: ShardedRunResult['crossings'];
   transfers: number;
   losses: number;
+  reversals: number;
+  epilogues: Record<Epilogue, number>;
   steps: number;
 }
 export const emptyShardedTally = (): ShardedTally => ({
   runs: 0,
   failed: [],
   crossings: { done: 0, returned: 0, kept: 0, refused: 0 },
-  ...{ transfers: 0, losses: 0, steps: 0 },
+  epilogues: { 'back-refused': 0, restored: 0 },
+  ...{ transfers: 0, losses: 0, reversals: 0, steps: 0 },
 });
 
 export function countSharded(tally: ShardedTally, run: ShardedRunResult): void {
-  addSharded(tally, { ...run, runs: 1, failed: run.violations.length > 0 ? [run] : [] });
+  const epilogues = { ...emptyShardedTally().epilogues };
+  if (run.epilogue) epilogues[run.epilogue] += 1;
+  addSharded(tally, { ...run, epilogues, runs: 1, failed: run.violations.length > 0 ? [run] : [] });
 }
 
 function addSharded(tally: ShardedTally, part: ShardedTally): void {
   tally.runs += part.runs;
   tally.transfers += part.transfers;
   tally.losses += part.losses;
+  tally.reversals += part.reversals;
+  for (const name of ['back-refused', 'restored'] as const) tally.epilogues[name] += part.epilogues[name];
   tally.steps += part.steps;
   for (const end of ['done', 'returned', 'kept', 'refused'] as const) tally.crossings[end] += part.crossings[end];
   tally.failed.push(...part.failed.slice(0, FAILED_MAX - tally.failed.length));

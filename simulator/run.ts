@@ -76,16 +76,18 @@ async function runAllSharded(): Promise<void> {
   const started = performance.now();
   let shownAt = started;
   const share = { from, to: from + values.seeds, mutant };
-  const { runs, failed, crossings, transfers, losses } = await runManySharded(share, values.workers, (tally) => {
+  const tally = await runManySharded(share, values.workers, (so) => {
     if (performance.now() - shownAt < PROGRESS_EVERY_MS) return;
     shownAt = performance.now();
-    console.log(`${tally.runs} seeds, ${tally.failed.length} failed`);
+    console.log(`${so.runs} seeds, ${so.failed.length} failed`);
   });
+  const { runs, failed, crossings, transfers, losses, reversals, epilogues } = tally;
   const seconds = (performance.now() - started) / 1000;
   for (const run of failed) show({ ...run, ending: `${run.shards} shards` }, VIOLATIONS_SHOWN);
   console.log(
     `${runs} seeds in ${seconds.toFixed(0)} s (${((seconds * 1000) / runs).toFixed(1)} ms each), ${failed.length} failed; ` +
-      `${transfers} transfers inside shards, between them ${JSON.stringify(crossings)}; ${losses} accepted losses`,
+      `${transfers} transfers inside shards, between them ${JSON.stringify(crossings)}; ${losses} accepted losses, ${reversals} reversals, ` +
+      `epilogues ${JSON.stringify(epilogues)}`,
   );
   process.exitCode = failed.length > 0 ? 1 : 0;
 }

@@ -1,3 +1,4 @@
+import { legIdOf, transactionIdOf } from '../../app/domain/crossing.ts';
 import type { LegName } from '../../app/domain/leg-types.ts';
 import { Problem } from '../../app/domain/problem.ts';
 import type { Outcome, TransferOrder } from '../../app/domain/types.ts';
@@ -52,6 +53,24 @@ const claimedPersisted = (leg: LegName, status: Outcome['status']): ShardedAssem
     return answer instanceof Problem || answer.status !== status ? send(order) : { ...answer, persisted: true };
   });
 
+/** Does not see `back` while MySQL of the destination has no `in`. */
+const seesBackLate: Seeing = (shard, _clock, { number, shards }) => ({
+  ...shard,
+  database: {
+    async findOutcomes(transactionIds) {
+      const found = await shard.database.findOutcomes(transactionIds);
+      for (const [id, { order }] of [...found.outcomes]) {
+        const { leg } = order;
+        const destination = leg?.name === 'back' ? shards[leg.otherShard] : undefined;
+        if (!destination) continue;
+        const inId = legIdOf(transactionIdOf(id), 'in', number);
+        if (!(await destination.database.findOutcomes([inId])).outcomes.has(inId)) found.outcomes.delete(id);
+      }
+      return found;
+    },
+  },
+});
+
 /** Looks up in Redis what the courier should read from MySQL. */
 const readsRedis: Seeing = (shard) => ({
   ...shard,
@@ -103,6 +122,18 @@ export const SHARDED_MUTANTS: readonly ShardedMutant[] = [
     assembly: claimedPersisted('in', 'REJECTED'),
   },
   {
+    name: 'returns-before-the-refusal-is-persisted',
+    rule: '`returns` is sent only if MySQL of the source has the refusal of `back`.',
+    seed: 2,
+    assembly: claimedPersisted('back', 'REJECTED'),
+  },
+  {
+    name: 'in-although-back-exists',
+    rule: 'If `back` has any outcome, `in` is neither sent nor looked up.',
+    seed: 5,
+    assembly: seeing(seesBackLate),
+  },
+  {
     name: 'refused-before-out-is-persisted',
     rule: 'A refusal is reported to the client only when MySQL of the source has the refusal.',
     seed: 5,
@@ -135,6 +166,16 @@ export const SHARDED_MUTANTS: readonly ShardedMutant[] = [
       const answer = await send(order);
       if (answer instanceof Problem || answer.order.destination === order.destination) return answer;
       return new Problem('transaction_id_reused', 'the transit account differs');
+    }),
+  },
+  {
+    name: 'back-keeps-the-used-limits',
+    rule: '`back` gives the debit of `out` back to the limits that counted it.',
+    seed: 17,
+    assembly: legs((send, order) => {
+      if (order.leg?.name !== 'back') return send(order);
+      const { counted: _, ...leg } = order.leg;
+      return send({ ...order, leg });
     }),
   },
   {

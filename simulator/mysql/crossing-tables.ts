@@ -1,5 +1,7 @@
+import { windowsAt } from '../../app/domain/business-calendar.ts';
 import type { NewAccount } from '../../app/domain/types.ts';
 import type { CrossingClosing, CrossingStore, OpenCrossing } from '../../app/ledger/ports/crossings.ts';
+import type { BusinessWindows } from '../../app/ledger/ports/ledger.ts';
 import type { MysqlClient } from './mysql-client.ts';
 import type { Tables } from './tables.ts';
 
@@ -53,7 +55,7 @@ export class CrossingTables implements CrossingStore {
   }
 }
 
-/** Opens accounts, as app/mysql/ledger/sql-books.ts does; those that exist stay as they are. */
+/** The books of a shard, as in app/mysql/ledger/books.ts. Opening accounts that exist changes nothing. */
 export class OpeningTables {
   readonly #client: MysqlClient;
   constructor(client: MysqlClient) {
@@ -69,6 +71,16 @@ export class OpeningTables {
         return { account: { ...opened, limits: null, name, openedAt: 0 }, created };
       }),
     );
+  }
+
+  businessWindows(at: number): Promise<BusinessWindows | null> {
+    return this.#client.call(({ tables: { calendar } }) => {
+      const windows = windowsAt(calendar, at);
+      if (!windows) return null;
+      // Nobody reads the ends.
+      const { dayStart, monthStart } = windows;
+      return { day: { start: dayStart, end: dayStart }, month: { start: monthStart, end: monthStart } };
+    });
   }
 }
 

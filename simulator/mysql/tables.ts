@@ -68,6 +68,12 @@ export interface CrossingRow {
   closing: CrossingClosing | null;
 }
 
+/** The rows of the tables of the books, in the order of `Tables`. */
+export interface Backup {
+  cursor: Cursor;
+  books: readonly ReadonlyMap<unknown, unknown>[];
+}
+
 /** The primary key is taken. */
 export class DuplicateKey extends Error {
   override readonly name = 'DuplicateKey';
@@ -152,6 +158,26 @@ export class Tables {
     } finally {
       this.#undo = null;
     }
+  }
+
+  /** A backup of the books. What belongs to the running processes is not part of it. */
+  backup(): Backup {
+    return { cursor: { ...this.cursor }, books: this.#books().map((table) => new Map<unknown, unknown>(table)) };
+  }
+
+  /** Restores the books to the state of a backup. */
+  restore({ cursor, books }: Backup): void {
+    this.cursor = { ...cursor };
+    for (const [index, table] of this.#books().entries()) {
+      const rows = table as Map<unknown, unknown>;
+      rows.clear();
+      for (const [key, row] of books[index] ?? []) rows.set(key, row);
+    }
+  }
+
+  #books(): Map<string, unknown>[] {
+    const { accounts, acceptedMs, transfers, groups, changes, holds, holdUpdates, crossings } = this;
+    return [accounts, acceptedMs, transfers, groups, changes, holds, holdUpdates, crossings];
   }
 
   set<K, V>(table: Map<K, V>, key: K, row: V): void {

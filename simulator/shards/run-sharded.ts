@@ -1,4 +1,4 @@
-import type { AcceptedLossStep } from '../../app/authority/authority-ports.ts';
+import { transactionIdOf } from '../../app/domain/crossing.ts';
 import { check } from '../../verification/checker/check.ts';
 import { isHoldOutcome, isOutcome } from '../../verification/checker/history.ts';
 import { Random } from '../core/random.ts';
@@ -6,9 +6,12 @@ import { begin, healAll } from '../world/faults.ts';
 import { BACK_WITHIN_MS, comeBack, dueHoldsIn, isFlushed, LOOK_EVERY_MS } from '../world/recovery.ts';
 import { TIMES } from '../world/settings.ts';
 import type { Finding, World } from '../world/world.ts';
+import { accept, acceptFor } from './accepting.ts';
+import { reversalsIn, wrongReversals } from './check-reversals.ts';
+import { type Epilogue, playEpilogue } from './epilogue.ts';
 import { withoutLosses } from './losses.ts';
 import { innerAccountsIn, shardedBooksIn } from './sharded-books.ts';
-import { type Acceptance, shardedPlanOf } from './sharded-plan.ts';
+import { shardedPlanOf } from './sharded-plan.ts';
 import { SHARDED_PROTOCOL, type ShardedAssembly, ShardedWorld } from './sharded-world.ts';
 
 export interface ShardedRunResult {
@@ -21,11 +24,15 @@ export interface ShardedRunResult {
   crossings: { done: number; returned: number; kept: number; refused: number };
   transfers: number;
   losses: number;
+  reversals: number;
   epochs: number;
+  /** What was played at the end, if anything. */
+  epilogue: Epilogue | null;
   virtualMs: number;
 }
 
-const ACCEPT_EVERY_MS = 80;
+/** The choices of epilogues do not change what happens before. */
+const EPILOGUE_SEEDS = 1_000_000_007;
 
 /** Makes one run of several shards: load and faults, repair, recovery, and the verdict. */
 export async function runSharded(
@@ -54,8 +61,10 @@ export async function runSharded(
   for (const shard of shards) shard.healed = true;
   for (const shard of shards) healAll(shard);
   for (const shard of shards) await open(shard);
+  const epilogue = await playEpilogue(world, new Random(seed + EPILOGUE_SEEDS));
+  if (epilogue) for (const shard of shards) await open(shard);
   await audit(world);
-  return resultOf(seed, world);
+  return { ...resultOf(seed, world), epilogue };
 }
 
 function shardAt({ shards }: ShardedWorld, shard: number): World {
@@ -77,28 +86,6 @@ async function open(world: World): Promise<void> {
   );
   await world.scheduler.run(world.scheduler.nowMs + BACK_WITHIN_MS, () => isAccepted);
   await comeBack(world);
-}
-
-/** An operator accepts the loss, page by page. */
-async function accept(world: World): Promise<void> {
-  const recoveryStore = world.operator();
-  const from = { ...world.mysql.tables.authority, ageMs: 0 };
-  let step: AcceptedLossStep | null;
-  do step = await recoveryStore.acceptLoss(from, { keeper: 'operator', reason: 'nobody waits any longer' });
-  while (step && 'working' in step);
-}
-
-/** An operator accepts a loss in the middle of the load, as soon as there is one and no pod serves clients any more. */
-function acceptFor(world: World, { atMs, forMs }: Acceptance): void {
-  const { scheduler, mysql } = world;
-  const tryOnce = () => {
-    if (world.healed || scheduler.nowMs > atMs + forMs) return;
-    const { mode, cacheEpoch } = mysql.tables.authority;
-    const waits = cacheEpoch !== null && (mode === 'CLOSING' || mode === 'DIRECT');
-    if (waits && world.livePods.every(({ session }) => session.view() === null)) accept(world).catch(() => {});
-    else scheduler.after(ACCEPT_EVERY_MS, tryOnce);
-  };
-  tryOnce();
 }
 
 /** Determines every unknown outcome, reads everything, and waits for the flush and the couriers. */
@@ -147,14 +134,31 @@ async function audit(world: ShardedWorld): Promise<void> {
   await scheduler.run(scheduler.nowMs + 2 * TIMES.requestTimeoutMs);
 }
 
+/**
+ * Adds the refusal of an `in` that a restored MySQL has lost: the source has recorded that the transfer came back, but the reason
+ * is nowhere any more.
+ */
+function addLost(world: ShardedWorld, { from, to, refusal }: ShardedWorld['restored'][number]): void {
+  const [source, destination] = [shardAt(world, from).mysql.tables, shardAt(world, to).mysql.tables];
+  const { transactionId } = refusal.order;
+  if (destination.transfers.has(transactionId)) return;
+  destination.transfers.set(transactionId, refusal);
+  const row = source.crossings.get(transactionIdOf(transactionId));
+  if (row?.closing?.state !== 'RETURNED' || row.closing.because !== null) return;
+  const because = { refusal: refusal.refusal };
+  source.crossings.set(transactionIdOf(transactionId), { ...row, closing: { ...row.closing, because } });
+}
+
 const openIn = ({ shards }: ShardedWorld): number =>
   shards.flatMap(({ mysql }) => [...mysql.tables.crossings.values()]).filter(({ closing }) => closing === null).length;
 
-function resultOf(seed: number, world: ShardedWorld): ShardedRunResult {
+function resultOf(seed: number, world: ShardedWorld): Omit<ShardedRunResult, 'epilogue'> {
   const { scheduler, shards, history, losses } = world;
+  for (const restored of world.restored) addLost(world, restored);
   const tables = shards.map(({ mysql }) => mysql.tables);
   const known = withoutLosses(history, losses, shards.length);
   const complete = { ...known, accounts: [...history.accounts, ...innerAccountsIn(tables)] };
+  for (const what of wrongReversals(tables)) world.fail('broken', what);
   const violations = [...world.violations, ...check(complete, shardedBooksIn(tables, complete)).violations];
   world.note(`${violations.length} violations`);
   const rows = tables.flatMap(({ crossings }) => [...crossings.values()]);
@@ -174,6 +178,7 @@ function resultOf(seed: number, world: ShardedWorld): ShardedRunResult {
     },
     transfers: tables.reduce((sum, { transfers }) => sum + transfers.size, 0) - legs.length,
     losses: losses.length,
+    reversals: reversalsIn(tables),
     epochs: tables.reduce((sum, { authority }) => sum + authority.epoch, 0),
     virtualMs: scheduler.nowMs,
   };

@@ -14,13 +14,15 @@ export function shardedBooksIn(tables: readonly Tables[], history: History): Boo
     holds: parts.flatMap(({ holds = [] }) => holds),
     holdEvents: parts.flatMap(({ holdEvents = [] }) => holdEvents),
     crossings: parts.flatMap(({ crossings = [] }) => crossings),
+    // All shards have the same calendar.
+    ...(parts[0]?.businessDays?.length && { businessDays: parts[0].businessDays }),
     sums: Object.assign({}, ...parts.map(({ sums }) => sums)) as Books['sums'],
     views: [],
   };
 }
 
 function booksOf(tables: Tables, history: History, shard: number): Books {
-  const { businessDays: _, ...books } = booksIn(tables, history);
+  const books = booksIn(tables, history);
   return {
     ...books,
     transfers: books.transfers.map((row) => transferOf(row, tables, shard)),

@@ -1,7 +1,7 @@
 import { shardOfAccount } from '../../app/domain/account-shard.ts';
 import type { Random } from '../core/random.ts';
 import { accountIdsOf } from '../world/opening.ts';
-import { type Plan, planOf } from '../world/plan.ts';
+import { limitsOf, type Plan, planOf } from '../world/plan.ts';
 import { type Fault, faultsOf, type Theme } from '../world/themes.ts';
 
 /** Everything about a run with several shards that is decided before it begins. */
@@ -15,6 +15,7 @@ export interface ShardedPlan {
   faults: Fault[];
   groupWeight: number;
   holdWeight: number;
+  reversalWeight: number;
   /** Whether transfers are made to fail after they have left. */
   strands: boolean;
 }
@@ -40,11 +41,16 @@ const PROCESS_FAULTS = { podPause: 6, podKill: 3, podStop: 1, podStart: 1, clock
 /** What an operator gives up is what was not flushed when Redis was lost. */
 const GOES = { redisDiskLost: 5, redisSpare: 3, redisPromote: 1, redisCrash: 1 } as const;
 
+/** The shares of the worlds whose accounts have limits, and whose clients reverse transfers. */
+const LIMITS_SHARE = 0.25;
+const REVERSALS_SHARE = 0.4;
+const SOME_REVERSALS = 12;
+
 export function shardedPlanOf(random: Random): ShardedPlan {
   const shards = random.whole(2, 3);
   const loadMs = random.whole(4_000, 7_000);
   const common = { loadMs, format: 2, overdraftLimit: random.pick([0, 0, 50]), amountMax: random.pick([20, 60, 200]) };
-  return {
+  const plan = {
     shards: Array.from({ length: shards }, (_, shard) =>
       shardOf(random.fork(), common as Partial<Plan>, shard, shards),
     ),
@@ -55,6 +61,13 @@ export function shardedPlanOf(random: Random): ShardedPlan {
     groupWeight: random.chance(0.25) ? 15 : 0,
     holdWeight: random.chance(0.25) ? 25 : 0,
     strands: random.chance(0.6),
+  };
+  // Drawn last, so that the other worlds stay unchanged.
+  const limits = random.chance(LIMITS_SHARE) ? limitsOf(random) : null;
+  return {
+    ...plan,
+    shards: plan.shards.map((shard) => ({ ...shard, plan: { ...shard.plan, limits } })),
+    reversalWeight: random.chance(REVERSALS_SHARE) ? SOME_REVERSALS : 0,
   };
 }
 

@@ -21,8 +21,15 @@ export const COURIER_TIMING: CourierTiming = {
 
 /** What the layer of a pod uses of a shard. */
 export type SeenShard = Pick<Shard, 'ledger' | 'holds' | 'database' | 'crossings'>;
-/** Changes what the layer of a pod sees of a shard; a rule that is broken on purpose is one. */
-export type Seeing = (shard: SeenShard, clock: Clock) => SeenShard;
+/**
+ * Changes what the layer of a pod sees of a shard; a rule that is broken on purpose is one. `around`: the shard's number, and all
+ * shards as they are.
+ */
+export type Seeing = (
+  shard: SeenShard,
+  clock: Clock,
+  around: { number: number; shards: readonly SeenShard[] },
+) => SeenShard;
 
 /** A process with a session in every shard, the layer over them, and a courier. */
 export class ShardedPod implements ServingPod {
@@ -37,18 +44,20 @@ export class ShardedPod implements ServingPod {
     this.process = process;
     const added = worlds.map((world) => world.addPod(process));
     this.parts = added.map(({ pod }) => pod);
-    const shards = added.map(({ pod, mysql, ports }) => {
-      const { ledger, holds } = pod;
-      const seen = { ledger, holds, database: ports.database, crossings: new CrossingTables(mysql) };
+    const all = added.map(({ pod: { ledger, holds }, mysql, ports }): SeenShard => {
+      return { ledger, holds, database: ports.database, crossings: new CrossingTables(mysql) };
+    });
+    const shards = all.map((shard, number) => {
+      const { mysql } = at(added, number);
       const opening = new OpeningTables(mysql);
-      // No account of a run with several shards has limits.
       const books = {
         openAccounts: opening.openAccounts.bind(opening),
-        businessWindows: async () => null,
+        businessWindows: opening.businessWindows.bind(opening),
       } as unknown as Shard['books'];
       // Nobody reads these.
       const unused = { holdBooks: books as never, history: books as never };
-      return { ...seeing(seen, process), books, ...unused, returns: async () => [], isDatabaseAway: () => false };
+      const seen = seeing(shard, process, { number, shards: all });
+      return { ...seen, books, ...unused, returns: async () => [], isDatabaseAway: () => false };
     });
     const joined = joinShards(shards, {
       clock: process,
@@ -72,4 +81,10 @@ export class ShardedPod implements ServingPod {
     if (!first) throw new RangeError('a pod without shards');
     return first.onDeath(listener);
   }
+}
+
+function at<T>(all: readonly T[], index: number): T {
+  const one = all[index];
+  if (one === undefined) throw new RangeError(`there is no ${index}`);
+  return one;
 }

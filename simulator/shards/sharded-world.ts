@@ -1,7 +1,7 @@
 import { shardOfAccount } from '../../app/domain/account-shard.ts';
 import { legIdOf } from '../../app/domain/crossing.ts';
 import { Problem } from '../../app/domain/problem.ts';
-import type { Outcome } from '../../app/domain/types.ts';
+import type { Outcome, Rejected } from '../../app/domain/types.ts';
 import type { CrossingEvents } from '../../app/shards/crossing-events.ts';
 import { Recording } from '../../verification/checker/history.ts';
 import type { Random } from '../core/random.ts';
@@ -30,6 +30,8 @@ export class ShardedWorld {
   readonly shards: readonly World[];
   readonly clients: Client[] = [];
   readonly losses: Loss[] = [];
+  /** The refusals of `in` that MySQL of a destination has lost because it was restored from a backup. */
+  readonly restored: { from: number; to: number; refusal: Rejected }[] = [];
   readonly plan: ShardedPlan;
   readonly #serving = new Set<ShardedPod>();
   readonly #own: Finding[] = [];
@@ -122,6 +124,7 @@ export class ShardedWorld {
           changeWeight: 25,
           groupWeight: plan.groupWeight,
           holdWeight: plan.holdWeight,
+          reversalWeight: plan.reversalWeight,
         },
         pods: () => [...this.#serving],
         keyOf: (transactionId, source) => keyOf(transactionId, source, shards),
@@ -155,8 +158,9 @@ export class ShardedWorld {
     const has = (shard: number | undefined, id: string) => this.shards[shard ?? -1]?.mysql.tables.transfers.get(id);
     const left = has(from, transactionId);
     const isReturned = outcome.status === 'REJECTED' && left?.status === 'POSTED';
-    const isThere =
-      from === to || (outcome.status === 'REJECTED' && !isReturned) || has(to, legIdOf(transactionId, 'in', from ?? 0));
+    const inId = legIdOf(transactionId, 'in', from ?? 0);
+    const isRestored = this.restored.some(({ refusal }) => refusal.order.transactionId === inId);
+    const isThere = from === to || isRestored || (outcome.status === 'REJECTED' && !isReturned) || has(to, inId);
     if (!left || !isThere) this.fail('not-persisted', `${transactionId} was reported as persisted`);
   }
 

@@ -6,7 +6,7 @@ const SEEDS = 40;
 const WORKERS = 2;
 
 it(`${SEEDS} seeds with several shards pass`, { timeout: 1_800_000 }, async () => {
-  const { failed, runs, crossings, transfers, losses } = await runManySharded(
+  const { failed, runs, crossings, transfers, losses, reversals, epilogues } = await runManySharded(
     { from: 1, to: 1 + SEEDS, mutant: null },
     WORKERS,
   );
@@ -20,6 +20,9 @@ it(`${SEEDS} seeds with several shards pass`, { timeout: 1_800_000 }, async () =
   expect(crossings.returned).toBeGreaterThan(SEEDS / 2);
   expect(crossings.kept).toBeGreaterThan(0);
   expect(losses).toBeGreaterThan(SEEDS / 3);
+  expect(reversals).toBeGreaterThan(SEEDS / 4);
+  expect(epilogues['back-refused']).toBeGreaterThan(2);
+  expect(epilogues.restored).toBeGreaterThan(2);
 });
 
 it('the same seed gives the same run of several shards, step by step', async () => {

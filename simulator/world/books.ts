@@ -39,7 +39,15 @@ function bookedTransfer(outcome: Outcome): BookedTransfer {
     of: transactionIdOf(transactionId),
     content: contentOf(clientOrderOf(order)),
   };
-  const row = { transactionId, correlationId, content: contentOf(order), acceptedAt, ...(leg && { leg }) };
+  const isReversal = order.kind === 'reversal' && { isReversal: true as const };
+  const row = {
+    transactionId,
+    correlationId,
+    content: contentOf(order),
+    acceptedAt,
+    ...(leg && { leg }),
+    ...isReversal,
+  };
   if (outcome.status === 'REJECTED') return { ...row, refusal: outcome.refusal, source: null, destination: null };
   const { source, destination, hold } = outcome;
   return { ...row, refusal: null, source, destination, ...(hold && { hold }) };

@@ -7,6 +7,7 @@ import type { SimProcess } from '../core/sim-process.ts';
 import { answerOf, changeAnswerOf, contentOf, hashOf, type Reply, said } from './answers.ts';
 import { GroupClient, SharedGroups } from './group-client.ts';
 import { HoldClient, SharedHolds } from './hold-client.ts';
+import { ReversalClient } from './reversal-client.ts';
 import { TIMES } from './settings.ts';
 import type { ServingPod } from './sim-pod.ts';
 import { uuidV7 } from './uuid.ts';
@@ -23,6 +24,8 @@ export interface ClientPlan {
   changeWeight: number;
   groupWeight: number;
   holdWeight: number;
+  /** How often a client reverses a transfer; absent: never. */
+  reversalWeight?: number;
 }
 
 interface ClientDependencies {
@@ -46,6 +49,8 @@ export class SharedOrders {
   readonly recent: TransferOrder[] = [];
   readonly groups = new SharedGroups();
   readonly holds = new SharedHolds();
+  /** Orders of reversals, by the name under which they are recorded. */
+  readonly reversals = new Map<string, TransferOrder>();
 }
 
 /** A client: sends random requests to any pod, receives answers, and retries under the same id when it should. */
@@ -58,6 +63,7 @@ export class Client {
   #stopped = false;
   readonly groups: GroupClient;
   readonly holds: HoldClient;
+  readonly reversals: ReversalClient;
   /** Requests without an answer. */
   asked = 0;
   /** Transfers whose outcome is being determined. */
@@ -81,6 +87,13 @@ export class Client {
       ask: (work) => this.#askFor(work),
       isStopped: () => this.#stopped,
     });
+    this.reversals = new ReversalClient({
+      ...deps,
+      shared: shared.reversals,
+      user: deps.process.name,
+      correlation: () => this.#correlation(),
+      ask: (work) => this.#ask(this.#pickPod(), work),
+    });
     this.#next();
   }
   stop(): void {
@@ -98,8 +111,8 @@ export class Client {
 
   #act(): void {
     const { random, plan } = this.#deps;
-    const { changeWeight: change, groupWeight: group, holdWeight: hold } = plan;
-    switch (random.weighted({ transfer: 60, again: 8, batch: 3, read: 20, seek: 5, change, group, hold })) {
+    const { changeWeight: change, groupWeight: group, holdWeight: hold, reversalWeight: reverse = 0 } = plan;
+    switch (random.weighted({ transfer: 60, again: 8, batch: 3, read: 20, seek: 5, change, group, hold, reverse })) {
       case 'transfer':
         return void this.transfer([this.#order()]);
       case 'again': {
@@ -123,6 +136,9 @@ export class Client {
         return void this.groups.act();
       case 'hold':
         return void this.holds.act();
+      case 'reverse':
+        if (this.#shared.recent.length > 0) void this.reversals.reverse(random.pick(this.#shared.recent));
+        return;
     }
   }
 
@@ -182,7 +198,8 @@ export class Client {
   async settle(transactionId: string, content: TransferContent): Promise<void> {
     const { process } = this.#deps;
     this.settling += 1;
-    const order = this.orderOf(transactionId, content);
+    const reversal = this.#shared.reversals.get(this.#deps.keyOf(transactionId, content.source));
+    const order = reversal ?? this.orderOf(transactionId, content);
     for (let tries = 0; tries < 60; tries++) {
       const [again] = await this.#send([{ ...order, correlationId: this.#correlation() }], 'cache', this.#pickPod());
       if (!again) break;

@@ -109,7 +109,7 @@ function planWithoutGroups(random: Random, about: Theme | null): Plan {
 }
 
 /** Limits that are low enough, and days that are long enough, for a limit to be reached within a day. */
-const limitsOf = (random: Random) => ({
+export const limitsOf = (random: Random) => ({
   dailyDebitMax: random.pick([100, 200, 400]),
   dayMs: random.whole(700, 2_500),
 });

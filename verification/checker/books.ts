@@ -23,6 +23,8 @@ export interface BookedTransfer {
   hold?: HoldAfter;
   /** Set if it is a leg of a transfer between two shards. */
   leg?: BookedLeg;
+  /** Limits neither count nor refuse reversals. */
+  isReversal?: true;
 }
 
 /**

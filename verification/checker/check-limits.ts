@@ -6,7 +6,8 @@ import type { Violations } from './violations.ts';
 /**
  * Checks that the debits and holds of an account in a business day never exceed its limit, and that for the latest day,
  * their sum equals the usage that the account stores. A hold counts when it is placed or raised; a capture does not
- * count; an amount that is released without a capture no longer counts. Independent of app/domain.
+ * count; an amount that is released without a capture no longer counts, and neither does what comes back from another shard.
+ * Reversals do not count. Independent of app/domain.
  */
 export function checkLimits(accounts: readonly OpenedAccount[], books: Books, violations: Violations): void {
   const { businessDays } = books;
@@ -42,20 +43,34 @@ interface Step {
   paid: number;
   /** The hold after the step; null for a transfer that is not a capture. */
   hold: { holdId: string; left: number; captured: number } | null;
+  /** What came back from another shard, and when it left. */
+  back?: { amount: number; leftAt: number };
 }
 
 function stepsByAccount({ transfers, holdEvents = [] }: Books): Map<string, Step[]> {
   const steps = new Map<string, Step[]>();
+  const outs = new Map(transfers.flatMap((row) => (row.leg?.name === 'out' ? [[row.leg.of, row] as const] : [])));
   for (const row of transfers) {
     const step = stepOfTransfer(row);
     if (step) append(steps, row.content.source, step);
+    const back = row.leg?.name === 'back' ? stepOfBack(row, outs.get(row.leg.of)) : null;
+    if (back) append(steps, row.content.destination, back);
   }
   for (const event of holdEvents) append(steps, event.accountId, stepOfEvent(event));
   return steps;
 }
 
-function stepOfTransfer({ content, source, acceptedAt, hold }: BookedTransfer): Step | null {
-  if (!source || acceptedAt === null) return null;
+function stepOfBack(
+  { content, destination, acceptedAt }: BookedTransfer,
+  out: BookedTransfer | undefined,
+): Step | null {
+  if (!destination || acceptedAt === null || !out || out.acceptedAt === null || out.isReversal) return null;
+  const { version } = destination;
+  return { version, acceptedAt, paid: 0, hold: null, back: { amount: content.amount, leftAt: out.acceptedAt } };
+}
+
+function stepOfTransfer({ content, source, acceptedAt, hold, isReversal }: BookedTransfer): Step | null {
+  if (!source || acceptedAt === null || isReversal) return null;
   const { version } = source;
   if (!content.capture || !hold) return { version, acceptedAt, paid: content.amount, hold: null };
   const { holdId } = content.capture;
@@ -89,8 +104,10 @@ class Days {
    * @returns the start of the business day in which the step was accepted, and the sum that is counted for that day
    * afterwards
    */
-  take({ acceptedAt, paid, hold }: Step): { start: number; sum: number } {
-    const start = this.#starts.findLast((one) => one <= acceptedAt) ?? 0;
+  take({ acceptedAt, paid, hold, back }: Step): { start: number; sum: number } {
+    const startOf = (time: number) => this.#starts.findLast((one) => one <= time) ?? 0;
+    const start = startOf(acceptedAt);
+    if (back) this.#count(startOf(back.leftAt), 0 - back.amount);
     if (paid > 0) this.#count(start, paid);
     if (hold) this.#takeHold(start, hold);
     return { start, sum: this.sums.get(start) ?? 0 };

@@ -1,0 +1,37 @@
+import type { AcceptedLossStep } from '../../app/authority/authority-ports.ts';
+import type { SimPod } from '../world/sim-pod.ts';
+import type { World } from '../world/world.ts';
+import type { Acceptance } from './sharded-plan.ts';
+
+const ACCEPT_EVERY_MS = 80;
+
+/** An operator accepts the loss, page by page. */
+export async function accept(world: World): Promise<void> {
+  const recoveryStore = world.operator();
+  const from = { ...world.mysql.tables.authority, ageMs: 0 };
+  let step: AcceptedLossStep | null;
+  do step = await recoveryStore.acceptLoss(from, { keeper: 'operator', reason: 'nobody waits any longer' });
+  while (step && 'working' in step);
+}
+
+/**
+ * An operator accepts a loss as soon as there is one and no pod serves clients any more.
+ * @param isOver whether it is too late @param isDead pods that the operator knows to be dead
+ */
+export function acceptFor(
+  world: World,
+  { atMs, forMs }: Acceptance,
+  isOver: () => boolean = () => world.healed,
+  isDead: (pod: SimPod) => boolean = () => false,
+): void {
+  const { scheduler, mysql } = world;
+  const tryOnce = () => {
+    if (isOver() || scheduler.nowMs > atMs + forMs) return;
+    const { mode, cacheEpoch } = mysql.tables.authority;
+    const waits = cacheEpoch !== null && (mode === 'CLOSING' || mode === 'DIRECT');
+    if (waits && world.livePods.every((pod) => isDead(pod) || pod.session.view() === null))
+      accept(world).catch(() => {});
+    else scheduler.after(ACCEPT_EVERY_MS, tryOnce);
+  };
+  tryOnce();
+}
