@@ -7,10 +7,12 @@ import { mysqlsOf } from '../verification/harness/system.ts';
 import { now, sleep } from '../verification/harness/time.ts';
 import * as ledger from '../verification/load/ledger.ts';
 import { untilClosed } from '../verification/load/shard-books.ts';
-import { commit, cpuByPart, machine, round } from './measure.ts';
-import { latencies, paced } from './paced.ts';
+import { commit, cpuByPart, machine, quantile, round } from './measure.ts';
+import { closedLoop, latencies, type Plan, paced } from './paced.ts';
 
 const CONNECTIONS = 512;
+/** More would only wait, or be refused. */
+const SATURATING_CONNECTIONS = 200;
 const OVERDRAFT = 1_000_000_000;
 const WARM_UP_SECONDS = 5;
 const IDLE_SECONDS = 10;
@@ -25,7 +27,8 @@ export interface Kind {
 export interface Turns {
   /** Kinds in one group follow each other in this order; the order of the groups alternates. */
   groups: readonly (readonly Kind[])[];
-  perSecond: number;
+  /** Null: as many as possible. */
+  perSecond: number | null;
   seconds: number;
   rounds: number;
 }
@@ -70,7 +73,9 @@ export async function medianTurns(stack: StackFile, turns: Turns): Promise<Map<s
 
 /** Prints a table with a column per kind. */
 export function printTurns(found: ReadonlyMap<string, Turn>, { perSecond, seconds, rounds }: Turns): void {
-  console.log(`\n${machine()}, commit ${commit()}, ${perSecond}/s, medians of ${rounds} turns of ${seconds} s\n`);
+  console.log(
+    `\n${machine()}, commit ${commit()}, ${perSecond === null ? 'saturated' : `${perSecond}/s`}, medians of ${rounds} turns of ${seconds} s\n`,
+  );
   const columns = [...found];
   const names = Object.keys(columns[0]?.[1] ?? {});
   const rows = names.map((name) => [name, ...columns.map(([, figures]) => round(figures[name] ?? Number.NaN, 1))]);
@@ -97,7 +102,7 @@ async function untilIdle(stack: StackFile): Promise<Record<string, number>> {
 }
 
 interface TurnOptions {
-  perSecond: number;
+  perSecond: number | null;
   seconds: number;
   /** CPU time of each part per second without requests, ms, which is subtracted. */
   idle: Readonly<Record<string, number>>;
@@ -106,19 +111,37 @@ interface TurnOptions {
 async function turn(stack: StackFile, kind: Kind, { perSecond, seconds, idle }: TurnOptions): Promise<Turn> {
   const before = await untilIdle(stack);
   const since = now();
-  const plan = { url: stack.api[0] ?? '', perSecond, seconds, connections: CONNECTIONS };
-  const answers = await paced({ ...plan, request: () => kind.request() });
-  const { answered, figures } = latencies(answers, (status) => status === kind.status);
-  const sent = perSecond * seconds;
-  if (answered !== sent) throw new Error(`${kind.name}: ${answered} of ${sent} were answered with ${kind.status}`);
+  const load = { url: stack.api[0] ?? '', seconds, request: () => kind.request() };
+  const { answered, figures } =
+    perSecond === null ? await saturated(kind, load) : await steady(kind, { ...load, perSecond });
   const after = await untilIdle(stack);
   const passed = (now() - since) / 1000;
   const cpu = Object.entries(after).map(([part, ms]) => {
     const own = ms - (before[part] ?? 0) - passed * (idle[part] ?? 0);
     return [`${part}, µs per request`, (1000 * own) / answered] as const;
   });
+  return { ...Object.fromEntries(cpu), ...figures };
+}
+
+type Load = Omit<Plan, 'perSecond' | 'connections'>;
+
+async function steady({ name, status }: Kind, load: Load & Pick<Plan, 'perSecond'>) {
+  const answers = await paced({ ...load, connections: CONNECTIONS });
+  const { answered, figures } = latencies(answers, (answer) => answer === status);
+  const sent = load.perSecond * load.seconds;
+  if (answered !== sent) throw new Error(`${name}: ${answered} of ${sent} were answered with ${status}`);
   const { 'p50, ms': p50 = Number.NaN, 'p99, ms': p99 = Number.NaN } = figures;
-  return { ...Object.fromEntries(cpu), 'p50, ms': p50, 'p99, ms': p99 };
+  return { answered, figures: { 'p50, ms': p50, 'p99, ms': p99 } };
+}
+
+async function saturated({ name, status }: Kind, load: Load) {
+  const { statuses, latencyMs, ms } = await closedLoop({ ...load, connections: SATURATING_CONNECTIONS });
+  const others = statuses.filter((answer) => answer !== status);
+  if (others.length > 0)
+    throw new Error(`${name}: ${others.length} were answered with ${[...new Set(others)].join(', ')}`);
+  const at = (share: number) => round(quantile(latencyMs, share), 1);
+  const perSecond = round((1000 * statuses.length) / ms);
+  return { answered: statuses.length, figures: { 'per second': perSecond, 'p50, ms': at(0.5), 'p99, ms': at(0.99) } };
 }
 
 function medians(all: readonly Turn[]): Turn {

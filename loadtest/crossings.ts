@@ -1,5 +1,5 @@
 /** Measures transfers inside a shard and between two shards, on three shards of this machine, in alternating turns. */
-import { readCommandLine, wholeNumber } from '../app/config/command-line.mjs';
+import { flag, readCommandLine, wholeNumber } from '../app/config/command-line.mjs';
 import { newUuidV7 } from '../app/domain/ids.ts';
 import { exitOnSignals } from '../verification/harness/command.ts';
 import { PrivateStack } from '../verification/harness/stack.ts';
@@ -14,6 +14,7 @@ const { values } = readCommandLine({
   name: 'npx tsx loadtest/crossings.ts',
   about: 'Measures CPU time and latency of transfers inside a shard and between two shards, on three shards.',
   options: {
+    saturate: flag('send as many transfers as possible instead of a fixed rate'),
     rate: wholeNumber('transfers per second', { min: 1, max: 100_000, fallback: 200 }),
     seconds: wholeNumber('length of each turn', { min: 1, max: 600, fallback: 15 }),
     rounds: wholeNumber('number of rounds, with a turn of each kind', { min: 1, max: 100, fallback: 5 }),
@@ -30,7 +31,7 @@ const turns = {
     [{ name: 'inside a shard', request: () => transfer(0), status: 201 }],
     [{ name: 'between two shards', request: () => transfer(1 + random(SHARDS - 1)), status: 201 }],
   ],
-  ...{ perSecond: values.rate, seconds: values.seconds, rounds: values.rounds },
+  ...{ perSecond: values.saturate ? null : values.rate, seconds: values.seconds, rounds: values.rounds },
 };
 printTurns(await medianTurns(stack.file, turns), turns);
 

@@ -78,6 +78,43 @@ export async function paced({ url, perSecond, seconds, connections, request }: P
   return { latencyMs, sentMs, status };
 }
 
+/**
+ * Sends the next request on each connection as soon as the previous one is answered: the most that the service can do.
+ * @returns the statuses of all responses, the latencies since sending, ms, and how long it took, ms
+ */
+export async function closedLoop({ url, seconds, connections, request }: Omit<Plan, 'perSecond'>) {
+  const { hostname, port } = new URL(url);
+  const lanes = await Promise.all(Array.from({ length: connections }, () => Lane.open(hostname, Number(port))));
+  const statuses: number[] = [];
+  const latencyMs: number[] = [];
+  const began = performance.now();
+  let sent = 0;
+  await Promise.all(
+    lanes.map(
+      (lane) =>
+        new Promise<void>((resolve) => {
+          let sentAt = 0;
+          const send = () => {
+            sentAt = performance.now();
+            lane.send(request(sent), sent);
+            sent += 1;
+          };
+          lane.onAnswer = (_, status) => {
+            const now = performance.now();
+            statuses.push(status);
+            latencyMs.push(now - sentAt);
+            if (now - began < seconds * 1000) send();
+            else resolve();
+          };
+          send();
+        }),
+    ),
+  );
+  const ms = performance.now() - began;
+  for (const lane of lanes) lane.close();
+  return { statuses, latencyMs: Float64Array.from(latencyMs).sort(), ms };
+}
+
 class Ring<T> {
   readonly #slots: T[];
   #first = 0;

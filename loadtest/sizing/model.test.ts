@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { costsOf, need } from './model.ts';
+import { costsOf, need, needShards } from './model.ts';
 
 const part = (calls: number, api: number, redis: number, mysql: number, keeper: number) => ({
   figures: {
@@ -32,6 +32,16 @@ it('reports what is enough, what has no reserve, and what is too much', () => {
     'Redis, cores of 1': '1.35 TOO MUCH',
     'MySQL flush, cores of 1': '2.4 TOO MUCH',
   });
+});
+
+it('adds shards until neither the flush nor Redis of any of them uses more than its share', () => {
+  const costs = costsOf(found);
+  const ratios = { api: 2, redis: 2, mysql: 2.5 };
+  // The flush costs 16 µs of 600,000 µs per second.
+  expect(needShards(30_000, 0.5, costs, ratios)).toMatchObject({ shards: 1, share: 0, mysql: 0.48 });
+  expect(needShards(100_000, 0, costs, ratios)).toMatchObject({ shards: 3, mysql: 0.53, pods: 8 });
+  expect(needShards(100_000, 0.5, costs, ratios)).toMatchObject({ shards: 5, mysql: 0.56, redis: 0.3, pods: 12 });
+  expect(needShards(100_000, 'uniform', costs, ratios)).toMatchObject({ shards: 6, mysql: 0.6 });
 });
 
 it('fails if the result lacks a part that the model needs', () => {

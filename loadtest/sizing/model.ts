@@ -50,6 +50,41 @@ export function costsOf(found: Found): Costs {
   };
 }
 
+/** What a transfer between two shards costs all shards together, as a multiple of one inside a shard. */
+export interface CrossingRatios {
+  api: number;
+  redis: number;
+  mysql: number;
+}
+
+/** Calls of a busy shard contain at least this many transfers. */
+const TRANSFERS_IN_CALL = 100;
+const SHARDS_MAX = 1024;
+
+/**
+ * The number of shards that a rate needs, so that neither the flush nor Redis of any shard uses more than its share of a core, and
+ * the pods.
+ * @param crossing the share of the transfers that are between shards; `uniform`: every account pays every other one equally often
+ */
+export function needShards(
+  rate: number,
+  crossing: number | 'uniform',
+  costs: Costs,
+  ratios: CrossingRatios,
+): { shards: number; share: number; pods: number; redis: number; mysql: number } {
+  for (let shards = 1; shards <= SHARDS_MAX; shards++) {
+    const share = shards === 1 ? 0 : crossing === 'uniform' ? (shards - 1) / shards : crossing;
+    const weight = (ratio: number) => 1 - share + share * ratio;
+    const cores = (micros: number, ratio: number) => (rate * micros * weight(ratio)) / 1e6;
+    const redis = cores(costs.redisPerTransfer + costs.redisPerCall / TRANSFERS_IN_CALL, ratios.redis) / shards;
+    const mysql = cores(costs.mysqlLarge, ratios.mysql) / shards;
+    if (Math.max(redis, mysql) > SHARE_OF_CORE) continue;
+    const pods = Math.max(PODS_MIN, Math.ceil(cores(costs.api, ratios.api) / SHARE_OF_CORE));
+    return { shards, share, pods, redis: round(redis, 2), mysql: round(mysql, 2) };
+  }
+  throw new RangeError(`${rate}/s need more than ${SHARDS_MAX} shards`);
+}
+
 /**
  * The resources that a rate of single transfers per second needs.
  *

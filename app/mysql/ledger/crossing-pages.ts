@@ -44,13 +44,13 @@ export class SqlCrossingPages implements CrossingPages {
     return rows.map(({ account_id }) => account_id);
   }
 
-  /** Along the unique key of the account's postings. */
+  /** Along the unique key of the account's postings, of which only payouts of returned money are no legs. */
   async legsOf(
     ...[accountId, side, afterVersion, limit]: Parameters<CrossingPages['legsOf']>
   ): Promise<InnerPosting[]> {
     const rows = await this.#database.rows<LegRow & { version: number }>(
       `SELECT transaction_id, leg, other_shard, currency, amount, ${side}_version AS version FROM transfers
-       WHERE ${side}_account = ? AND ${side}_version > ? ORDER BY ${side}_version LIMIT ?`,
+       WHERE ${side}_account = ? AND ${side}_version > ? AND leg IS NOT NULL ORDER BY ${side}_version LIMIT ?`,
       [accountId, afterVersion, limit],
     );
     return rows.map((row) => ({ ...legOf(row), version: row.version }));
