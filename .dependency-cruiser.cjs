@@ -18,10 +18,12 @@ const LAYERS = {
   // The format of the journal, the port of the store that keeps it, and the pure functions that process it.
   journal: ['domain'],
   'journal/recovery': ['domain', 'journal'],
+  // The log of everything that was committed: the form of its entries and rows.
+  'journal/sealed': ['domain', 'journal'],
 
   // What a pod does with a transfer. `ports` has the interfaces that the ledger offers to the API, and those that it
   // needs from the stores.
-  'ledger/ports': ['domain', 'journal'],
+  'ledger/ports': ['domain', 'journal', 'journal/sealed'],
   'ledger/epoch': ['domain', 'journal'],
   'ledger/accounts': ['kernel', 'domain', 'journal', 'ledger/ports', 'ledger/epoch'],
   'ledger/outcomes': ['kernel', 'domain', 'journal', 'ledger/ports', 'ledger/epoch'],
@@ -59,7 +61,7 @@ const LAYERS = {
   authority: ['domain', 'journal', 'journal/recovery'],
   'authority/pod': ['kernel', 'domain', 'journal', 'ledger/epoch', 'authority'],
   'authority/keeper': ['kernel', 'domain', 'journal', 'journal/recovery', 'sync', 'authority'],
-  jobs: ['kernel', 'domain', 'journal'],
+  jobs: ['kernel', 'domain', 'journal', 'journal/sealed'],
 
   // HTTP. The framework does not depend on any resource, and no resource depends on the internals of the ledger.
   'api/http': ['kernel', 'domain'],
@@ -100,11 +102,12 @@ const LAYERS = {
   'mysql/migrations': [],
   'mysql/schema': ['mysql/migrations'],
   mysql: ['devstack', 'kernel', 'domain', 'journal', 'ledger/ports', 'mysql/connection', 'mysql/schema'],
-  'mysql/rows': ['domain', 'journal', 'journal/recovery', 'mysql/connection'],
+  'mysql/rows': ['domain', 'journal', 'journal/recovery', 'journal/sealed', 'mysql/connection'],
   'mysql/ledger': [
     'kernel',
     'domain',
     'journal',
+    'journal/sealed',
     'ledger/ports',
     'ledger/direct',
     'sync',
@@ -118,6 +121,7 @@ const LAYERS = {
     'domain',
     'journal',
     'journal/recovery',
+    'journal/sealed',
     'authority',
     'mysql',
     'mysql/connection',

@@ -3,12 +3,13 @@ import type { KeeperCaller } from '../journal/cache-port.ts';
 import { cachePages } from '../redis/cache-pages.ts';
 import type { Flusher } from '../sync/flusher.ts';
 import { Housekeeping } from './housekeeping.ts';
-import { createFlushers, createKeeper } from './keeper-wiring.ts';
+import { createFlushers, createKeeper, createLogSealer } from './keeper-wiring.ts';
 import { repeat } from './repeat.ts';
 import type { ShardContext } from './shard-context.ts';
 import { SharedReconciliation } from './shared-reconciliation.ts';
 
 const STEP_MS = 100;
+const SEALING_MS = 250;
 const HOUSEKEEPING_MS = 2_000;
 /** How often a keeper checks whether the reconciliation is due. */
 const SCHEDULE_MS = 10_000;
@@ -40,13 +41,16 @@ export function keepShard(
   const housekeepingMs = Math.min(HOUSEKEEPING_MS, config.authority.podRetireAfterMs / 8);
   const everyRound = { everyMs: housekeepingMs, failure: 'housekeeping was postponed', stopped: signal };
   const tidying = repeat(context, everyRound, () => housekeeping.round());
+  const everySealing = { everyMs: SEALING_MS, failure: 'sealing the log was postponed', stopped: signal };
+  const sealer = createLogSealer(context);
+  const sealing = repeat(context, everySealing, () => sealer.round());
   const reconciling = reconcileWhenDue(context, target, alongWithReconciliation, signal);
 
   return {
     async stop() {
       await catchUp(context, target, flusher);
       stopped.abort();
-      await Promise.all([moving, flushing, tidying, reconciling]);
+      await Promise.all([moving, flushing, tidying, sealing, reconciling]);
       await context.authority.removeKeeper(context.processId).catch(() => {});
       await housekeeping[Symbol.asyncDispose]();
     },

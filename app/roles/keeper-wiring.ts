@@ -2,6 +2,7 @@ import { Keeper } from '../authority/keeper/keeper.ts';
 import { inspectServer } from '../redis/connection.ts';
 import { sweepEpochsBefore } from '../redis/epoch-sweep.ts';
 import { Flusher } from '../sync/flusher.ts';
+import { LogSealer } from '../sync/log-sealer.ts';
 import { flushEvents } from './flush-events.ts';
 import type { ShardContext } from './shard-context.ts';
 import { tracedFlush } from './traced.ts';
@@ -32,6 +33,13 @@ export function createFlushers(context: ShardContext): { flusher: Flusher; recov
     flusher: new Flusher({ cache, store, clock, limits, events }),
     recoveryFlusher: new Flusher({ cache, store, clock, limits, events: recoveryEvents }),
   };
+}
+
+export function createLogSealer({ logStore, logger, metrics }: ShardContext): LogSealer {
+  return new LogSealer(logStore, {
+    state: (now) => metrics.logState(now),
+    statesAdded: (accounts) => logger.log.info({ accounts }, 'accounts that are older than the log were added to it'),
+  });
 }
 
 export function createKeeper(context: ShardContext, flusher: Flusher): Keeper {

@@ -13,6 +13,8 @@ import type { Database } from '../mysql/connection/pool.ts';
 import { DirectStore } from '../mysql/ledger/direct-store.ts';
 import { FlushStore } from '../mysql/ledger/flush-store.ts';
 import { LedgerReader } from '../mysql/ledger/ledger-reader.ts';
+import { MysqlLogStore } from '../mysql/ledger/log-store.ts';
+import { MysqlSealedLog } from '../mysql/ledger/sealed-log-reader.ts';
 import { LedgerIdentity } from '../mysql/operations/ledger-identity.ts';
 import { connectRedis } from '../redis/connection.ts';
 import { RedisScripts } from '../redis/redis-scripts.ts';
@@ -74,6 +76,9 @@ export interface ShardContext extends Omit<ProcessParts, 'metrics' | 'ledger'> {
   direct: DirectStore;
   ledgerClock: LedgerClock;
   flushStore: FlushStore;
+  logStore: MysqlLogStore;
+  /** The log, on the connections of requests. */
+  sealedLog: MysqlSealedLog;
   reader: LedgerReader;
   detectors: { redis: Detector; mysql: Detector };
 }
@@ -135,6 +140,8 @@ export function createShard(
     },
     direct: new DirectStore({ database: direct, clock, onReached: (reached) => metrics.limitsReached(reached) }),
     flushStore: new FlushStore(protocol, (reached) => metrics.limitsReached(reached)),
+    logStore: new MysqlLogStore(protocol),
+    sealedLog: new MysqlSealedLog(requests),
     reader: new LedgerReader(requests),
     detectors,
     [Symbol.dispose]() {

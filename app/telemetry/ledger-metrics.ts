@@ -65,6 +65,11 @@ export class LedgerMetrics extends MetricSet {
   readonly #flushLagLatest = this.gauge('flush_lag_latest', 'Longest lag in the latest flush, in seconds');
   readonly #flushFailures = this.counter('flush_failures_total', 'Flushes that failed and are retried');
   readonly #flushAlert = this.gauge('flush_alert', '1 while flushes keep failing or the lag exceeds its limit');
+  readonly #logPosition = this.gauge('log_position', 'Position of the last row of the sealed log');
+  readonly #logWaiting = this.gauge(
+    'log_waiting_seconds',
+    'How long the oldest entry has been waiting to be sealed; 0 if none waits',
+  );
   readonly #breakers = this.gauge('breaker_state', '0 closed, 1 half-open, 2 open: counts as down', ['name']);
   readonly #redisErrors = this.counter('redis_errors_total', 'Redis connection errors and error replies');
   readonly #mysqlErrors = this.counter('mysql_errors_total', 'MySQL connection errors and error replies');
@@ -143,6 +148,11 @@ export class LedgerMetrics extends MetricSet {
   returned(owed: readonly { currency: string; minorUnits: number }[]): void {
     this.#returns.reset();
     for (const { currency, minorUnits } of owed) this.#returns.set({ currency }, minorUnits);
+  }
+
+  logState({ position, oldestWaitingMs }: { position: number; oldestWaitingMs: number | null }): void {
+    this.#logPosition.set(position);
+    this.#logWaiting.set((oldestWaitingMs ?? 0) / 1000);
   }
 
   holdsExpired(holds: number): void {

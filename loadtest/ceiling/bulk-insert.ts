@@ -5,6 +5,7 @@
 import { createConnection } from 'mysql2/promise';
 import { newUuidV7 } from '../../app/domain/ids.ts';
 import type { Posted } from '../../app/domain/types.ts';
+import { sealingOf } from '../../app/journal/sealed/sealing.ts';
 import { Session } from '../../app/mysql/connection/pool.ts';
 import { insertOutcomes } from '../../app/mysql/ledger/flush-store.ts';
 import type { StackFile } from '../../verification/harness/stack.ts';
@@ -51,10 +52,8 @@ export class BulkInsert implements AsyncDisposable {
           return 0;
         }
       })(null as never, 0);
-      await insertOutcomes(
-        session,
-        Array.from({ length: perCommit }, () => this.#outcome()),
-      );
+      const outcomes = Array.from({ length: perCommit }, () => this.#outcome());
+      await insertOutcomes(session, outcomes, sealingOf({ epoch: 0, decided: outcomes }).salts);
       all.push(caught);
     }
     return all;

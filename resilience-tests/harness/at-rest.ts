@@ -4,6 +4,7 @@ import type { Client } from '../../verification/harness/client.ts';
 import { mysqlsOf, type System } from '../../verification/harness/system.ts';
 import { readBooks, untilExpired } from '../../verification/load/books.ts';
 import { untilFlushed } from '../../verification/load/ledger.ts';
+import { readLogs } from '../../verification/load/log-books.ts';
 import { HELD_MS_MAX } from '../../verification/load/recorder.ts';
 import { readShardBooks, untilClosed } from '../../verification/load/shard-books.ts';
 
@@ -22,12 +23,14 @@ export async function untilAtRest(client: Client, stack: System, prefix: string)
   await flushed();
 }
 
-export function booksOf(
+export async function booksOf(
   client: Client,
   { file }: System,
   prefix: string,
   accounts: readonly OpenedAccount[],
 ): Promise<Books> {
-  if (file.shards) return readShardBooks(mysqlsOf(file), client, prefix, accounts);
-  return readBooks(file.mysql, client, prefix, accounts);
+  const books = file.shards
+    ? await readShardBooks(mysqlsOf(file), client, prefix, accounts)
+    : await readBooks(file.mysql, client, prefix, accounts);
+  return { ...books, logs: await readLogs(mysqlsOf(file)) };
 }

@@ -41,6 +41,18 @@ export const MACHINERY_ROWS = [
           [`max(${gauge('holdfast_flush_alert')})`, 'alert'],
         ],
       },
+      {
+        title: 'Entries that wait to be sealed',
+        about: 'How long the oldest committed entry has been waiting to be appended to the sealed log.',
+        unit: 's',
+        thresholds: [1, 60],
+        queries: [[`max(${gauge('holdfast_log_waiting_seconds')})`, 'oldest']],
+      },
+      {
+        title: 'Rows of the sealed log per second',
+        about: 'About one for each flush; while MySQL has the authority, up to four.',
+        queries: [[`sum(deriv(${gauge('holdfast_log_position')}[1m]))`, 'rows per second']],
+      },
     ],
   },
   {

@@ -100,7 +100,23 @@ export interface BalanceView {
   accounts: readonly (Position & { accountId: string; held?: number })[];
 }
 
+/** A sealed log, in order. */
+export interface BookedLog {
+  /** Where its hashes do not fit; null if all of them fit. */
+  fault: string | null;
+  entries: readonly {
+    /** Its kind and id. */
+    key: string;
+    /** The accounts whose next version it has, or, for a state of an account, its present version. */
+    positions: readonly { accountId: string; version: number; isState: boolean }[];
+  }[];
+  /** The keys of everything that must be in it exactly once. */
+  expected: readonly string[];
+}
+
 export interface Books {
+  /** One for each database; absent if they were not read. */
+  logs?: readonly BookedLog[];
   transfers: readonly BookedTransfer[];
   accounts: readonly BookedAccount[];
   changes: readonly BookedChange[];

@@ -5,6 +5,7 @@ import { checkHoldAnswers } from './check-hold-answers.ts';
 import { checkHolds } from './check-holds.ts';
 import { checkIds } from './check-ids.ts';
 import { checkLimits } from './check-limits.ts';
+import { checkLogs } from './check-log.ts';
 import { checkAnswersInTime } from './check-order.ts';
 import { replay } from './check-postings.ts';
 import { checkChanges, settingsOf } from './check-settings.ts';
@@ -74,5 +75,6 @@ function accountsIn(accounts: readonly OpenedAccount[], books: Books, violations
   checkLimits(accounts, books, violations);
   checkHolds(books, violations);
   checkCrossings(books, violations);
+  checkLogs(books, violations);
   return replay(accounts, books, settings, violations);
 }

@@ -22,6 +22,7 @@ export const VIOLATIONS = {
   transit: 'money is in transit between shards that belongs to no transfer',
   balance: 'MySQL, another view of the balances, and the sum of the postings disagree',
   sum: 'the balances of a currency do not add up to zero',
+  log: 'the sealed log lacks something, has it twice or in the wrong order, or its hashes do not fit',
 } as const;
 export type ViolationKind = keyof typeof VIOLATIONS;
 

@@ -171,7 +171,7 @@ async function post(
   const known = await knownIds(session, items);
   const accounts = await lockedAccounts(session, [...new Set(items.flatMap((one) => one.accounts))].sort());
   const page = recoverPage(items, accounts, (one) => isCommitted(one, known, now.cacheEpoch), rule);
-  await writeBooks(session, { ...page, epoch: now.cacheEpoch, cursor });
+  await writeBooks(session, { ...page, epoch: now.cacheEpoch, format: now.format, cursor });
   return page;
 }
 

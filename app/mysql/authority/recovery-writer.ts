@@ -1,4 +1,4 @@
-import type { Authority, MovedBy } from '../../domain/authority.ts';
+import { type Authority, type Format, isLogged, type MovedBy } from '../../domain/authority.ts';
 import type { GroupOutcome } from '../../domain/group.ts';
 import type { HoldEvent } from '../../domain/hold-events.ts';
 import type { Outcome } from '../../domain/types.ts';
@@ -6,17 +6,24 @@ import { type AccountMove, IntegrityError, type JournaledChange } from '../../jo
 import type { InDoubtAttempt } from '../../journal/journal-entry.ts';
 import type { Journaled } from '../../journal/journaled.ts';
 import { attemptsOf, type FrozenAccount, type Loss } from '../../journal/recovery/recover-epoch.ts';
+import { digestOf, personalOfDeed, SaltSource } from '../../journal/sealed/personal.ts';
+import type { SealedLoss } from '../../journal/sealed/sealed-entry.ts';
+import { NO_SALTS, sealingOf } from '../../journal/sealed/sealing.ts';
 import type { Session } from '../connection/pool.ts';
-import { integer, statements, text, textOrNull } from '../connection/sql.ts';
+import { binaryOrNull, integer, statements, text, textOrNull } from '../connection/sql.ts';
 import { insertOutcomes, moveAccounts, writeChange } from '../ledger/flush-store.ts';
 import { insertGroups } from '../ledger/group-writer.ts';
 import { writeHolds } from '../ledger/hold-writer.ts';
+import { preparedRows, seal } from '../ledger/log-writer.ts';
 import { countUsage } from '../ledger/usage-writer.ts';
-import { REASON_CHARS_MAX } from '../rows/authority-row.ts';
+import { reasonText } from '../rows/authority-row.ts';
+import { noteEntries } from '../rows/unsealed-rows.ts';
 
 /** The rows to write to MySQL for a cache epoch, and the cursor after them. */
 interface Books {
   epoch: number;
+  /** Of the rules, now. */
+  format: Format;
   outcomes: readonly Outcome[];
   groups: readonly GroupOutcome[];
   changes: readonly JournaledChange[];
@@ -33,16 +40,31 @@ export async function writeBooks(session: Session, books: Books): Promise<void> 
       `UPDATE flush_cursor SET seq = ?, id_time_max = GREATEST(id_time_max, ?), committed_at = NOW(3) WHERE ${own()}`,
     [books.cursor, books.idTimeMax],
   );
+  const { epoch, groups, changes } = books;
+  const decided = [...books.outcomes, ...books.holdEvents];
+  const sealing = isLogged(books.format) ? sealingOf({ epoch, decided, groups, changes }) : null;
+  const rows = sealing && preparedRows(sealing, { epoch, ...seqsOf([...decided, ...groups, ...changes]) });
+  const salts = sealing?.salts ?? NO_SALTS;
   try {
     await moveAccounts(session, books.moves);
-    await insertOutcomes(session, books.outcomes);
-    await insertGroups(session, books.groups);
-    await writeHolds(session, books.holdEvents, books.outcomes);
-    for (const change of books.changes) await writeChange(session, change, books.epoch);
-    await countUsage(session, [...books.outcomes, ...books.holdEvents], books.changes);
+    await insertOutcomes(session, books.outcomes, salts);
+    await insertGroups(session, groups, salts);
+    await writeHolds(session, books.holdEvents, books.outcomes, salts);
+    for (const change of changes) await writeChange(session, change, epoch, salts);
+    await countUsage(session, decided, changes);
+    if (rows) await seal(session, await rows);
   } catch (error) {
     throw duplicateAsIntegrity(error);
   }
+}
+
+function seqsOf(items: readonly { seq: number }[]): { firstSeq: number; lastSeq: number } {
+  let [firstSeq, lastSeq] = [items[0]?.seq ?? 0, 0];
+  for (const { seq } of items) {
+    firstSeq = Math.min(firstSeq, seq);
+    lastSeq = Math.max(lastSeq, seq);
+  }
+  return { firstSeq, lastSeq };
 }
 
 export function duplicateAsIntegrity(error: unknown): unknown {
@@ -119,13 +141,42 @@ export async function sweepUnsettled(session: Session, epoch: number): Promise<b
   return most === SWEPT_MAX;
 }
 
-/** Records what an operator drops, with everything that is known about it. @returns the number of rows */
+/**
+ * Records what an operator drops, with everything that is known about it, here and in the log. @returns the number of
+ * rows
+ */
 export async function writeLoss(session: Session, from: Authority, loss: Loss, by: MovedBy): Promise<number> {
-  const who = `${text(by.keeper)},${text(by.reason.slice(0, REASON_CHARS_MAX))}`;
-  const where = `${integer(from.epoch)},${integer(from.cacheEpoch ?? 0)}`;
-  const row = (kind: InDoubtAttempt['kind'], id: string, what: object) =>
-    `(${where},'${kind}',${text(id)},${text(JSON.stringify(what))},${who})`;
-  const rows = [
+  const dropped = droppedBy(loss);
+  const who = { user: by.keeper, reason: reasonText(by.reason) };
+  const epoch = from.cacheEpoch ?? 0;
+  const salts = isLogged(from.format) ? new SaltSource(dropped.length) : null;
+  const entries: SealedLoss[] = [];
+  const rows = dropped.map(({ kind, id, what }) => {
+    const salt = salts?.next() ?? null;
+    if (salt !== null)
+      entries.push({ kind: 'loss-accepted', epoch, what: kind, id, digest: digestOf(salt, personalOfDeed(who, what)) });
+    return `(${integer(from.epoch)},${integer(epoch)},'${kind}',${text(id)},${text(what)},${text(who.user)},${text(who.reason)},${binaryOrNull(salt)})`;
+  });
+  for (const some of statements(rows)) {
+    await session.run(
+      `INSERT INTO dropped_entries (authority_epoch, cache_epoch, kind, entry_id, what, accepted_by, reason, salt)
+       VALUES ${some.join(',')}`,
+    );
+  }
+  await noteEntries(session, from.epoch, entries);
+  return rows.length;
+}
+
+interface Dropped {
+  kind: InDoubtAttempt['kind'];
+  id: string;
+  /** JSON */
+  what: string;
+}
+
+function droppedBy(loss: Loss): Dropped[] {
+  const row = (kind: InDoubtAttempt['kind'], id: string, what: object) => ({ kind, id, what: JSON.stringify(what) });
+  return [
     ...loss.held.flatMap((item) => [
       row(item.kind, item.id, { held: item }),
       ...attemptsOf(item)
@@ -136,11 +187,4 @@ export async function writeLoss(session: Session, from: Authority, loss: Loss, b
     // The ids of the outcomes in a gap are unknown.
     ...loss.gaps.map((gap) => row('transfers', `seq:${gap.fromSeq}-${gap.toSeq}`, { missing: gap })),
   ];
-  for (const some of statements(rows)) {
-    await session.run(
-      `INSERT INTO dropped_entries (authority_epoch, cache_epoch, kind, entry_id, what, accepted_by, reason)
-       VALUES ${some.join(',')}`,
-    );
-  }
-  return rows.length;
 }

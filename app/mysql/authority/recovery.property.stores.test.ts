@@ -15,6 +15,7 @@ import {
   replayed,
 } from '../../journal/recovery/testing/handed-over-history.ts';
 import { LedgerReader } from '../ledger/ledger-reader.ts';
+import { expectWholeLog } from '../ledger/testing/whole-log.ts';
 import { RecoveryStore } from './recovery-store.ts';
 import { BY, RecoveryBench } from './testing/recovery-bench.ts';
 
@@ -37,7 +38,7 @@ it(
       shrinkingAtMost(async (history, accepted, page) => {
         const lived = await live(history);
         const pods = lived.pods.map((_, n) => `pod-${n}`);
-        await bench.begin(pods, ACCOUNTS);
+        await bench.begin(pods, ACCOUNTS, 2);
         const recoveryStore = new RecoveryStore(bench.db.database, { outcomesMax: page, bytesMax: 1_000_000 });
         // Entries are flushed whole.
         const flushed = batchOf(
@@ -80,6 +81,7 @@ it(
           await expectBooks(lived, () => true);
         }
         expect([await bench.frozenAccounts(), await bench.unsettledIds()]).toEqual([[], []]);
+        await expectWholeLog(bench.db.database);
       }),
     );
     await assertCovering(property, { numRuns: 60 }, () => below(seen, { complete: 5, partial: 5, held: 1 }));
@@ -98,7 +100,7 @@ it(
       shrinkingAtMost(async (history, missing, page) => {
         const lived = await live(history);
         const pods = lived.pods.filter((_, at) => at !== missing);
-        await bench.begin(['gone'], ACCOUNTS);
+        await bench.begin(['gone'], ACCOUNTS, 2);
         const recoveryStore = new RecoveryStore(bench.db.database, { outcomesMax: page, bytesMax: 1_000_000 });
         const closing = await bench.closing();
         for (const [n, { entries, inDoubt, observed }] of pods.entries()) {
@@ -119,6 +121,9 @@ it(
           ),
         );
         await expectBooks(lived, (seq) => applied.has(seq));
+        const log = await expectWholeLog(bench.db.database);
+        const losses = log.filter(({ kind }) => kind === 'loss-accepted');
+        expect(losses).toHaveLength(loss.held.flatMap(attemptsOf).length + inDoubt.size + loss.gaps.length);
         dropped += loss.held.length;
       }),
     );

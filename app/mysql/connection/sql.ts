@@ -13,6 +13,9 @@ export function text(value: string): string {
 
 export const textOrNull = (value: string | null): string => (value === null ? 'NULL' : text(value));
 
+/** Bytes, hexadecimal, as a literal. */
+export const binaryOrNull = (hex: string | null): string => (hex === null ? 'NULL' : `x'${hex}'`);
+
 /** An integer as a literal. @throws RangeError if it is not exact: a money column must never get a rounded value */
 export function integer(value: number): string {
   if (!Number.isSafeInteger(value)) throw new RangeError(`${value} is not an exact integer`);

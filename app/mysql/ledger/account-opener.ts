@@ -1,11 +1,16 @@
+import { isLogged } from '../../domain/authority.ts';
 import { LIMITS, type Limits } from '../../domain/limits.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { NewAccount } from '../../domain/types.ts';
+import { digestOf, personalOfAccount, SaltSource } from '../../journal/sealed/personal.ts';
+import type { SealedOpening } from '../../journal/sealed/sealed-entry.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { retried } from '../../kernel/retry.ts';
 import type { AccountDetails, AccountOpening } from '../../ledger/ports/ledger.ts';
 import { isRolledBack } from '../connection/mysql-errors.ts';
 import type { Database, Session } from '../connection/pool.ts';
+import { type AuthorityColumns, modeOf } from '../rows/authority-row.ts';
+import { noteEntries } from '../rows/unsealed-rows.ts';
 import { rowsByIds } from '../rows/unsettled-rows.ts';
 
 const RETRIES_MAX = 5;
@@ -138,30 +143,51 @@ async function insertMissing(
     .filter(({ accountId }) => !existing.has(accountId))
     .sort((a, b) => (a.accountId < b.accountId ? -1 : 1));
   if (missing.length === 0) return { created: new Set(), stored: existing };
-  const [clock] = await session.rows<{ now_ms: number }>(
-    'SELECT CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED) AS now_ms',
-  );
-  const openedAt = clock?.now_ms ?? 0;
+  const { epoch, isInLog, nowMs: openedAt } = await ledgerState(session);
+  const salts = isInLog ? new SaltSource(missing.length) : null;
+  const opened = missing.map((account) => ({ ...account, salt: salts?.next() ?? null }));
   // An account that exists by now is locked, left unchanged, and not counted. A plain insert would fail and leave a
   // shared lock on the account, which makes requests deadlock.
   const inserted = await session.run(
     `INSERT INTO accounts (account_id, currency, \`external\`, \`name\`, overdraft_limit, opening_overdraft_limit, opened_by,
-       transfer_max, daily_debit_max, monthly_debit_max, daily_credit_max, balance_max, opening_limits, counted_since_ms)
+       transfer_max, daily_debit_max, monthly_debit_max, daily_credit_max, balance_max, opening_limits, counted_since_ms, salt)
      VALUES ? ON DUPLICATE KEY UPDATE account_id = accounts.account_id`,
     [
-      missing.map((a) => [
+      opened.map((a) => [
         ...[a.accountId, a.currency, a.external, a.name, a.overdraftLimit, a.overdraftLimit, openedBy],
         ...LIMITS.map((name) => a.limits?.[name] ?? null),
-        ...[openingLimits(a), a.limits ? openedAt : 0],
+        ...[openingLimits(a), a.limits ? openedAt : 0, a.salt === null ? null : Buffer.from(a.salt, 'hex')],
       ]),
     ],
   );
   if (inserted !== missing.length) throw new OpenedMeanwhile('another request opened one of the accounts');
-  return {
-    created: new Set(missing.map(({ accountId }) => accountId)),
-    stored: await storedAmong(session, wanted),
-  };
+  const stored = await storedAmong(session, wanted);
+  await noteEntries(session, epoch, opened.flatMap(openingEntry(stored, openedBy)));
+  return { created: new Set(missing.map(({ accountId }) => accountId)), stored };
 }
+
+/**
+ * Opening an account needs no authority, so its row is not locked. If the log begins at this moment, the account is not noted,
+ * and gets into the log with its state, like all accounts that are older.
+ */
+async function ledgerState(session: Session): Promise<{ epoch: number; isInLog: boolean; nowMs: number }> {
+  const [row] = await session.rows<Pick<AuthorityColumns, 'epoch' | 'mode' | 'now_ms'>>(
+    (own) =>
+      `SELECT epoch, \`mode\`, CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED) AS now_ms FROM authority WHERE ${own()}`,
+  );
+  if (!row) throw new Error('authority has no row: the schema is not migrated');
+  return { epoch: row.epoch, isInLog: isLogged(modeOf(row.mode).format), nowMs: row.now_ms };
+}
+
+const openingEntry =
+  (stored: ReadonlyMap<string, OpeningColumns>, openedBy: string) =>
+  ({ salt, ...account }: NewAccount & { salt: string | null }): SealedOpening[] => {
+    const { accountId, currency, external, overdraftLimit, limits, name } = account;
+    const openedAt = stored.get(accountId)?.opened_at.getTime();
+    if (salt === null || openedAt === undefined) return [];
+    const digest = digestOf(salt, personalOfAccount({ name, openedBy }));
+    return [{ kind: 'account-opened', accountId, currency, external, overdraftLimit, limits, openedAt, digest }];
+  };
 
 async function storedAmong(
   session: Session,

@@ -1,3 +1,4 @@
+import { type Format, isLogged } from '../../domain/authority.ts';
 import type { BusinessCalendar } from '../../domain/business-calendar.ts';
 import { accountsOfGroup, type GroupOutcome } from '../../domain/group.ts';
 import { ID_AHEAD_MS_MAX, uuidV7Time, withoutMark } from '../../domain/ids.ts';
@@ -5,6 +6,7 @@ import type { LimitReached } from '../../domain/limits.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Account, Outcome } from '../../domain/types.ts';
 import { accountsOfItem, holdIdOf, keyOfItem } from '../../journal/hold-codec.ts';
+import { type Committed, NO_SALTS, type Salts, sealingOf } from '../../journal/sealed/sealing.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { retried } from '../../kernel/retry.ts';
 import { decideChange, decideTransfers, LedgerTime } from '../../ledger/direct/decide.ts';
@@ -26,6 +28,7 @@ import { type AuthorityColumns, modeOf } from '../rows/authority-row.ts';
 import { calendarBetween } from '../rows/business-day-row.ts';
 import { groupsByIds } from '../rows/group-row.ts';
 import { outcomeOfRow, TRANSFER_COLUMNS, type TransferRow } from '../rows/transfer-row.ts';
+import { noteUnsealed } from '../rows/unsealed-rows.ts';
 import { frozenAmong, rowsByIds, unsettledAmong } from '../rows/unsettled-rows.ts';
 import { knownResults, lockHolds, unsettledKeys } from './direct-holds.ts';
 import { insertOutcomes, moveAccounts, type OnLimitsReached, readCursor, writeChange } from './flush-store.ts';
@@ -38,11 +41,13 @@ const RETRY_BASE_MS = 10;
 /** How far beyond its ids a call raises `id_time_max`, ms, so that not every call writes this row. */
 const ID_TIME_STEP_MS = 10_000;
 
-/**
- * The work of a transaction, once the authority has been checked. `unsettled`: whether anything
- * waits for the journal of an ended epoch.
- */
-type Work<T> = (session: Session, unsettled: boolean) => Promise<T>;
+interface DirectState {
+  /** Whether anything waits for the journal of an ended epoch. */
+  unsettled: boolean;
+  format: Format;
+}
+/** The work of a transaction, once the authority has been checked. */
+type Work<T> = (session: Session, state: DirectState) => Promise<T>;
 
 /**
  * MySQL as the ledger, while it has the authority. Every call is one transaction, which locks in this order, so that
@@ -72,7 +77,7 @@ export class DirectStore implements DirectServer {
     const ids = unique(items.map(({ order }) => order.transactionId));
     const accountIds = unique(items.flatMap(({ order }) => [order.source, order.destination]));
     let reached: LimitReached[] = [];
-    const answers = await this.#transaction(epoch, ids, async (session, unsettled) => {
+    const answers = await this.#transaction(epoch, ids, async (session, { unsettled, format }) => {
       const locked = await lockAccounts(session, accountIds);
       this.#mustCover(ids, locked.time);
       const decided = decideTransfers(items, {
@@ -86,9 +91,10 @@ export class DirectStore implements DirectServer {
       });
       await moveAccounts(session, decided.moves);
       reached = await countUsage(session, decided.outcomes, []);
+      const salts = await note(session, format, { epoch, decided: decided.outcomes });
       // Inserts in order of ids, so that two calls with the same ids wait for one another at the
       // primary key, and never in a cycle.
-      await insertOutcomes(session, decided.outcomes.sort(byTransactionId));
+      await insertOutcomes(session, decided.outcomes.sort(byTransactionId), salts);
       return decided.answers;
     });
     this.#onReached(reached);
@@ -101,7 +107,7 @@ export class DirectStore implements DirectServer {
     const ids = unique(items.flatMap(({ group }) => group.orders.map(({ transactionId }) => transactionId)));
     const accountIds = unique(items.flatMap(({ group }) => accountsOfGroup(group)));
     let reached: LimitReached[] = [];
-    const answers = await this.#transaction(epoch, [...groupIds, ...ids], async (session, unsettled) => {
+    const answers = await this.#transaction(epoch, [...groupIds, ...ids], async (session, { unsettled, format }) => {
       const locked = await lockAccounts(session, accountIds);
       this.#mustCover([...groupIds, ...ids], locked.time);
       const decided = decideGroups(items, {
@@ -117,8 +123,9 @@ export class DirectStore implements DirectServer {
       });
       await moveAccounts(session, decided.moves);
       reached = await countUsage(session, decided.outcomes, []);
-      await insertOutcomes(session, decided.outcomes.sort(byTransactionId));
-      await insertGroups(session, decided.groups.sort(byGroupId));
+      const salts = await note(session, format, { epoch, decided: decided.outcomes, groups: decided.groups });
+      await insertOutcomes(session, decided.outcomes.sort(byTransactionId), salts);
+      await insertGroups(session, decided.groups.sort(byGroupId), salts);
       return decided.answers;
     });
     this.#onReached(reached);
@@ -131,7 +138,7 @@ export class DirectStore implements DirectServer {
     const ids = keys.map(withoutMark);
     const accountIds = unique(items.flatMap(({ hold }) => accountsOfItem(hold)));
     let reached: LimitReached[] = [];
-    const answers = await this.#transaction(epoch, ids, async (session, unsettled) => {
+    const answers = await this.#transaction(epoch, ids, async (session, { unsettled, format }) => {
       const locked = await lockAccounts(session, accountIds);
       this.#mustCover(ids, locked.time);
       const decided = decideHolds(items, {
@@ -146,8 +153,9 @@ export class DirectStore implements DirectServer {
       });
       await moveAccounts(session, decided.moves);
       reached = await countUsage(session, decided.decided, []);
-      await insertOutcomes(session, decided.outcomes.sort(byTransactionId));
-      await writeHolds(session, decided.events, decided.outcomes);
+      const salts = await note(session, format, { epoch, decided: decided.decided });
+      await insertOutcomes(session, decided.outcomes.sort(byTransactionId), salts);
+      await writeHolds(session, decided.events, decided.outcomes, salts);
       return decided.answers;
     });
     this.#onReached(reached);
@@ -156,7 +164,7 @@ export class DirectStore implements DirectServer {
 
   async change(epoch: number, change: DirectChange): Promise<Account> {
     const { accountId, changeId } = change;
-    const decided = await this.#transaction(epoch, [changeId], async (session, unsettled) => {
+    const decided = await this.#transaction(epoch, [changeId], async (session, { unsettled, format }) => {
       const { accounts, time } = await lockAccounts(session, [accountId]);
       this.#mustCover([changeId], { idTimeMax: Number.POSITIVE_INFINITY });
       const decision = decideChange(change, {
@@ -167,7 +175,8 @@ export class DirectStore implements DirectServer {
         unsettled: unsettled && (await unsettledAmong(session, 'account-change', [changeId])).has(changeId),
       });
       if (!(decision instanceof Problem) && decision.write) {
-        await writeChange(session, decision.write, epoch);
+        const salts = await note(session, format, { epoch, decided: [], changes: [decision.write] });
+        await writeChange(session, decision.write, epoch, salts);
         await countUsage(session, [], [decision.write]);
       }
       return decision;
@@ -236,19 +245,31 @@ const byGroupId = (a: GroupOutcome, b: GroupOutcome): number => (a.group.groupId
 const byTransactionId = (a: Outcome, b: Outcome): number => (a.order.transactionId < b.order.transactionId ? -1 : 1);
 
 /**
- * Share-locks the authority row.
- * @returns whether anything waits for the journal of an ended epoch
- * @throws DirectError `moved` if MySQL does not have the authority of this epoch
+ * Notes for the log what this transaction does. Its accounts are locked.
+ * @returns the salts of the personal data
  */
-async function requireAuthority(session: Session, epoch: number): Promise<boolean> {
+async function note(session: Session, format: Format, committed: Committed): Promise<Salts> {
+  if (!isLogged(format)) return NO_SALTS;
+  const { lines, salts } = sealingOf(committed);
+  await noteUnsealed(session, committed.epoch, lines);
+  return salts;
+}
+
+/**
+ * Share-locks the authority row. @throws DirectError `moved` if MySQL does not have the authority of this epoch
+ */
+async function requireAuthority(session: Session, epoch: number): Promise<DirectState> {
   const [row] = await session.rows<Pick<AuthorityColumns, 'epoch' | 'mode' | 'cache_epoch'>>(
     (own) => `SELECT epoch, \`mode\`, cache_epoch FROM authority WHERE ${own()} LOCK IN SHARE MODE`,
   );
-  if (!row || row.epoch !== epoch || modeOf(row.mode).mode !== 'DIRECT') {
+  const { mode, format } = row ? modeOf(row.mode) : NOWHERE;
+  if (!row || row.epoch !== epoch || mode !== 'DIRECT') {
     throw new DirectError('moved', `the authority is at ${row?.mode} ${row?.epoch}, not at DIRECT ${epoch}`);
   }
-  return row.cache_epoch !== null;
+  return { unsettled: row.cache_epoch !== null, format };
 }
+
+const NOWHERE = { mode: null, format: 1 } as const;
 
 const NOW_MS = 'CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED)';
 

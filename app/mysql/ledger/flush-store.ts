@@ -1,16 +1,29 @@
+import { isLogged } from '../../domain/authority.ts';
 import { LIMITS, type LimitReached, type Limits } from '../../domain/limits.ts';
 import type { Outcome } from '../../domain/types.ts';
 import { type Cursor, CursorConflictError } from '../../journal/cursor.ts';
 import { type AccountMove, type FlushBatch, IntegrityError, type JournaledChange } from '../../journal/flush-batch.ts';
+import { NO_SALTS, type Salts, sealingOf } from '../../journal/sealed/sealing.ts';
 import type { JournalStore } from '../../sync/flusher.ts';
 import type { Database, Session } from '../connection/pool.ts';
-import { integer, millisecondsOrNull, moment, momentOrNull, statements, text, textOrNull } from '../connection/sql.ts';
+import {
+  binaryOrNull,
+  integer,
+  millisecondsOrNull,
+  moment,
+  momentOrNull,
+  statements,
+  text,
+  textOrNull,
+} from '../connection/sql.ts';
+import { type AuthorityColumns, modeOf } from '../rows/authority-row.ts';
 import { CAPTURE_COLUMNS, captureLiterals } from '../rows/capture-columns.ts';
 import { LEG_COLUMNS, legLiterals } from '../rows/leg-columns.ts';
 import { refusedByOf } from '../rows/transfer-row.ts';
 import { openCrossings } from './crossing-store.ts';
 import { insertGroups } from './group-writer.ts';
 import { writeHolds } from './hold-writer.ts';
+import { preparedRows, seal } from './log-writer.ts';
 import { countUsage } from './usage-writer.ts';
 
 export async function readCursor(from: Pick<Session, 'rows'>, lock: '' | 'FOR UPDATE' = ''): Promise<Cursor> {
@@ -41,17 +54,18 @@ export class FlushStore implements JournalStore {
   /**
    * Writes a batch in one transaction: share-locks the authority row and checks that its epoch is `authorityEpoch`;
    * advances the cursor by compare-and-set; sets accounts to their absolute balance and version if MySQL has the
-   * previous version (and balance); writes outcomes and settings. After an error, the cursor shows whether the batch
-   * was committed.
-   * @throws CursorConflictError, IntegrityError, Problem database_unavailable
+   * previous version (and balance); writes outcomes and settings, and appends the batch to the log. After an error, the
+   * cursor shows whether the batch was committed.
+   * @throws CursorConflictError, IntegrityError, UnsealedBacklogError, Problem database_unavailable
    */
   async commit(batch: FlushBatch, authorityEpoch: number): Promise<void> {
     const reached = await this.#database.transaction(async (session) => {
-      const [authority] = await session.rows<{ epoch: number }>(
-        (own) => `SELECT epoch FROM authority WHERE ${own()} LOCK IN SHARE MODE`,
+      const [authority] = await session.rows<Pick<AuthorityColumns, 'epoch' | 'mode'>>(
+        (own) => `SELECT epoch, \`mode\` FROM authority WHERE ${own()} LOCK IN SHARE MODE`,
       );
       if (authority?.epoch !== authorityEpoch)
         throw new CursorConflictError(`the authority is at epoch ${authority?.epoch}`);
+      const sealing = isLogged(modeOf(authority.mode).format) ? sealingOfBatch(batch) : null;
       // The cursor comes before the accounts. If two keepers have the same batch, the later one then gets a cursor
       // conflict; otherwise it would find accounts in a different state than in the journal, which would look like
       // corruption.
@@ -61,16 +75,27 @@ export class FlushStore implements JournalStore {
         [batch.lastSeq, batch.idTimeMax, batch.epoch, batch.afterSeq],
       );
       if (advanced !== 1) throw new CursorConflictError(`the cursor is no longer at ${batch.epoch}/${batch.afterSeq}`);
+      const rows = sealing && preparedRows(sealing, originOf(batch));
+      const salts = sealing?.salts ?? NO_SALTS;
       await moveAccounts(session, batch.moves);
-      await insertOutcomes(session, batch.outcomes);
-      if (batch.groups.length > 0) await insertGroups(session, batch.groups);
+      await insertOutcomes(session, batch.outcomes, salts);
+      if (batch.groups.length > 0) await insertGroups(session, batch.groups, salts);
       if (batch.holdEvents.length > 0 || batch.moves.some(({ held }) => held !== undefined))
-        await writeHolds(session, batch.holdEvents, batch.outcomes);
-      for (const change of batch.changes) await writeChange(session, change, batch.epoch);
-      return countUsage(session, [...batch.outcomes, ...batch.holdEvents], batch.changes);
+        await writeHolds(session, batch.holdEvents, batch.outcomes, salts);
+      for (const change of batch.changes) await writeChange(session, change, batch.epoch, salts);
+      const usage = await countUsage(session, [...batch.outcomes, ...batch.holdEvents], batch.changes);
+      if (rows) await seal(session, await rows);
+      return usage;
     });
     this.#onReached(reached);
   }
+}
+
+const originOf = ({ epoch, afterSeq, lastSeq }: FlushBatch) => ({ epoch, firstSeq: afterSeq + 1, lastSeq });
+
+function sealingOfBatch({ epoch, outcomes, holdEvents, groups, changes }: FlushBatch) {
+  const decided = holdEvents.length === 0 ? outcomes : [...outcomes, ...holdEvents];
+  return sealingOf({ epoch, decided, groups, changes });
 }
 
 /**
@@ -128,14 +153,15 @@ const HELD = `held = IF(held = VALUES(previous_held), VALUES(held), NULL),
  * Inserts the outcomes of the flush, of a direct transaction, or of a recovery. Captures and legs have columns that other
  * transfers do not write. A posted `out` also opens its crossing.
  */
-export async function insertOutcomes(session: Session, outcomes: readonly Outcome[]): Promise<void> {
-  if (!outcomes.some(({ order }) => order.capture || order.leg)) return insertRows(session, literalsOf(outcomes), '');
+export async function insertOutcomes(session: Session, outcomes: readonly Outcome[], salts: Salts): Promise<void> {
+  if (!outcomes.some(({ order }) => order.capture || order.leg))
+    return insertRows(session, literalsOf(outcomes, salts), '');
   const captures = outcomes.filter(({ order }) => order.capture);
   const legs = outcomes.filter(({ order }) => order.leg);
   const others = outcomes.filter(({ order }) => !order.capture && !order.leg);
-  await insertRows(session, literalsOf(others), '');
-  await insertRows(session, literalsOf(captures), `, ${CAPTURE_COLUMNS}`);
-  await insertRows(session, literalsOf(legs), `, ${LEG_COLUMNS}`);
+  await insertRows(session, literalsOf(others, salts), '');
+  await insertRows(session, literalsOf(captures, salts), `, ${CAPTURE_COLUMNS}`);
+  await insertRows(session, literalsOf(legs, salts), `, ${LEG_COLUMNS}`);
   await openCrossings(session, legs);
 }
 
@@ -144,13 +170,13 @@ async function insertRows(session: Session, literals: Iterable<string>, moreColu
     await session.run(`INSERT INTO transfers (transaction_id, kind, \`status\`, refusal, source_account, destination_account,
       amount, currency, source_version, source_balance, source_settings_version, destination_version, destination_balance,
       destination_settings_version, client_timestamp, accepted_at, accepted_after_ms, \`user\`, correlation_id, \`reference\`,
-      metadata, reverses, epoch, seq, group_id, counted, refused_by${moreColumns}) VALUES ${rows.join(',')}`);
+      metadata, reverses, epoch, seq, group_id, counted, refused_by, salt${moreColumns}) VALUES ${rows.join(',')}`);
   }
 }
 
 /** Generated one by one, so that memory contains no more of them than fit into a statement. */
-function* literalsOf(outcomes: readonly Outcome[]): Iterable<string> {
-  for (const outcome of outcomes) yield outcomeLiteral(outcome);
+function* literalsOf(outcomes: readonly Outcome[], salts: Salts): Iterable<string> {
+  for (const outcome of outcomes) yield outcomeLiteral(outcome, salts);
 }
 
 /**
@@ -162,7 +188,7 @@ const acceptedAfter = ({ acceptedAt, takenAt }: Outcome): string =>
 
 const KINDS = { transfer: 'TRANSFER', reversal: 'REVERSAL', capture: 'CAPTURE' } as const;
 
-function outcomeLiteral(outcome: Outcome): string {
+function outcomeLiteral(outcome: Outcome, salts: Salts): string {
   const { order } = outcome;
   const sides =
     outcome.status === 'POSTED'
@@ -175,7 +201,7 @@ function outcomeLiteral(outcome: Outcome): string {
       ? `,${legLiterals(order.leg)}`
       : '';
   const metadata = order.metadata === null ? 'NULL' : text(JSON.stringify(order.metadata));
-  return `(${text(order.transactionId)},'${KINDS[order.kind]}',${verdict},${text(order.source)},${text(order.destination)},${integer(order.amount)},${text(order.currency)},${sides},${momentOrNull(order.timestamp)},${moment(outcome.acceptedAt)},${acceptedAfter(outcome)},${text(order.user)},${text(order.correlationId)},${textOrNull(order.reference)},${metadata},${textOrNull(order.reverses)},${integer(outcome.epoch)},${integer(outcome.seq)},${textOrNull(order.groupId ?? null)},${limitsLiteral(outcome)}${more})`;
+  return `(${text(order.transactionId)},'${KINDS[order.kind]}',${verdict},${text(order.source)},${text(order.destination)},${integer(order.amount)},${text(order.currency)},${sides},${momentOrNull(order.timestamp)},${moment(outcome.acceptedAt)},${acceptedAfter(outcome)},${text(order.user)},${text(order.correlationId)},${textOrNull(order.reference)},${metadata},${textOrNull(order.reverses)},${integer(outcome.epoch)},${integer(outcome.seq)},${textOrNull(order.groupId ?? null)},${limitsLiteral(outcome)},${binaryOrNull(salts.ofTransfer(order.transactionId))}${more})`;
 }
 
 /** Which sides of a transfer were counted in windows, and the limit that caused a refusal. */
@@ -184,7 +210,12 @@ function limitsLiteral(outcome: Outcome): string {
   return outcome.limit ? `0,${text(refusedByOf(outcome.limit))}` : '0,NULL';
 }
 
-export async function writeChange(session: Session, change: JournaledChange, epoch: number): Promise<void> {
+export async function writeChange(
+  session: Session,
+  change: JournaledChange,
+  epoch: number,
+  salts: Salts,
+): Promise<void> {
   const { accountId, status, overdraftLimit, settingsVersion } = change;
   const acceptedAt = change.takenAt === null ? null : change.acceptedAt;
   const changed = await session.run(
@@ -197,7 +228,8 @@ export async function writeChange(session: Session, change: JournaledChange, epo
     throw new IntegrityError(`account ${accountId} is not at settings version ${settingsVersion - 1} in MySQL`);
   await session.run(
     `INSERT INTO account_changes (change_id, account_id, settings_version, \`status\`, overdraft_limit, accepted_at, \`user\`,
-       correlation_id, epoch, seq, limits) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       correlation_id, epoch, seq, limits, salt)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ${binaryOrNull(salts.ofChange(change.changeId))})`,
     [
       change.changeId,
       accountId,

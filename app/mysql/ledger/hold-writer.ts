@@ -2,8 +2,9 @@ import type { HoldEvent, HoldPlaced, HoldRefused } from '../../domain/hold-event
 import type { HoldState, UsageChange } from '../../domain/hold-types.ts';
 import type { Outcome } from '../../domain/types.ts';
 import { IntegrityError } from '../../journal/flush-batch.ts';
+import type { Salts } from '../../journal/sealed/sealing.ts';
 import type { Session } from '../connection/pool.ts';
-import { integer, moment, statements, text, textOrNull } from '../connection/sql.ts';
+import { binaryOrNull, integer, moment, statements, text, textOrNull } from '../connection/sql.ts';
 import { STATE_COLUMNS } from '../rows/hold-rows.ts';
 import { refusedByOf } from '../rows/transfer-row.ts';
 
@@ -16,19 +17,20 @@ export async function writeHolds(
   session: Session,
   events: readonly HoldEvent[],
   outcomes: readonly Outcome[],
+  salts: Salts,
 ): Promise<void> {
   const captures = outcomes.flatMap(captureStep);
   if (events.length === 0 && captures.length === 0) return;
   const moves = holdMovesOf(events, captures);
   await insertHolds(
     session,
-    moves.flatMap(({ placed, last }) => (placed ? [holdLiteral(placed, last.hold)] : [])),
+    moves.flatMap(({ placed, last }) => (placed ? [holdLiteral(placed, last.hold, salts)] : [])),
   );
   await moveHolds(
     session,
     moves.filter(({ placed }) => !placed),
   );
-  await insertEvents(session, events);
+  await insertEvents(session, events, salts);
   for (const rows of statements(captures.map(captureLiteral)))
     await session.run(
       `INSERT INTO hold_captures (hold_id, revision, transaction_id, account_id, version, held_after, counted_at_ms,
@@ -104,16 +106,16 @@ async function insertHolds(session: Session, literals: readonly string[]): Promi
   for (const rows of statements(literals)) {
     await session.run(`INSERT INTO holds (hold_id, \`status\`, refusal, refused_by, account_id, destination_account, currency,
       placed_amount, asked_expires_at_ms, \`reference\`, metadata, ${STATE_COLUMNS}, accepted_at,
-      accepted_after_ms, \`user\`, correlation_id, epoch, seq) VALUES ${rows.join(',')}`);
+      accepted_after_ms, \`user\`, correlation_id, epoch, seq, salt) VALUES ${rows.join(',')}`);
   }
 }
 
-function holdLiteral(event: HoldPlaced | HoldRefused, state: HoldState | null): string {
+function holdLiteral(event: HoldPlaced | HoldRefused, state: HoldState | null, salts: Salts): string {
   const { order } = event;
   const metadata = order.metadata === null ? 'NULL' : text(JSON.stringify(order.metadata));
   const verdict = event.kind === 'REFUSED' ? refusalLiterals(event) : `'${state?.status ?? 'OPEN'}',NULL,NULL`;
   const asked = order.expiresAt === null ? 'NULL' : integer(order.expiresAt);
-  return `(${text(order.holdId)},${verdict},${text(order.account)},${textOrNull(order.destination)},${text(order.currency)},${integer(order.amount)},${asked},${textOrNull(order.reference)},${metadata},${stateLiterals(state)},${decidedLiterals(event)})`;
+  return `(${text(order.holdId)},${verdict},${text(order.account)},${textOrNull(order.destination)},${text(order.currency)},${integer(order.amount)},${asked},${textOrNull(order.reference)},${metadata},${stateLiterals(state)},${decidedLiterals(event)},${binaryOrNull(salts.ofHold(event))})`;
 }
 
 const refusalLiterals = ({ refusal, limit }: HoldRefused): string =>
@@ -167,20 +169,22 @@ async function moveHolds(session: Session, moves: readonly HoldMove[]): Promise<
   }
 }
 
-async function insertEvents(session: Session, events: readonly HoldEvent[]): Promise<void> {
-  for (const rows of statements(events.flatMap(eventLiteral))) {
+async function insertEvents(session: Session, events: readonly HoldEvent[], salts: Salts): Promise<void> {
+  for (const rows of statements(events.flatMap((event) => eventLiteral(event, salts)))) {
     await session.run(`INSERT INTO hold_events (account_id, version, kind, event_id, hold_id, currency, balance_after, held_after,
       held_change, settings_version, ${STATE_COLUMNS}, day_change, month_change, accepted_at, accepted_after_ms,
-      \`user\`, correlation_id, epoch, seq) VALUES ${rows.join(',')}`);
+      \`user\`, correlation_id, epoch, seq, salt) VALUES ${rows.join(',')}`);
   }
 }
 
-function eventLiteral(event: HoldEvent): string[] {
+function eventLiteral(event: HoldEvent, salts: Salts): string[] {
   if (event.kind === 'REFUSED') return [];
   const { side, hold, held, heldChange } = event;
   const eventId = 'eventId' in event ? text(event.eventId) : 'NULL';
+  // The data of a placing, and its salt, stand with the hold.
+  const salt = binaryOrNull('eventId' in event ? salts.ofHold(event) : null);
   return [
-    `(${text(event.account)},${integer(side.version)},'${event.kind}',${eventId},${text(event.holdId)},${text(event.currency)},${integer(side.balance)},${integer(held)},${integer(heldChange)},${integer(side.settingsVersion)},${stateLiterals(hold)},${changeLiterals(event)},${decidedLiterals(event)})`,
+    `(${text(event.account)},${integer(side.version)},'${event.kind}',${eventId},${text(event.holdId)},${text(event.currency)},${integer(side.balance)},${integer(held)},${integer(heldChange)},${integer(side.settingsVersion)},${stateLiterals(hold)},${changeLiterals(event)},${decidedLiterals(event)},${salt})`,
   ];
 }
 

@@ -50,7 +50,7 @@ async function writeIdentity(session: Session, { ledgerId, shard, shards }: Shar
     shard,
     shards,
   ]);
-  for (const table of ['authority', 'flush_cursor'])
+  for (const table of ['authority', 'flush_cursor', 'sealed_head'])
     await session.run(`UPDATE ${table} SET ledger_id = ?, shard = ?`, [ledgerId, shard]);
 }
 

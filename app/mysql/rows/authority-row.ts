@@ -1,6 +1,9 @@
-import { type Authority, type Format, MODES, type Mode, type MovedBy } from '../../domain/authority.ts';
+import { type Authority, type Format, isLogged, MODES, type Mode, type MovedBy } from '../../domain/authority.ts';
+import { digestOf, personalOfDeed, SaltSource } from '../../journal/sealed/personal.ts';
 import type { OwnRow } from '../connection/own-ledger.ts';
 import type { Session } from '../connection/pool.ts';
+import { binaryOrNull } from '../connection/sql.ts';
+import { noteEntries } from './unsealed-rows.ts';
 
 /**
  * The modes as MySQL names them: one set of names per format, so that the statements of a release that does not know a
@@ -83,7 +86,10 @@ export const NOTHING_WAITS = {
 
 type AuthorityFields = Omit<Authority, 'epoch' | 'ageMs'>;
 
-/** Sets the authority, whose row is locked, to the next epoch, and adds a row to its log. @returns the new authority */
+/**
+ * Sets the authority, whose row is locked, to the next epoch, and adds a row to its history and an entry to the log.
+ * @returns the new authority
+ */
 export async function setAuthority(
   session: Session,
   from: Authority,
@@ -101,12 +107,21 @@ export async function setAuthority(
        bound = ?, changed_at = NOW(3) WHERE ${own()}`,
     [epoch, mode, to.cacheEpoch, to.cacheFormat, to.redisNode, to.replid, to.marker, to.highestKnownSeq],
   );
-  await session.run('INSERT INTO authority_log (epoch, `mode`, changed_by, reason) VALUES (?, ?, ?, ?)', [
-    epoch,
-    mode,
-    by.keeper,
-    by.reason.slice(0, REASON_CHARS_MAX),
-  ]);
+  const who = { user: by.keeper, reason: reasonText(by.reason) };
+  const salt = isLogged(to.format) ? new SaltSource(1).next() : null;
+  await session.run(
+    `INSERT INTO authority_log (epoch, \`mode\`, changed_by, reason, salt) VALUES (?, ?, ?, ?, ${binaryOrNull(salt)})`,
+    [epoch, mode, who.user, who.reason],
+  );
+  if (salt !== null) {
+    const moved = { epoch, mode: to.mode, format: to.format, cacheEpoch: to.cacheEpoch };
+    await noteEntries(session, epoch, [
+      { kind: 'authority-moved', ...moved, digest: digestOf(salt, personalOfDeed(who)) },
+    ]);
+  }
   return { ...to, epoch, ageMs: 0 };
 }
-export const REASON_CHARS_MAX = 255;
+
+const REASON_CHARS_MAX = 255;
+/** A reason as it is stored. */
+export const reasonText = (reason: string): string => reason.slice(0, REASON_CHARS_MAX).toWellFormed();

@@ -2,7 +2,7 @@ import type { Authority, MovedBy } from '../../domain/authority.ts';
 import type { Cursor } from '../../journal/cursor.ts';
 import type { Recovery, RecoveryPhase } from '../../journal/recovery/recovery.ts';
 import type { Session } from '../connection/pool.ts';
-import { REASON_CHARS_MAX } from './authority-row.ts';
+import { reasonText } from './authority-row.ts';
 
 interface RecoveryColumns {
   cache_epoch: number;
@@ -54,7 +54,7 @@ export async function beginRecovery(
   begun: Pick<Recovery, 'cacheEpoch' | 'phase' | 'position' | 'highestKnownSeq'> & { accepted?: MovedBy },
 ): Promise<RecoveryRow> {
   const { cacheEpoch, phase, position, highestKnownSeq, accepted } = begun;
-  const reason = accepted?.reason.slice(0, REASON_CHARS_MAX) ?? null;
+  const reason = accepted ? reasonText(accepted.reason) : null;
   await session.run(
     `REPLACE INTO epoch_recovery (shard, authority_epoch, cache_epoch, \`phase\`, position, bound, accepted_by, reason)
      VALUES (0, ?, ?, ?, ?, ?, ?, ?)`,

@@ -17,6 +17,7 @@ import { LongerIds1763840000000 } from '../migrations/1763840000000-longer-ids.t
 import { Crossings1763841000000 } from '../migrations/1763841000000-crossings.ts';
 import { ShardIdentity1763842000000 } from '../migrations/1763842000000-shard-identity.ts';
 import { LostShards1763846000000 } from '../migrations/1763846000000-lost-shards.ts';
+import { SealedLog1763850000000 } from '../migrations/1763850000000-sealed-log.ts';
 import { AccountEntity, ApiKeyEntity, ReconciliationEntity } from './entities.ts';
 
 type Migration = new () => MigrationInterface;
@@ -39,6 +40,7 @@ const MIGRATIONS: readonly Migration[] = [
   Crossings1763841000000,
   ShardIdentity1763842000000,
   LostShards1763846000000,
+  SealedLog1763850000000,
 ];
 
 /** The names under which the table `schema_migrations` lists them. */

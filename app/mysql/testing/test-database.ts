@@ -56,6 +56,8 @@ const EMPTIED = [
   'unsettled_ids',
   'dropped_entries',
   'epoch_recovery',
+  'sealed',
+  'unsealed',
 ];
 
 export interface TestDatabase {
@@ -82,6 +84,9 @@ export async function migratedDatabase(serverUrl?: string, options: Partial<Pool
       );
       await database.rows('UPDATE authority SET redis_node = NULL, replid = NULL, marker = NULL, bound = NULL');
       await database.rows('UPDATE flush_cursor SET epoch = ?, seq = 0, id_time_max = 0', [epoch]);
+      await database.rows(
+        "UPDATE sealed_head SET position = 0, hash = '', sealed_at = '1970-01-01', states_after = '', states_done_at = NULL",
+      );
     },
     async drop() {
       await database[Symbol.asyncDispose]();

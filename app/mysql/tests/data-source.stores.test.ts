@@ -23,6 +23,7 @@ const MIGRATIONS = [
   'Crossings1763841000000',
   'ShardIdentity1763842000000',
   'LostShards1763846000000',
+  'SealedLog1763850000000',
 ];
 
 let db: Awaited<ReturnType<typeof emptyDatabase>>;

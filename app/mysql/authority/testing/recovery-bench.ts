@@ -1,4 +1,4 @@
-import type { Authority } from '../../../domain/authority.ts';
+import type { Authority, Format } from '../../../domain/authority.ts';
 import { businessDaysFrom } from '../../../domain/testing/business-days.ts';
 import type { Account } from '../../../domain/types.ts';
 import { batchOf } from '../../../journal/flush-batch.ts';
@@ -47,8 +47,12 @@ export class RecoveryBench {
   }
 
   /** Gives the authority to the cache in epoch 1, and registers `pods`. */
-  async begin(pods: readonly string[] = ['pod'], accounts: readonly Account[] = ACCOUNTS): Promise<void> {
-    await this.db.reset(1, 'CACHE');
+  async begin(
+    pods: readonly string[] = ['pod'],
+    accounts: readonly Account[] = ACCOUNTS,
+    format: Format = 1,
+  ): Promise<void> {
+    await this.db.reset(1, 'CACHE', format);
     await this.db.database.rows('UPDATE authority SET redis_node = ?, replid = ?, marker = ?', [
       SERVER.redisNode,
       SERVER.replid,

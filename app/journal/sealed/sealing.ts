@@ -1,0 +1,110 @@
+import { accountsOfGroup, type GroupOutcome } from '../../domain/group.ts';
+import type { HoldEvent } from '../../domain/hold-events.ts';
+import type { Outcome } from '../../domain/types.ts';
+import { idOfEvent, type JournaledChange } from '../flush-batch.ts';
+import { encodeEntry, encodeTransfer } from './entry-codec.ts';
+import {
+  digestOf,
+  personalOfChange,
+  personalOfGroup,
+  personalOfHold,
+  personalOfTransfer,
+  SaltSource,
+} from './personal.ts';
+
+/** What a transaction commits. */
+export interface Committed {
+  epoch: number;
+  /**
+   * Outcomes of transfers, members of groups and captures, and events of holds. If MySQL decided them (seq 0), in the
+   * order of their decisions; otherwise in any order.
+   */
+  decided: readonly (Outcome | HoldEvent)[];
+  groups?: readonly GroupOutcome[];
+  changes?: readonly JournaledChange[];
+}
+
+/** What has to be written to the log with a transaction, and the salts that go into the books. */
+export interface Sealing {
+  /** The lines of the entries, in their order in the log. */
+  lines: readonly string[];
+  salts: Salts;
+}
+
+/** The salts of a transaction's personal data, hexadecimal; null if the transaction is not part of the log. */
+export interface Salts {
+  ofTransfer(transactionId: string): string | null;
+  /** Of a refused group. */
+  ofGroup(groupId: string): string | null;
+  /** Of an event of a hold. */
+  ofHold(event: HoldEvent): string | null;
+  ofChange(changeId: string): string | null;
+}
+
+/** For a ledger whose log has not begun. */
+export const NO_SALTS: Salts = {
+  ofTransfer: () => null,
+  ofGroup: () => null,
+  ofHold: () => null,
+  ofChange: () => null,
+};
+
+/** The entries of a transaction, so that those of each account are in the order of its versions. */
+export function sealingOf({ epoch, decided, groups = [], changes = [] }: Committed): Sealing {
+  const drawn = new DrawnSalts(decided.length);
+  // The sort is stable: a group stands before its members, and what MySQL decided stays in its order.
+  const all = [...groups, ...decided, ...changes].sort((a, b) => a.seq - b.seq);
+  return { lines: all.map((one) => drawn.lineOf(one, epoch)), salts: drawn };
+}
+
+class DrawnSalts implements Salts {
+  readonly #source: SaltSource;
+  readonly #transfers = new Map<string, string>();
+  /** By kind and id. */
+  readonly #others = new Map<string, string>();
+
+  constructor(count: number) {
+    this.#source = new SaltSource(count);
+  }
+
+  lineOf(one: Outcome | HoldEvent | GroupOutcome | JournaledChange, epoch: number): string {
+    if ('changeId' in one) {
+      const digest = this.#digest(`change ${one.changeId}`, personalOfChange(one));
+      return encodeEntry({ kind: 'account-changed', change: one, epoch, digest });
+    }
+    if ('holdId' in one) {
+      const digest = this.#digest(keyOfHold(one), personalOfHold(one));
+      return encodeEntry({ kind: 'hold', event: one, digest });
+    }
+    if ('group' in one) return this.#group(one);
+    const salt = this.#source.next();
+    this.#transfers.set(one.order.transactionId, salt);
+    return encodeTransfer(one, digestOf(salt, personalOfTransfer(one)));
+  }
+
+  #group(outcome: GroupOutcome): string {
+    const { group, acceptedAt, epoch, seq } = outcome;
+    const { groupId, orders, split } = group;
+    const common = { kind: 'group', groupId, split, acceptedAt, epoch, seq } as const;
+    if (outcome.status === 'POSTED') {
+      const transactionIds = orders.map(({ transactionId }) => transactionId);
+      return encodeEntry({ ...common, status: 'POSTED', transactionIds, accounts: accountsOfGroup(group) });
+    }
+    const digest = this.#digest(`group ${groupId}`, personalOfGroup(outcome));
+    const { status, index, refusal, limit } = outcome;
+    return encodeEntry({ ...common, status, orders, index, refusal, ...(limit && { limit }), digest });
+  }
+
+  #digest(key: string, personal: string): string {
+    const salt = this.#source.next();
+    this.#others.set(key, salt);
+    return digestOf(salt, personal);
+  }
+
+  readonly ofTransfer = (transactionId: string) => this.#transfers.get(transactionId) ?? null;
+  readonly ofGroup = (groupId: string) => this.#others.get(`group ${groupId}`) ?? null;
+  readonly ofHold = (event: HoldEvent) => this.#others.get(keyOfHold(event)) ?? null;
+  readonly ofChange = (changeId: string) => this.#others.get(`change ${changeId}`) ?? null;
+}
+
+const keyOfHold = (event: HoldEvent): string => `${'eventId' in event ? 'event' : 'hold'} ${idOfEvent(event)}`;

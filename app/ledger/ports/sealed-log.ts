@@ -1,0 +1,37 @@
+import type { SealedEntry, SealedRow } from '../../journal/sealed/sealed-entry.ts';
+
+/**
+ * The sealed log of one shard: everything that was committed, in one order, without gaps. For each account, its entries
+ * are in the order of its versions. Rows never change.
+ */
+export interface SealedLog {
+  /**
+   * The oldest position that can be read, and the newest. If nothing was sealed yet, the newest is 0 and the oldest is 1.
+   * @throws Problem database_unavailable
+   */
+  bounds(): Promise<{ oldest: number; newest: number }>;
+  /**
+   * The rows after a position, in order and without a gap. At the end of the log, there are none.
+   * @param max at most this many rows, and about this many bytes before compression, but at least one row
+   * @throws Problem database_unavailable
+   */
+  read(after: number, max: { rows: number; bytes: number }): Promise<SealedRow[]>;
+  /**
+   * What the log contains only as hashes, from the books, in the order of the entries. Null if an entry has none, or
+   * it was erased. An erasure may have emptied some of the fields.
+   * @throws Problem database_unavailable
+   */
+  personal(entries: readonly SealedEntry[]): Promise<(PersonalData | null)[]>;
+}
+
+/** Of a transfer, an event of a hold, or an account. Fields that an entry does not have are absent. */
+export interface PersonalData {
+  user?: string;
+  correlationId?: string;
+  reference?: string | null;
+  metadata?: Readonly<Record<string, string>> | null;
+  /** Of an account. */
+  name?: string | null;
+  /** Of a change of an account: the currency of the account. */
+  currency?: string;
+}

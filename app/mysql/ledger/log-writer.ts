@@ -1,0 +1,154 @@
+import { IntegrityError } from '../../journal/integrity-error.ts';
+import {
+  chained,
+  contentsOf,
+  type LogHead,
+  ROW_BYTES_MAX,
+  type RowContent,
+  type StoredRow,
+} from '../../journal/sealed/sealed-rows.ts';
+import type { Sealing } from '../../journal/sealed/sealing.ts';
+import type { Session } from '../connection/pool.ts';
+import { rowsByIds } from '../rows/unsettled-rows.ts';
+
+/** Maximum number of rows of `unsealed` in one row of the log: as many ids as one list may have. */
+const PAGE_ROWS_MAX = 500;
+/** Maximum number of pages in one transaction; the keeper's rounds seal the rest. */
+const PAGES_MAX = 16;
+
+/** Too much waits to be sealed for one transaction. The keeper's rounds seal it, and the transaction is repeated. */
+export class UnsealedBacklogError extends Error {
+  override readonly name = 'UnsealedBacklogError';
+  constructor() {
+    super(`more than ${PAGES_MAX} pages of entries wait to be sealed; a keeper is sealing them`);
+  }
+}
+
+/**
+ * The rows for the log that a transaction writes at its end. They are compressed in another thread, while the transaction
+ * writes the books.
+ */
+export function preparedRows(
+  { lines }: Sealing,
+  from: Pick<RowContent, 'epoch' | 'firstSeq' | 'lastSeq'>,
+): Promise<RowContent[]> {
+  const contents = contentsOf(lines, from);
+  // If the transaction fails before it seals, nobody waits for this promise.
+  contents.catch(() => {});
+  return contents;
+}
+
+/**
+ * Appends rows to the log, as the last statements of a transaction, before whose end nobody else appends any. Entries that
+ * wait in `unsealed` come first: the transaction may depend on them.
+ * @returns the new end of the log @throws UnsealedBacklogError, IntegrityError
+ */
+export async function seal(session: Session, contents: readonly RowContent[]): Promise<LogHead> {
+  const { head, now } = await lockedHead(session);
+  let last = head;
+  for (let page = 0; ; page++) {
+    const waiting = await takeWaiting(session);
+    if (!waiting) break;
+    if (page === PAGES_MAX) throw new UnsealedBacklogError();
+    last = await append(session, waiting, last, now);
+  }
+  last = await append(session, contents, last, now);
+  if (last !== head) await moveHead(session, head, last);
+  return last;
+}
+
+/** Seals what waits. @returns the number of entries; the end of the log; whether there may be more */
+export async function sealWaiting(session: Session): Promise<{ entries: number; head: LogHead; isMore: boolean }> {
+  const { head, now } = await lockedHead(session);
+  const waiting = await takeWaiting(session);
+  if (!waiting) return { entries: 0, head, isMore: false };
+  const last = await append(session, waiting, head, now);
+  await moveHead(session, head, last);
+  return { entries: waiting.reduce((sum, { entries }) => sum + entries, 0), head: last, isMore: true };
+}
+
+interface HeadRow {
+  position: number;
+  hash: Buffer;
+  sealed_at: Date;
+  now_ms: number;
+}
+
+async function lockedHead(session: Session): Promise<{ head: LogHead; now: number }> {
+  const [row] = await session.rows<HeadRow>(
+    (own) => `SELECT \`position\`, \`hash\`, sealed_at, CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED) AS now_ms
+       FROM sealed_head WHERE ${own()} FOR UPDATE`,
+  );
+  if (!row) throw new Error('sealed_head has no row: the schema is not migrated');
+  return {
+    head: { position: row.position, hash: row.hash.toString('hex'), sealedAt: row.sealed_at.getTime() },
+    now: row.now_ms,
+  };
+}
+
+async function moveHead(session: Session, from: LogHead, to: LogHead): Promise<void> {
+  const moved = await session.run(
+    (own) => `UPDATE sealed_head SET \`position\` = ?, \`hash\` = ?, sealed_at = ?
+       WHERE ${own()} AND \`position\` = ? AND \`hash\` = ?`,
+    [to.position, Buffer.from(to.hash, 'hex'), new Date(to.sealedAt), from.position, Buffer.from(from.hash, 'hex')],
+  );
+  if (moved !== 1) throw new IntegrityError(`the end of the log is no longer at ${from.position}`);
+}
+
+async function append(session: Session, contents: readonly RowContent[], head: LogHead, now: number): Promise<LogHead> {
+  let last = head;
+  for (const content of contents) {
+    const row = chained(content, last, now);
+    await insertRow(session, row);
+    last = { position: row.position, hash: row.hash, sealedAt: row.sealedAt };
+  }
+  return last;
+}
+
+/** One statement for each row, because a row may have a megabyte. */
+async function insertRow(session: Session, row: StoredRow): Promise<void> {
+  await session.run(
+    `INSERT INTO sealed (\`position\`, \`format\`, epoch, first_seq, last_seq, entries, bytes, payload, previous_hash, \`hash\`,
+       sealed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    [
+      ...[row.position, row.format, row.epoch, row.firstSeq, row.lastSeq, row.entries, row.bytes, row.payload],
+      ...[Buffer.from(row.previousHash, 'hex'), Buffer.from(row.hash, 'hex'), new Date(row.sealedAt)],
+    ],
+  );
+}
+
+/**
+ * Takes the next visible rows out of `unsealed`, in order of their ids. A transaction that has not committed may still add
+ * a row with a lower id. It shares no account with those that are taken, so it may follow them; but no id may be
+ * remembered as a place up to which everything was taken.
+ * @returns null if nothing waits
+ */
+async function takeWaiting(session: Session): Promise<RowContent[] | null> {
+  const visible = await session.rows<{ id: number; bytes: number }>(
+    'SELECT `id`, LENGTH(payload) AS bytes FROM unsealed ORDER BY `id` LIMIT ?',
+    [PAGE_ROWS_MAX],
+  );
+  const ids = idsOfPage(visible);
+  if (ids.length === 0) return null;
+  const rows = await rowsByIds<{ epoch: number; payload: Buffer }>(
+    session,
+    'SELECT epoch, payload FROM unsealed WHERE `id` IN (?) ORDER BY `id`',
+    ids,
+  );
+  // A scan would wait for rows that other transactions have not committed yet.
+  const deleted = await session.run('DELETE u FROM unsealed u FORCE INDEX (PRIMARY) WHERE u.`id` IN (?)', [ids]);
+  if (rows.length !== ids.length || deleted !== ids.length)
+    throw new IntegrityError('entries that wait to be sealed have disappeared');
+  const lines = rows.flatMap(({ payload }) => payload.toString('latin1').split('\n'));
+  return contentsOf(lines, { epoch: rows.at(-1)?.epoch ?? 0, firstSeq: 0, lastSeq: 0 });
+}
+
+/** As many rows as fit into a row of the log, but at least one. */
+function idsOfPage(visible: readonly { id: number; bytes: number }[]): number[] {
+  let total = 0;
+  const end = visible.findIndex(({ bytes }, index) => {
+    total += bytes + 1;
+    return index > 0 && total > ROW_BYTES_MAX;
+  });
+  return (end < 0 ? visible : visible.slice(0, end)).map(({ id }) => id);
+}
