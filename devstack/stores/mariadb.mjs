@@ -250,7 +250,7 @@ function quote(path) {
  * The path of the socket: in the folder, unless the path would exceed the kernel's limit.
  * @param {string} dir
  */
-function socketPath(dir) {
+export function socketPath(dir) {
   const near = join(dir, 'mysql.sock');
   if (Buffer.byteLength(near) <= UNIX_SOCKET_PATH_MAX) return near;
   return join(tmpdir(), `holdfast-${createHash('sha256').update(dir).digest('hex').slice(0, 16)}.sock`);

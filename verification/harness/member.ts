@@ -6,7 +6,7 @@ type Running = ReturnType<typeof launch>;
 
 /** A process of a cluster. Only the test restarts it. */
 export class Member {
-  readonly #program: Program;
+  #program: Program;
   #running: Running | null = null;
 
   constructor(program: Program) {
@@ -15,6 +15,11 @@ export class Member {
 
   get name(): string {
     return this.#program.name;
+  }
+
+  /** Changes its environment from the next start on. */
+  configure(env: Program['env']): void {
+    this.#program = { ...this.#program, env: { ...this.#program.env, ...env } };
   }
 
   get pid(): number | null {

@@ -3,15 +3,15 @@ import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RowDataPacket } from 'mysql2/promise';
 import { migrate, type Surroundings } from '../../devstack/pods.mjs';
-import { databasesOf, mariadbProgram, mysqlUrl, USER } from '../../devstack/stores/mariadb.mjs';
+import { databasesOf, mysqlUrl, USER } from '../../devstack/stores/mariadb.mjs';
 import { LOOPBACK } from '../../devstack/system/ports.mjs';
 import { temporaryFolder } from '../../devstack/testing/temporary.mjs';
 import { Balancer } from './balancer.ts';
 import { builtOnce, type Mode, modeOf } from './cluster.ts';
-import { Link } from './link.ts';
-import { Member } from './member.ts';
+import { type Address, Link } from './link.ts';
+import type { Member } from './member.ts';
 import { Mysql } from './mysql.ts';
-import { ownPort } from './ports.ts';
+import { MysqlServer } from './mysql-server.ts';
 import { RedisServer } from './redis-server.ts';
 import { newService, type Service } from './service.ts';
 import type { StackFile, System } from './system.ts';
@@ -47,27 +47,31 @@ export class ShardedCluster implements System, AsyncDisposable {
   readonly shards: number;
   /** Null if the caller starts and stops it. */
   readonly #redises: readonly (RedisServer | null)[];
-  readonly mysql: Member;
+  readonly mysql: MysqlServer;
   readonly pods: readonly Service[];
   readonly keepers: readonly Service[];
   keep = false;
   readonly #wires: ReadonlyMap<Service, ShardWires>;
   readonly #around: Surroundings;
-  readonly #addresses: readonly StackFile['mysql'][];
+  readonly #addresses: StackFile['mysql'][];
+  /** The URLs of the Redis of each shard. */
+  readonly #redisUrls: string[];
   readonly #balancer: Balancer;
   readonly #readers: (Mysql | null)[] = [];
+  readonly #others: Member[] = [];
   readonly #atExit = () => this.#end();
 
   private constructor(parts: {
     redises: (RedisServer | null)[];
-    mysql: Member;
+    mysql: MysqlServer;
     pods: Service[];
     keepers: Service[];
     wires: Map<Service, ShardWires>;
     around: Surroundings;
     addresses: StackFile['mysql'][];
+    redisUrls: string[];
   }) {
-    const { redises, mysql, pods, keepers, wires, around, addresses } = parts;
+    const { redises, mysql, pods, keepers, wires, around, addresses, redisUrls } = parts;
     this.dir = around.folder;
     this.shards = addresses.length;
     this.#redises = redises;
@@ -77,6 +81,7 @@ export class ShardedCluster implements System, AsyncDisposable {
     this.#wires = wires;
     this.#around = around;
     this.#addresses = addresses;
+    this.#redisUrls = redisUrls;
     this.#balancer = new Balancer(pods.map(({ url }) => url));
     process.once('exit', this.#atExit);
   }
@@ -98,9 +103,8 @@ export class ShardedCluster implements System, AsyncDisposable {
     const dir = temporaryFolder();
     await builtOnce(ROOT, dir);
     const redises = await redisServers(dir, shards);
-    const port = await ownPort();
-    const logFile = join(dir, 'logs', 'mysql.log');
-    const { program, password } = await mariadbProgram({ dir: join(dir, 'mysql'), port, stack: dir, logFile, shards });
+    const mysql = await MysqlServer.in({ dir: join(dir, 'mysql'), stack: dir, shards });
+    const { port, password } = mysql;
     const databases = databasesOf(shards);
     const urls = (redis: readonly Link[] | null, mysql: readonly Link[] | null) => ({
       redisUrl: (redis ?? redises)
@@ -125,12 +129,13 @@ export class ShardedCluster implements System, AsyncDisposable {
       );
     return new ShardedCluster({
       redises: redises.map((server, shard) => (redisUrls[shard] ? null : server)),
-      mysql: new Member(program),
+      mysql,
       pods: await several('api', pods),
       keepers: await several('keeper', keepers),
       wires,
       around,
       addresses: databases.map((database) => ({ host: LOOPBACK, port, user: USER, password, database, pid: null })),
+      redisUrls: around.redisUrl.split(' '),
     });
   }
 
@@ -189,6 +194,42 @@ export class ShardedCluster implements System, AsyncDisposable {
     return [...this.pods, ...this.keepers].map((service) => this.wire(service, to, shard));
   }
 
+  /** From the next start of each process on, it finds a store of a shard elsewhere. */
+  relocate(shard: number, to: { redis?: Address; mysql?: MysqlServer }): void {
+    if (this.#wires.size > 0) throw new Error('the processes have links to their stores');
+    if (to.redis) this.#redisUrls[shard] = `redis://${to.redis.host}:${to.redis.port}/0`;
+    if (to.mysql) this.#readFrom(shard, to.mysql);
+    const MYSQL_URL = this.#addresses.map((address) => mysqlUrl(address)).join(' ');
+    for (const service of [...this.keepers, ...this.pods])
+      service.configure({ REDIS_URL: this.#redisUrls.join(' '), MYSQL_URL });
+  }
+
+  /** The links of all processes to the MySQL of a shard lead to another server, like a name that moves. */
+  renameMysql(shard: number, to: MysqlServer): void {
+    this.#readFrom(shard, to);
+    for (const link of this.wires('mysql', shard)) link.redirect(to);
+  }
+
+  #readFrom(shard: number, { port, password, pid }: MysqlServer): void {
+    this.#addresses[shard] = { ...at(this.#addresses, shard), port, password, pid };
+    this.#readers[shard]?.[Symbol.dispose]();
+    this.#readers[shard] = null;
+  }
+
+  /** Restarts processes with SIGTERM, one after the other, and waits for each. */
+  async roll(services: readonly Service[]): Promise<void> {
+    for (const service of services) {
+      await service.stop();
+      await service.start();
+    }
+  }
+
+  /** Adds a process, which stops with the cluster. */
+  add<M extends Member>(member: M): M {
+    this.#others.push(member);
+    return member;
+  }
+
   /** Read directly from the MySQL of a shard, which must be running. */
   async query(shard: number, sql: string, values: unknown[] = []): Promise<RowDataPacket[]> {
     try {
@@ -239,7 +280,7 @@ export class ShardedCluster implements System, AsyncDisposable {
   }
 
   #members(): Member[] {
-    return [...this.pods, ...this.keepers, ...this.redises, this.mysql];
+    return [...this.pods, ...this.keepers, ...this.redises, this.mysql, ...this.#others];
   }
 
   /** Stops everything immediately: nothing is needed afterwards. */
