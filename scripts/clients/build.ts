@@ -45,7 +45,7 @@ export async function buildClient(folder: string): Promise<void> {
 
 /** The command line as one file that needs nothing but Node.js. @returns its path */
 export async function buildCli(folder: string): Promise<string> {
-  const outfile = join(folder, 'dist', 'holdfast.js');
+  const outfile = join(folder, 'dist', 'holdfast.mjs');
   const entryPoints = [join(CLI, 'src/main.ts')];
   await build({ entryPoints, outfile, bundle: true, format: 'esm', target: TARGET, platform: 'node' });
   chmodSync(outfile, EXECUTABLE);

@@ -23,7 +23,7 @@ export interface Result {
 }
 
 const ACCOUNTS = 200;
-const FUNDS_CENTS = 10_000;
+const FUNDS_CENTS = 100_000;
 const SINGLE_WORKERS = 8;
 /** Every so many transfers are sent one by one, the others in batches. */
 const SINGLE_EVERY = 10;
@@ -50,14 +50,19 @@ function clientOf(cluster: Cluster): Holdfast {
   });
 }
 
-/** The `number`th transfer: reproducible, between changing accounts, some for more than there is. */
+/**
+ * The `number`th transfer: reproducible, between changing accounts, some for more than there is. Every other transfer
+ * takes the amount of the one before it back, so that accounts do not run out of money.
+ */
 function transferOf(number: number): TransferRequest & { reference: string } {
-  const source = (number * 7919) % ACCOUNTS;
-  const destination = (source + 1 + ((number * 104_729) % (ACCOUNTS - 1))) % ACCOUNTS;
-  const cents = number % 50 === 0 ? 100 * FUNDS_CENTS : 1 + ((number * 31) % CENTS_MAX);
+  const pair = Math.floor(number / 2);
+  const one = (pair * 7919) % ACCOUNTS;
+  const other = (one + 1 + ((pair * 104_729) % (ACCOUNTS - 1))) % ACCOUNTS;
+  const isBack = number % 2 === 1;
+  const cents = number % 50 === 0 ? 100 * FUNDS_CENTS : 1 + ((pair * 31) % CENTS_MAX);
   return {
-    sourceAccount: accountOf(source),
-    destinationAccount: accountOf(destination),
+    sourceAccount: accountOf(isBack ? other : one),
+    destinationAccount: accountOf(isBack ? one : other),
     amount: euros(cents),
     currency: 'EUR',
     reference: String(number),

@@ -1,0 +1,69 @@
+import { execFile } from 'node:child_process';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { temporaryFolder } from '../../../devstack/testing/temporary.mjs';
+import { buildCli } from '../../../scripts/clients/build.ts';
+import { PrivateStack } from '../../../verification/harness/stack.ts';
+
+const README = readFileSync(join(import.meta.dirname, '../README.md'), 'utf8');
+const MS_MAX = 600_000;
+const blocks = [...README.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, code = '']) => code);
+
+/** The built file, in a folder without the packages of this repository. */
+let folder: string;
+let stack: PrivateStack;
+beforeAll(async () => {
+  folder = temporaryFolder();
+  mkdirSync(join(folder, 'bin'));
+  symlinkSync(await buildCli(folder), join(folder, 'bin/holdfast'));
+  stack = await PrivateStack.start();
+  mkdirSync(join(folder, '.local'));
+  writeFileSync(join(folder, '.local/api-key'), stack.file.apiKey);
+}, MS_MAX);
+afterAll(() => stack?.[Symbol.asyncDispose](), MS_MAX);
+
+const bash = (script: string) =>
+  promisify(execFile)('bash', ['-euo', 'pipefail', '-c', script], {
+    cwd: folder,
+    env: { ...process.env, PATH: `${join(folder, 'bin')}:${process.env['PATH']}`, XDG_CONFIG_HOME: folder },
+  });
+
+describe('The built command line', () => {
+  it(
+    'does what the first steps of its README say',
+    async () => {
+      const steps = blocks.find((block) => block.includes('profile add')) ?? '';
+      const { stdout } = await bash(steps.replace('http://127.0.0.1:8080', stack.file.api[0] ?? ''));
+      expect(stdout).toMatch(/^Stored local in .*profiles\.json\.\nACCOUNT +BALANCE/);
+      expect(stdout).toMatch(/\nposted +\S+\n/);
+      expect(stdout).toMatch(/\n\S+Z +transfer +-12\.34 +\S+ +demo-bob +Invoice 7 +\S+\n/);
+      expect(stdout).toMatch(/\nWrote january\.csv\.\n/);
+      expect(stdout).toMatch(/\nmode +CACHE/);
+      expect(readFileSync(join(folder, 'january.csv'), 'utf8')).toMatch(/\nclosing_balance/);
+    },
+    MS_MAX,
+  );
+  it(
+    'makes a payment in a loop, as its README shows',
+    async () => {
+      const loop = blocks.find((block) => block.includes('new-id')) ?? '';
+      const { stdout } = await bash(loop);
+      expect(stdout).toMatch(/^posted +\S+\n/);
+    },
+    MS_MAX,
+  );
+  it(
+    'completes words in bash',
+    async () => {
+      const complete = (words: string, at: number) =>
+        `COMP_WORDS=(${words}); COMP_CWORD=${at}; _holdfast; echo "\${COMPREPLY[*]}"`;
+      const { stdout } = await bash(
+        `eval "$(holdfast completion bash)"; ${complete('holdfast acc', 1)}; ${complete('holdfast accounts set ada --status ""', 5)}`,
+      );
+      expect(stdout).toBe('accounts\nACTIVE CLOSED FROZEN SUSPENDED\n');
+    },
+    MS_MAX,
+  );
+});
