@@ -1,3 +1,5 @@
+import { Problem } from './problem.ts';
+
 /** What a caller may do. A route lists the scopes that grant access to it; one of them is enough. */
 export const SCOPES = ['balances:read', 'accounts:write', 'transfers:write', 'ops'] as const;
 export type Scope = (typeof SCOPES)[number];
@@ -6,6 +8,22 @@ export type Scope = (typeof SCOPES)[number];
 export interface Identity {
   readonly user: string;
   readonly scopes: ReadonlySet<Scope>;
+  /** The caller may use only accounts whose ids begin with one of these; absent if it may use all of them. */
+  readonly accountPrefixes?: readonly string[];
+  /** The id of its API key; absent for a JWT, and for a key that has no id yet. */
+  readonly keyId?: string;
+}
+
+export function mayUse({ accountPrefixes }: Pick<Identity, 'accountPrefixes'>, accountId: string): boolean {
+  return accountPrefixes === undefined || accountPrefixes.some((prefix) => accountId.startsWith(prefix));
+}
+
+/** @throws Problem forbidden for the first account that the caller may not use */
+export function requireAccounts(identity: Identity, accountIds: Iterable<string>): void {
+  if (identity.accountPrefixes === undefined) return;
+  for (const accountId of accountIds)
+    if (!mayUse(identity, accountId))
+      throw new Problem('forbidden', `These credentials may not use the account ${accountId}.`);
 }
 
 /**

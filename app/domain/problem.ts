@@ -10,7 +10,7 @@ const FINAL = { retryable: false } as const;
 export const PROBLEMS = {
   validation_failed: { status: 400, title: 'The request is not valid', ...FINAL },
   unauthenticated: { status: 401, title: 'Credentials are missing or invalid', ...FINAL },
-  forbidden: { status: 403, title: 'These credentials lack a required scope', ...FINAL },
+  forbidden: { status: 403, title: 'These credentials do not permit the request', ...FINAL },
   not_found: { status: 404, title: 'No resource exists at this address', ...FINAL },
   account_not_found: { status: 404, title: 'The account does not exist', ...FINAL },
   transfer_not_found: { status: 404, title: 'The transfer does not exist', ...FINAL },

@@ -1,6 +1,7 @@
 import { unwindowed } from '../domain/business-calendar.ts';
 import { type Feature, requireFeature } from '../domain/features.ts';
 import { type GroupOrder, type GroupOutcome, membersOf } from '../domain/group.ts';
+import { groupNotFound, transferNotFound } from '../domain/not-found.ts';
 import { Problem } from '../domain/problem.ts';
 import type { AccountChange, AccountView, Durability, Outcome, TransferOrder } from '../domain/types.ts';
 import type { CacheServer } from '../journal/cache-port.ts';
@@ -148,14 +149,14 @@ export class PodLedger implements Ledger {
 
   async outcome(transactionId: string, by?: LookUpBy): Promise<Outcome> {
     const found = await this.#found(() => this.#finders.transfers.find([transactionId]), by);
-    if (!found) throw new Problem('transfer_not_found', `transfer ${transactionId} does not exist`);
+    if (!found) throw transferNotFound(transactionId);
     return found;
   }
 
   async groupOutcome(groupId: string, by?: LookUpBy): Promise<GroupOutcome> {
     requireFeature(this.#session.format(), 'groups');
     const found = await this.#found(() => this.#finders.groups.find([groupId]), by);
-    if (!found) throw new Problem('group_not_found', `group ${groupId} does not exist`);
+    if (!found) throw groupNotFound(groupId);
     return found;
   }
 

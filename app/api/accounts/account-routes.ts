@@ -1,3 +1,4 @@
+import { requireAccounts } from '../../domain/identity.ts';
 import { newUuidV7 } from '../../domain/ids.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Clock } from '../../kernel/clock.ts';
@@ -49,6 +50,7 @@ function openAccount({ books, ledger }: AccountDependencies): Route {
     method: 'POST',
     path: '/v1/accounts',
     scopes: ['accounts:write'],
+    accounts: 'handler',
     tag,
     summary: 'Open an account',
     body: { schema: AccountOpeningRequest, example: ACCOUNT_EXAMPLE },
@@ -65,6 +67,7 @@ function openAccount({ books, ledger }: AccountDependencies): Route {
     ],
     async handle({ body, identity }) {
       const account = newAccount(body);
+      requireAccounts(identity, [account.accountId]);
       if (account.limits) ledger.requireFeature('limits', account.accountId);
       return openingAnswer(single(await books.openAccounts([account], identity.user)));
     },
@@ -76,6 +79,7 @@ function openAccounts({ books, ledger, clock }: AccountDependencies): Route {
     method: 'POST',
     path: '/v1/accounts/batch',
     scopes: ['accounts:write'],
+    accounts: 'handler',
     tag,
     summary: 'Open up to 1000 accounts, with one outcome per account',
     body: { schema: AccountBatch.envelope, documented: AccountBatch.documented, isList: true, example: BATCH_EXAMPLE },
@@ -84,6 +88,7 @@ function openAccounts({ books, ledger, clock }: AccountDependencies): Route {
     async handle(call) {
       const take = (item: unknown) => {
         const account = newAccountFrom(item);
+        requireAccounts(call.identity, [account.accountId]);
         if (account.limits) ledger.requireFeature('limits', account.accountId);
         return account;
       };
@@ -106,6 +111,7 @@ function readAccount({ ledger, books }: AccountDependencies): Route {
     method: 'GET',
     path: '/v1/accounts/{id}',
     scopes: ['balances:read'],
+    accounts: 'path',
     tag,
     summary: 'Read an account with its status, limits and balance',
     params: AccountIdParams,
@@ -126,6 +132,7 @@ function readLimits({ ledger, books }: AccountDependencies): Route {
     method: 'GET',
     path: '/v1/accounts/{id}/limits',
     scopes: ['balances:read'],
+    accounts: 'path',
     tag,
     summary: 'Read the limits of an account, and how much of each is used',
     params: AccountIdParams,
@@ -149,6 +156,7 @@ function changeAccount({ ledger, ledgerNow }: AccountDependencies): Route {
     method: 'PATCH',
     path: '/v1/accounts/{id}',
     scopes: ['accounts:write'],
+    accounts: 'path',
     tag,
     summary: 'Change status, overdraft limit or limits, effective immediately',
     params: AccountIdParams,

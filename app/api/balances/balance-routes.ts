@@ -1,3 +1,4 @@
+import { requireAccounts } from '../../domain/identity.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Ledger } from '../../ledger/ports/ledger.ts';
 import { type Route, route } from '../http/route.ts';
@@ -20,6 +21,7 @@ function readBalance({ ledger }: BalanceDependencies): Route {
     method: 'GET',
     path: '/v1/accounts/{id}/balance',
     scopes: ['balances:read'],
+    accounts: 'path',
     tag,
     summary: 'Read a balance',
     description:
@@ -47,6 +49,7 @@ function queryBalances({ ledger }: BalanceDependencies): Route {
     method: 'POST',
     path: '/v1/balances/query',
     scopes: ['balances:read'],
+    accounts: 'handler',
     tag,
     summary: 'Read up to 1000 balances',
     body: { schema: BalanceQuery, isList: true, example: { accountIds: ['demo-alice', 'demo-bob'] } },
@@ -57,7 +60,8 @@ function queryBalances({ ledger }: BalanceDependencies): Route {
       },
     },
     problems: ['ledger_switching', 'ledger_closed', 'database_unavailable'],
-    async handle({ body }) {
+    async handle({ body, identity }) {
+      requireAccounts(identity, body.accountIds);
       const accountIds = [...new Set(body.accountIds)];
       const items = [];
       const missing = [];

@@ -4,7 +4,7 @@ import type { HoldCapture } from '../../ledger/ports/holds.ts';
 import { type Route, route } from '../http/route.ts';
 import { AccountIdParams } from '../schemas/fields.ts';
 import { decodeHoldCursor, encodeHoldCursor } from './hold-cursor.ts';
-import { DEMO_HOLDS, ETAG, FINDING, type HoldDependencies, tag } from './hold-routes.ts';
+import { DEMO_HOLDS, ETAG, FINDING, type HoldDependencies, requireVisibleHold, tag } from './hold-routes.ts';
 import {
   CAPTURES_MAX,
   etagOf,
@@ -32,14 +32,16 @@ function readHold({ holds, holdBooks, clock }: HoldDependencies): Route {
     method: 'GET',
     path: '/v1/holds/{holdId}',
     scopes: ['transfers:write', 'balances:read'],
+    accounts: 'handler',
     tag,
     summary: 'Read a hold with its captures, or why it was refused',
     params: holdParams(DEMO_HOLDS.read),
     query: HoldQuery,
     answers: { 200: { description: 'The hold', schema: HoldRecord, headers: ETAG } },
     problems: [...FINDING, 'account_unsettled', 'ledger_switching', 'ledger_closed', 'database_unavailable'],
-    async handle({ params: { holdId }, query: { account } }) {
+    async handle({ params: { holdId }, query: { account }, identity }) {
       const view = await holds.hold(holdId, { account });
+      requireVisibleHold(identity, view.event.order);
       requireHoldOf(account, view.event.order);
       const { hold } = view;
       return {
@@ -67,6 +69,7 @@ function listHolds({ holds, holdBooks, books }: HoldDependencies): Route {
     method: 'GET',
     path: '/v1/accounts/{id}/holds',
     scopes: ['balances:read'],
+    accounts: 'path',
     tag,
     summary: 'Read the holds of an account',
     description:

@@ -1,10 +1,11 @@
-import type { Identity } from '../../domain/identity.ts';
+import { type Identity, mayUse, requireAccounts } from '../../domain/identity.ts';
 import { newUuidV7 } from '../../domain/ids.ts';
+import { holdNotFound } from '../../domain/not-found.ts';
 import { HOLD_REFUSALS, Problem, type ProblemCode, REFUSALS } from '../../domain/problem.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { HoldBooks, HoldFacts, HoldResult, Holds } from '../../ledger/ports/holds.ts';
 import type { Books, Ledger } from '../../ledger/ports/ledger.ts';
-import { type Answer, type Route, route } from '../http/route.ts';
+import { type Answer, type Call, type Route, route } from '../http/route.ts';
 import { IdempotencyKeyHeader, idempotencyKeyOf, KEY_POINTER, refused } from '../http/validation.ts';
 import { single } from '../schemas/items.ts';
 import { limitFigures, originOf, TransactionId, WAITING_PROBLEMS } from '../transfers/transfer-schema.ts';
@@ -65,6 +66,7 @@ function placeHold(deps: HoldDependencies): Route {
     method: 'POST',
     path: '/v1/holds',
     scopes: ['transfers:write'],
+    accounts: 'handler',
     tag,
     summary: "Reserve a part of an account's balance for a later transfer",
     description:
@@ -108,6 +110,7 @@ function placeHold(deps: HoldDependencies): Route {
       if (key !== null && (body.holdId ?? key) !== key)
         throw refused('must equal the holdId of the body, or one of the two must be omitted');
       const order = holdOrderOf(body, originOf(call), ledgerNow(), key);
+      requireAccounts(identity, [order.account, ...(order.destination === null ? [] : [order.destination])]);
       if (body.dryRun) return dryPlacing(deps, order, body.holdId ?? key, identity);
       const placing = await withHold(order.holdId, () => holds.place(order, durability));
       if (placing.hold === null) throw placingProblem(placing.event, identity);
@@ -128,6 +131,7 @@ function captureHold(deps: HoldDependencies): Route {
     method: 'POST',
     path: '/v1/holds/{holdId}/capture',
     scopes: ['transfers:write'],
+    accounts: 'handler',
     tag,
     summary: 'Transfer what a hold reserves, or a part of it',
     description:
@@ -170,6 +174,7 @@ function captureHold(deps: HoldDependencies): Route {
       const pointer = body.transactionId ? '/transactionId' : KEY_POINTER;
       const asked = askedOf(body, facts, { value: id, pointer }, ledgerNow());
       const orderUnder = (transactionId: string) => captureOrderOf(facts, { transactionId, ...asked }, originOf(call));
+      requireAccounts(identity, [orderUnder('').destination]);
       if (body.dryRun) {
         const order = orderUnder(id ?? newUuidV7(ledgerNow()));
         return dryCapture(deps, { order, facts, id }, identity);
@@ -189,6 +194,7 @@ function voidHold(deps: HoldDependencies): Route {
     method: 'POST',
     path: '/v1/holds/{holdId}/void',
     scopes: ['transfers:write'],
+    accounts: 'handler',
     tag,
     summary: 'Release all that is left of a hold',
     description: 'Voiding a hold that is already voided changes nothing, and the answer is the same.',
@@ -215,6 +221,7 @@ function changeHold(deps: HoldDependencies): Route {
     method: 'PATCH',
     path: '/v1/holds/{holdId}',
     scopes: ['transfers:write'],
+    accounts: 'handler',
     tag,
     summary: 'Change the amount or the end of an open hold',
     description: 'A refused change is not stored: the hold stays as it is.',
@@ -263,12 +270,21 @@ function changeHold(deps: HoldDependencies): Route {
   });
 }
 
+/** A hold of an account that the caller may not use is answered as if it did not exist. */
+export function requireVisibleHold(
+  identity: Identity,
+  { holdId, account }: Pick<HoldFacts, 'holdId' | 'account'>,
+): void {
+  if (!mayUse(identity, account)) throw holdNotFound(holdId);
+}
+
 /** @throws Problem hold_not_found, also if the hold is of another account than the query names */
 async function factsOf(
   holds: Holds,
-  { params, query }: { params: { holdId: string }; query: { account?: string | undefined } },
+  { params, query, identity }: Call<{ holdId: string }, { account?: string | undefined }>,
 ): Promise<HoldFacts> {
   const facts = await holds.factsOf(params.holdId, query);
+  requireVisibleHold(identity, facts);
   requireHoldOf(query.account, facts);
   return facts;
 }

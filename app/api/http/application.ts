@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import Koa, { type Middleware as KoaMiddleware, type ParameterizedContext } from 'koa';
-import { ANONYMOUS, type Identity, type JwtVerifier, type KeyStore } from '../../domain/identity.ts';
+import { ANONYMOUS, type Identity, type JwtVerifier, type KeyStore, requireAccounts } from '../../domain/identity.ts';
 import { ID_PATTERN, newUuidV7 } from '../../domain/ids.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Clock } from '../../kernel/clock.ts';
@@ -210,9 +210,17 @@ export function authenticate(keys: KeyStore, jwt: JwtVerifier | undefined): ApiM
     if (!mayCall(identity, route)) {
       throw new Problem('forbidden', `This requires the scope ${route.scopes.join(' or ')}.`);
     }
+    if (identity.accountPrefixes !== undefined) restrict(identity, route, ctx.state.params);
     ctx.state.identity = identity;
     return next();
   };
+}
+
+/** @throws Problem forbidden if the route does not enforce the accounts of the caller, or the path names another one */
+function restrict(identity: Identity, route: Route, params: PathParams): void {
+  if (route.accounts === undefined)
+    throw new Problem('forbidden', 'These credentials are restricted to some accounts, and may not call this.');
+  if (route.accounts === 'path') requireAccounts(identity, [params['id'] ?? '']);
 }
 
 function bearerToken(authorization: string | undefined): string {

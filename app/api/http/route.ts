@@ -65,6 +65,12 @@ interface RouteDescription {
   path: `/${string}`;
   /** One of these scopes is sufficient; an empty list makes the route public. */
   scopes: readonly Scope[];
+  /**
+   * How the accounts of a caller that may use only some accounts are enforced: `path` if `{id}` of the path is the only
+   * account that the request names, and all that is returned belongs to it; `handler` if the handler checks every account.
+   * If absent, such a caller gets 403.
+   */
+  accounts?: 'path' | 'handler';
   tag: string;
   summary: string;
   description?: string;

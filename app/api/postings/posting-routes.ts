@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type Identity, mayUse } from '../../domain/identity.ts';
 import { formatAmount } from '../../domain/money.ts';
 import type { HistoryItem } from '../../domain/types.ts';
 import type { History, HistoryPage } from '../../ledger/ports/history.ts';
@@ -19,6 +20,7 @@ export function postingRoutes({ books, history }: PostingDependencies): Route[] 
     method: 'GET',
     path: '/v1/accounts/{id}/postings',
     scopes: ['balances:read'],
+    accounts: 'path',
     tag: 'Postings',
     summary: "Read an account's history, or its balance at a point in time",
     description:
@@ -32,31 +34,36 @@ export function postingRoutes({ books, history }: PostingDependencies): Route[] 
       },
     },
     problems: ['account_not_found', 'database_unavailable'],
-    async handle({ params: { id }, query }) {
-      if (query.at !== undefined) return balanceAt(id, query.at);
+    async handle({ params: { id }, query, identity }) {
+      if (query.at !== undefined) return balanceAt(id, query.at, identity);
       const page = await pageOf(id, query, async () => (await books.accountDetails(id)).currency);
-      return listAnswer(page, await history.page(page.query));
+      return listAnswer(page, await history.page(page.query), identity);
     },
   });
   return [readPostings];
 
-  async function listAnswer({ query, isBackward }: Page, { items, next }: HistoryPage): Promise<Answer> {
+  async function listAnswer(
+    { query, isBackward }: Page,
+    { items, next }: HistoryPage,
+    identity: Identity,
+  ): Promise<Answer> {
     const near = query.position;
     const [before, after] = isBackward ? [next, near] : [near, next];
     const body: z.input<typeof PostingList> = {
-      items: await itemAnswers(isBackward ? [...items].reverse() : items),
+      items: await itemAnswers(isBackward ? [...items].reverse() : items, identity),
       nextCursor: after === null ? null : encodeCursor({ position: after, way: 'next' }),
       previousCursor: before === null ? null : encodeCursor({ position: before, way: 'previous' }),
     };
     return { status: 200, body };
   }
 
-  async function itemAnswers(items: readonly HistoryItem[]) {
-    const names = await history.names(counterpartiesOf(items));
+  /** The history of an account contains the ids of its counterparties. A name belongs to an account of its own. */
+  async function itemAnswers(items: readonly HistoryItem[], identity: Identity) {
+    const names = await history.names(counterpartiesOf(items).filter((id) => mayUse(identity, id)));
     return items.map((item) => itemAnswer(item, names));
   }
 
-  async function balanceAt(accountId: string, at: number): Promise<Answer> {
+  async function balanceAt(accountId: string, at: number, identity: Identity): Promise<Answer> {
     const item = await history.at(accountId, at);
     const { currency } = item ?? (await books.accountDetails(accountId));
     const body: z.input<typeof BalanceAt> = {
@@ -66,7 +73,7 @@ export function postingRoutes({ books, history }: PostingDependencies): Route[] 
       balance: formatAmount(item?.balanceAfter ?? 0, currency),
       held: formatAmount(item?.heldAfter ?? 0, currency),
       version: item?.version ?? 0,
-      items: item ? await itemAnswers([item]) : [],
+      items: item ? await itemAnswers([item], identity) : [],
       nextCursor: null,
     };
     return { status: 200, body };

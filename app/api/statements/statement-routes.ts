@@ -52,6 +52,7 @@ function readStatement({ ledger, books, history, clock, ledgerNow }: StatementDe
     method: 'GET',
     path: '/v1/accounts/{id}/statement',
     scopes: ['balances:read'],
+    accounts: 'path',
     tag: 'Postings',
     summary: 'Download a statement of an account as CSV or as ISO 20022 camt.053',
     description:
@@ -66,13 +67,13 @@ function readStatement({ ledger, books, history, clock, ledgerNow }: StatementDe
       },
     },
     problems: ['account_not_found', 'database_unavailable', 'history_incomplete', 'shutting_down'],
-    async handle({ params: { id: accountId }, query: { from, to, format = null }, header }) {
+    async handle({ params: { id: accountId }, query: { from, to, format = null }, header, identity }) {
       const createdAt = ledgerNow();
       checkPeriod(from, to, createdAt);
       const { name, currency } = await books.accountDetails(accountId);
       const { last: _, ...period } = await completePeriod({ ledger, history, clock }, accountId, from, to);
       const statement: Statement = { accountId, name, currency, from, to, createdAt, ...period };
-      const pages = postingsOf(history, statement);
+      const pages = postingsOf(history, statement, identity);
       const chosen = format ?? accepted(header('accept'));
       const chunks =
         chosen === 'csv'

@@ -15,9 +15,13 @@ import { MemoryLedger } from './memory-ledger.ts';
 
 export const NOW = Date.UTC(2026, 0, 31, 12);
 
-/** In the tests, a key is the list of its scopes: `balances:read+ops`. */
+/** In the tests, a key is the list of its scopes: `balances:read+ops`, and of the account prefixes if it is restricted. */
 export function keyWith(...scopes: Scope[]): string {
   return scopes.join('+');
+}
+/** A key whose holder may use only accounts with these prefixes. */
+export function restrictedKey(prefixes: readonly string[], ...scopes: Scope[]): string {
+  return `${keyWith(...scopes)}@${prefixes.join('|')}`;
 }
 const EVERY_SCOPE = keyWith(...SCOPES);
 
@@ -159,6 +163,7 @@ export class ApiUnderTest {
 
   #holdAgainstDocumentation(method: string, path: string, reply: Reply): void {
     if (reply.headers.get('content-type') === 'application/problem+json') {
+      if (method === 'HEAD') return;
       ProblemSchema.strict().parse(reply.json);
       return;
     }
@@ -184,7 +189,12 @@ function isOpen(schema: z.ZodObject): boolean {
 }
 
 function identityOf(key: string): Identity | null {
-  const scopes = key.split('+');
+  const [names = '', prefixes] = key.split('@');
+  const scopes = names.split('+');
   if (!scopes.every((scope): scope is Scope => (SCOPES as readonly string[]).includes(scope))) return null;
-  return { user: 'tester', scopes: new Set(scopes) };
+  return {
+    user: 'tester',
+    scopes: new Set(scopes),
+    ...(prefixes !== undefined && { accountPrefixes: prefixes.split('|') }),
+  };
 }

@@ -11,6 +11,7 @@ import {
   type HoldOrder,
   type HoldStep,
 } from '../../domain/holds.ts';
+import { holdNotFound } from '../../domain/not-found.ts';
 import { Problem, type Refusal } from '../../domain/problem.ts';
 import type { AccountView, Durability, Outcome } from '../../domain/types.ts';
 import type { Clock } from '../../kernel/clock.ts';
@@ -57,7 +58,7 @@ export class MemoryHolds implements Holds, HoldBooks {
   async factsOf(holdId: string): Promise<HoldFacts> {
     this.requireActive();
     const placing = this.placings.get(holdId);
-    if (placing?.kind !== 'PLACED') throw noHold(holdId);
+    if (placing?.kind !== 'PLACED') throw holdNotFound(holdId);
     return placing.order;
   }
 
@@ -84,7 +85,7 @@ export class MemoryHolds implements Holds, HoldBooks {
       this.placings.set(holdId, { ...common, kind: 'PLACED', order, side, ...after });
     }
     const placed = this.placings.get(holdId);
-    if (!placed) throw noHold(holdId);
+    if (!placed) throw holdNotFound(holdId);
     return this.#placing(placed, { replayed: false, persisted });
   }
 
@@ -135,7 +136,7 @@ export class MemoryHolds implements Holds, HoldBooks {
   async hold(holdId: string): Promise<HoldView> {
     this.requireActive();
     const placing = this.placings.get(holdId);
-    if (!placing) throw noHold(holdId);
+    if (!placing) throw holdNotFound(holdId);
     return { ...this.#placing(placing, { replayed: true, persisted: false }), stale: false };
   }
 
@@ -212,7 +213,7 @@ export class MemoryHolds implements Holds, HoldBooks {
 
   #state(holdId: string): HoldState {
     const state = this.states.get(holdId);
-    if (!state) throw noHold(holdId);
+    if (!state) throw holdNotFound(holdId);
     return state;
   }
 
@@ -228,5 +229,3 @@ function namesOf(item: Item): { account: string; holdId: string } {
   if (item.op === 'capture') return { account: item.order.source, holdId: item.order.capture.holdId };
   return item;
 }
-
-const noHold = (holdId: string): Problem => new Problem('hold_not_found', `There is no hold ${holdId}.`, { holdId });

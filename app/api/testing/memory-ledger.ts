@@ -1,5 +1,6 @@
 import { type GroupOrder, type GroupOutcome, memberIdTaken, replayGroup } from '../../domain/group.ts';
 import { changedLimits } from '../../domain/limits.ts';
+import { groupNotFound, transferNotFound } from '../../domain/not-found.ts';
 import { Problem, type Refusal } from '../../domain/problem.ts';
 import type {
   AccountChange,
@@ -143,7 +144,7 @@ export class MemoryLedger implements Ledger, Books, History {
   async groupOutcome(groupId: string): Promise<GroupOutcome> {
     this.#failFor('groupOutcome');
     const outcome = this.groups.get(groupId);
-    if (!outcome) throw new Problem('group_not_found', `There is no group ${groupId}.`);
+    if (!outcome) throw groupNotFound(groupId);
     return { ...outcome, replayed: true };
   }
 
@@ -151,7 +152,7 @@ export class MemoryLedger implements Ledger, Books, History {
     this.#failFor('outcome');
     await this.beforeOutcome(transactionId);
     const outcome = this.outcomes.get(transactionId);
-    if (!outcome) throw new Problem('transfer_not_found', `There is no transfer ${transactionId}.`);
+    if (!outcome) throw transferNotFound(transactionId);
     return { ...outcome, replayed: true };
   }
 

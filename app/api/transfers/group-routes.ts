@@ -1,4 +1,5 @@
 import { accountsOfGroup } from '../../domain/group.ts';
+import { requireAccounts } from '../../domain/identity.ts';
 import { Problem, type ProblemCode } from '../../domain/problem.ts';
 import type { Books, Ledger } from '../../ledger/ports/ledger.ts';
 import { type Call, type Route, route } from '../http/route.ts';
@@ -21,6 +22,7 @@ import {
   TransferSplitRequest,
 } from './group-schema.ts';
 import { LEDGER_PROBLEMS, originOf, TransactionId } from './transfer-schema.ts';
+import { groupAccountsOf, requireVisibleGroup } from './visibility.ts';
 
 interface GroupDependencies {
   ledger: Ledger;
@@ -70,6 +72,7 @@ function transferGroup({ ledger, books, ledgerNow }: GroupDependencies): Route {
     method: 'POST',
     path: '/v1/transfers/group',
     scopes: ['transfers:write'],
+    accounts: 'handler',
     tag,
     summary: 'Make 2 to 100 transfers together: all of them, or none',
     description:
@@ -87,6 +90,7 @@ function transferGroup({ ledger, books, ledgerNow }: GroupDependencies): Route {
       const durability = body.durability ?? 'cache';
       const key = keyOf(call, body.groupId);
       const group = groupOf(body, { origin: originOf(call), nowMs: ledgerNow(), key });
+      requireAccounts(identity, groupAccountsOf(group));
       if (body.dryRun) {
         const transactionIds = body.transfers.map(({ transactionId }) => transactionId ?? null);
         return dryGroup({ ledger, books }, group, { groupId: body.groupId ?? key, transactionIds }, identity);
@@ -103,6 +107,7 @@ function transferSplit({ ledger, books, ledgerNow }: GroupDependencies): Route {
     method: 'POST',
     path: '/v1/transfers/split',
     scopes: ['transfers:write'],
+    accounts: 'handler',
     tag,
     summary: 'Divide an amount between several accounts, to the last minor unit',
     description:
@@ -120,6 +125,7 @@ function transferSplit({ ledger, books, ledgerNow }: GroupDependencies): Route {
       const durability = body.durability ?? 'cache';
       const key = keyOf(call, body.groupId);
       const group = splitGroupOf(body, { origin: originOf(call), nowMs: ledgerNow(), key });
+      requireAccounts(identity, groupAccountsOf(group));
       if (body.dryRun)
         return dryGroup({ ledger, books }, group, { groupId: body.groupId ?? key, transactionIds: [] }, identity);
       const answer = await ledger.applyGroup(group, durability);
@@ -134,6 +140,7 @@ function readGroup({ ledger }: GroupDependencies): Route {
     method: 'GET',
     path: '/v1/transfers/group/{groupId}',
     scopes: ['transfers:write', 'balances:read'],
+    accounts: 'handler',
     tag,
     summary: 'Read a group or a split, posted or refused',
     params: GroupIdParams,
@@ -150,6 +157,7 @@ function readGroup({ ledger }: GroupDependencies): Route {
     ],
     async handle({ params: { groupId }, query: { account }, identity }) {
       const outcome = await ledger.groupOutcome(groupId, { account });
+      requireVisibleGroup(identity, outcome);
       if (account !== undefined && !accountsOfGroup(outcome.group).includes(account))
         throw new Problem('group_not_found', `there is no group ${groupId} with a transfer of ${account}`);
       return { status: 200, body: groupRecord(outcome, identity) };

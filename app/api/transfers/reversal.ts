@@ -70,13 +70,6 @@ function requireReversalOf(original: Posted, { order }: Posted): void {
   });
 }
 
-/** The outcome of a transfer from this account. @throws Problem transfer_not_found, and those of the ledger */
-export async function outcomeFrom(ledger: Ledger, transactionId: string, source: string | undefined): Promise<Outcome> {
-  const outcome = await ledger.outcome(transactionId, { account: source });
-  if (source === undefined || outcome.order.source === source) return outcome;
-  throw new Problem('transfer_not_found', `there is no transfer ${transactionId} from ${source}`);
-}
-
 async function outcomeOrNull(ledger: Ledger, transactionId: string, source: string): Promise<Outcome | null> {
   try {
     return await ledger.outcome(transactionId, { account: source });

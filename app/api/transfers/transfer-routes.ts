@@ -1,5 +1,5 @@
 import { TransferPending } from '../../domain/crossing.ts';
-import type { Identity } from '../../domain/identity.ts';
+import { type Identity, requireAccounts } from '../../domain/identity.ts';
 import { ID_LENGTH_MAX } from '../../domain/ids.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Durability, Outcome, TransferOrder } from '../../domain/types.ts';
@@ -9,7 +9,7 @@ import { type Answer, type Call, type Route, route } from '../http/route.ts';
 import { IdempotencyKeyHeader, idempotencyKeyOf, refused, validate } from '../http/validation.ts';
 import { attempt, attemptEach, batchItem, single, workOnValid } from '../schemas/items.ts';
 import { dryTransfer } from './dry-run.ts';
-import { outcomeFrom, reverse } from './reversal.ts';
+import { reverse } from './reversal.ts';
 import {
   LEDGER_PROBLEMS,
   orderOf,
@@ -28,6 +28,7 @@ import {
   TransferRequest,
   transferRecord,
 } from './transfer-schema.ts';
+import { accountsOf, visibleOutcome, visibleRecord } from './visibility.ts';
 
 interface TransferDependencies {
   ledger: Ledger;
@@ -58,6 +59,7 @@ function transfer({ ledger, books, ledgerNow }: TransferDependencies): Route {
     method: 'POST',
     path: '/v1/transfers',
     scopes: ['transfers:write'],
+    accounts: 'handler',
     tag,
     summary: 'Transfer money between two accounts',
     headers: IdempotencyKeyHeader(
@@ -80,6 +82,7 @@ function transfer({ ledger, books, ledgerNow }: TransferDependencies): Route {
         throw refused('must equal the transactionId of the body, or one of the two must be omitted');
       }
       const order = orderOf(call.body, originOf(call), ledgerNow(), key);
+      requireAccounts(call.identity, accountsOf([order]));
       if (call.body.dryRun) return dryTransfer({ ledger, books }, order, call.body.transactionId ?? key, call.identity);
       const result = single(await ledger.apply([order], durability), order.transactionId);
       return answerOf(result, durability, call);
@@ -92,6 +95,7 @@ function transferBatch({ ledger, clock, ledgerNow }: TransferDependencies): Rout
     method: 'POST',
     path: '/v1/transfers/batch',
     scopes: ['transfers:write'],
+    accounts: 'handler',
     tag,
     summary: 'Make up to 1000 independent transfers, with one outcome per transfer',
     headers: IdempotencyKeyHeader(
@@ -113,7 +117,9 @@ function transferBatch({ ledger, clock, ledgerNow }: TransferDependencies): Rout
       const check = (item: unknown, i: number): Request => {
         const request = validate(TransferBatch.item, item);
         const itemKey = key === null ? null : `${key}.${i}`;
-        return { order: orderOf(request, origin, now, itemKey), durability: request.durability ?? 'cache' };
+        const order = orderOf(request, origin, now, itemKey);
+        requireAccounts(call.identity, accountsOf([order]));
+        return { order, durability: request.durability ?? 'cache' };
       };
       const requests = await attemptEach(call.body.transfers, check, clock);
       const answers = await workOnValid(requests, (valid) => answerEach(ledger, valid, call.identity));
@@ -140,6 +146,7 @@ function readTransfer({ ledger }: TransferDependencies): Route {
     method: 'GET',
     path: '/v1/transfers/{transactionId}',
     scopes: ['transfers:write', 'balances:read'],
+    accounts: 'handler',
     tag,
     summary: 'Read a transfer, posted or refused',
     params: TransferIdParams,
@@ -153,10 +160,10 @@ function readTransfer({ ledger }: TransferDependencies): Route {
       'ledger_closed',
       'database_unavailable',
     ],
-    async handle({ params: { transactionId }, query: { sourceAccount }, identity }) {
+    async handle(call) {
       try {
-        const outcome = await outcomeFrom(ledger, transactionId, sourceAccount);
-        return { status: 200, body: transferRecord(outcome, identity) };
+        const outcome = await visibleOutcome(ledger, call);
+        return { status: 200, body: visibleRecord(transferRecord(outcome, call.identity), call.identity) };
       } catch (error) {
         if (!(error instanceof TransferPending)) throw error;
         return { status: 200, body: pendingRecord(error) };
@@ -170,6 +177,7 @@ function reverseTransfer({ ledger }: TransferDependencies): Route {
     method: 'POST',
     path: '/v1/transfers/{transactionId}/reversal',
     scopes: ['transfers:write'],
+    accounts: 'handler',
     tag,
     summary: 'Reverse a transfer once',
     description:
@@ -187,7 +195,8 @@ function reverseTransfer({ ledger }: TransferDependencies): Route {
     ],
     async handle(call) {
       const durability = call.body.durability ?? 'cache';
-      const original = await outcomeFrom(ledger, call.params.transactionId, call.query.sourceAccount);
+      const original = await visibleOutcome(ledger, call);
+      requireAccounts(call.identity, accountsOf([original.order]));
       const outcome = await reverse(ledger, original, durability, originOf(call));
       return answerOf(outcome, durability, call);
     },

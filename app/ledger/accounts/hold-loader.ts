@@ -1,5 +1,6 @@
 import type { StoredHold } from '../../domain/hold-types.ts';
-import { Problem } from '../../domain/problem.ts';
+import { holdNotFound } from '../../domain/not-found.ts';
+import type { Problem } from '../../domain/problem.ts';
 import type { CacheServer } from '../../journal/cache-port.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Session } from '../epoch/epoch-view.ts';
@@ -37,7 +38,7 @@ export class HoldLoader {
         view.observe(reply.head);
         return new Map(reply.holds.map((hold) => [hold.holdId, hold]));
       },
-      notFound: noHold,
+      notFound: holdNotFound,
     });
   }
 
@@ -46,6 +47,3 @@ export class HoldLoader {
     return this.#loads.ensure(holdIds);
   }
 }
-
-export const noHold = (holdId: string): Problem =>
-  new Problem('hold_not_found', `hold ${holdId} does not exist`, { holdId });

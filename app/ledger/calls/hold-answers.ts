@@ -3,6 +3,7 @@ import { type HoldOutcome, holdOutcomeOf, replayHold } from '../../domain/hold-e
 import { holdRefusalDetail } from '../../domain/hold-refusals.ts';
 import { idAhead } from '../../domain/ids.ts';
 import type { LimitRefusal } from '../../domain/limits.ts';
+import { holdNotFound } from '../../domain/not-found.ts';
 import { Problem, type Refusal } from '../../domain/problem.ts';
 import type { Outcome } from '../../domain/types.ts';
 import { HOLD_CHANGED, RecordStatus, type ResultRecord, refusalIn } from '../../journal/codec.ts';
@@ -14,7 +15,6 @@ import {
   holdIdOf,
   holdResultOf,
 } from '../../journal/hold-codec.ts';
-import { noHold } from '../accounts/hold-loader.ts';
 import type { EpochView } from '../epoch/epoch-view.ts';
 import type { HoldAnswer } from '../ports/direct-server.ts';
 import type { HoldDone, PendingHold } from './pending.ts';
@@ -87,7 +87,7 @@ export function answerOf(pending: PendingHold, answer: HoldAnswer | Problem): Ou
     case 'refused':
       return refusedItem(hold, answer.refusal, answer.limit);
     case 'no_hold':
-      return noHold(holdIdOf(hold));
+      return holdNotFound(holdIdOf(hold));
     case 'other_hold':
       return new OtherHold(holdIdOf(hold));
     case 'clock_unsure':

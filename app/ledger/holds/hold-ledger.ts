@@ -2,6 +2,7 @@ import { requireFeature } from '../../domain/features.ts';
 import type { HoldOutcome } from '../../domain/hold-events.ts';
 import type { HoldChange, HoldOrder } from '../../domain/holds.ts';
 import type { LimitRefusal } from '../../domain/limits.ts';
+import { holdNotFound } from '../../domain/not-found.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Durability, Outcome } from '../../domain/types.ts';
 import { accountsOfItem, type HoldItem, holdIdOf } from '../../journal/hold-codec.ts';
@@ -9,7 +10,6 @@ import { decideHold } from '../../journal/hold-decision.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { AccountReader } from '../accounts/account-reader.ts';
 import { currentAccounts, staleProblem } from '../accounts/current-accounts.ts';
-import { noHold } from '../accounts/hold-loader.ts';
 import type { HoldReader, ReadHold } from '../accounts/hold-reader.ts';
 import { OtherHold } from '../calls/hold-answers.ts';
 import type { HoldDone } from '../calls/pending.ts';
@@ -189,7 +189,7 @@ export class HoldLedger implements Holds {
   async #placing(holdId: string, deadline: number, { held = true }: LookUpBy = {}): Promise<HoldOutcome> {
     for (;;) {
       const [found = null] = await this.#deps.finder.find([`=${holdId}`]);
-      if (found === null) throw noHold(holdId);
+      if (found === null) throw holdNotFound(holdId);
       if (!(found instanceof Problem)) return found;
       // While the ledger moves, absence cannot be determined: the lookup is held like a change.
       if (found.code !== 'ledger_switching' || !held) throw found;
@@ -204,7 +204,7 @@ export class HoldLedger implements Holds {
       if (read instanceof Problem) throw read;
       if (read) return read;
       const { event } = await this.#placing(holdId, deadline, by);
-      if (event.kind === 'REFUSED') throw noHold(holdId);
+      if (event.kind === 'REFUSED') throw holdNotFound(holdId);
       // The hold was placed after the read.
       await this.#again(deadline, holdId);
     }

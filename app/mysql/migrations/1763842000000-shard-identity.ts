@@ -9,7 +9,8 @@ const TABLES = ['authority', 'flush_cursor'] as const;
  * and the rows of the authority and of the cursor are found by it, so that a transaction in the database of another
  * shard finds no row. A database that exists becomes shard 0 of 1.
  *
- * Processes of the previous release look these rows up by `shard = 0`. There is exactly one such row per table, and those processes insert no others.
+ * Processes of the previous release look these rows up by `shard = 0`. There is exactly one such row per table, and
+ * those processes insert no others.
  */
 export class ShardIdentity1763842000000 implements MigrationInterface {
   readonly name = 'ShardIdentity1763842000000';

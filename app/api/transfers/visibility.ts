@@ -1,0 +1,66 @@
+import type { z } from 'zod';
+import { TransferPending } from '../../domain/crossing.ts';
+import { accountsOfGroup, type GroupOrder, type GroupOutcome } from '../../domain/group.ts';
+import { type Identity, mayUse } from '../../domain/identity.ts';
+import { groupNotFound, transferNotFound } from '../../domain/not-found.ts';
+import { Problem } from '../../domain/problem.ts';
+import type { Outcome, TransferOrder } from '../../domain/types.ts';
+import type { Ledger } from '../../ledger/ports/ledger.ts';
+import type { Call } from '../http/route.ts';
+import { splitAccountsOf } from './group-schema.ts';
+import type { TransferRecord } from './transfer-schema.ts';
+
+/**
+ * What a caller that may use only some accounts can see. It sees a transfer from or to one of its accounts, but neither the
+ * balance nor the version of the other account. It sees a group only if it may use all accounts of the group. Everything else
+ * is answered as if it did not exist, so that ids cannot be probed.
+ */
+
+export const accountsOf = (orders: readonly Pick<TransferOrder, 'source' | 'destination'>[]): string[] =>
+  orders.flatMap(({ source, destination }) => [source, destination]);
+
+type LookUp = Call<{ transactionId: string }, { sourceAccount?: string | undefined }>;
+
+/** The outcome of a transfer that the caller may see. @throws Problem transfer_not_found, and those of the ledger */
+export async function visibleOutcome(ledger: Ledger, { params, query, identity }: LookUp): Promise<Outcome> {
+  const { transactionId } = params;
+  const { sourceAccount: source } = query;
+  try {
+    const outcome = await ledger.outcome(transactionId, { account: source });
+    requireVisible(identity, outcome.order);
+    if (source === undefined || outcome.order.source === source) return outcome;
+  } catch (error) {
+    if (error instanceof TransferPending) requireVisible(identity, error.order);
+    throw error;
+  }
+  throw new Problem('transfer_not_found', `there is no transfer ${transactionId} from ${source}`);
+}
+
+function requireVisible(identity: Identity, order: TransferOrder): void {
+  if (accountsOf([order]).some((accountId) => mayUse(identity, accountId))) return;
+  throw transferNotFound(order.transactionId);
+}
+
+type Transferred = z.input<typeof TransferRecord>;
+
+/** Leaves out the state of an account that the caller may not use. */
+export function visibleRecord(record: Transferred, identity: Identity): Transferred {
+  const { sourceBalance, sourceVersion, destinationBalance, destinationVersion, ...rest } = record;
+  return {
+    ...rest,
+    ...(mayUse(identity, record.sourceAccount) && { sourceBalance, sourceVersion }),
+    ...(mayUse(identity, record.destinationAccount) && { destinationBalance, destinationVersion }),
+  };
+}
+
+/** @throws Problem group_not_found */
+export function requireVisibleGroup(identity: Identity, { group }: GroupOutcome): void {
+  if (groupAccountsOf(group).every((accountId) => mayUse(identity, accountId))) return;
+  throw groupNotFound(group.groupId);
+}
+
+/** All accounts of a group, also those to which a split assigns nothing. */
+export const groupAccountsOf = (group: GroupOrder): string[] => [
+  ...accountsOf(group.orders),
+  ...splitAccountsOf(group),
+];
