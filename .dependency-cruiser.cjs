@@ -75,6 +75,7 @@ const LAYERS = {
   'api/transfers': ['kernel', 'domain', 'ledger/ports', 'api/http', 'api/schemas'],
   'api/holds': ['kernel', 'domain', 'ledger/ports', 'api/http', 'api/schemas', 'api/transfers'],
   'api/ops': ['api/http'],
+  'api/keys': ['domain', 'api/http', 'api/schemas'],
   'api/health': ['api/http'],
   'api/docs': ['domain', 'api/http'],
   api: [
@@ -92,6 +93,7 @@ const LAYERS = {
     'api/transfers',
     'api/holds',
     'api/ops',
+    'api/keys',
     'api/health',
     'api/docs',
   ],
@@ -153,6 +155,7 @@ const LAYERS = {
     'mysql/authority',
     'mysql/operations',
     'api/auth',
+    'api/keys',
     'api',
   ],
   main: ['config', 'roles'],

@@ -59,6 +59,17 @@ const REQUESTS = [
       currency: 'EUR',
     },
   })),
+  // Keys for users of /docs: one to read and rotate, and one to revoke. Nobody has their secrets.
+  ...['7', '8'].map((last) => ({
+    path: '/v1/ops/keys',
+    body: {
+      keyId: `019b7650-2c00-7000-8000-00000000000${last}`,
+      user: 'demo',
+      name: 'An example for /docs',
+      scopes: ['balances:read'],
+      accountPrefixes: ['demo-'],
+    },
+  })),
 ];
 
 /**

@@ -1,3 +1,4 @@
+import type { KeyManagement } from '../domain/api-keys.ts';
 import type { History } from '../ledger/ports/history.ts';
 import type { HoldBooks, Holds } from '../ledger/ports/holds.ts';
 import type { Books, Ledger } from '../ledger/ports/ledger.ts';
@@ -15,6 +16,7 @@ export interface ApiDependencies extends HttpDependencies {
   holdBooks: HoldBooks;
   returnedMoney: ReturnedMoney;
   ops: OpsPort;
+  keyManagement: KeyManagement;
   readiness: () => ReadinessReport;
   /** Absent if metrics have a separate port. */
   metrics?: { contentType: string; text(): Promise<string> };

@@ -33,6 +33,7 @@ import { readBody } from './http/read-body.ts';
 import { RefusalLog } from './http/refusal-log.ts';
 import { type Route, RouteTable } from './http/route.ts';
 import { Streams } from './http/streams.ts';
+import { keyRoutes } from './keys/key-routes.ts';
 import { opsRoutes } from './ops/ops-routes.ts';
 import { postingRoutes } from './postings/posting-routes.ts';
 import { statementRoutes } from './statements/statement-routes.ts';
@@ -94,6 +95,7 @@ export function apiRoutes(deps: ApiDependencies): readonly Route[] {
     ...holdRoutes(deps),
     ...holdReadRoutes(deps),
     ...opsRoutes(deps),
+    ...keyRoutes(deps),
     ...healthRoutes(deps),
   ];
   return [...routes, ...docsRoutes(routes)];

@@ -117,6 +117,11 @@ export const SETTINGS = {
       secret(24),
       'Initial API key with every scope; remove it once other keys exist.',
     ),
+    apiKeysFile: optional(
+      'API_KEYS_FILE',
+      text(/^.{1,4096}$/, 'a path'),
+      'File with API keys (JSON, docs/operation.md, "Keys from a file"), read once at startup. Keys that do not exist yet are created; existing ones are never changed.',
+    ),
     jwtIssuer: optional(
       'JWT_ISSUER',
       text(/^\S{1,255}$/, '1–255 characters'),

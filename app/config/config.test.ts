@@ -27,6 +27,7 @@ describe('loadConfig', () => {
       bootstrapApiKey: null,
       jwtIssuer: null,
       jwtAudience: null,
+      apiKeysFile: null,
       jwtJwksFile: null,
       jwtJwksUrl: null,
     });

@@ -15,6 +15,7 @@ export const PROBLEMS = {
   account_not_found: { status: 404, title: 'The account does not exist', ...FINAL },
   transfer_not_found: { status: 404, title: 'The transfer does not exist', ...FINAL },
   hold_not_found: { status: 404, title: 'The hold does not exist', ...FINAL },
+  key_not_found: { status: 404, title: 'The API key does not exist', ...FINAL },
   group_not_found: { status: 404, title: 'The group does not exist', ...FINAL },
   method_not_allowed: { status: 405, title: 'This address does not support that method', ...FINAL },
   request_timeout: { status: 408, title: 'The request did not arrive in time', ...RETRY },
@@ -34,6 +35,9 @@ export const PROBLEMS = {
     title: 'This account id belongs to an account opened with different content',
     ...FINAL,
   },
+  key_id_reused: { status: 409, title: 'This key id belongs to another API key', ...FINAL },
+  key_not_active: { status: 409, title: 'The API key has expired or is revoked', ...FINAL },
+  last_ops_key: { status: 409, title: 'No other API key could manage keys afterwards', ...FINAL },
   authority_moved: {
     status: 409,
     title: 'The authority is no longer in the state that this request requires',

@@ -2,18 +2,18 @@ import { setMaxListeners } from 'node:events';
 import type { Server } from 'node:http';
 import { createApiServer } from '../api/server.ts';
 import { SCOPES } from '../domain/identity.ts';
-import { FailureReport } from '../kernel/failure-report.ts';
+import { ApiKeyManagement } from '../mysql/operations/api-key-management.ts';
 import { ApiKeyStore } from '../mysql/operations/api-keys.ts';
 import { closeAdminServer, startAdminServer } from './admin-server.ts';
 import { apiDependencies, ledgerOf } from './api-wiring.ts';
 import type { Context } from './context.ts';
 import { expireHolds } from './hold-expiry.ts';
+import { firstKeysOf, watchKeys } from './key-store.ts';
 import { listen } from './listen.ts';
 import { createPodShard, firstOf, servedShard } from './pod-shard.ts';
 import { logReadiness } from './readiness-log.ts';
 import { ShardReadiness } from './shard-readiness.ts';
 
-const BOOTSTRAP_RETRY_MS = 1_000;
 const CLOSE_IDLE_EVERY_MS = 20;
 
 /** A running role; `stop` ends it without losing anything. */
@@ -26,19 +26,20 @@ export interface Running {
 export async function startApi(context: Context): Promise<Running> {
   const { config, clock, metrics, logger } = context;
   const { host, port, adminPort, keepAliveTimeoutMs } = config.http;
-  const { bootstrapApiKey } = config.auth;
   const shards = context.shards.map(createPodShard);
-  const keys = new ApiKeyStore(firstOf(shards).context.database, clock, SCOPES);
+  const { database } = firstOf(shards).context;
+  const keys = new ApiKeyStore(database, clock, SCOPES);
+  const keyManagement = new ApiKeyManagement({ database, clock, changed: (hashes) => keys.forget(hashes) });
+  const firstKeys = firstKeysOf(context, keys, keyManagement);
   const serving = new ShardReadiness({ ...context, logger: logger.log, shards: shards.map(servedShard) });
   let stopping = false;
-  let keyIsStored = !bootstrapApiKey;
   const readiness = () => {
     const reasons = stopping ? ['it is shutting down'] : [...serving.complaints()];
-    if (!stopping && !keyIsStored) reasons.push('the bootstrap key is not stored yet');
+    if (!stopping && !firstKeys.areStored) reasons.push('the first API keys are not stored yet');
     return { ready: reasons.length === 0, reasons };
   };
   const parts = ledgerOf(context, shards);
-  const pod = { shards, parts, keys, readiness, shuttingDown: () => stopping };
+  const pod = { shards, parts, keys, keyManagement, readiness, shuttingDown: () => stopping };
   const api = createApiServer(apiDependencies(context, pod), keepAliveTimeoutMs);
   const { server, loadShedding, connections, streams } = api;
   metrics.sample({
@@ -60,11 +61,8 @@ export async function startApi(context: Context): Promise<Running> {
   const comparing = serving.watch(stopped.signal);
   const expiring = shards.map((shard) => expireHolds(shard.context, { ...shard, ...pod }, stopped.signal));
   const delivering = parts.courier?.run(stopped.signal);
-  const bootstrapped = bootstrapApiKey
-    ? addBootstrapKey(context, keys, bootstrapApiKey, stopped.signal).then(() => {
-        keyIsStored = true;
-      })
-    : null;
+  const keysWatched = watchKeys(firstOf(shards).context, keys, stopped.signal);
+  const seeded = firstKeys.store(stopped.signal);
 
   return {
     server,
@@ -74,7 +72,7 @@ export async function startApi(context: Context): Promise<Running> {
       streams.end();
       await closed(server);
       stopped.abort();
-      await Promise.all([bootstrapped, readinessLogged, comparing, delivering, ...expiring]);
+      await Promise.all([seeded, readinessLogged, comparing, delivering, keysWatched, ...expiring]);
       await Promise.all(shards.map(({ session }) => session.stop()));
       await closeAdminServer(admin);
     },
@@ -100,25 +98,4 @@ function closed(server: Server): Promise<void> {
       }),
     );
   });
-}
-
-/**
- * Adds the key that a deployment was started with. It is retried until MySQL is available, because the pod may start
- * before MySQL.
- */
-async function addBootstrapKey(
-  { clock, logger }: Context,
-  keys: ApiKeyStore,
-  key: string,
-  stopped: AbortSignal,
-): Promise<void> {
-  const report = new FailureReport(clock, logger.log, 'the bootstrap key could not be stored yet');
-  while (!stopped.aborted) {
-    try {
-      return await keys.add(key, 'bootstrap', SCOPES);
-    } catch (error) {
-      report.failedWith(error);
-      await clock.sleep(BOOTSTRAP_RETRY_MS * (0.5 + clock.random()), stopped);
-    }
-  }
 }

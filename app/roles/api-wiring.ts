@@ -6,6 +6,7 @@ import { jwtVerifier } from '../api/auth/jwt.ts';
 import { SqlBooks } from '../mysql/ledger/books.ts';
 import { SqlHistory } from '../mysql/ledger/history.ts';
 import { SqlHoldBooks } from '../mysql/ledger/hold-books.ts';
+import type { ApiKeyManagement } from '../mysql/operations/api-key-management.ts';
 import type { ApiKeyStore } from '../mysql/operations/api-keys.ts';
 import { SharedDemand } from '../redis/shared-demand.ts';
 import type { Courier } from '../shards/courier.ts';
@@ -29,11 +30,12 @@ export interface Pod extends Pick<ApiDependencies, 'readiness' | 'shuttingDown'>
   shards: readonly PodShard[];
   parts: PodLedgerParts;
   keys: ApiKeyStore;
+  keyManagement: ApiKeyManagement;
 }
 
 export function apiDependencies(context: Context, pod: Pod): ApiDependencies {
   const { config, clock, metrics, tracing } = context;
-  const { shards, keys, readiness, shuttingDown } = pod;
+  const { shards, keys, keyManagement, readiness, shuttingDown } = pod;
   const { courier: _, ...parts } = pod.parts;
   const first = firstOf(shards);
   return {
@@ -42,6 +44,7 @@ export function apiDependencies(context: Context, pod: Pod): ApiDependencies {
     ...jwt(context),
     ...(tracing && { tracing }),
     ops: opsOf(shards, shards.length > 1 ? metrics.ofCrossings() : null),
+    keyManagement,
     readiness,
     waitingForDatabase: () => shards.reduce((sum, shard) => sum + waitingIn(shard), 0),
     shuttingDown,

@@ -26,7 +26,7 @@ describe('The documents of the chart', () => {
       'MYSQL_COMMAND_WAIT_MS',
     ];
     const jwt = ['JWT_ISSUER', 'JWT_AUDIENCE', 'JWT_JWKS_FILE', 'JWT_JWKS_URL'];
-    const secret = ['REDIS_URL', 'MYSQL_URL', 'BOOTSTRAP_API_KEY', ...jwt];
+    const secret = ['REDIS_URL', 'MYSQL_URL', 'BOOTSTRAP_API_KEY', 'API_KEYS_FILE', ...jwt];
     const all = Object.values(SETTINGS).flatMap((group) => Object.values(group).map(({ variable }) => variable));
     const taken: string[] = JSON.parse(chartFile('values.schema.json')).properties.config.propertyNames.enum;
     expect(taken.toSorted()).toEqual(all.filter((name) => ![...own, ...secret].includes(name)).toSorted());
@@ -345,6 +345,18 @@ describe.skipIf(findTool('helm') === null)('The chart', () => {
       '/etc/holdfast/jwks/jwks.json',
     );
     expect(found({ ...minimal, ...values }, 'Job/holdfast-migration')['spec'].template.spec.volumes).toHaveLength(1);
+  });
+
+  it('mounts the API keys of a Secret in API pods, and in no others', () => {
+    const values = { ...minimal, apiKeys: { existingSecret: 'first-keys' } };
+    const podOf = (name: string) => found(values, `Deployment/holdfast-${name}`)['spec'].template.spec;
+    expect(podOf('api').volumes).toEqual([{ name: 'api-keys', secret: { secretName: 'first-keys' } }]);
+    expect(podOf('api').containers[0].volumeMounts).toEqual([
+      { name: 'api-keys', mountPath: '/etc/holdfast/api-keys', readOnly: true },
+    ]);
+    expect(podOf('keeper').volumes).toBeUndefined();
+    expect(podOf('keeper').containers[0].volumeMounts).toBeUndefined();
+    expect(found(values, 'ConfigMap/holdfast')['data'].API_KEYS_FILE).toBe('/etc/holdfast/api-keys/api-keys.json');
   });
 
   it('lets API pods, and no others, reach the JWT issuer when they fetch its keys', () => {

@@ -11,6 +11,7 @@ import { ProblemSchema } from '../http/problems.ts';
 import { RouteTable } from '../http/route.ts';
 import { apiRoutes, createApiServer } from '../server.ts';
 import { MemoryHolds } from './memory-holds.ts';
+import { MemoryKeys } from './memory-keys.ts';
 import { MemoryLedger } from './memory-ledger.ts';
 
 export const NOW = Date.UTC(2026, 0, 31, 12);
@@ -48,6 +49,7 @@ export class ApiUnderTest {
   ledgerTime: number | null = null;
   readonly ledger = new MemoryLedger(this.clock);
   readonly holds = new MemoryHolds(this.ledger, this.clock);
+  readonly keys = new MemoryKeys(this.clock);
   readonly logged: { level: string; fields: object; message: string }[] = [];
   readonly observed: { route: string; method: string; status: number; seconds: number }[] = [];
   readonly problems: string[] = [];
@@ -75,6 +77,7 @@ export class ApiUnderTest {
           throw new Problem('transfer_not_found', 'there is no returned money');
         },
       },
+      keyManagement: this.keys,
       ops: {
         status: async () => ({ mode: 'CACHE' }),
         reconcile: async () => ({ differences: 0 }),

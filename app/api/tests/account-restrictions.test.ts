@@ -200,6 +200,10 @@ const CASES: Record<string, Case> = {
       await anyone('POST', '/v1/transfers/group', { groupId: 'x', transfers });
       const reply = await restricted('GET', '/v1/transfers/group/x');
       expectSameAsUnknown(reply, await restricted('GET', '/v1/transfers/group/y'), 'x', 'y');
+      for (const account of [OWN, FOREIGN]) {
+        const read = (id: string) => restricted('GET', `/v1/transfers/group/${id}?account=${account}`);
+        expectSameAsUnknown(await read('x'), await read('y'), 'x', 'y');
+      }
       return [[404, reply]];
     },
   },
@@ -214,12 +218,12 @@ const CASES: Record<string, Case> = {
     ],
   },
   'GET /v1/holds/{holdId}': ofHold((id) => restricted('GET', `/v1/holds/${id}`)),
-  'POST /v1/holds/{holdId}/void': ofHold((id) => restricted('POST', `/v1/holds/${id}/void`)),
+  'POST /v1/holds/{holdId}/void': ofHold((id) => restricted('POST', pathOf(id, '/void'))),
   'PATCH /v1/holds/{holdId}': ofHold((id) =>
     restricted('PATCH', `/v1/holds/${id}`, { amount: '2.00' }, { 'If-Match': '*' }),
   ),
   'POST /v1/holds/{holdId}/capture': {
-    ...ofHold((id) => restricted('POST', `/v1/holds/${id}/capture`)),
+    ...ofHold((id) => restricted('POST', pathOf(id, '/capture'))),
     foreign: async () => {
       const capture = (id: string, body?: object) => restricted('POST', `/v1/holds/${id}/capture`, body);
       await anyone('POST', '/v1/holds', hold(FOREIGN, OWN, { holdId: 'x' }));
@@ -235,6 +239,12 @@ const CASES: Record<string, Case> = {
   },
 };
 
+/** Puts the rest of a path before its query. */
+function pathOf(id: string, rest: string): string {
+  const [holdId = '', query] = id.split('?');
+  return `/v1/holds/${holdId}${rest}${query === undefined ? '' : `?${query}`}`;
+}
+
 function ofHold(send: (id: string) => Promise<Reply>): Case {
   return {
     own: async () => {
@@ -245,6 +255,8 @@ function ofHold(send: (id: string) => Promise<Reply>): Case {
       await anyone('POST', '/v1/holds', hold(FOREIGN, OWN, { holdId: 'x' }));
       const reply = await send('x');
       expectSameAsUnknown(reply, await send('y'), 'x', 'y');
+      for (const account of [OWN, FOREIGN])
+        expectSameAsUnknown(await send(`x?account=${account}`), await send(`y?account=${account}`), 'x', 'y');
       return [[404, reply]];
     },
   };

@@ -70,6 +70,23 @@ function requireReversalOf(original: Posted, { order }: Posted): void {
   });
 }
 
+/**
+ * The outcome of a transfer from this account.
+ * @param check is called with the transfer before its source is compared
+ * @throws Problem transfer_not_found, and those of the ledger and of `check`
+ */
+export async function outcomeFrom(
+  ledger: Ledger,
+  transactionId: string,
+  source: string | undefined,
+  check: (order: TransferOrder) => void = () => {},
+): Promise<Outcome> {
+  const outcome = await ledger.outcome(transactionId, { account: source });
+  check(outcome.order);
+  if (source === undefined || outcome.order.source === source) return outcome;
+  throw new Problem('transfer_not_found', `there is no transfer ${transactionId} from ${source}`);
+}
+
 async function outcomeOrNull(ledger: Ledger, transactionId: string, source: string): Promise<Outcome | null> {
   try {
     return await ledger.outcome(transactionId, { account: source });

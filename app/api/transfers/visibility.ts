@@ -3,11 +3,11 @@ import { TransferPending } from '../../domain/crossing.ts';
 import { accountsOfGroup, type GroupOrder, type GroupOutcome } from '../../domain/group.ts';
 import { type Identity, mayUse } from '../../domain/identity.ts';
 import { groupNotFound, transferNotFound } from '../../domain/not-found.ts';
-import { Problem } from '../../domain/problem.ts';
 import type { Outcome, TransferOrder } from '../../domain/types.ts';
 import type { Ledger } from '../../ledger/ports/ledger.ts';
 import type { Call } from '../http/route.ts';
 import { splitAccountsOf } from './group-schema.ts';
+import { outcomeFrom } from './reversal.ts';
 import type { TransferRecord } from './transfer-schema.ts';
 
 /**
@@ -23,17 +23,14 @@ type LookUp = Call<{ transactionId: string }, { sourceAccount?: string | undefin
 
 /** The outcome of a transfer that the caller may see. @throws Problem transfer_not_found, and those of the ledger */
 export async function visibleOutcome(ledger: Ledger, { params, query, identity }: LookUp): Promise<Outcome> {
-  const { transactionId } = params;
-  const { sourceAccount: source } = query;
   try {
-    const outcome = await ledger.outcome(transactionId, { account: source });
-    requireVisible(identity, outcome.order);
-    if (source === undefined || outcome.order.source === source) return outcome;
+    return await outcomeFrom(ledger, params.transactionId, query.sourceAccount, (order) =>
+      requireVisible(identity, order),
+    );
   } catch (error) {
     if (error instanceof TransferPending) requireVisible(identity, error.order);
     throw error;
   }
-  throw new Problem('transfer_not_found', `there is no transfer ${transactionId} from ${source}`);
 }
 
 function requireVisible(identity: Identity, order: TransferOrder): void {
@@ -60,7 +57,4 @@ export function requireVisibleGroup(identity: Identity, { group }: GroupOutcome)
 }
 
 /** All accounts of a group, also those to which a split assigns nothing. */
-export const groupAccountsOf = (group: GroupOrder): string[] => [
-  ...accountsOf(group.orders),
-  ...splitAccountsOf(group),
-];
+export const groupAccountsOf = (group: GroupOrder): string[] => [...accountsOfGroup(group), ...splitAccountsOf(group)];

@@ -32,9 +32,10 @@ const mysqlAway = () => reads.mockRejectedValue(new Problem('database_unavailabl
 
 describe('An API key', () => {
   it('returns its holder and scopes, limited to existing scopes', async () => {
-    expect(await keys.identify(KEY)).toEqual({ user: 'ada', scopes: new Set(['ops', 'balances:read']) });
+    const keyId = expect.stringMatching(/^[0-9a-f-]{36}$/);
+    expect(await keys.identify(KEY)).toEqual({ user: 'ada', scopes: new Set(['ops', 'balances:read']), keyId });
     await keys.add('other', 'bob', ['ops', 'fly']);
-    expect(await keys.identify('other')).toEqual({ user: 'bob', scopes: new Set(['ops']) });
+    expect(await keys.identify('other')).toEqual({ user: 'bob', scopes: new Set(['ops']), keyId });
   });
 
   it('never has a holder with the name of a JWT user', async () => {
@@ -53,7 +54,7 @@ describe('An API key', () => {
 
   it('that is added again only changes its holder and scopes', async () => {
     await keys.add(KEY, 'eve', []);
-    expect(await keys.identify(KEY)).toEqual({ user: 'eve', scopes: new Set() });
+    expect(await keys.identify(KEY)).toMatchObject({ user: 'eve', scopes: new Set() });
     expect(await db.database.rows('SELECT 1 FROM api_keys')).toHaveLength(1);
   });
 
@@ -80,6 +81,68 @@ describe('An API key', () => {
     expect(await keys.identify(KEY)).toBeNull();
   });
 
+  it('that is revoked anywhere is rejected after the next step that looks for changes', async () => {
+    await keys.forgetChanged();
+    await keys.identify(KEY);
+    await keys.forgetChanged();
+    expect(await keys.identify(KEY)).not.toBeNull();
+    await db.database.rows('UPDATE api_keys SET revoked_at = NOW(3)');
+    await keys.forgetChanged();
+    expect(await keys.identify(KEY)).toBeNull();
+  });
+
+  it('that was revoked while it was being read is rejected after the next step, too', async () => {
+    await keys.forgetChanged();
+    const [row] = await db.database.rows('SELECT * FROM api_keys');
+    await db.database.rows('UPDATE api_keys SET revoked_at = NOW(3)');
+    await keys.forgetChanged();
+    // A read that began before the revocation returns only now.
+    reads.mockImplementationOnce(async () => [{ ...(row as object), remaining_us: null }] as never);
+    expect(await keys.identify(KEY)).not.toBeNull();
+    await keys.forgetChanged();
+    expect(await keys.identify(KEY)).toBeNull();
+  });
+
+  it('that was revoked is read again after a time without MySQL', async () => {
+    await keys.forgetChanged();
+    await keys.identify(KEY);
+    await db.database.rows("UPDATE api_keys SET revoked_at = NOW(3), changed_at = '2026-01-01'");
+    clock.advance(20_000);
+    await keys.forgetChanged();
+    expect(await keys.identify(KEY)).toBeNull();
+  });
+
+  it('with a list of no accounts may use none', async () => {
+    await db.database.rows("UPDATE api_keys SET account_prefixes = ''");
+    expect(await keys.identify(KEY)).toMatchObject({ accountPrefixes: [] });
+  });
+
+  it('has the time of its last use, to within some minutes and with one write in this time', async () => {
+    const lastUse = async () => {
+      const [row] = await db.database.rows<{ last_used_at: Date | null; changed_at: Date | null }>(
+        'SELECT last_used_at, changed_at FROM api_keys',
+      );
+      return row;
+    };
+    await keys.recordUses();
+    expect(await lastUse()).toMatchObject({ last_used_at: null });
+    await keys.identify(KEY);
+    await keys.recordUses();
+    const first = await lastUse();
+    expect(first).toMatchObject({ last_used_at: expect.any(Date), changed_at: null });
+    await keys.identify(KEY);
+    await keys.recordUses();
+    expect(await lastUse()).toEqual(first);
+    await db.database.rows('UPDATE api_keys SET last_used_at = NOW(3) - INTERVAL 6 MINUTE');
+    const writes = () => reads.mock.calls.filter(([sql]) => String(sql).startsWith('UPDATE api_keys SET last')).length;
+    const before = writes();
+    await keys.recordUses();
+    expect(writes()).toBe(before);
+    await keys.identify(KEY);
+    await keys.recordUses();
+    expect((await lastUse())?.last_used_at?.getTime()).toBeGreaterThan(Date.now() - 60_000);
+  });
+
   it('that is unknown is cached as unknown only for a short time', async () => {
     expect(await keys.identify('new')).toBeNull();
     await keys.add('new', 'bob', []);
@@ -102,6 +165,23 @@ describe('While MySQL is unavailable', () => {
     mysqlAway();
     clock.advance(10 * FRESH_MS);
     expect(await keys.identify(KEY)).toMatchObject({ user: 'ada' });
+  });
+
+  it('a known key is not accepted beyond its expiry', async () => {
+    await db.database.rows('UPDATE api_keys SET expires_at = NOW(3) + INTERVAL 1 HOUR');
+    await keys.identify(KEY);
+    mysqlAway();
+    clock.advance(3_500_000);
+    expect(await keys.identify(KEY)).toMatchObject({ user: 'ada' });
+    clock.advance(100_000);
+    await expect(keys.identify(KEY)).rejects.toMatchObject({ code: 'database_unavailable' });
+  });
+
+  it('a key that was found to be changed is not accepted until it has been read again', async () => {
+    await keys.identify(KEY);
+    mysqlAway();
+    keys.forget([hashOfKey(KEY)]);
+    await expect(keys.identify(KEY)).rejects.toMatchObject({ code: 'database_unavailable' });
   });
 
   it('a known key delays almost no request, even if MySQL does not respond: one request reads the key again, and waits only briefly', async () => {
@@ -177,7 +257,8 @@ describe('A flood of guesses', () => {
 });
 
 it('Many valid keys do not fill the memory', async () => {
-  reads.mockImplementation(async () => [{ user: 'u', scopes: 'ops' }] as never);
+  const row = { user: 'u', scopes: 'ops', key_id: null, account_prefixes: null, remaining_us: null };
+  reads.mockImplementation(async () => [row] as never);
   for (let n = 0; n < 10_001; n++) await keys.identify(`key-${n}`);
   const before = reads.mock.calls.length;
   await keys.identify('key-10000');

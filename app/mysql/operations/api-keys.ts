@@ -1,16 +1,39 @@
 import { createHash } from 'node:crypto';
-import { type Identity, JWT_USER_PREFIX, type KeyStore, type Scope } from '../../domain/identity.ts';
+import { isReservedUser } from '../../domain/api-keys.ts';
+import type { Identity, KeyStore, Scope } from '../../domain/identity.ts';
+import { newUuidV7 } from '../../domain/ids.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Database } from '../connection/pool.ts';
 
 interface Known {
   identity: Identity;
+  hash: string;
   readAtMs: number;
+  /** When it expires, by the monotonic clock of this process and the clock of MySQL; infinite for never. */
+  endsAtMs: number;
+  /** Since its use was last recorded. */
+  wasUsed: boolean;
 }
 
-/** A key is read again after this time, ms: a revoked key may be accepted for up to this time. */
+interface KeyRow {
+  user: string;
+  scopes: string;
+  key_id: string | null;
+  account_prefixes: string | null;
+  remaining_us: number | string | null;
+}
+
+/** A key is read again after this time, ms, also if `forgetChanged` has not reported a change. */
 const FRESH_MS = 30_000;
+/**
+ * Keys that were changed within this time are forgotten at every step, s: longer than any statement, so that neither a
+ * change that was committed late nor a read that began before it can be missed.
+ */
+const CHANGED_WITHIN_S = 15;
+/** Uses are recorded with this precision, s, so that a busy key costs one write in this time. */
+const USE_PRECISION_S = 300;
+const USES_PER_STATEMENT = 100;
 /** If MySQL hangs, callers whose keys are known must not be delayed. */
 const RENEWAL_WAIT_MS = 200;
 /**
@@ -26,7 +49,7 @@ export const hashOfKey = (key: string): string => createHash('sha256').update(ke
 
 /**
  * API keys, hashed at rest. Every request needs one, so they are answered from memory; a known key is still accepted
- * while MySQL is unavailable.
+ * while MySQL is unavailable, but not beyond its expiry.
  */
 export class ApiKeyStore implements KeyStore {
   readonly #database: Database;
@@ -39,6 +62,8 @@ export class ApiKeyStore implements KeyStore {
    */
   #unknown = new Map<string, number>();
   readonly #flights = new Map<string, Promise<Identity | null>>();
+  /** Until when all changes are known. */
+  #upToDateMs = Number.NEGATIVE_INFINITY;
 
   constructor(database: Database, clock: Clock, scopes: readonly string[]) {
     this.#database = database;
@@ -49,8 +74,10 @@ export class ApiKeyStore implements KeyStore {
   async identify(presentedKey: string): Promise<Identity | null> {
     const now = this.#clock.monotonic();
     const known = this.#known.get(presentedKey);
-    if (known && now - known.readAtMs < FRESH_MS) return known.identity;
-    if (known) return this.#renewed(presentedKey, known);
+    if (known && now < known.endsAtMs) {
+      known.wasUsed = true;
+      return now - known.readAtMs < FRESH_MS ? known.identity : this.#renewed(presentedKey, known);
+    }
     if (now - (this.#unknown.get(hashOfKey(presentedKey)) ?? Number.NEGATIVE_INFINITY) < UNKNOWN_FRESH_MS) return null;
     return this.#flights.get(presentedKey) ?? this.#ask(presentedKey);
   }
@@ -72,33 +99,87 @@ export class ApiKeyStore implements KeyStore {
     return flight;
   }
 
-  /** Adds a key; adding the same key again only updates its holder and scopes. */
+  /**
+   * Forgets the keys that have changed, so that they are read again: a key that was revoked anywhere is rejected here after
+   * the next step. Repeat it every second. @throws Problem database_unavailable
+   */
+  async forgetChanged(): Promise<void> {
+    const now = this.#clock.monotonic();
+    const changed = await this.#database.rows<{ key_hash: string }>(
+      `SELECT key_hash FROM api_keys WHERE changed_at > NOW(3) - INTERVAL ${CHANGED_WITHIN_S} SECOND`,
+    );
+    // After an outage, changes may have been missed: every key is read again when it is next used.
+    const missedNone = now - this.#upToDateMs < (CHANGED_WITHIN_S * 1000) / 2;
+    if (missedNone) this.forget(changed.map(({ key_hash }) => key_hash));
+    else for (const known of this.#known.values()) known.readAtMs = Number.NEGATIVE_INFINITY;
+    this.#upToDateMs = now;
+  }
+
+  /** The next request with one of these keys reads it again, and is rejected if MySQL is unavailable. */
+  forget(hashes: readonly string[]): void {
+    if (hashes.length === 0) return;
+    const changed = new Set(hashes);
+    for (const [key, { hash }] of this.#known) if (changed.has(hash)) this.#known.delete(key);
+  }
+
+  /** Records which keys were used since the last call. Repeat it every minute. @throws Problem database_unavailable */
+  async recordUses(): Promise<void> {
+    const used = [...this.#known.values()].filter(({ wasUsed }) => wasUsed);
+    const hashes = used.map(({ hash }) => hash).sort();
+    for (let from = 0; from < hashes.length; from += USES_PER_STATEMENT) {
+      await this.#database.rows(
+        `UPDATE api_keys SET last_used_at = NOW(3), changed_at = changed_at
+         WHERE key_hash IN (?) AND (last_used_at IS NULL OR last_used_at < NOW(3) - INTERVAL ${USE_PRECISION_S} SECOND)`,
+        [hashes.slice(from, from + USES_PER_STATEMENT)],
+      );
+    }
+    for (const known of used) known.wasUsed = false;
+  }
+
+  /**
+   * Adds a key; adding the same key again only updates its holder and scopes. A key that expires or is restricted keeps its
+   * rights, and a revoked one stays revoked.
+   */
   async add(key: string, user: string, scopes: readonly string[]): Promise<void> {
     await this.#database.rows(
-      `INSERT INTO api_keys (key_hash, \`user\`, scopes) VALUES (?, ?, ?)
-       ON DUPLICATE KEY UPDATE \`user\` = VALUES(\`user\`), scopes = VALUES(scopes)`,
-      [hashOfKey(key), user, scopes.join(' ')],
+      `INSERT INTO api_keys (key_hash, \`user\`, scopes, key_id) VALUES (?, ?, ?, ?)
+       ON DUPLICATE KEY UPDATE \`user\` = VALUES(\`user\`), scopes = IF(granted_scopes IS NULL, VALUES(scopes), scopes),
+         key_id = COALESCE(key_id, VALUES(key_id))`,
+      [hashOfKey(key), user, scopes.join(' '), newUuidV7(this.#clock.now())],
     );
   }
 
   async #read(key: string): Promise<Identity | null> {
     const hash = hashOfKey(key);
-    const [row] = await this.#database.rows<{ user: string; scopes: string }>(
-      'SELECT `user`, scopes FROM api_keys WHERE key_hash = ? AND revoked_at IS NULL',
+    const readAtMs = this.#clock.monotonic();
+    const [row] = await this.#database.rows<KeyRow>(
+      `SELECT \`user\`, COALESCE(granted_scopes, scopes) AS scopes, key_id, account_prefixes,
+         TIMESTAMPDIFF(MICROSECOND, NOW(3), expires_at) AS remaining_us
+       FROM api_keys WHERE key_hash = ? AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > NOW(3))`,
       [hash],
     );
-    const scopes = row?.scopes.split(' ').filter((scope): scope is Scope => this.#scopes.has(scope));
-    if (!row || !scopes) {
+    if (!row) {
       this.#known.delete(key);
       if (this.#unknown.size >= KEYS_MAX) this.#unknown = new Map();
       this.#unknown.set(hash, this.#clock.monotonic());
       return null;
     }
-    const identity = { user: holderOf(row.user), scopes: new Set(scopes) };
+    const identity = this.#identityIn(row);
+    const endsAtMs = row.remaining_us === null ? Number.POSITIVE_INFINITY : readAtMs + Number(row.remaining_us) / 1000;
     // The cache is full: start with an empty one, which costs one read per active key.
     if (this.#known.size >= KEYS_MAX) this.#known = new Map();
-    this.#known.set(key, { identity, readAtMs: this.#clock.monotonic() });
+    this.#known.set(key, { identity, hash, readAtMs, endsAtMs, wasUsed: true });
     return identity;
+  }
+
+  #identityIn({ user, scopes, key_id, account_prefixes }: KeyRow): Identity {
+    return {
+      user: holderOf(user),
+      scopes: new Set(scopes.split(' ').filter((scope): scope is Scope => this.#scopes.has(scope))),
+      // A list without entries allows no account.
+      ...(account_prefixes !== null && { accountPrefixes: account_prefixes.split(' ').filter((one) => one !== '') }),
+      ...(key_id !== null && { keyId: key_id }),
+    };
   }
 }
 
@@ -107,5 +188,5 @@ export class ApiKeyStore implements KeyStore {
  * user.
  */
 function holderOf(user: string): string {
-  return user.toLowerCase().startsWith(JWT_USER_PREFIX) ? `key:${user}` : user;
+  return isReservedUser(user) ? `key:${user}` : user;
 }

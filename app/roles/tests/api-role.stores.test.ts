@@ -248,7 +248,7 @@ describe('At startup', () => {
     });
     const running = await startApi(processOf(context));
     await until('it was tried again', () => refusals > 1);
-    expect(context.messages('warn')).toContain('the bootstrap key could not be stored yet');
+    expect(context.messages('warn')).toContain('the first API keys could not be stored yet');
     await running.stop();
     await context[Symbol.asyncDispose]();
   });
@@ -258,7 +258,7 @@ describe('At startup', () => {
     vi.spyOn(context.database, 'rows').mockRejectedValue(new Problem('database_unavailable', 'away'));
     const running = await startApi(processOf(context));
     const tries = () =>
-      context.messages('warn').filter((said) => said === 'the bootstrap key could not be stored yet').length;
+      context.messages('warn').filter((said) => said === 'the first API keys could not be stored yet').length;
     await until('it was refused', () => tries() > 0);
     await running.stop();
     const before = tries();

@@ -8,6 +8,7 @@ import { API_KEY, type Role, RolesUnderTest } from '../testing/roles-under-test.
 const WITHOUT_SUCCESS = new Map([
   ['POST /v1/ops/loss-acceptances', 409],
   ['POST /v1/ops/redis-takeovers', 409],
+  ['POST /v1/ops/returned-money', 404],
 ]);
 
 /**

@@ -137,11 +137,14 @@ readinessProbe:
   failureThreshold: 1
 resources: {{- toYaml $values.resources | nindent 2 }}
 {{ include "holdfast.containerSecurity" .root }}
-{{- if include "holdfast.volumes" .root }}
+{{- if include "holdfast.volumes" . }}
 volumeMounts:
   {{- include "holdfast.sharedMounts" .root | nindent 2 }}
   {{- if .root.Values.jwt.jwksConfigMap }}
   - { name: jwks, mountPath: /etc/holdfast/jwks, readOnly: true }
+  {{- end }}
+  {{- if and .root.Values.apiKeys.existingSecret (eq .part "api") }}
+  - { name: api-keys, mountPath: /etc/holdfast/api-keys, readOnly: true }
   {{- end }}
 {{- end }}
 {{- end -}}
@@ -172,11 +175,16 @@ volumeMounts:
 {{- end }}
 {{- end -}}
 
+{{/* Volumes of a role. (dict "root" $ "part" "api") */}}
 {{- define "holdfast.volumes" -}}
-{{- include "holdfast.sharedVolumes" . }}
-{{- if .Values.jwt.jwksConfigMap }}
+{{- include "holdfast.sharedVolumes" .root }}
+{{- if .root.Values.jwt.jwksConfigMap }}
 - name: jwks
-  configMap: { name: {{ .Values.jwt.jwksConfigMap }} }
+  configMap: { name: {{ .root.Values.jwt.jwksConfigMap }} }
+{{- end }}
+{{- if and .root.Values.apiKeys.existingSecret (eq .part "api") }}
+- name: api-keys
+  secret: { secretName: {{ .root.Values.apiKeys.existingSecret }} }
 {{- end }}
 {{- end -}}
 
@@ -209,7 +217,7 @@ priorityClassName: {{ . }}
 nodeSelector: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- include "holdfast.tolerations" (dict "root" .root "more" $values.tolerations) }}
-{{- with include "holdfast.volumes" .root }}
+{{- with include "holdfast.volumes" (dict "root" .root "part" .part) }}
 volumes: {{- . | nindent 2 }}
 {{- end }}
 {{- end -}}

@@ -18,6 +18,11 @@ JWT_JWKS_URL: {{ .jwksUrl | quote }}
 {{- end }}
 {{- end }}
 {{- end }}
+{{- with .Values.apiKeys }}
+{{- if .existingSecret }}
+API_KEYS_FILE: /etc/holdfast/api-keys/{{ .key }}
+{{- end }}
+{{- end }}
 {{- range $name, $value := .Values.config }}
 {{ $name }}: {{ $value | quote }}
 {{- end }}

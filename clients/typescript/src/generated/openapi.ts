@@ -589,6 +589,120 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v1/ops/keys": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * List the API keys, without their secrets
+         * @description All keys, also those that have expired or are revoked, in the order of their ids.
+         *
+         *     Scope: `ops`.
+         */
+        readonly get: operations["getOpsKeys"];
+        readonly put?: never;
+        /**
+         * Create an API key
+         * @description The response contains the key, which is shown only once: only its hash is stored. A key can have at most the scopes of its creator.
+         *
+         *     Scope: `ops`.
+         */
+        readonly post: operations["postOpsKeys"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/ops/keys/{keyId}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Read an API key, without its secret
+         * @description Scope: `ops`.
+         */
+        readonly get: operations["getOpsKeysKeyId"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/ops/keys/{keyId}/rotate": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Replace an API key by a new one with the same rights
+         * @description Both keys are valid until the overlap has passed; then the old one expires. The response contains the new key, which is shown only once. The caller must have the scopes of the key.
+         *
+         *     Scope: `ops`.
+         */
+        readonly post: operations["postOpsKeysKeyIdRotate"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/ops/keys/{keyId}/revoke": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Revoke an API key
+         * @description All pods reject the key within seconds; there is no way back. The last key with the scope `ops` cannot be revoked. Revoking a key again changes nothing.
+         *
+         *     Scope: `ops`.
+         */
+        readonly post: operations["postOpsKeysKeyIdRevoke"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/ops/key-log": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Read who created, rotated and revoked which API keys
+         * @description Newest first. Nothing is ever removed from this log.
+         *
+         *     Scope: `ops`.
+         */
+        readonly get: operations["getOpsKeyLog"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/livez": {
         readonly parameters: {
             readonly query?: never;
@@ -748,7 +862,7 @@ export interface components {
              * @description Stable, for programs.
              * @enum {string}
              */
-            readonly code: "validation_failed" | "unauthenticated" | "forbidden" | "not_found" | "account_not_found" | "transfer_not_found" | "hold_not_found" | "group_not_found" | "method_not_allowed" | "request_timeout" | "transaction_id_reused" | "already_paid_out" | "group_id_reused" | "hold_id_reused" | "transaction_id_ambiguous" | "group_id_ambiguous" | "hold_id_ambiguous" | "account_id_reused" | "authority_moved" | "account_not_empty" | "settings_version_mismatch" | "hold_changed" | "payload_too_large" | "unsupported_media_type" | "currency_mismatch" | "insufficient_funds" | "account_suspended" | "account_frozen" | "account_closed" | "balance_out_of_range" | "limit_exceeded" | "group_refused" | "group_spans_shards" | "hold_spans_shards" | "hold_not_allowed" | "hold_not_open" | "hold_expired" | "hold_exceeded" | "transfer_not_reversible" | "precondition_required" | "rate_limited" | "headers_too_large" | "internal_error" | "ledger_switching" | "ledger_closed" | "account_unsettled" | "backlog_full" | "overloaded" | "database_unavailable" | "transfer_pending" | "transit_unavailable" | "history_incomplete" | "clock_unsure" | "calendar_unavailable" | "issuer_unavailable" | "feature_not_active" | "shutting_down" | "outcome_unknown";
+            readonly code: "validation_failed" | "unauthenticated" | "forbidden" | "not_found" | "account_not_found" | "transfer_not_found" | "hold_not_found" | "key_not_found" | "group_not_found" | "method_not_allowed" | "request_timeout" | "transaction_id_reused" | "already_paid_out" | "group_id_reused" | "hold_id_reused" | "transaction_id_ambiguous" | "group_id_ambiguous" | "hold_id_ambiguous" | "account_id_reused" | "key_id_reused" | "key_not_active" | "last_ops_key" | "authority_moved" | "account_not_empty" | "settings_version_mismatch" | "hold_changed" | "payload_too_large" | "unsupported_media_type" | "currency_mismatch" | "insufficient_funds" | "account_suspended" | "account_frozen" | "account_closed" | "balance_out_of_range" | "limit_exceeded" | "group_refused" | "group_spans_shards" | "hold_spans_shards" | "hold_not_allowed" | "hold_not_open" | "hold_expired" | "hold_exceeded" | "transfer_not_reversible" | "precondition_required" | "rate_limited" | "headers_too_large" | "internal_error" | "ledger_switching" | "ledger_closed" | "account_unsettled" | "backlog_full" | "overloaded" | "database_unavailable" | "transfer_pending" | "transit_unavailable" | "history_incomplete" | "clock_unsure" | "calendar_unavailable" | "issuer_unavailable" | "feature_not_active" | "shutting_down" | "outcome_unknown";
             readonly correlationId: string;
             /** @description The id to look up or to send again. */
             readonly transactionId?: string;
@@ -2965,6 +3079,182 @@ export interface components {
             /** @description The reason, in a sentence; it is recorded with your name. */
             readonly reason: string;
         };
+        readonly IssuedApiKey: {
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte.
+             * @example customer-4711
+             */
+            readonly keyId: string;
+            readonly user: string;
+            readonly name: string | null;
+            readonly scopes: readonly ("balances:read" | "accounts:write" | "transfers:write" | "ops")[];
+            /** @description Null if it may use all accounts. */
+            readonly accountPrefixes: readonly string[] | null;
+            /** @enum {string} */
+            readonly status: "ACTIVE" | "EXPIRED" | "REVOKED";
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly createdAt: string;
+            /** @description Null for a key that was not created through this API. */
+            readonly createdBy: string | null;
+            /**
+             * @description The key that this one was rotated from.
+             * @example customer-4711
+             */
+            readonly replaces: string | null;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly expiresAt: string | null;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly revokedAt: string | null;
+            /**
+             * Format: date-time
+             * @description To within about ten minutes; null for never.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly lastUsedAt: string | null;
+            /** @description The key to send as `Authorization: Bearer <secret>`. It is shown only here, and nobody can read it again: null if the request was repeated. If the first answer was lost, revoke the key and create another one. */
+            readonly secret: string | null;
+        };
+        readonly ApiKeyRequest: {
+            /**
+             * @description The id of the key, which is not secret, and the idempotency key of its creation. If absent, the `Idempotency-Key` is used, or an id is generated.
+             * @example 019b2f6c-7a10-7c3e-9d41-3f2a8c5b7e93
+             */
+            readonly keyId?: string | null;
+            /** @description Recorded as the user of every posting that the key makes. */
+            readonly user: string;
+            /** @description For people: what the key is for. */
+            readonly name?: string | null;
+            /** @description At most those of the caller. */
+            readonly scopes: readonly ("balances:read" | "accounts:write" | "transfers:write" | "ops")[];
+            /**
+             * @description The key may use only accounts whose ids begin with one of these. End a prefix with a separator: `acme` also allows `acme-2`, `acme:` does not. Cannot be combined with the scope `ops`. If absent, the key may use all accounts.
+             * @example [
+             *       "acme:"
+             *     ]
+             */
+            readonly accountPrefixes?: readonly string[] | null;
+            /**
+             * Format: date-time
+             * @description When it expires. If absent, it does not expire.
+             */
+            readonly expiresAt?: string;
+        };
+        readonly ApiKeyList: {
+            readonly items: readonly components["schemas"]["ApiKey"][];
+            readonly nextCursor: string | null;
+        };
+        readonly ApiKey: {
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte.
+             * @example customer-4711
+             */
+            readonly keyId: string;
+            readonly user: string;
+            readonly name: string | null;
+            readonly scopes: readonly ("balances:read" | "accounts:write" | "transfers:write" | "ops")[];
+            /** @description Null if it may use all accounts. */
+            readonly accountPrefixes: readonly string[] | null;
+            /** @enum {string} */
+            readonly status: "ACTIVE" | "EXPIRED" | "REVOKED";
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly createdAt: string;
+            /** @description Null for a key that was not created through this API. */
+            readonly createdBy: string | null;
+            /**
+             * @description The key that this one was rotated from.
+             * @example customer-4711
+             */
+            readonly replaces: string | null;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly expiresAt: string | null;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly revokedAt: string | null;
+            /**
+             * Format: date-time
+             * @description To within about ten minutes; null for never.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly lastUsedAt: string | null;
+        };
+        readonly KeyRotationRequest: {
+            /**
+             * @description The id of the new key.
+             * @example 019b2f6c-7a10-7c3e-9d41-3f2a8c5b7e93
+             */
+            readonly keyId?: string | null;
+            /**
+             * Format: date-time
+             * @description When the new key expires. If absent, it does not.
+             */
+            readonly expiresAt?: string;
+            /**
+             * @description How long the old key remains valid; at most 30 days.
+             * @default 86400
+             */
+            readonly overlapSeconds?: number | null;
+        };
+        readonly KeyRevocationRequest: {
+            /** @description For the log. */
+            readonly reason?: string | null;
+        };
+        readonly KeyLog: {
+            readonly items: readonly components["schemas"]["KeyLogEntry"][];
+            readonly nextCursor: string | null;
+        };
+        readonly KeyLogEntry: {
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly at: string;
+            /**
+             * @description `REFUSED`: the caller had too few rights, or wanted to revoke the last key with the scope `ops`.
+             * @enum {string}
+             */
+            readonly action: "CREATED" | "ROTATED" | "REVOKED" | "SEEDED" | "REFUSED";
+            /**
+             * @description The key that was created, rotated or revoked.
+             * @example customer-4711
+             */
+            readonly keyId: string;
+            /** @description Who did it. */
+            readonly user: string;
+            /**
+             * @description The key of that user; null for a JWT.
+             * @example customer-4711
+             */
+            readonly userKeyId: string | null;
+            readonly correlationId: string | null;
+            /** @description What was requested. */
+            readonly content: {
+                readonly [key: string]: unknown;
+            };
+        };
         readonly Liveness: {
             /** @enum {boolean} */
             readonly alive: true;
@@ -4078,6 +4368,201 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["FormatMove"];
+                };
+            };
+        };
+    };
+    readonly getOpsKeys: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description The `nextCursor` of the previous response. */
+                readonly cursor?: string;
+                readonly limit?: number;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description A page of keys */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ApiKeyList"];
+                };
+            };
+        };
+    };
+    readonly postOpsKeys: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: {
+                /** @description The `keyId` for a body without one; if both are given, they must be equal. An id, bare or in double quotes. */
+                readonly "Idempotency-Key"?: string;
+            };
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "user": "card-processor",
+                 *       "scopes": [
+                 *         "balances:read",
+                 *         "transfers:write"
+                 *       ],
+                 *       "accountPrefixes": [
+                 *         "acme:"
+                 *       ]
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["ApiKeyRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description The same key was already created; its secret is not shown again */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["IssuedApiKey"];
+                };
+            };
+            /** @description Created */
+            readonly 201: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["IssuedApiKey"];
+                };
+            };
+        };
+    };
+    readonly getOpsKeysKeyId: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description The id of a key. */
+                readonly keyId: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The key */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ApiKey"];
+                };
+            };
+        };
+    };
+    readonly postOpsKeysKeyIdRotate: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: {
+                /** @description The `keyId` for a body without one; if both are given, they must be equal. An id, bare or in double quotes. */
+                readonly "Idempotency-Key"?: string;
+            };
+            readonly path: {
+                /** @description The id of a key. */
+                readonly keyId: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "overlapSeconds": 86400
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["KeyRotationRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description The same rotation was already made; the secret is not shown again */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["IssuedApiKey"];
+                };
+            };
+            /** @description The new key */
+            readonly 201: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["IssuedApiKey"];
+                };
+            };
+        };
+    };
+    readonly postOpsKeysKeyIdRevoke: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description The id of a key. */
+                readonly keyId: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "reason": "Found in a public repository"
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["KeyRevocationRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description The revoked key */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ApiKey"];
+                };
+            };
+        };
+    };
+    readonly getOpsKeyLog: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description The `nextCursor` of the previous response. */
+                readonly cursor?: string;
+                readonly limit?: number;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description A page of the log */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["KeyLog"];
                 };
             };
         };
