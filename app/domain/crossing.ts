@@ -25,6 +25,8 @@ export function transactionIdOf(legId: string): string {
 export const isInnerAccount = (accountId: string): boolean => accountId.startsWith(MARK);
 export const transitAccount = (currency: string, stripe: number): string => `~transit:${currency}:${stripe}`;
 export const returnsAccount = (currency: string): string => `~returns:${currency}`;
+/** Pays for what arrived in other shards, if a database restored from a backup no longer knows that it had left. */
+export const lossAccount = (currency: string): string => `~loss:${currency}`;
 
 /** The id of an attempt to pay out what a transfer left on the account of returns. An attempt that was refused stays refused. */
 export const payoutIdOf = (transactionId: string, attempt: number): string => `${transactionId}${PAYOUT}${attempt}`;
@@ -37,6 +39,17 @@ export function clientOrderOf(order: TransferOrder): TransferOrder {
   const { leg, ...rest } = order;
   const { source, destination } = leg;
   return { ...rest, transactionId: transactionIdOf(order.transactionId), source, destination };
+}
+
+/**
+ * `out` of a transfer whose debit was lost with a database: the same transfer for clients, but it debits the account of losses,
+ * which never refuses. @param refusal why the destination refused the transfer, if it did
+ */
+export function lostOutOrder(
+  order: TransferOrder,
+  legs: { transit: string; toShard: number; refusal: LegVerdict | null },
+): LegOrder {
+  return { ...outOrder(order, legs), source: lossAccount(order.currency) };
 }
 
 /** @param order as the client sent it @param refusal why the destination refuses it, if it does */

@@ -1,4 +1,4 @@
-import type { Authority } from '../domain/authority.ts';
+import { endEpochWithoutJournal } from '../authority/keeper/end-epoch.ts';
 import { AuthorityStore } from '../mysql/authority/authority-store.ts';
 import { RecoveryStore } from '../mysql/authority/recovery-store.ts';
 import { Database, type PoolOptions } from '../mysql/connection/pool.ts';
@@ -26,21 +26,6 @@ export async function renewIdentity(mysql: MysqlSettings, ledgerId: string): Pro
       `${live.length} processes of this ledger were alive within the last minute: stop all of them first, and make sure that this database is the copy`,
     );
   }
-  const now = await authority.read();
-  const closing = now.mode === 'CACHE' ? await authority.move(now, 'CLOSING', BY) : now;
-  if (!closing) throw new Error('the authority has moved in the meantime');
-  if (waits(closing)) await giveUp(new RecoveryStore(database), closing);
+  await endEpochWithoutJournal({ authority, recoveryStore: new RecoveryStore(database) }, BY);
   await new LedgerIdentity(database).write(ledgerId);
 }
-
-/** Accepts the loss page by page. The ledger may get another identity only after the last page. */
-async function giveUp(recoveryStore: RecoveryStore, closing: Authority): Promise<void> {
-  for (;;) {
-    const step = await recoveryStore.acceptLoss(closing, BY);
-    if (!step) throw new Error('the authority has moved in the meantime');
-    if (!('working' in step)) return;
-  }
-}
-
-const waits = ({ mode, cacheEpoch }: Authority): boolean =>
-  cacheEpoch !== null && (mode === 'CLOSING' || mode === 'DIRECT');

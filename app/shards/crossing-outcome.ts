@@ -1,4 +1,4 @@
-import { clientOrderOf } from '../domain/crossing.ts';
+import { clientOrderOf, lossAccount } from '../domain/crossing.ts';
 import type { LegVerdict } from '../domain/leg-types.ts';
 import type { Outcome, Posted, Side } from '../domain/types.ts';
 
@@ -9,8 +9,13 @@ export const refusedOutcome = (out: Outcome): Outcome => ({ ...out, order: clien
 
 /** @param destination the account of the destination after `in` @param persisted whether MySQL has `in` */
 export function postedOutcome(out: Posted, destination: Side, persisted: boolean): Outcome {
-  return { ...out, order: clientOrderOf(out.order), destination, persisted: out.persisted && persisted };
+  const { order } = out;
+  const source = order.source === lossAccount(order.currency) ? LOST_SIDE : out.source;
+  return { ...out, order: clientOrderOf(order), source, destination, persisted: out.persisted && persisted };
 }
+
+/** The debit is no longer among the postings of the client's account. No posting has the version 0. */
+const LOST_SIDE: Side = { balance: 0, version: 0, settingsVersion: 0 };
 
 /** For a transfer that the destination has refused after `out` was posted, once MySQL has that refusal. */
 export function returnedOutcome(out: Posted, { refusal, limit }: LegVerdict): Outcome {

@@ -2,28 +2,32 @@ import { flag, readCommandLine, refuse, wholeNumber } from '../config/command-li
 import { type Config, ConfigError, type Environment, loadConfig } from '../config/config.ts';
 import { checkOf } from './shards/check.ts';
 import { planOf } from './shards/plan.ts';
-import { checkText, placesText, planText } from './shards/print.ts';
+import { checkText, placesText, planText, progressText, recoverText } from './shards/print.ts';
+import { recover } from './shards/recover.ts';
 import { placesOf } from './shards/where.ts';
 
 /**
  * `npm run shards`, or `node dist/app/tools/shards.js` in the image: shows where accounts and shards are, and whether the
- * stores of all shards agree. Writes nothing.
+ * stores of all shards agree; recovers shards whose databases were restored from a backup. Only `recover` writes.
  */
 const command = {
   name: 'npm run shards --',
-  about: 'Shows where accounts and shards are, and whether the stores of all shards agree. Writes nothing.',
+  about: 'Shows where accounts and shards are, and whether the stores of all shards agree. Only recover writes.',
   options: {
     shards: wholeNumber('number of shards; by default SHARDS', { min: 1, max: 1024 }),
     json: flag('print JSON'),
     pods: wholeNumber('for plan: API pods whose connections are counted', { min: 0, fallback: 3 }),
     keepers: wholeNumber('for plan: keepers whose connections are counted', { min: 0, fallback: 2 }),
     'open-seconds': wholeNumber('for check: age of an open crossing that is a fault', { min: 0, fallback: 60 }),
+    'dry-run': flag('for recover: only count what would be done; processes may be running'),
+    'allow-connections': flag('for recover: other connections to the databases are not of Holdfast'),
   },
   operands: {
-    label: 'COMMAND [ACCOUNT…]',
+    label: 'COMMAND [ACCOUNT… or SHARD…]',
     help: `where ACCOUNT… prints the shard of accounts. plan prints where the shards are, and how many connections their
   servers need; Sentinels and clusters in REDIS_URL are asked. check compares the stores of all shards with the settings and
-  with each other; exit code 1: something is wrong.`,
+  with each other; exit code 1: something is wrong. recover SHARD… makes shards whose databases were restored from a backup
+  agree with the others, before they open again: docs/shards.md; exit code 1: legs contradict each other; 75: not now.`,
     min: 1,
   },
   environment: {
@@ -33,13 +37,16 @@ const command = {
 };
 
 const EXIT_FAULTS = 1;
+/** EX_TEMPFAIL of sysexits.h: nothing was done. */
+const EXIT_NOT_NOW = 75;
+const PROGRESS_MS = 5_000;
 /** EX_CONFIG of sysexits.h, as in main.ts. */
 const EXIT_CONFIG = 78;
 /** Without URLs, a plan shows slots and hash tags only. */
 const NO_URLS = { REDIS_URL: 'redis://REDIS_URL', MYSQL_URL: 'mysql://MYSQL_URL/holdfast_{shard}' };
 
 const { values, operands } = readCommandLine(command);
-const [word, ...accounts] = operands;
+const [word, ...rest] = operands;
 const print = (result: object, text: string) => console.log(values.json ? JSON.stringify(result, null, 2) : text);
 
 function configOf(fallback: Environment = {}): Config {
@@ -48,18 +55,39 @@ function configOf(fallback: Environment = {}): Config {
   return loadConfig({ ...fallback, ...given, ...number, ROLE: 'keeper' });
 }
 
+async function runRecover(texts: readonly string[]): Promise<void> {
+  const config = configOf();
+  const { shards } = config.ledger;
+  const unknown = texts.find((text) => !/^\d{1,4}$/.test(text) || Number(text) >= shards);
+  if (unknown !== undefined) refuse(command, `SHARD must be a number from 0 to ${shards - 1}, not "${unknown}".`);
+  let shownAt = performance.now();
+  const result = await recover(config, texts.map(Number), {
+    isDryRun: values['dry-run'],
+    allowsConnections: values['allow-connections'],
+    onProgress(shard, report) {
+      if (performance.now() < shownAt + PROGRESS_MS) return;
+      shownAt = performance.now();
+      console.error(progressText(shard, report));
+    },
+  });
+  print(result, recoverText(result));
+  if (result.reasons.length > 0) process.exitCode = EXIT_NOT_NOW;
+  else if (result.shards.some(({ report }) => report.contradictions > 0)) process.exitCode = EXIT_FAULTS;
+}
+
 try {
-  if (word === 'where' && accounts.length > 0) {
-    const places = placesOf(accounts, configOf(NO_URLS).ledger.shards);
+  if (word === 'where' && rest.length > 0) {
+    const places = placesOf(rest, configOf(NO_URLS).ledger.shards);
     print(places, placesText(places));
-  } else if (word === 'plan' && accounts.length === 0) {
+  } else if (word === 'plan' && rest.length === 0) {
     const plan = await planOf(configOf(NO_URLS), values);
     print(plan, planText(plan));
-  } else if (word === 'check' && accounts.length === 0) {
+  } else if (word === 'check' && rest.length === 0) {
     const check = await checkOf(configOf(), values['open-seconds']);
     print(check, checkText(check));
     if (check.faults.length > 0) process.exitCode = EXIT_FAULTS;
-  } else refuse(command, 'COMMAND must be where ACCOUNT…, plan or check.');
+  } else if (word === 'recover' && rest.length > 0) await runRecover(rest);
+  else refuse(command, 'COMMAND must be where ACCOUNT…, plan, check or recover SHARD….');
 } catch (error) {
   if (!(error instanceof ConfigError)) throw error;
   console.error(error.message);

@@ -13,6 +13,7 @@ import { OWNING } from './owning.ts';
 import { RECOVERING } from './recovering.ts';
 import { REGISTERING } from './registering.ts';
 import { REMEMBERING } from './remembering.ts';
+import { RESTORING } from './restoring.ts';
 import { STOPPING } from './stopping.ts';
 
 /** All mutants; the simulator has to find each of them. */
@@ -43,8 +44,8 @@ export function assemblyOf(name: string | null): Assembly {
 /** The same for worlds with several shards. @throws RangeError */
 export function shardedAssemblyOf(name: string | null): ShardedAssembly {
   if (name === null) return SHARDED_PROTOCOL;
-  const mutant = SHARDED_MUTANTS.find((one) => one.name === name);
-  if (!mutant)
-    throw new RangeError(`there is no mutant ${name}; there are ${SHARDED_MUTANTS.map((one) => one.name).join(', ')}`);
+  const all = [...SHARDED_MUTANTS, ...RESTORING];
+  const mutant = all.find((one) => one.name === name);
+  if (!mutant) throw new RangeError(`there is no mutant ${name}; there are ${all.map((one) => one.name).join(', ')}`);
   return mutant.assembly;
 }

@@ -1,10 +1,10 @@
 import { shardOfAccount } from '../../app/domain/account-shard.ts';
 import { legIdOf } from '../../app/domain/crossing.ts';
 import { withoutGivenUp } from '../../verification/checker/given-up.ts';
-import type { History, LookUp, TransferHistory } from '../../verification/checker/history.ts';
+import { type History, isOutcome, type LookUp, type TransferHistory } from '../../verification/checker/history.ts';
 import type { World } from '../world/world.ts';
 
-/** What MySQL of a shard had when the loss of everything else in that shard was accepted. */
+/** What MySQL of a shard had when everything else in that shard was lost: an operator accepted that, or a backup was restored. */
 export interface Loss {
   shard: number;
   /** Virtual ms. */
@@ -13,6 +13,8 @@ export interface Loss {
   changes: ReadonlySet<string>;
   accounts: ReadonlyMap<string, { version: number; settingsVersion: number }>;
   holds: ReadonlyMap<string, number>;
+  /** Whether MySQL itself was restored from a backup, so that even what it had confirmed is lost. */
+  isRestored?: boolean;
 }
 
 /** To be called in the transaction that ends the acceptance. */
@@ -71,12 +73,14 @@ function withoutLoss(history: History, loss: Loss, shards: number): History {
 /** A transfer between shards of which this shard has lost a leg. */
 function withoutLostLeg(
   transfer: TransferHistory,
-  { at, shard, transactionIds }: Loss,
+  { at, shard, transactionIds, isRestored = false }: Loss,
   isOutLost: boolean,
   isOwn: (accountId: string) => boolean,
 ): TransferHistory {
   const key = transfer.transactionId;
   const isReused = ({ answer }: LookUp) => answer.kind === 'refused' && answer.status === 409;
+  const isAny = (one: LookUp) => isReused(one) || isOutcome(one.answer);
+  if (isOutLost && isRestored) return mapped(transfer, at, { attempts: isAny, lookUps: isAny });
   // Its outcomes wait for MySQL; only a look-up may have shown one that was lost.
   if (isOutLost)
     return mapped(transfer, at, {
@@ -88,7 +92,8 @@ function withoutLostLeg(
   if (!isToward || transactionIds.has(legIdOf(idIn(key), 'in', ofShard))) return transfer;
   // It left, and MySQL did not know that it had arrived.
   const isPosted = ({ answer }: LookUp) => answer.kind === 'posted';
-  return mapped(transfer, at, { attempts: isPosted, lookUps: isPosted });
+  const isGone = isRestored ? isAny : isPosted;
+  return mapped(transfer, at, { attempts: isGone, lookUps: isGone });
 }
 
 const EVERYTHING = Number.POSITIVE_INFINITY;

@@ -2,6 +2,7 @@ import { transactionIdOf } from '../../app/domain/crossing.ts';
 import { check } from '../../verification/checker/check.ts';
 import { isHoldOutcome, isOutcome } from '../../verification/checker/history.ts';
 import { Random } from '../core/random.ts';
+import { backupOf } from '../mysql/backup.ts';
 import { begin, healAll } from '../world/faults.ts';
 import { BACK_WITHIN_MS, comeBack, dueHoldsIn, isFlushed, LOOK_EVERY_MS } from '../world/recovery.ts';
 import { TIMES } from '../world/settings.ts';
@@ -10,6 +11,7 @@ import { accept, acceptFor } from './accepting.ts';
 import { reversalsIn, wrongReversals } from './check-reversals.ts';
 import { type Epilogue, playEpilogue } from './epilogue.ts';
 import { withoutLosses } from './losses.ts';
+import { restoreSome } from './restoring.ts';
 import { innerAccountsIn, shardedBooksIn } from './sharded-books.ts';
 import { shardedPlanOf } from './sharded-plan.ts';
 import { SHARDED_PROTOCOL, type ShardedAssembly, ShardedWorld } from './sharded-world.ts';
@@ -33,6 +35,8 @@ export interface ShardedRunResult {
 
 /** The choices of epilogues do not change what happens before. */
 const EPILOGUE_SEEDS = 1_000_000_007;
+const LOAD_BEFORE_MS = 1_200;
+const LOAD_AFTER_MS = 2_500;
 
 /** Makes one run of several shards: load and faults, repair, recovery, and the verdict. */
 export async function runSharded(
@@ -56,15 +60,43 @@ export async function runSharded(
     const of = shardAt(world, Math.floor(fault.part * shards.length));
     scheduler.at(fault.atMs, () => begin(of, fault));
   }
+  const backups = new Map<number, () => void>();
+  const back = (shard: number) => backups.set(shard, backupOf(shardAt(world, shard).mysql.tables));
+  for (const { shard, backupAtMs } of plan.restores)
+    if (backupAtMs !== null) scheduler.at(backupAtMs, () => back(shard));
   await scheduler.run(plan.loadMs);
   for (const client of world.clients) client.stop();
   for (const shard of shards) shard.healed = true;
   for (const shard of shards) healAll(shard);
   for (const shard of shards) await open(shard);
-  const epilogue = await playEpilogue(world, new Random(seed + EPILOGUE_SEEDS));
-  if (epilogue) for (const shard of shards) await open(shard);
+  let epilogue: Epilogue | null = null;
+  if (plan.restores.length > 0) {
+    for (const { shard, backupAtMs } of plan.restores) if (backupAtMs === null) back(shard);
+    await loseAndRestore(world, backups);
+  } else {
+    epilogue = await playEpilogue(world, new Random(seed + EPILOGUE_SEEDS));
+    if (epilogue) for (const shard of shards) await open(shard);
+  }
   await audit(world);
   return { ...resultOf(seed, world), epilogue };
+}
+
+/** More load, in the middle of which everything is stopped; and more load afterwards. */
+async function loseAndRestore(world: ShardedWorld, backups: ReadonlyMap<number, () => void>): Promise<void> {
+  const { scheduler, plan, shards } = world;
+  const load = async (forMs: number) => {
+    const { length: before } = world.clients;
+    // The name of a client is its number.
+    for (let client = 0; client < plan.clients; client++) world.clients.push(world.newClient());
+    await scheduler.run(scheduler.nowMs + forMs);
+    for (const client of world.clients.slice(before)) client.stop();
+  };
+  await load(LOAD_BEFORE_MS);
+  await restoreSome(world, backups, world.recovering);
+  for (const shard of shards) for (let keeper = 0; keeper < shard.plan.keepers; keeper++) shard.startKeeper();
+  for (let pod = 0; pod < plan.pods; pod++) world.startPod();
+  await load(LOAD_AFTER_MS);
+  for (const shard of shards) await open(shard);
 }
 
 function shardAt({ shards }: ShardedWorld, shard: number): World {

@@ -18,6 +18,14 @@ export interface ShardedPlan {
   reversalWeight: number;
   /** Whether transfers are made to fail after they have left. */
   strands: boolean;
+  /** Shards whose MySQL is lost in the end, and restored from a backup. */
+  restores: Restore[];
+}
+
+export interface Restore {
+  shard: number;
+  /** When the backup is made; null if that is just before the loss. */
+  backupAtMs: number | null;
 }
 
 /** An operator tries to accept the loss of what MySQL of the shard does not have, if the shard then waits for anything. */
@@ -61,6 +69,7 @@ export function shardedPlanOf(random: Random): ShardedPlan {
     groupWeight: random.chance(0.25) ? 15 : 0,
     holdWeight: random.chance(0.25) ? 25 : 0,
     strands: random.chance(0.6),
+    restores: restoresOf(random, shards, loadMs),
   };
   // Drawn last, so that the other worlds stay unchanged.
   const limits = random.chance(LIMITS_SHARE) ? limitsOf(random) : null;
@@ -69,6 +78,13 @@ export function shardedPlanOf(random: Random): ShardedPlan {
     shards: plan.shards.map((shard) => ({ ...shard, plan: { ...shard.plan, limits } })),
     reversalWeight: random.chance(REVERSALS_SHARE) ? SOME_REVERSALS : 0,
   };
+}
+
+function restoresOf(random: Random, shards: number, loadMs: number): Restore[] {
+  if (random.chance(0.65)) return [];
+  const first = random.whole(0, shards - 1);
+  const lost = random.chance(0.25) ? [first, (first + 1) % shards] : [first];
+  return lost.map((shard) => ({ shard, backupAtMs: random.chance(0.2) ? null : random.between(300, loadMs) }));
 }
 
 function shardOf(random: Random, common: Partial<Plan>, shard: number, shards: number) {

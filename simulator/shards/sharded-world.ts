@@ -12,6 +12,7 @@ import { type Assembly, PROTOCOL } from '../world/ports.ts';
 import type { SimPod } from '../world/sim-pod.ts';
 import { type Finding, World } from '../world/world.ts';
 import { keyOf, type Loss, lossIn } from './losses.ts';
+import { RECOVERING, type Recovering } from './recovering.ts';
 import type { ShardedPlan } from './sharded-plan.ts';
 import { type Seeing, ShardedPod } from './sharded-pod.ts';
 import { strandSome } from './stranding.ts';
@@ -20,8 +21,13 @@ import { strandSome } from './stranding.ts';
 export interface ShardedAssembly {
   shard: Assembly;
   seeing: Seeing;
+  recovering: Recovering;
 }
-export const SHARDED_PROTOCOL: ShardedAssembly = { shard: PROTOCOL, seeing: (shard) => shard };
+export const SHARDED_PROTOCOL: ShardedAssembly = {
+  shard: PROTOCOL,
+  seeing: (shard) => shard,
+  recovering: RECOVERING,
+};
 
 /** Several shards in virtual time: each is a world with stores and keepers of its own; pods and clients are common. */
 export class ShardedWorld {
@@ -64,6 +70,12 @@ export class ShardedWorld {
 
   note(line: string): void {
     this.#trace?.(`${this.scheduler.nowMs.toFixed(2).padStart(9)} ${line}`);
+  }
+  get servingPods(): ShardedPod[] {
+    return [...this.#serving];
+  }
+  get recovering(): Recovering {
+    return this.#assembly.recovering;
   }
   get asked(): number {
     return this.clients.reduce((sum, { asked }) => sum + asked, 0);

@@ -1,4 +1,4 @@
-import type { BookedCrossing, BookedLeg, BookedTransfer, Books } from './books.ts';
+import type { BookedCrossing, BookedLeg, BookedPosition, BookedTransfer, Books } from './books.ts';
 import { append } from './history.ts';
 import type { Violations } from './violations.ts';
 
@@ -8,6 +8,9 @@ type Legs = Partial<Record<BookedLeg['name'], Leg>>;
 const isLeg = (row: BookedTransfer): row is Leg => row.leg !== undefined;
 const isPosted = (leg: Leg | undefined): leg is Leg => leg !== undefined && leg.refusal === null;
 const TRANSIT = '~transit:';
+/** What it has paid was debited from an account of which a restored database does not know the debit. */
+const LOSS = '~loss:';
+const NO_POSITION: BookedPosition = { balance: 0, version: 0, settingsVersion: 0 };
 
 /** The books as the clients know them: the legs of each transfer between shards are one transfer. Pure. */
 export function withLegsJoined(books: Books): Books {
@@ -29,7 +32,8 @@ function transferOf(transactionId: string, legs: Legs): BookedTransfer | null {
   if (refusal !== null) return { ...transfer, refusal };
   if (!legs.in) return null;
   if (legs.in.refusal !== null) return { ...transfer, refusal: legs.in.refusal };
-  return { ...transfer, refusal: null, source: out.source, destination: legs.in.destination };
+  const source = out.content.source.startsWith(LOSS) ? NO_POSITION : out.source;
+  return { ...transfer, refusal: null, source, destination: legs.in.destination };
 }
 
 /**

@@ -61,7 +61,8 @@ function seePostings(
     const content = answer.content ?? attempts[0]?.content;
     if (!content) continue;
     const span = { sentAt, endedAt, isPosting: true, by };
-    see(content.source, { ...answer.source, ...span }, one === first);
+    // The debit of a transfer may have been lost with a database: then no answer shows it.
+    if (answer.source.version > 0) see(content.source, { ...answer.source, ...span }, one === first);
     see(content.destination, { ...answer.destination, ...span }, one === first);
   }
 }

@@ -94,7 +94,10 @@ export const Transfer = z
     }),
     acceptedAt: Timestamp,
     sourceBalance: Money.optional().meta({ description: balances }),
-    sourceVersion: Version,
+    sourceVersion: Version.meta({
+      description:
+        'The version of the source after the transfer. 0, without `sourceBalance`: the debit was lost when a database was restored from a backup.',
+    }),
     destinationBalance: Money.optional().meta({ description: balances }),
     destinationVersion: Version,
     durability: Durability.meta({ description: 'The durability reached: `persisted` means committed in MySQL.' }),
@@ -204,7 +207,7 @@ export function transferAnswer(
     timestamp: formatTimestamp(order.timestamp ?? outcome.acceptedAt),
     acceptedAt: formatTimestamp(outcome.acceptedAt),
     // JSON omits undefined members.
-    sourceBalance: maySeeBalances ? formatAmount(source.balance, currency) : undefined,
+    sourceBalance: maySeeBalances && source.version > 0 ? formatAmount(source.balance, currency) : undefined,
     sourceVersion: source.version,
     destinationBalance: maySeeBalances ? formatAmount(destination.balance, currency) : undefined,
     destinationVersion: destination.version,

@@ -21,8 +21,19 @@ export class OtherLedger extends Problem {
   }
 }
 
-export const describe = ({ ledgerId, shard, shards }: ShardIdentity): string =>
-  `shard ${shard} of ${shards} of ledger ${ledgerId}`;
+export const describe = ({ ledgerId, shard, shards }: ShardIdentity): string => {
+  const of = `of ${shards} of ledger ${ledgerId}`;
+  return isRecovering(shard)
+    ? `shard ${recovering(shard)} ${of}, which waits for its recovery`
+    : `shard ${shard} ${of}`;
+};
+
+/**
+ * The number that the database of a shard has while it is being recovered: no process accepts it, in whatever release. The
+ * function is its own inverse.
+ */
+export const recovering = (shard: number): number => -1 - shard;
+export const isRecovering = (shard: number): boolean => shard < 0;
 
 /**
  * The ledger and the shard to which every connection must lead. The id of the ledger is learned from the first connection of

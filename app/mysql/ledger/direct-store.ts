@@ -248,7 +248,7 @@ const byTransactionId = (a: Outcome, b: Outcome): number => (a.order.transaction
  * Notes for the log what this transaction does. Its accounts are locked.
  * @returns the salts of the personal data
  */
-async function note(session: Session, format: Format, committed: Committed): Promise<Salts> {
+export async function note(session: Session, format: Format, committed: Committed): Promise<Salts> {
   if (!isLogged(format)) return NO_SALTS;
   const { lines, salts } = sealingOf(committed);
   await noteUnsealed(session, committed.epoch, lines);
@@ -258,7 +258,7 @@ async function note(session: Session, format: Format, committed: Committed): Pro
 /**
  * Share-locks the authority row. @throws DirectError `moved` if MySQL does not have the authority of this epoch
  */
-async function requireAuthority(session: Session, epoch: number): Promise<DirectState> {
+export async function requireAuthority(session: Session, epoch: number): Promise<DirectState> {
   const [row] = await session.rows<Pick<AuthorityColumns, 'epoch' | 'mode' | 'cache_epoch'>>(
     (own) => `SELECT epoch, \`mode\`, cache_epoch FROM authority WHERE ${own()} LOCK IN SHARE MODE`,
   );
@@ -310,13 +310,13 @@ async function calendarFor(session: Session, { accounts, time }: Locked): Promis
   return calendarBetween(session, time.of([]), time.of([...accounts.keys()]));
 }
 
-async function storeTime(session: Session): Promise<number> {
+export async function storeTime(session: Session): Promise<number> {
   const [row] = await session.rows<{ now_ms: number }>(`SELECT ${NOW_MS} AS now_ms`);
   if (!row) throw new Error('MySQL returned no time');
   return row.now_ms;
 }
 
-async function existingOutcomes(session: Session, ids: readonly string[]): Promise<Map<string, Outcome>> {
+export async function existingOutcomes(session: Session, ids: readonly string[]): Promise<Map<string, Outcome>> {
   const rows = await rowsByIds<TransferRow>(
     session,
     `SELECT ${TRANSFER_COLUMNS} FROM transfers WHERE transaction_id IN (?)`,

@@ -1,4 +1,4 @@
-import { describe, readIdentity, type ShardIdentity } from '../connection/own-ledger.ts';
+import { describe, isRecovering, readIdentity, recovering, type ShardIdentity } from '../connection/own-ledger.ts';
 import type { Database, Session } from '../connection/pool.ts';
 
 /**
@@ -83,6 +83,27 @@ export async function adoptIdentity(
       throw new WrongShard(`the database is ${describe(now)}, and cannot become ${describe(identity)}`);
     await writeIdentity(session, identity);
     return identity.ledgerId;
+  });
+}
+
+/**
+ * Closes a shard for its recovery, or opens it afterwards: until then, no process accepts its database. Call it only while no
+ * process of the ledger is running. A database that is closed, or open, already remains so.
+ * @throws WrongShard if it is the database of another shard
+ */
+export async function setRecovering(
+  database: Pick<Database, 'transaction'>,
+  wanted: ShardIdentity,
+  isClosed: boolean,
+): Promise<void> {
+  await database.transaction(async (session) => {
+    await session.rows('SELECT 1 FROM authority FOR UPDATE');
+    const now = await identityOf(session);
+    const shard = isRecovering(now.shard) ? recovering(now.shard) : now.shard;
+    if (describe({ ...now, shard }) !== describe(wanted))
+      throw new WrongShard(`the database is ${describe(now)}, not ${describe(wanted)}`);
+    if (isRecovering(now.shard) === isClosed) return;
+    await writeIdentity(session, { ...wanted, shard: isClosed ? recovering(shard) : shard });
   });
 }
 

@@ -4,11 +4,23 @@ import type { Database } from '../connection/pool.ts';
  * The money of returned transfers between shards that their source accounts could not take, by currency. It waits on inner
  * accounts until an operator pays it out. @throws Problem database_unavailable
  */
-export async function returnedMoney(
-  database: Pick<Database, 'rows'>,
-): Promise<{ currency: string; minorUnits: number }[]> {
+export const returnedMoney = (database: Pick<Database, 'rows'>): Promise<Money[]> => moneyOn('~returns', database);
+
+/**
+ * What the accounts of losses have paid for transfers whose debit was lost with a database, by currency: never above zero.
+ * @throws Problem database_unavailable
+ */
+export const lostMoney = (database: Pick<Database, 'rows'>): Promise<Money[]> => moneyOn('~loss', database);
+
+interface Money {
+  currency: string;
+  minorUnits: number;
+}
+
+async function moneyOn(accounts: string, database: Pick<Database, 'rows'>): Promise<Money[]> {
   const rows = await database.rows<{ currency: string; balance: string | number }>(
-    "SELECT currency, balance FROM accounts WHERE account_id >= '~returns:' AND account_id < '~returns;'",
+    'SELECT currency, balance FROM accounts WHERE account_id >= ? AND account_id < ?',
+    [`${accounts}:`, `${accounts};`],
   );
   return rows.map(({ currency, balance }) => ({ currency, minorUnits: Number(balance) }));
 }

@@ -1,7 +1,6 @@
-import { sameContent } from '../../domain/content.ts';
-import { clientOrderOf, firstVerdict, isInnerAccount, isLeg, legIdOf } from '../../domain/crossing.ts';
+import { isInnerAccount, legIdOf } from '../../domain/crossing.ts';
+import type { LegVerdict } from '../../domain/leg-types.ts';
 import { Problem } from '../../domain/problem.ts';
-import { refusalOf } from '../../domain/rules.ts';
 import { accountOf } from '../../domain/testing/orders.ts';
 import type {
   Account,
@@ -15,6 +14,7 @@ import type {
 import type { Clock } from '../../kernel/clock.ts';
 import type { CrossingClosing, CrossingStore } from '../../ledger/ports/crossings.ts';
 import type { PostedSides, RefusedOrder } from '../../ledger/ports/ledger.ts';
+import { refusalIn, sameClientContent } from './model-rules.ts';
 
 /** The contents of a store (Redis or MySQL). */
 interface Contents {
@@ -28,6 +28,13 @@ interface Row {
   order: TransferOrder;
   closing: CrossingClosing | null;
 }
+
+/** What a backup of MySQL has. */
+export interface Backup extends Contents {
+  rows: ReadonlyMap<string, Row>;
+}
+const copyOf = (rows: ReadonlyMap<string, Row>): Map<string, Row> =>
+  new Map([...rows].map(([id, row]) => [id, { ...row }]));
 
 /** The fate of a call, which a test decides. */
 export type Fate = 'ok' | 'never-sent' | 'reply-lost';
@@ -47,6 +54,7 @@ export class ModelShard {
   /** The outcomes that Redis has and MySQL does not, in order. */
   #journal: Outcome[] = [];
   #seq = 0;
+  #generation = 0;
   epoch = 1;
   state: 'open' | 'moving' | 'closed' = 'open';
   isDatabaseAway = false;
@@ -84,6 +92,39 @@ export class ModelShard {
     this.cache = { accounts: new Map(this.mysql.accounts), outcomes: new Map(this.mysql.outcomes) };
   }
 
+  /** No call that was sent before arrives any more, because its pod was retired. */
+  retireAll(): void {
+    this.#generation += 1;
+  }
+
+  backup(): Backup {
+    return { accounts: new Map(this.mysql.accounts), outcomes: new Map(this.mysql.outcomes), rows: copyOf(this.rows) };
+  }
+
+  /** MySQL is restored, and the shard begins a new epoch with it. */
+  restore({ accounts, outcomes, rows }: Backup): void {
+    this.mysql = { accounts: new Map(accounts), outcomes: new Map(outcomes) };
+    this.rows.clear();
+    for (const [id, row] of copyOf(rows)) this.rows.set(id, row);
+    this.#journal = [];
+    this.epoch += 1;
+    this.cache = { accounts: new Map(accounts), outcomes: new Map(outcomes) };
+  }
+
+  /** The shard decides without a journal: an outcome is in MySQL at once. */
+  decide(order: TransferOrder): Outcome | Problem {
+    const answer = this.#decide(order);
+    this.flush();
+    return answer instanceof Problem ? answer : { ...answer, persisted: true };
+  }
+
+  refuse(order: TransferOrder, because: LegVerdict): void {
+    if (this.mysql.outcomes.has(order.transactionId)) return;
+    const common = { acceptedAt: this.#clock.now(), takenAt: null, epoch: this.epoch, seq: 0, replayed: false };
+    const refused: Outcome = { ...common, order, status: 'REJECTED', ...because, persisted: true };
+    for (const { outcomes } of [this.cache, this.mysql]) outcomes.set(order.transactionId, refused);
+  }
+
   #persist(outcome: Outcome): void {
     const { order } = outcome;
     this.mysql.outcomes.set(order.transactionId, { ...outcome, persisted: true });
@@ -107,9 +148,11 @@ export class ModelShard {
 
   async #applyOne(order: TransferOrder, durability: Durability): Promise<Outcome | Problem> {
     const deadline = this.#clock.monotonic() + TIME_OUT_MS;
+    const generation = this.#generation;
     await this.#clock.sleep(this.delayMs());
     while (this.state === 'moving' && this.#clock.monotonic() < deadline) await this.#clock.sleep(POLL_MS);
     if (this.state !== 'open') return new Problem('ledger_closed', 'closed');
+    if (this.#generation !== generation) return new Problem('ledger_switching', 'the pod was retired');
     const fate = this.fate();
     if (fate === 'never-sent') return new Problem('ledger_switching', 'never sent');
     const { epoch } = this;
@@ -291,19 +334,6 @@ export class ModelShard {
   #requireDatabase(): void {
     if (this.isDatabaseAway) throw new Problem('database_unavailable', 'MySQL is away');
   }
-}
-
-/** The content of a leg does not depend on its transit account. */
-const sameClientContent = (a: TransferOrder, b: TransferOrder): boolean =>
-  a.leg?.name === b.leg?.name && sameContent(clientOrderOf(a), clientOrderOf(b));
-
-function refusalIn(order: TransferOrder, source: Account, destination: Account) {
-  if (isLeg(order) && (order.leg.name === 'back' || order.leg.name === 'returns')) {
-    if (destination.status === 'CLOSED') return 'account_closed';
-    return destination.balance + order.amount > Number.MAX_SAFE_INTEGER ? 'balance_out_of_range' : null;
-  }
-  const own = refusalOf(source, destination, order.amount, order.currency);
-  return firstVerdict(own && { refusal: own }, order.leg?.refusal ?? null)?.refusal ?? null;
 }
 
 /** The posted legs of a transfer in a store. */

@@ -1,3 +1,5 @@
+import { isRecovering } from '../../mysql/connection/own-ledger.ts';
+import type { Database } from '../../mysql/connection/pool.ts';
 import { MIGRATION_NAMES } from '../../mysql/schema/data-source.ts';
 import type { ShardStores } from './shard-stores.ts';
 
@@ -44,11 +46,9 @@ interface IdentityRow {
 }
 
 async function readDatabase({ database, shard }: ShardStores, shards: number, facts: ShardFacts): Promise<void> {
-  const done = await database.rows<{ name: string }>('SELECT `name` FROM schema_migrations');
-  const names = new Set(done.map(({ name }) => name));
-  const missing = MIGRATION_NAMES.filter((name) => !names.has(name));
-  if (missing.length > 0) {
-    facts.faults.push(`MySQL lacks ${missing.length} migrations, beginning with ${missing[0]}: run migrate`);
+  const missing = await lackOfMigrations(database);
+  if (missing) {
+    facts.faults.push(missing);
     return;
   }
   const [identity] = await database.rows<IdentityRow>('SELECT ledger_id, shard, shards FROM ledger_identity');
@@ -58,14 +58,24 @@ async function readDatabase({ database, shard }: ShardStores, shards: number, fa
   }
   facts.ledgerId = identity.ledger_id;
   facts.identity = { shard: identity.shard, shards: identity.shards };
-  if (identity.shard !== shard || identity.shards !== shards)
+  if (isRecovering(identity.shard)) facts.faults.push('MySQL waits for its recovery: run recover again');
+  else if (identity.shard !== shard || identity.shards !== shards)
     facts.faults.push(`MySQL is shard ${identity.shard} of ${identity.shards}, not ${shard} of ${shards}`);
   const [authority] = await database.rows<{ mode: string }>('SELECT `mode` FROM authority');
   facts.mode = authority?.mode.replace(/_\d$/, '') ?? null;
 }
 
+/** Null if the database is up to date. */
+export async function lackOfMigrations(database: Database): Promise<string | null> {
+  const done = await database.rows<{ name: string }>('SELECT `name` FROM schema_migrations');
+  const names = new Set(done.map(({ name }) => name));
+  const missing = MIGRATION_NAMES.filter((name) => !names.has(name));
+  if (missing.length === 0) return null;
+  return `MySQL lacks ${missing.length} migrations, beginning with ${missing[0]}: run migrate`;
+}
+
 /** The innermost cause says more than what was wrapped around it. */
-function reasonOf(error: unknown): string {
+export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause instanceof Error ? reasonOf(error.cause) : error.message;
 }

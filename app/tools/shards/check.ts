@@ -1,7 +1,7 @@
 import type { Config } from '../../config/config.ts';
 import { type Clock, systemClock } from '../../kernel/clock.ts';
 import { MysqlCrossingStore } from '../../mysql/ledger/crossing-store.ts';
-import { returnedMoney } from '../../mysql/operations/returned-money.ts';
+import { lostMoney, returnedMoney } from '../../mysql/operations/returned-money.ts';
 import { factsOf, type ShardFacts } from './check-shard.ts';
 import { type InTransit, moneyInTransit } from './in-transit.ts';
 import { ShardStores } from './shard-stores.ts';
@@ -70,6 +70,11 @@ async function readCrossings(check: Check, stores: readonly ShardStores[], openS
         `shard ${from}: ~returns:${currency} has ${minorUnits} minor units of accounts that are closed: pay them out`,
       );
     }
+    for (const { currency, minorUnits } of await lostMoney(database))
+      if (minorUnits !== 0)
+        check.notes.push(
+          `shard ${from}: ~loss:${currency} has paid ${-minorUnits} minor units that were lost with a database`,
+        );
   }
 }
 

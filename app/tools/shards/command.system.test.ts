@@ -41,9 +41,12 @@ describe('npm run shards', () => {
     expect(await run(['check'])).toMatchObject({ code: 78, stderr: expect.stringContaining('MYSQL_URL is missing') });
   });
 
-  it.each([[['where']], [['check', 'ada']], [['mend']]])('%j is rejected with a sentence', async (args) => {
-    const { code, stderr } = await run(args);
-    expect(code).toBe(2);
-    expect(stderr).toContain('COMMAND must be where ACCOUNT…, plan or check.');
-  });
+  it.each([[['where']], [['check', 'ada']], [['recover']], [['mend']]])(
+    '%j is rejected with a sentence',
+    async (args) => {
+      const { code, stderr } = await run(args);
+      expect(code).toBe(2);
+      expect(stderr).toContain('COMMAND must be where ACCOUNT…, plan, check or recover SHARD….');
+    },
+  );
 });

@@ -1,5 +1,7 @@
+import type { RecoveryReport } from '../../shards/shard-recovery.ts';
 import type { Check } from './check.ts';
 import type { Plan } from './plan.ts';
+import type { RecoverResult } from './recover.ts';
 import { table } from './table.ts';
 import type { Place } from './where.ts';
 
@@ -52,3 +54,27 @@ export function checkText({ faults, notes, shards, crossings, inTransit }: Check
   parts.push(faults.length > 0 ? faults.map((fault) => `Fault: ${fault}.`).join('\n') : 'Everything agrees.');
   return parts.join('\n\n');
 }
+
+export function recoverText({ isDryRun, reasons, shards }: RecoverResult): string {
+  const lines = reasons.map((reason) => `Not now: ${reason}.`);
+  for (const { shard, epoch, report } of shards) {
+    const loss = Object.entries(report.loss).map(([currency, sum]) => `${sum} minor units in ${currency}`);
+    lines.push(
+      `Shard ${shard}, epoch ${epoch}: compared ${report.crossings} transfers toward it, and ${report.arrivals} from it.`,
+      `  opened again: ${report.reopened} transfers, ${report.accountsOpened} accounts`,
+      `  written again: ${report.paid} transfers, paid by the account of losses (${loss.join(', ') || 'nothing'}), ${report.refused} refused ones, ${report.refusalsRestored} refusals`,
+      ...report.listed.map((what) => `  Contradiction: ${what}.`),
+    );
+    if (report.contradictions > report.listed.length) lines.push(`  ${report.contradictions} contradictions in all.`);
+  }
+  if (isDryRun) lines.push('This was a dry run: nothing was changed.');
+  else if (shards.length > 0) lines.push('Start the keepers and the pods, and run a reconciliation.');
+  else lines.push('Nothing was changed.');
+  return lines.join('\n');
+}
+
+export const progressText = (
+  shard: number,
+  { crossings, arrivals, reopened, paid }: Readonly<RecoveryReport>,
+): string =>
+  `shard ${shard}: compared ${crossings} transfers toward it and ${arrivals} from it, opened ${reopened} again, wrote ${paid} again`;

@@ -1,23 +1,24 @@
 import type { Config } from '../../config/config.ts';
 import { configOfShard } from '../../config/shard-config.ts';
+import type { Authority } from '../../domain/authority.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import { retriedUntil } from '../../kernel/retry.ts';
 import { Database } from '../../mysql/connection/pool.ts';
 import { LedgerIdentity } from '../../mysql/operations/ledger-identity.ts';
 import { connectRedis, identifyServer } from '../../redis/connection.ts';
 import { RedisScripts } from '../../redis/redis-scripts.ts';
-import { type ShardPrefix, shardPrefix, slotOfPrefix } from '../../redis/shard-prefix.ts';
+import { shardPrefix, slotOfPrefix } from '../../redis/shard-prefix.ts';
 
 const CONNECTIONS_MAX = 2;
 const RETRY_MS = 50;
 
-/** Connections to the stores of one shard, for reading. */
+/** Connections to the stores of one shard, for a command. */
 export class ShardStores implements AsyncDisposable {
   readonly shard: number;
   readonly database: Database;
   readonly identity: LedgerIdentity;
   readonly #redis: ReturnType<typeof connectRedis>;
-  readonly #prefix: ShardPrefix;
+  readonly #scripts: RedisScripts;
   readonly #connectTimeoutMs: number;
 
   constructor(config: Config, shard: number) {
@@ -25,20 +26,33 @@ export class ShardStores implements AsyncDisposable {
     this.shard = shard;
     this.database = new Database({ ...mysql, connectionsMax: CONNECTIONS_MAX });
     this.identity = new LedgerIdentity(this.database);
-    this.#prefix = shardPrefix(ledger.keyPrefix, shard, ledger.shards);
-    this.#redis = connectRedis({ ...redis, slot: slotOfPrefix(this.#prefix) });
+    const prefix = shardPrefix(ledger.keyPrefix, shard, ledger.shards);
+    this.#redis = connectRedis({ ...redis, slot: slotOfPrefix(prefix) });
+    this.#scripts = new RedisScripts(this.#redis, prefix, () => this.identity.read());
     this.#connectTimeoutMs = redis.connectTimeoutMs;
   }
 
   /** Whose Redis this is. @throws Error if Redis does not answer */
   async owner() {
+    const { replid } = await this.#server();
+    return this.#scripts.ownership(replid);
+  }
+
+  /** The last seq of the journal of an epoch. @throws Error if Redis is not the one of this epoch, or does not answer */
+  async journalEnd({ epoch, format, replid }: Pick<Authority, 'epoch' | 'format' | 'replid'>): Promise<number> {
+    await this.#server();
+    const caller = { fenceEpoch: epoch, epoch, format, replid: replid ?? '' };
+    const { head } = await this.#scripts.journal(caller, Number.MAX_SAFE_INTEGER - 1, 1);
+    return head.seq;
+  }
+
+  async #server() {
     const plan = {
       ...{ clock: systemClock, deadlineMs: this.#connectTimeoutMs, baseMs: RETRY_MS, maxMs: RETRY_MS },
       when: () => this.#redis.status !== 'ready',
       onFailure: () => {},
     };
-    const { replid } = await retriedUntil(plan, () => identifyServer(this.#redis));
-    return new RedisScripts(this.#redis, this.#prefix, () => this.identity.read()).ownership(replid);
+    return retriedUntil(plan, () => identifyServer(this.#redis));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

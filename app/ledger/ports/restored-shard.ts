@@ -1,0 +1,45 @@
+import type { LegOrder } from '../../domain/crossing.ts';
+import type { LegVerdict } from '../../domain/leg-types.ts';
+import type { Problem } from '../../domain/problem.ts';
+import type { Account, NewAccount, Outcome } from '../../domain/types.ts';
+import type { CrossingClosing } from './crossings.ts';
+
+/**
+ * What the recovery of a shard, whose database was restored from a backup, uses of MySQL of all shards. No process of the
+ * ledger is running. All lists are read in pages, in the order of ids.
+ */
+
+/** A transfer that has left a shard, as its row has it. */
+export interface CrossingRow {
+  transactionId: string;
+  state: 'OPEN' | CrossingClosing['state'];
+  destination: string;
+  currency: string;
+  /** Of RETURNED: why the destination has refused it, if that is known. */
+  because: LegVerdict | null;
+}
+
+/** @throws Problem database_unavailable */
+export interface SurvivingShard {
+  outcomes(transactionIds: readonly string[]): Promise<Map<string, Outcome>>;
+  /** Transfers that have left this shard toward another one, whatever their state. */
+  crossingsToward(toShard: number, afterId: string, limit: number): Promise<CrossingRow[]>;
+  /** Opens closed crossings again, so that couriers look after them. */
+  reopen(transactionIds: readonly string[]): Promise<void>;
+  /** Legs `in` from another shard, posted or refused, with the id of the leg. */
+  arrivalsFrom(fromShard: number, afterId: string, limit: number): Promise<Outcome[]>;
+}
+
+/** Each method has the same effect if it is repeated. @throws Problem database_unavailable */
+export interface RestoredShard {
+  outcomes(transactionIds: readonly string[]): Promise<Map<string, Outcome>>;
+  /** Accounts that do not exist are absent. */
+  accounts(accountIds: readonly string[]): Promise<Map<string, Account>>;
+  /** Accounts that exist remain as they are. */
+  open(accounts: readonly NewAccount[]): Promise<void>;
+  /** Applies legs by the rules; one answer per leg, in order. */
+  apply(legs: readonly LegOrder[]): Promise<(Outcome | Problem)[]>;
+  /** Writes refusals of legs that were decided before. Ids that have an outcome are left out. */
+  writeRefusals(refusals: readonly { order: LegOrder; because: LegVerdict }[]): Promise<void>;
+  close(closings: readonly CrossingClosing[]): Promise<void>;
+}

@@ -1,0 +1,79 @@
+import type { LegVerdict } from '../../domain/leg-types.ts';
+import type { Outcome } from '../../domain/types.ts';
+import type { CrossingRow, SurvivingShard } from '../../ledger/ports/restored-shard.ts';
+import type { Database } from '../connection/pool.ts';
+import { asRefusal, limitRefusalOf, outcomeOfRow, TRANSFER_COLUMNS, type TransferRow } from '../rows/transfer-row.ts';
+import { rowsByIds } from '../rows/unsettled-rows.ts';
+import { LedgerReader } from './ledger-reader.ts';
+
+interface Row {
+  transaction_id: string;
+  state: CrossingRow['state'];
+  destination_account: string;
+  currency: string;
+  refusal: string | null;
+  refused_by: string | null;
+}
+
+/** A page may have millions of other rows between its own. */
+const PAGE_TIMEOUT_MS = 30 * 60_000;
+
+/** What the recovery of another shard, whose database was restored from a backup, reads and changes in the database of this one. */
+export class SqlSurvivingShard implements SurvivingShard {
+  readonly #database: Database;
+  readonly #reader: LedgerReader;
+  constructor(database: Database) {
+    this.#database = database;
+    this.#reader = new LedgerReader(database);
+  }
+
+  async outcomes(transactionIds: readonly string[]): Promise<Map<string, Outcome>> {
+    return (await this.#reader.findOutcomes(transactionIds)).outcomes;
+  }
+
+  async crossingsToward(toShard: number, afterId: string, limit: number): Promise<CrossingRow[]> {
+    // The index on state and shard would read all rows of the shard for each page.
+    const rows = await this.#page<Row>(
+      `SELECT transaction_id, state, destination_account, currency, refusal, refused_by
+       FROM crossings FORCE INDEX (PRIMARY)
+       WHERE transaction_id > ? AND to_shard = ? ORDER BY transaction_id LIMIT ?`,
+      [afterId, toShard, limit],
+    );
+    return rows.map((row) => ({
+      transactionId: row.transaction_id,
+      state: row.state,
+      destination: row.destination_account,
+      currency: row.currency,
+      because: becauseOf(row),
+    }));
+  }
+
+  async reopen(transactionIds: readonly string[]): Promise<void> {
+    // A new age: alerts are about what couriers have not finished since it was opened again.
+    await rowsByIds(
+      this.#database,
+      `UPDATE crossings SET state = 'OPEN', opened_at = NOW(3), closed_at = NULL, destination_version = NULL,
+         destination_balance = NULL, refusal = NULL, refused_by = NULL
+       WHERE transaction_id IN (?) AND state <> 'OPEN'`,
+      [...transactionIds].sort(),
+    );
+  }
+
+  async arrivalsFrom(fromShard: number, afterId: string, limit: number): Promise<Outcome[]> {
+    const rows = await this.#page<TransferRow>(
+      `SELECT ${TRANSFER_COLUMNS} FROM transfers FORCE INDEX (PRIMARY)
+       WHERE transaction_id > ? AND leg = 'IN' AND other_shard = ? ORDER BY transaction_id LIMIT ?`,
+      [afterId, fromShard, limit],
+    );
+    return rows.map(outcomeOfRow);
+  }
+
+  #page<R>(sql: string, values: unknown[]): Promise<R[]> {
+    return this.#database.transaction((session) => session.rows<R>(sql, values), 'snapshot', PAGE_TIMEOUT_MS);
+  }
+}
+
+function becauseOf({ state, refusal, refused_by }: Row): LegVerdict | null {
+  if (state !== 'RETURNED' || refusal === null) return null;
+  return { refusal: asRefusal(refusal), ...(refused_by !== null && { limit: limitRefusalOf(refused_by) }) };
+}

@@ -1,0 +1,28 @@
+import type { Database } from '../connection/pool.ts';
+
+/** A process that has been silent for this long does not count, seconds. */
+const SILENT_AFTER_S = 60;
+
+export interface RunningProcesses {
+  /** Keepers and pods that have reported within the last minute. */
+  live: number;
+  /** Other connections of the same user to this database. A process that is paused keeps its connections. */
+  connections: number;
+  /** Pods that are registered in the current epoch of the cache, and may have commands on their way to Redis. */
+  registered: number;
+}
+
+/**
+ * What shows that processes of a ledger are running, or may be. `database` may have one connection only.
+ * @throws Problem database_unavailable
+ */
+export async function runningProcesses(database: Pick<Database, 'rows'>): Promise<RunningProcesses> {
+  const recent = `heartbeat_at > NOW(3) - INTERVAL ${SILENT_AFTER_S} SECOND`;
+  const [row] = await database.rows<Record<keyof RunningProcesses, number>>(
+    `SELECT (SELECT COUNT(*) FROM processes WHERE ${recent}) + (SELECT COUNT(*) FROM keepers WHERE ${recent}) AS live,
+       (SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE DB = DATABASE() AND ID <> CONNECTION_ID()
+          AND \`USER\` = SUBSTRING_INDEX(USER(), '@', 1)) AS connections,
+       (SELECT COUNT(*) FROM pods WHERE epoch = (SELECT cache_epoch FROM authority)) AS registered`,
+  );
+  return { live: Number(row?.live), connections: Number(row?.connections), registered: Number(row?.registered) };
+}

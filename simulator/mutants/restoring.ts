@@ -1,0 +1,42 @@
+import { RECOVERING, type Recovering } from '../shards/recovering.ts';
+import { SHARDED_PROTOCOL, type ShardedAssembly } from '../shards/sharded-world.ts';
+import type { ShardedMutant } from './crossing.ts';
+
+const recovering = (change: Partial<Recovering>): ShardedAssembly => ({
+  ...SHARDED_PROTOCOL,
+  recovering: { ...RECOVERING, ...change },
+});
+
+/** The recovery of a shard that was restored from a backup with one of its rules broken (decision 049). */
+export const RESTORING: readonly ShardedMutant[] = [
+  {
+    name: 'closed-crossings-stay-closed',
+    rule: 'A closed crossing whose arrival is lost is opened again.',
+    seed: 1,
+    assembly: recovering({ surviving: (shard) => ({ ...shard, reopen: async () => {} }) }),
+  },
+  {
+    name: 'arrivals-are-not-compared',
+    rule: 'What has arrived from the restored shard is written there again.',
+    seed: 1,
+    assembly: recovering({ surviving: (shard) => ({ ...shard, arrivalsFrom: async () => [] }) }),
+  },
+  {
+    name: 'refusals-are-not-restored',
+    rule: 'A refusal that is lost is written again if the money came back.',
+    seed: 1,
+    assembly: recovering({ restored: (shard) => ({ ...shard, writeRefusals: async () => {} }) }),
+  },
+  {
+    name: 'other-shards-are-not-at-rest',
+    rule: 'MySQL of the other shards has everything that they have decided.',
+    seed: 1,
+    assembly: recovering({ waits: false }),
+  },
+  {
+    name: 'epochs-are-used-again',
+    rule: 'Epochs after a restore are beyond all epochs of before.',
+    seed: 1,
+    assembly: recovering({ goesBeyond: false }),
+  },
+];
