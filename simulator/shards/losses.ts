@@ -13,6 +13,7 @@ export interface Loss {
   changes: ReadonlySet<string>;
   accounts: ReadonlyMap<string, { version: number; settingsVersion: number }>;
   holds: ReadonlyMap<string, number>;
+  groups: ReadonlySet<string>;
   /** Whether MySQL itself was restored from a backup, so that even what it had confirmed is lost. */
   isRestored?: boolean;
 }
@@ -28,6 +29,7 @@ export function lossIn({ mysql: { tables }, scheduler }: World, shard: number): 
       [...tables.accounts].map(([id, { version, settingsVersion }]) => [id, { version, settingsVersion }]),
     ),
     holds: new Map([...tables.holds].map(([holdId, { state }]) => [holdId, state?.revision ?? 0])),
+    groups: new Set(tables.groups.keys()),
   };
 }
 
@@ -58,7 +60,11 @@ function withoutLoss(history: History, loss: Loss, shards: number): History {
   }
   return unknownForGivenUp(
     withoutGivenUp(
-      { ...history, transfers: new Map([...history.transfers, ...between]) },
+      {
+        ...history,
+        transfers: new Map([...history.transfers, ...between]),
+        groups: groupsKept(history, loss, isOwn),
+      },
       {
         at: loss.at,
         transactionIds: inside,
@@ -113,6 +119,16 @@ function holdsKept({ holds = new Map() }: History, loss: Loss, isOwn: (accountId
     if (!isHere) kept.set(holdId, EVERYTHING);
   }
   return kept;
+}
+
+/** A group that a restored database has forgotten may be decided again. */
+function groupsKept({ groups = new Map() }: History, loss: Loss, isOwn: (accountId: string) => boolean) {
+  return new Map(
+    [...groups].map(([groupId, { group, answers }]) => {
+      const isLost = loss.isRestored === true && !loss.groups.has(groupId) && isOwn(group.orders[0]?.source ?? '');
+      return [groupId, { group, answers: isLost ? [] : answers }] as const;
+    }),
+  );
 }
 
 const changesLost = ({ changes }: History, { at, changes: made }: Loss, isOwn: (accountId: string) => boolean) =>

@@ -1,9 +1,9 @@
 import { Problem } from '../../domain/problem.ts';
-import type { Outcome } from '../../domain/types.ts';
 import type { RestoredShard, SurvivingShard } from '../../ledger/ports/restored-shard.ts';
 import { type RecoveryReport, ShardRecovery } from '../shard-recovery.ts';
 import { type Asked, CrossingHistory } from './crossing-history.ts';
 import type { ModelPod, Tampering } from './model-pod.ts';
+import { restoredModel, survivingModel } from './model-recovery.ts';
 import type { Backup, ModelShard } from './model-shard.ts';
 
 const SETTLE_MS = 30_000;
@@ -110,53 +110,12 @@ export class RestoredHistory extends CrossingHistory {
   }
 
   #surviving(model: ModelShard): SurvivingShard {
-    const own: SurvivingShard = {
-      outcomes: async (ids) => outcomesIn(model, ids),
-      crossingsToward: async (toShard, afterId, limit) =>
-        [...model.rows]
-          .filter(([id, row]) => row.toShard === toShard && id > afterId)
-          .sort(([a], [b]) => (a < b ? -1 : 1))
-          .slice(0, limit)
-          .map(([transactionId, { order, closing }]) => ({
-            transactionId,
-            state: closing?.state ?? 'OPEN',
-            destination: order.leg?.destination ?? '',
-            currency: order.currency,
-            because: closing?.state === 'RETURNED' ? closing.because : null,
-          })),
-      reopen: async (ids) => {
-        for (const id of ids) Object.assign(model.rows.get(id) ?? {}, { closing: null });
-      },
-      arrivalsFrom: async (fromShard, afterId, limit) =>
-        [...model.mysql.outcomes.values()]
-          .filter(({ order }) => order.leg?.name === 'in' && order.leg.otherShard === fromShard)
-          .filter(({ order }) => order.transactionId > afterId)
-          .sort((a, b) => (a.order.transactionId < b.order.transactionId ? -1 : 1))
-          .slice(0, limit),
-    };
+    const own = survivingModel(model);
     return { ...own, ...this.#broken.surviving?.(own) };
   }
 
   #restoredShard(model: ModelShard): RestoredShard {
-    const own: RestoredShard = {
-      outcomes: async (ids) => outcomesIn(model, ids),
-      accounts: async (ids) =>
-        new Map(
-          ids.flatMap((id) => (model.mysql.accounts.has(id) ? [[id, model.mysql.accounts.get(id)]] : []) as never),
-        ),
-      open: async (accounts) => {
-        for (const { name: _, ...account } of accounts)
-          if (!model.mysql.accounts.has(account.accountId)) model.open(account.accountId, { ...account, limits: null });
-      },
-      apply: async (legs) => legs.map((leg) => model.decide(leg)),
-      writeRefusals: async (refusals) => {
-        for (const { order, because } of refusals) model.refuse(order, because);
-      },
-      close: (closings) => model.crossings.close(closings),
-    };
+    const own = restoredModel(model);
     return { ...own, ...this.#broken.restored?.(own) };
   }
 }
-
-const outcomesIn = ({ mysql }: ModelShard, ids: readonly string[]): Map<string, Outcome> =>
-  new Map(ids.flatMap((id) => (mysql.outcomes.has(id) ? [[id, mysql.outcomes.get(id)]] : []) as never));
