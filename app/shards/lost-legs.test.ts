@@ -57,7 +57,12 @@ describe('the plan for a row', () => {
   });
 
   it('contradicts itself if money was paid and returned, and if nothing has left', () => {
-    const facts = { out: 'posted-persisted', in: 'posted-persisted', back: 'posted-persisted', returns: 'absent' } as const;
+    const facts = {
+      out: 'posted-persisted',
+      in: 'posted-persisted',
+      back: 'posted-persisted',
+      returns: 'absent',
+    } as const;
     expect(planOfRow('DONE', facts).contradiction).toBe('was paid and returned');
     for (const out of ['absent', 'refused-persisted'] as const)
       expect(planOfRow('OPEN', { ...facts, out }).contradiction).toBe('has a row, but nothing has left');

@@ -12,31 +12,31 @@ export const RESTORING: readonly ShardedMutant[] = [
   {
     name: 'closed-crossings-stay-closed',
     rule: 'A closed crossing whose arrival is lost is opened again.',
-    seed: 1,
+    seed: 3,
     assembly: recovering({ surviving: (shard) => ({ ...shard, reopen: async () => {} }) }),
   },
   {
     name: 'arrivals-are-not-compared',
     rule: 'What has arrived from the restored shard is written there again.',
-    seed: 1,
+    seed: 3,
     assembly: recovering({ surviving: (shard) => ({ ...shard, arrivalsFrom: async () => [] }) }),
   },
   {
     name: 'refusals-are-not-restored',
     rule: 'A refusal that is lost is written again if the money came back.',
-    seed: 1,
+    seed: 39,
     assembly: recovering({ restored: (shard) => ({ ...shard, writeRefusals: async () => {} }) }),
   },
   {
     name: 'other-shards-are-not-at-rest',
     rule: 'MySQL of the other shards has everything that they have decided.',
-    seed: 1,
+    seed: 71,
     assembly: recovering({ waits: false }),
   },
   {
     name: 'epochs-are-used-again',
     rule: 'Epochs after a restore are beyond all epochs of before.',
-    seed: 1,
+    seed: 7,
     assembly: recovering({ goesBeyond: false }),
   },
 ];

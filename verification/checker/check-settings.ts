@@ -129,8 +129,10 @@ function checkInForce(
 
 function settingsIn({ content, source, destination }: BookedTransfer): [accountId: string, settingsVersion: number][] {
   if (!source || !destination) return [];
-  return [
+  const sides: [string, number][] = [
     [content.source, source.settingsVersion],
     [content.destination, destination.settingsVersion],
   ];
+  // Settings begin at version 1. A debit that was lost with a database has none.
+  return sides.filter(([, settingsVersion]) => settingsVersion > 0);
 }

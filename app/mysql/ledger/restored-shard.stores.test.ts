@@ -86,18 +86,25 @@ it('legs from another shard are read in pages, posted or refused', async () => {
   await decide(into('t3'), out('t4'));
   const page = await surviving.arrivalsFrom(0, '', 1);
   expect(page).toMatchObject([{ status: 'REJECTED', order: into('t1') }]);
-  expect(await surviving.arrivalsFrom(0, 't1~0', 9)).toMatchObject([{ status: 'POSTED', order: { transactionId: 't3~0' } }]);
+  expect(await surviving.arrivalsFrom(0, 't1~0', 9)).toMatchObject([
+    { status: 'POSTED', order: { transactionId: 't3~0' } },
+  ]);
 });
 
 describe('The restored shard', () => {
   it('opens accounts, and leaves those that exist as they are', async () => {
     const account = { ...{ currency: 'EUR', external: false, overdraftLimit: 0 }, name: null, limits: null };
     await restored.open([{ accountId: 'new', ...account }]);
-    await restored.open([{ accountId: 'new', ...account }, { accountId: 'a', ...account }]);
-    expect([...(await restored.accounts(['new', 'a', 'none'])).values()]).toMatchObject([
-      { accountId: 'new', external: false, balance: 0 },
-      { accountId: 'a', external: true },
-    ].sort((one, two) => (one.accountId < two.accountId ? -1 : 1)));
+    await restored.open([
+      { accountId: 'new', ...account },
+      { accountId: 'a', ...account },
+    ]);
+    expect([...(await restored.accounts(['new', 'a', 'none'])).values()]).toMatchObject(
+      [
+        { accountId: 'new', external: false, balance: 0 },
+        { accountId: 'a', external: true },
+      ].sort((one, two) => (one.accountId < two.accountId ? -1 : 1)),
+    );
     expect(await restored.accounts([])).toEqual(new Map());
   });
 
@@ -129,7 +136,12 @@ describe('The restored shard', () => {
     const before = await db.database.rows('SELECT * FROM accounts ORDER BY account_id');
     for (let times = 0; times < 2; times++) await restored.writeRefusals(refusals);
     const outcomes = await restored.outcomes([`${id}~0`, 'known~0']);
-    expect(outcomes.get(`${id}~0`)).toMatchObject({ status: 'REJECTED', refusal: 'limit_exceeded', limit, order: into(id) });
+    expect(outcomes.get(`${id}~0`)).toMatchObject({
+      status: 'REJECTED',
+      refusal: 'limit_exceeded',
+      limit,
+      order: into(id),
+    });
     expect(outcomes.get('known~0')?.status).toBe('POSTED');
     expect(await db.database.rows('SELECT * FROM accounts ORDER BY account_id')).toEqual(before);
     const [{ id_time_max } = { id_time_max: 0 }] = await db.database.rows<{ id_time_max: number }>(
@@ -140,9 +152,9 @@ describe('The restored shard', () => {
 
   it('writes nothing once its authority has moved', async () => {
     await db.database.rows('UPDATE authority SET epoch = epoch + 1');
-    await expect(restored.writeRefusals([{ order: into('t1'), because: { refusal: 'account_frozen' } }])).rejects.toThrow(
-      'the authority is at',
-    );
+    await expect(
+      restored.writeRefusals([{ order: into('t1'), because: { refusal: 'account_frozen' } }]),
+    ).rejects.toThrow('the authority is at');
     await expect(restored.apply([into('t1')])).rejects.toThrow('the authority is at');
     expect(await db.database.rows('SELECT 1 FROM transfers')).toEqual([]);
   });

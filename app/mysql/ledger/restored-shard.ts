@@ -8,11 +8,13 @@ import { NO_SEQ } from '../../ledger/direct/decide.ts';
 import type { CrossingClosing } from '../../ledger/ports/crossings.ts';
 import type { RestoredShard } from '../../ledger/ports/restored-shard.ts';
 import type { Database } from '../connection/pool.ts';
+import { IN_LIST_MAX } from '../rows/unsettled-rows.ts';
 import { AccountOpener } from './account-opener.ts';
 import { MysqlCrossingStore } from './crossing-store.ts';
 import { DirectStore, existingOutcomes, note, requireAuthority, storeTime } from './direct-store.ts';
 import { insertOutcomes } from './flush-store.ts';
 import { LedgerReader } from './ledger-reader.ts';
+import { outcomesByIds } from './surviving-shard.ts';
 
 const OPENED_BY = 'holdfast recover';
 
@@ -36,13 +38,17 @@ export class SqlRestoredShard implements RestoredShard {
     this.#crossings = new MysqlCrossingStore(database);
   }
 
-  async outcomes(transactionIds: readonly string[]): Promise<Map<string, Outcome>> {
-    return (await this.#reader.findOutcomes(transactionIds)).outcomes;
+  outcomes(transactionIds: readonly string[]): Promise<Map<string, Outcome>> {
+    return outcomesByIds(this.#reader, transactionIds);
   }
 
   async accounts(accountIds: readonly string[]): Promise<Map<string, Account>> {
-    if (accountIds.length === 0) return new Map();
-    return (await this.#reader.loadAccounts(accountIds)).accounts;
+    const found = new Map<string, Account>();
+    for (let first = 0; first < accountIds.length; first += IN_LIST_MAX) {
+      const { accounts } = await this.#reader.loadAccounts(accountIds.slice(first, first + IN_LIST_MAX));
+      for (const [id, account] of accounts) found.set(id, account);
+    }
+    return found;
   }
 
   async open(accounts: readonly NewAccount[]): Promise<void> {

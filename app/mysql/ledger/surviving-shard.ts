@@ -3,7 +3,7 @@ import type { Outcome } from '../../domain/types.ts';
 import type { CrossingRow, SurvivingShard } from '../../ledger/ports/restored-shard.ts';
 import type { Database } from '../connection/pool.ts';
 import { asRefusal, limitRefusalOf, outcomeOfRow, TRANSFER_COLUMNS, type TransferRow } from '../rows/transfer-row.ts';
-import { rowsByIds } from '../rows/unsettled-rows.ts';
+import { IN_LIST_MAX } from '../rows/unsettled-rows.ts';
 import { LedgerReader } from './ledger-reader.ts';
 
 interface Row {
@@ -27,8 +27,8 @@ export class SqlSurvivingShard implements SurvivingShard {
     this.#reader = new LedgerReader(database);
   }
 
-  async outcomes(transactionIds: readonly string[]): Promise<Map<string, Outcome>> {
-    return (await this.#reader.findOutcomes(transactionIds)).outcomes;
+  outcomes(transactionIds: readonly string[]): Promise<Map<string, Outcome>> {
+    return outcomesByIds(this.#reader, transactionIds);
   }
 
   async crossingsToward(toShard: number, afterId: string, limit: number): Promise<CrossingRow[]> {
@@ -49,14 +49,18 @@ export class SqlSurvivingShard implements SurvivingShard {
   }
 
   async reopen(transactionIds: readonly string[]): Promise<void> {
-    // A new age: alerts are about what couriers have not finished since it was opened again.
-    await rowsByIds(
-      this.#database,
-      `UPDATE crossings SET state = 'OPEN', opened_at = NOW(3), closed_at = NULL, destination_version = NULL,
-         destination_balance = NULL, refusal = NULL, refused_by = NULL
-       WHERE transaction_id IN (?) AND state <> 'OPEN'`,
-      [...transactionIds].sort(),
-    );
+    const sorted = [...transactionIds].sort();
+    await this.#database.transaction(async (session) => {
+      for (let first = 0; first < sorted.length; first += IN_LIST_MAX) {
+        // A new age: alerts are about what couriers have not finished since it was opened again.
+        await session.run(
+          `UPDATE crossings SET state = 'OPEN', opened_at = NOW(3), closed_at = NULL, destination_version = NULL,
+             destination_balance = NULL, refusal = NULL, refused_by = NULL
+           WHERE transaction_id IN (?) AND state <> 'OPEN'`,
+          [sorted.slice(first, first + IN_LIST_MAX)],
+        );
+      }
+    });
   }
 
   async arrivalsFrom(fromShard: number, afterId: string, limit: number): Promise<Outcome[]> {
@@ -76,4 +80,17 @@ export class SqlSurvivingShard implements SurvivingShard {
 function becauseOf({ state, refusal, refused_by }: Row): LegVerdict | null {
   if (state !== 'RETURNED' || refusal === null) return null;
   return { refusal: asRefusal(refusal), ...(refused_by !== null && { limit: limitRefusalOf(refused_by) }) };
+}
+
+/** The ids of a page do not fit into one list. */
+export async function outcomesByIds(
+  reader: Pick<LedgerReader, 'findOutcomes'>,
+  transactionIds: readonly string[],
+): Promise<Map<string, Outcome>> {
+  const found = new Map<string, Outcome>();
+  for (let first = 0; first < transactionIds.length; first += IN_LIST_MAX) {
+    const { outcomes } = await reader.findOutcomes(transactionIds.slice(first, first + IN_LIST_MAX));
+    for (const [id, outcome] of outcomes) found.set(id, outcome);
+  }
+  return found;
 }

@@ -38,7 +38,9 @@ function leave(transactionId: string, destination = 'b'): void {
   other.decide(legOf('out', { transactionId, source: 'a', destination, amount: 100 }, { leg: { otherShard: 0 } }));
 }
 const comeBack = (transactionId: string) =>
-  other.decide(legOf('back', { transactionId, source: 'a', destination: 'b', amount: 100 }, { leg: { otherShard: 0 } }));
+  other.decide(
+    legOf('back', { transactionId, source: 'a', destination: 'b', amount: 100 }, { leg: { otherShard: 0 } }),
+  );
 /** A transfer from shard 0 has arrived in shard 1, or was refused there. */
 function arrive(transactionId: string, amount = 100, destination = 'a'): void {
   other.decide(legOf('in', { transactionId, source: 'b', destination, amount }, { leg: { otherShard: 0 } }));
@@ -73,7 +75,11 @@ describe('The recovery of a restored shard', () => {
   });
 
   it('writes the refusal of what came back, with its reason if that is known', async () => {
-    for (const [id, destination] of [['t1', 'b'], ['t2', 'b'], ['t3', 'gone']] as const) {
+    for (const [id, destination] of [
+      ['t1', 'b'],
+      ['t2', 'b'],
+      ['t3', 'gone'],
+    ] as const) {
       leave(id, destination);
       comeBack(id);
     }
@@ -120,7 +126,10 @@ describe('The recovery of a restored shard', () => {
 
   it('leaves contradictions as they are, and lists them', async () => {
     leave('t1');
-    lost.decide({ ...legOf('in', { source: 'a', destination: 'b' }, { leg: { otherShard: 1 } }), transactionId: 't1~1' });
+    lost.decide({
+      ...legOf('in', { source: 'a', destination: 'b' }, { leg: { otherShard: 1 } }),
+      transactionId: 't1~1',
+    });
     comeBack('t1');
     arrive('t2');
     lost.decide(orderOf({ transactionId: 't2', source: 'b', destination: '~returns:EUR' }));

@@ -60,9 +60,11 @@ export function recoverText({ isDryRun, reasons, shards }: RecoverResult): strin
   for (const { shard, epoch, report } of shards) {
     const loss = Object.entries(report.loss).map(([currency, sum]) => `${sum} minor units in ${currency}`);
     lines.push(
-      `Shard ${shard}, epoch ${epoch}: compared ${report.crossings} transfers toward it, and ${report.arrivals} from it.`,
-      `  opened again: ${report.reopened} transfers, ${report.accountsOpened} accounts`,
-      `  written again: ${report.paid} transfers, paid by the account of losses (${loss.join(', ') || 'nothing'}), ${report.refused} refused ones, ${report.refusalsRestored} refusals`,
+      `Shard ${shard}, epoch ${epoch}`,
+      `  transfers compared: ${report.crossings} toward the shard, ${report.arrivals} from it`,
+      `  opened again: transfers ${report.reopened}, accounts ${report.accountsOpened}`,
+      `  written again: posted ${report.paid}, refused ${report.refused + report.refusalsRestored}`,
+      `  paid by the account of losses: ${loss.join(', ') || 'nothing'}`,
       ...report.listed.map((what) => `  Contradiction: ${what}.`),
     );
     if (report.contradictions > report.listed.length) lines.push(`  ${report.contradictions} contradictions in all.`);
