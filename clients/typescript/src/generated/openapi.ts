@@ -1538,7 +1538,7 @@ export interface components {
              * @example 12.34
              */
             readonly sourceBalance?: string;
-            /** @description Increases by one with every posting of the account, and every event of its holds. */
+            /** @description The version of the source after the transfer. 0, without `sourceBalance`: the debit was lost when a database was restored from a backup. */
             readonly sourceVersion: number;
             /**
              * @description Present only for callers with the scope `balances:read`.
@@ -1589,7 +1589,7 @@ export interface components {
              * @example 12.34
              */
             readonly sourceBalance?: string;
-            /** @description Increases by one with every posting of the account, and every event of its holds. */
+            /** @description The version of the source after the transfer. 0, without `sourceBalance`: the debit was lost when a database was restored from a backup. */
             readonly sourceVersion: number;
             /**
              * @description Present only for callers with the scope `balances:read`.
@@ -1699,7 +1699,7 @@ export interface components {
                  * @example 12.34
                  */
                 readonly sourceBalance?: string;
-                /** @description Increases by one with every posting of the account, and every event of its holds. */
+                /** @description The version of the source after the transfer. 0, without `sourceBalance`: the debit was lost when a database was restored from a backup. */
                 readonly sourceVersion: number;
                 /**
                  * @description Present only for callers with the scope `balances:read`.
@@ -2327,7 +2327,7 @@ export interface components {
                  * @example 12.34
                  */
                 readonly sourceBalance?: string;
-                /** @description Increases by one with every posting of the account, and every event of its holds. */
+                /** @description The version of the source after the transfer. 0, without `sourceBalance`: the debit was lost when a database was restored from a backup. */
                 readonly sourceVersion?: number;
                 /**
                  * @description Present only for callers with the scope `balances:read`.
@@ -2595,7 +2595,7 @@ export interface components {
              * @example 12.34
              */
             readonly sourceBalance?: string;
-            /** @description Increases by one with every posting of the account, and every event of its holds. */
+            /** @description The version of the source after the transfer. 0, without `sourceBalance`: the debit was lost when a database was restored from a backup. */
             readonly sourceVersion: number;
             /**
              * @description Present only for callers with the scope `balances:read`.
@@ -2697,7 +2697,7 @@ export interface components {
              * @example 12.34
              */
             readonly sourceBalance?: string;
-            /** @description Increases by one with every posting of the account, and every event of its holds. */
+            /** @description The version of the source after the transfer. 0, without `sourceBalance`: the debit was lost when a database was restored from a backup. */
             readonly sourceVersion: number;
             /**
              * @description Present only for callers with the scope `balances:read`.
