@@ -12,10 +12,6 @@ const PAGE = 7;
 
 /** One rule of a recovery, which a test switches off. */
 export interface Broken {
-  /** Processes of before go on. */
-  keepsProcesses?: boolean;
-  /** The other shards are not flushed before. */
-  flushesLate?: boolean;
   /** Nothing is recovered. */
   skips?: boolean;
   restored?(shard: RestoredShard): Partial<RestoredShard>;
@@ -57,17 +53,13 @@ export class RestoredHistory extends CrossingHistory {
     for (const model of models) Object.assign(model, { state: 'open', isDatabaseAway: false });
     // Some transfers are left as they are at this moment.
     await clock.pass(this.random.between(0, SETTLE_MS));
-    if (!this.#broken.keepsProcesses) {
-      for (const pod of this.pods) pod.killed = true;
-      for (const model of models) model.retireAll();
+    for (const pod of this.pods) pod.killed = true;
+    for (const model of models) {
+      model.retireAll();
+      model.flush();
     }
-    const flush = () => {
-      for (const model of models) model.flush();
-    };
-    if (!this.#broken.flushesLate) flush();
     for (const [shard, backup] of this.#restored) this.model(shard).restore(backup);
     if (!this.#broken.skips) for (const shard of this.#restored.keys()) await this.#recover(shard);
-    flush();
     const pod = this.startPod();
     await clock.until(Promise.all(this.asked.map((asked) => this.#again(pod, asked))));
   }

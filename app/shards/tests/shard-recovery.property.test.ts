@@ -33,8 +33,6 @@ const BROKEN: Record<string, Broken> = {
       arrivalsFrom: async (...page) => (await arrivalsFrom(...page)).filter(({ status }) => status === 'POSTED'),
     }),
   },
-  'the other shards have outcomes that MySQL does not have': { flushesLate: true },
-  'processes of before go on': { keepsProcesses: true },
 };
 
 describe('a rule that is switched off', () => {
