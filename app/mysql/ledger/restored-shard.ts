@@ -76,7 +76,9 @@ export class SqlRestoredShard implements RestoredShard {
         [Math.max(0, ...left.map(({ order }) => uuidV7Time(order.transactionId) ?? 0))],
       );
       const common = { acceptedAt, takenAt: null, epoch: this.#epoch, seq: NO_SEQ, replayed: false, persisted: true };
-      const decided = left.map(({ order, because }): Rejected => ({ ...common, order, status: 'REJECTED', ...because }));
+      const decided = left.map(
+        ({ order, because }): Rejected => ({ ...common, order, status: 'REJECTED', ...because }),
+      );
       const salts = await note(session, format, { epoch: this.#epoch, decided });
       await insertOutcomes(session, decided, salts);
     });
