@@ -56,6 +56,9 @@ const LAYERS = {
   // Several ledgers as one: which shard an account belongs to, and transfers between shards.
   shards: ['kernel', 'domain', 'journal', 'ledger/ports'],
 
+  // The change feed: the sealed log as events, for many listeners.
+  feed: ['kernel', 'domain', 'journal/sealed', 'ledger/ports'],
+
   // How the journal gets to MySQL, who may change balances, and what runs on a schedule.
   sync: ['kernel', 'domain', 'journal'],
   authority: ['domain', 'journal', 'journal/recovery'],
@@ -74,6 +77,7 @@ const LAYERS = {
   'api/statements': ['kernel', 'domain', 'ledger/ports', 'api/http', 'api/schemas'],
   'api/transfers': ['kernel', 'domain', 'ledger/ports', 'api/http', 'api/schemas'],
   'api/holds': ['kernel', 'domain', 'ledger/ports', 'api/http', 'api/schemas', 'api/transfers'],
+  'api/events': ['kernel', 'domain', 'ledger/ports', 'api/http', 'api/schemas'],
   'api/ops': ['api/http'],
   'api/keys': ['domain', 'api/http', 'api/schemas'],
   'api/health': ['api/http'],
@@ -92,6 +96,7 @@ const LAYERS = {
     'api/statements',
     'api/transfers',
     'api/holds',
+    'api/events',
     'api/ops',
     'api/keys',
     'api/health',
@@ -143,6 +148,7 @@ const LAYERS = {
     'ledger/ports',
     'ledger',
     'shards',
+    'feed',
     'sync',
     'authority/pod',
     'authority/keeper',

@@ -1,4 +1,5 @@
 import type { KeyManagement } from '../domain/api-keys.ts';
+import type { Feed } from '../ledger/ports/feed.ts';
 import type { History } from '../ledger/ports/history.ts';
 import type { HoldBooks, Holds } from '../ledger/ports/holds.ts';
 import type { Books, Ledger } from '../ledger/ports/ledger.ts';
@@ -15,6 +16,7 @@ export interface ApiDependencies extends HttpDependencies {
   holds: Holds;
   holdBooks: HoldBooks;
   returnedMoney: ReturnedMoney;
+  feed: Feed;
   ops: OpsPort;
   keyManagement: KeyManagement;
   readiness: () => ReadinessReport;

@@ -5,6 +5,7 @@ import { accountRoutes } from './accounts/account-routes.ts';
 import type { ApiDependencies } from './api-dependencies.ts';
 import { balanceRoutes } from './balances/balance-routes.ts';
 import { docsRoutes } from './docs/docs-routes.ts';
+import { eventRoutes } from './events/event-routes.ts';
 import { healthRoutes } from './health/health-routes.ts';
 import { holdReadRoutes } from './holds/hold-read-routes.ts';
 import { holdRoutes } from './holds/hold-routes.ts';
@@ -15,6 +16,7 @@ import {
   authenticate,
   closeConnections,
   correlate,
+  type LongResponses,
   limitRate,
   matchRoute,
   measure,
@@ -26,6 +28,7 @@ import { refuseBroken } from './http/connections/broken-requests.ts';
 import { Connections, type CutReason } from './http/connections/connections.ts';
 import { LoadShedding, type LoopUtilization } from './http/connections/load-shedding.ts';
 import { type ClosesConnection, UNMATCHED } from './http/http-dependencies.ts';
+import { LiveResponses } from './http/live-responses.ts';
 import { renderProblems } from './http/problems.ts';
 import { parseQuery } from './http/query.ts';
 import { RateLimiter } from './http/rate-limiter.ts';
@@ -49,14 +52,13 @@ const CONNECTIONS_CHECKED_EVERY_MS = 2_000;
 /** Lost connections are routine; logging each would let clients flood the log. */
 const CONNECTION_LOST = /^(ECONNRESET|EPIPE|HPE_.*|ERR_STREAM_PREMATURE_CLOSE)$/;
 
-interface ApiParts {
+interface ApiParts extends LongResponses {
   refusals: RefusalLog;
   closes: ClosesConnection;
-  streams: Streams;
 }
 
 /** The middleware, in the order in which a request passes through it. */
-function createApi(deps: ApiDependencies, { refusals, closes, streams }: ApiParts): ApiApplication {
+function createApi(deps: ApiDependencies, { refusals, closes, ...long }: ApiParts): ApiApplication {
   const { clock, keys, jwt, limits, logger } = deps;
   const app = new ApiApplication();
   if (deps.tracing) app.use(trace(deps.tracing));
@@ -68,7 +70,7 @@ function createApi(deps: ApiDependencies, { refusals, closes, streams }: ApiPart
   app.use(authenticate(keys, jwt));
   app.use(limitRate(rateLimiter(deps)));
   app.use(readBody(limits.bodyBytesMax, clock));
-  app.use(handle(streams));
+  app.use(handle(long));
   // Here Koa reports errors for which a problem can no longer be sent.
   app.on('error', (error: NodeJS.ErrnoException, ctx?: ApiContext) => {
     if (CONNECTION_LOST.test(error.code ?? '')) return;
@@ -94,6 +96,7 @@ export function apiRoutes(deps: ApiDependencies): readonly Route[] {
     ...groupRoutes(deps),
     ...holdRoutes(deps),
     ...holdReadRoutes(deps),
+    ...eventRoutes(deps),
     ...opsRoutes(deps),
     ...keyRoutes(deps),
     ...healthRoutes(deps),
@@ -108,11 +111,12 @@ export interface ApiServer {
   connections: Connections;
   /** To be ended when the pod shuts down, because it would wait for them. */
   streams: Streams;
+  lives: LiveResponses;
 }
 
 /** Creates the server of an API. `keepAliveTimeoutMs` must exceed the idle timeout of the load balancer (usually 60 s). */
 export function createApiServer(deps: ApiDependencies, keepAliveTimeoutMs: number, loop?: LoopUtilization): ApiServer {
-  const { clock, limits, logger, onProblem, onConnectionExpired, shuttingDown } = deps;
+  const { clock, limits, liveLimits, logger, onProblem, onConnectionExpired, shuttingDown } = deps;
   const refusals = new RefusalLog(logger, clock);
   const onCut = (reason: CutReason) => {
     onProblem('overloaded');
@@ -128,7 +132,8 @@ export function createApiServer(deps: ApiDependencies, keepAliveTimeoutMs: numbe
   const closes: ClosesConnection = (request) => shuttingDown() || connections.expires(request);
   const loadShedding = new LoadShedding({ ...deps, closes }, refusals, loop);
   const streams = new Streams(clock);
-  const handle = createApi(deps, { refusals, closes, streams }).callback();
+  const lives = new LiveResponses(clock, liveLimits);
+  const handle = createApi(deps, { refusals, closes, streams, lives }).callback();
   const server = createServer({ connectionsCheckingInterval: CONNECTIONS_CHECKED_EVERY_MS }, (request, response) => {
     if (!connections.accept(request, response)) return;
     const leave = loadShedding.enter(request, response);
@@ -141,11 +146,11 @@ export function createApiServer(deps: ApiDependencies, keepAliveTimeoutMs: numbe
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     refuseBroken(error, socket as Socket, connections.isAnswering(socket as Socket), { clock, onProblem, refusals });
   });
-  return { server, loadShedding, connections, streams };
+  return { server, loadShedding, connections, streams, lives };
 }
 
 const handle =
-  (streams: Streams): ApiMiddleware =>
+  (long: LongResponses): ApiMiddleware =>
   async (ctx) => {
     const { route, params, body, identity, correlationId, target } = ctx.state;
     const { headers } = ctx.req;
@@ -162,5 +167,5 @@ const handle =
         return typeof value === 'string' ? value : undefined;
       },
     });
-    send(ctx, answer, streams);
+    send(ctx, answer, long);
   };

@@ -95,6 +95,18 @@ export const SETTINGS = {
       0,
       'Requests per second that one user may send to all pods together; further ones get `rate_limited`. 0: no limit.',
     ),
+    eventListenersMax: setting(
+      'EVENT_LISTENERS_MAX',
+      integer(0, 50_000),
+      2000,
+      'Maximum number of open streams of `GET /v1/events`, at most half of `CONNECTIONS_MAX`; further ones get `too_many_listeners`. They do not count as requests.',
+    ),
+    eventListenersPerUserMax: setting(
+      'EVENT_LISTENERS_PER_USER_MAX',
+      integer(0, 50_000),
+      500,
+      'Maximum number of open streams of events of one user, on each pod.',
+    ),
   },
   ...LEDGER_SETTINGS,
   jobs: {

@@ -2,7 +2,7 @@ import type { Format } from './authority.ts';
 import { Problem } from './problem.ts';
 
 /** The features that the rules have from format 2 on. */
-export type Feature = 'holds' | 'limits' | 'groups';
+export type Feature = 'holds' | 'limits' | 'groups' | 'events';
 
 /**
  * Called for every use of a feature, before anything else is done for the request. A format that was read some time ago

@@ -12,6 +12,8 @@ export interface Identity {
   readonly accountPrefixes?: readonly string[];
   /** The id of its API key; absent for a JWT, and for a key that has no id yet. */
   readonly keyId?: string;
+  /** When the credentials expire, ms since 1970; absent if that is not known in advance. */
+  readonly expiresAt?: number;
 }
 
 export function mayUse({ accountPrefixes }: Pick<Identity, 'accountPrefixes'>, accountId: string): boolean {

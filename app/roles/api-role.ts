@@ -1,12 +1,13 @@
 import { setMaxListeners } from 'node:events';
 import type { Server } from 'node:http';
-import { createApiServer } from '../api/server.ts';
+import { type ApiServer, createApiServer } from '../api/server.ts';
 import { SCOPES } from '../domain/identity.ts';
 import { ApiKeyManagement } from '../mysql/operations/api-key-management.ts';
 import { ApiKeyStore } from '../mysql/operations/api-keys.ts';
 import { closeAdminServer, startAdminServer } from './admin-server.ts';
 import { apiDependencies, ledgerOf } from './api-wiring.ts';
 import type { Context } from './context.ts';
+import { createFeed } from './feed-wiring.ts';
 import { expireHolds } from './hold-expiry.ts';
 import { firstKeysOf, watchKeys } from './key-store.ts';
 import { listen } from './listen.ts';
@@ -39,14 +40,16 @@ export async function startApi(context: Context): Promise<Running> {
     return { ready: reasons.length === 0, reasons };
   };
   const parts = ledgerOf(context, shards);
-  const pod = { shards, parts, keys, keyManagement, readiness, shuttingDown: () => stopping };
+  const feed = createFeed(context, shards);
+  const pod = { shards, parts, feed, keys, keyManagement, readiness, shuttingDown: () => stopping };
   const api = createApiServer(apiDependencies(context, pod), keepAliveTimeoutMs);
-  const { server, loadShedding, connections, streams } = api;
+  const { server, loadShedding, connections, streams, lives } = api;
   metrics.sample({
     requestsInFlight: () => loadShedding.inFlight,
+    eventListeners: () => lives.size,
     clientConnections: () => connections.size,
   });
-  metrics.limits({ requests_in_flight: config.http.requestsInFlightMax });
+  metrics.limits({ requests_in_flight: config.http.requestsInFlightMax, event_listeners: lives.max });
 
   // The server starts before anything that would keep the process alive, because a port in use
   // aborts the startup.
@@ -69,8 +72,9 @@ export async function startApi(context: Context): Promise<Running> {
     async stop() {
       stopping = true;
       await clock.sleep(config.process.preStopDelayMs);
+      lives.end();
       streams.end();
-      await closed(server);
+      await closed(api);
       stopped.abort();
       await Promise.all([seeded, readinessLogged, comparing, delivering, keysWatched, ...expiring]);
       await Promise.all(shards.map(({ session }) => session.stop()));
@@ -88,9 +92,13 @@ export async function startApi(context: Context): Promise<Running> {
  * close their connections, and load balancers have stopped sending. Requests that still arrive must not be
  * overlooked, so connections are closed right after all available data was read.
  */
-function closed(server: Server): Promise<void> {
+function closed({ server, connections }: ApiServer): Promise<void> {
+  const closeIdle = () => {
+    server.closeIdleConnections();
+    connections.closeUnused();
+  };
   return new Promise((resolve) => {
-    const closing = setInterval(() => setImmediate(() => server.closeIdleConnections()), CLOSE_IDLE_EVERY_MS);
+    const closing = setInterval(() => setImmediate(closeIdle), CLOSE_IDLE_EVERY_MS);
     setImmediate(() =>
       server.close(() => {
         clearInterval(closing);

@@ -3,6 +3,7 @@ import { createLocalJWKSet, type JSONWebKeySet } from 'jose';
 import type { ApiDependencies } from '../api/api-dependencies.ts';
 import { IssuerKeys } from '../api/auth/issuer-keys.ts';
 import { jwtVerifier } from '../api/auth/jwt.ts';
+import type { ChangeFeed } from '../feed/change-feed.ts';
 import { SqlBooks } from '../mysql/ledger/books.ts';
 import { SqlHistory } from '../mysql/ledger/history.ts';
 import { SqlHoldBooks } from '../mysql/ledger/hold-books.ts';
@@ -29,17 +30,19 @@ export type PodLedgerParts = Pick<
 export interface Pod extends Pick<ApiDependencies, 'readiness' | 'shuttingDown'> {
   shards: readonly PodShard[];
   parts: PodLedgerParts;
+  feed: ChangeFeed;
   keys: ApiKeyStore;
   keyManagement: ApiKeyManagement;
 }
 
 export function apiDependencies(context: Context, pod: Pod): ApiDependencies {
   const { config, clock, metrics, tracing } = context;
-  const { shards, keys, keyManagement, readiness, shuttingDown } = pod;
+  const { shards, feed, keys, keyManagement, readiness, shuttingDown } = pod;
   const { courier: _, ...parts } = pod.parts;
   const first = firstOf(shards);
   return {
     ...parts,
+    feed,
     keys,
     ...jwt(context),
     ...(tracing && { tracing }),
@@ -63,6 +66,10 @@ export function apiDependencies(context: Context, pod: Pod): ApiDependencies {
       podId: context.processId,
       isAdmitted: () => first.session.view() !== null,
     }),
+    liveLimits: {
+      max: Math.min(config.http.eventListenersMax, Math.floor(config.http.connectionsMax / 2)),
+      perUserMax: config.http.eventListenersPerUserMax,
+    },
     limits: {
       ...config.http,
       connectionAgeMaxMs: config.http.connectionAgeMaxMs || null,

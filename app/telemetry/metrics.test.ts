@@ -230,10 +230,10 @@ describe('docs/observability.md', () => {
 
   it('documents every metric with its labels, and no others', async () => {
     const zero = () => 0;
-    metrics.sample({ requestsInFlight: zero, clientConnections: zero });
+    metrics.sample({ requestsInFlight: zero, eventListeners: zero, clientConnections: zero });
     ledger.sample({ queueTransfers: zero, tailEntries: zero, tailBytes: zero, clockOffsetSeconds: zero });
     ledger.sample({ journalEntries: zero, journalAgeSeconds: zero, accountsCached: zero, frozenAccounts: zero });
-    ledger.sample({ holdsCached: zero, holdExpiryDelaySeconds: zero });
+    ledger.sample({ holdsCached: zero, holdExpiryDelaySeconds: zero, eventFeedBehindSeconds: zero });
     metrics.ofCrossings();
     const there = (await metrics.text()).matchAll(/^# TYPE (holdfast_\w+) /gm);
     const explained = page.matchAll(/^\| `(holdfast_\w+)(?:\{[\w,]+\})?` \|/gm);

@@ -28,6 +28,15 @@ export class Metrics extends MetricSet {
     'connections_expired_total',
     'Client connections closed because of their age',
   );
+  readonly #listenersEnded = this.counter(
+    'event_listeners_ended_total',
+    'Streams of events that have ended, by the reason',
+    ['reason'],
+  );
+  readonly #listenersBehind = this.counter(
+    'event_listeners_behind_total',
+    'How often a listener did not take new events in time, and had to get them from the log later',
+  );
   readonly #logDropped = this.counter(
     'log_lines_dropped_total',
     'Log lines dropped because their buffer was full or they could not be written',
@@ -82,6 +91,15 @@ export class Metrics extends MetricSet {
 
   connectionExpired(): void {
     this.#connectionsExpired.inc();
+  }
+
+  /** `reason` is a word from the code. */
+  listenerEnded(reason: string): void {
+    this.#listenersEnded.inc({ reason });
+  }
+
+  listenerFellBehind(): void {
+    this.#listenersBehind.inc();
   }
 
   logLinesDropped(lines: number): void {

@@ -1,5 +1,10 @@
 export const SAMPLED = {
   requestsInFlight: ['requests_in_flight', 'Requests being handled'],
+  eventListeners: ['event_listeners', 'Open streams of events'],
+  eventFeedBehindSeconds: [
+    'event_feed_behind_seconds',
+    'Seconds since this pod last reached the end of the sealed log; 0 while nobody listens',
+  ],
   clientConnections: ['client_connections', 'Open client connections'],
   queueTransfers: ['queue_transfers', 'Transfers queued in this pod for a script call'],
   tailEntries: ['tail_entries', 'Journal entries in the memory of this pod that are not known to be in MySQL'],

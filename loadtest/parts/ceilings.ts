@@ -146,12 +146,12 @@ interface Server {
   pid: number;
 }
 
-function ours({ stack }: Bench): Server {
+export function ours({ stack }: Bench): Server {
   const pid = stack.pods.find(({ role }) => role === 'api')?.pid;
   return { url: apiOf(stack), pid: pid ?? Number.NaN };
 }
 
-function overHttp(
+export function overHttp(
   name: string,
   { stack, accounts }: Bench,
   { url, pid }: Server,

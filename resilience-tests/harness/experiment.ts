@@ -15,12 +15,14 @@ import type { System } from '../../verification/harness/system.ts';
 import { now, sleep } from '../../verification/harness/time.ts';
 import { CpuPressure } from '../../verification/harness/usage.ts';
 import { readGivenUp } from '../../verification/load/books.ts';
+import { FeedConsumer } from '../../verification/load/feed-consumer.ts';
 import { openAccounts, RECONCILIATION_MS_MAX, reconcile } from '../../verification/load/ledger.ts';
 import { Load, STEADY_LOAD } from '../../verification/load/load.ts';
 import { smallTown } from '../../verification/load/population.ts';
 import { Recorder } from '../../verification/load/recorder.ts';
 import { resolveAll, retryUntil } from '../../verification/load/retries.ts';
 import { booksOf, heldMsMaxOf, untilAtRest } from './at-rest.ts';
+import { eventFaults } from './event-faults.ts';
 import type { Ground, Hypothesis, Scene } from './hypothesis.ts';
 import { codeIn, listOf, OUTLASTED, type Seen, seen, sumOf } from './seen.ts';
 import { linesOf, type Moment, switchMs, transitions } from './timeline.ts';
@@ -77,6 +79,7 @@ export async function experiment<G extends Ground<System>>(
   const wrongs: string[] = [];
   const late: string[] = [];
   const moments: Moment[] = [];
+  const consumer = await FeedConsumer.start(() => stack.addresses, apiKey);
   await openAccounts(client, population.accounts);
   await load.openings();
 
@@ -118,6 +121,7 @@ export async function experiment<G extends Ground<System>>(
   await untilAtRest(client, stack, prefix);
   const books = await booksOf(client, stack, prefix, population.accounts);
   const verdict = check(await historyToHold(hypothesis, recorder, ground, notes), books);
+  if (consumer) wrongs.push(...(await eventFaults(consumer, books, { prefix, notes })));
   using auditor = new Client(() => stack.addresses, apiKey, { timeoutMs: RECONCILIATION_MS_MAX });
   const { clean: reconciled, report } = await reconcile(auditor);
   if (!reconciled) notes.push(`reconciliation: ${JSON.stringify(report).slice(0, 500)}`);

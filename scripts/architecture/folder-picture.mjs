@@ -16,6 +16,7 @@ const ABOUT = {
   api: 'HTTP',
   shards: 'several ledgers as one',
   ledger: 'transfers in a pod',
+  feed: 'events for listeners',
   authority: 'who may change balances',
   sync: 'journal to MySQL',
   jobs: 'reconciliation',

@@ -88,12 +88,12 @@ describe('Every metric', () => {
   beforeAll(async () => {
     const metrics = new Metrics();
     const zero = () => 0;
-    metrics.sample({ requestsInFlight: zero, clientConnections: zero });
+    metrics.sample({ requestsInFlight: zero, eventListeners: zero, clientConnections: zero });
     const ledger = metrics.ofShard(null);
     metrics.ofCrossings();
     ledger.sample({ queueTransfers: zero, tailEntries: zero, tailBytes: zero, clockOffsetSeconds: zero });
     ledger.sample({ journalEntries: zero, journalAgeSeconds: zero, accountsCached: zero, frozenAccounts: zero });
-    ledger.sample({ holdsCached: zero, holdExpiryDelaySeconds: zero });
+    ledger.sample({ holdsCached: zero, holdExpiryDelaySeconds: zero, eventFeedBehindSeconds: zero });
     for (const [, name = '', type] of (await metrics.text()).matchAll(/^# TYPE (\w+) (\w+)$/gm)) {
       known.add(name);
       if (type === 'histogram') for (const part of ['bucket', 'sum', 'count']) known.add(`${name}_${part}`);

@@ -13,7 +13,7 @@ const SHARE_OF_LIMITS = {
   about: 'Each gauge as a share of its configured maximum; at 100 % requests are refused.',
   unit: 'percentunit',
   thresholds: [0.5, 0.8],
-  queries: ['requests_in_flight', 'queue_transfers', 'tail_bytes', 'journal_entries'].map((name) => [
+  queries: ['requests_in_flight', 'event_listeners', 'queue_transfers', 'tail_bytes', 'journal_entries'].map((name) => [
     `max(${gauge(`holdfast_${name}`)} / ignoring (name) ${gauge('holdfast_limit', `name="${name}"`)})`,
     name,
   ]),
@@ -85,6 +85,36 @@ export const LEDGER_ROWS = [
           [gauge('holdfast_client_connections'), '{{pod}}'],
           [`sum(${rate('holdfast_connections_expired_total')})`, 'closed by age per second'],
         ],
+      },
+    ],
+  },
+  {
+    title: 'Events',
+    panels: [
+      {
+        title: 'Listeners, by pod',
+        about: 'Open streams of GET /v1/events.',
+        queries: [[gauge('holdfast_event_listeners'), '{{pod}}']],
+      },
+      {
+        title: 'Ended streams per second',
+        about:
+          'By the reason. Slow clients are ended (too_slow), and clients of a pod that stops go on at another one.',
+        unit: 'ops',
+        queries: [[`sum by (reason) (${rate('holdfast_event_listeners_ended_total')})`, '{{reason}}']],
+      },
+      {
+        title: 'Listeners that fell behind per second',
+        about: 'They did not take new events in time, and get them from the log when they read again.',
+        unit: 'ops',
+        queries: [[`sum by (pod) (${rate('holdfast_event_listeners_behind_total')})`, '{{pod}}']],
+      },
+      {
+        title: 'Feed behind the log',
+        about: 'Time since each pod last reached the end of the sealed log. Over 30 s triggers an alert.',
+        unit: 's',
+        thresholds: [5, 30],
+        queries: [[gauge('holdfast_event_feed_behind_seconds'), '{{pod}}']],
       },
     ],
   },

@@ -20,6 +20,7 @@ export const VIOLATIONS = {
   stale: 'an answer shows an older state than another answer that had arrived before the request was sent',
   crossing: 'the legs of a transfer between shards do not fit together, or it is still on its way',
   transit: 'money is in transit between shards that belongs to no transfer',
+  events: 'the change feed does not have exactly what MySQL has, or not in the order of the versions',
   balance: 'MySQL, another view of the balances, and the sum of the postings disagree',
   sum: 'the balances of a currency do not add up to zero',
   log: 'the sealed log lacks something, has it twice or in the wrong order, or its hashes do not fit',

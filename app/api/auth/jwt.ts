@@ -61,7 +61,7 @@ export function jwtVerifier({ keys, issuer, audience }: JwtSettings, clock: Cloc
   };
 }
 
-function identityOf({ sub, scope, scp }: JWTPayload): Identity {
+function identityOf({ sub, scope, scp, exp }: JWTPayload): Identity {
   if (typeof sub !== 'string' || sub === '' || sub.length > SUBJECT_LENGTH_MAX) {
     throw refused(`"sub" must be a string of 1 to ${SUBJECT_LENGTH_MAX} characters`);
   }
@@ -70,6 +70,7 @@ function identityOf({ sub, scope, scp }: JWTPayload): Identity {
   return {
     user: `${JWT_USER_PREFIX}${sub}`,
     scopes: new Set<Scope>(SCOPES.filter((known) => granted.includes(known))),
+    ...(exp !== undefined && { expiresAt: (exp + CLOCK_TOLERANCE_SECONDS) * 1000 }),
   };
 }
 

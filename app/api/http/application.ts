@@ -5,6 +5,7 @@ import { ID_PATTERN, newUuidV7 } from '../../domain/ids.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { type ClosesConnection, type HttpDependencies, type RequestTracing, UNMATCHED } from './http-dependencies.ts';
+import type { LiveCaller, LiveContent, LiveResponses, LiveSlot } from './live-responses.ts';
 import type { RateLimiter } from './rate-limiter.ts';
 import type { Answer, PathParams, Route, RouteTable } from './route.ts';
 import type { StreamedContent, StreamSlot, Streams } from './streams.ts';
@@ -21,17 +22,31 @@ export interface ApiState {
   content: string | Buffer | null;
   /** A response that is generated while it is sent. */
   stream?: { slot: StreamSlot; content: StreamedContent };
+  /** A response that stays open, and whose it is. */
+  live?: { slot: LiveSlot; content: LiveContent };
+  caller?: LiveCaller;
 }
 export type ApiContext = ParameterizedContext<ApiState>;
 export type ApiMiddleware = KoaMiddleware<ApiState>;
 
-/** @throws Problem overloaded, shutting_down if the answer is a stream, and no further stream is possible */
-export function send(ctx: ApiContext, answer: Answer, streams: Streams): void {
-  const { body, content, stream, headers } = answer;
+/** Responses that take longer than their request. */
+export interface LongResponses {
+  streams: Streams;
+  lives: LiveResponses;
+}
+
+/**
+ * @throws Problem overloaded, too_many_listeners, shutting_down if the answer is a stream or stays open, and no further one
+ * is possible
+ */
+export function send(ctx: ApiContext, answer: Answer, { streams, lives }: LongResponses): void {
+  const { body, content, stream, live, headers } = answer;
   if (stream) ctx.state.stream = { slot: streams.open(), content: stream };
+  if (live && ctx.state.caller) ctx.state.live = { slot: lives.reserve(ctx.state.caller), content: live };
   ctx.res.statusCode = answer.status;
   if (headers) for (const name in headers) ctx.res.setHeader(name, headers[name] ?? '');
-  if (stream) ctx.res.setHeader('Content-Type', stream.type);
+  const long = stream ?? live;
+  if (long) ctx.res.setHeader('Content-Type', long.type);
   else if (content) sendContent(ctx, content.type, content.data);
   else if (body) sendContent(ctx, 'application/json', JSON.stringify(body));
   else ctx.state.content = null;
@@ -54,11 +69,13 @@ export class ApiApplication extends Koa<ApiState> {
     try {
       await run(ctx);
       if (ctx.state.stream) await respondWith(ctx.state.stream, ctx);
+      else if (ctx.state.live) stayOpen(ctx.state.live, ctx);
       else respond(ctx);
     } catch (error) {
       ctx.onerror(error as Error);
     } finally {
       ctx.state.stream?.slot.release();
+      ctx.state.live?.slot.release();
     }
   }
 }
@@ -76,6 +93,13 @@ async function respondWith({ slot, content }: NonNullable<ApiState['stream']>, c
   if (method === 'HEAD') return void res.end();
   const error = await slot.send(res, content);
   if (error !== null) app.emit('error', error, ctx);
+}
+
+/** The request is over as soon as its headers are sent. */
+function stayOpen({ slot, content }: NonNullable<ApiState['live']>, { res, method }: ApiContext): void {
+  if (res.writableEnded || res.destroyed) return;
+  if (method === 'HEAD') res.end();
+  else slot.start(res, content);
 }
 
 /** The two parts of a request target that routing needs. */
@@ -198,6 +222,7 @@ const JWT = /^eyJ[\w-]*\.[\w-]+\.[\w-]+$/;
 
 /** Identifies the caller and checks whether it may use the route. */
 export function authenticate(keys: KeyStore, jwt: JwtVerifier | undefined): ApiMiddleware {
+  const identify = (token: string) => (jwt && JWT.test(token) ? jwt.verify(token) : keys.identify(token));
   return async (ctx, next) => {
     const { route } = ctx.state;
     if (route.scopes.length === 0) {
@@ -205,13 +230,15 @@ export function authenticate(keys: KeyStore, jwt: JwtVerifier | undefined): ApiM
       return next();
     }
     const token = bearerToken(ctx.req.headers.authorization);
-    const identity = await (jwt && JWT.test(token) ? jwt.verify(token) : keys.identify(token));
+    const identity = await identify(token);
     if (identity === null) throw new Problem('unauthenticated', 'The key or token is not valid.');
     if (!mayCall(identity, route)) {
       throw new Problem('forbidden', `This requires the scope ${route.scopes.join(' or ')}.`);
     }
     if (identity.accountPrefixes !== undefined) restrict(identity, route, ctx.state.params);
     ctx.state.identity = identity;
+    if (route.isLive)
+      ctx.state.caller = { ...identity, isAllowed: () => isAllowed(() => identify(token), route, ctx.state.params) };
     return next();
   };
 }
@@ -221,6 +248,18 @@ function restrict(identity: Identity, route: Route, params: PathParams): void {
   if (route.accounts === undefined)
     throw new Problem('forbidden', 'These credentials are restricted to some accounts, and may not call this.');
   if (route.accounts === 'path') requireAccounts(identity, [params['id'] ?? '']);
+}
+
+/** Whether credentials are accepted again. A store or an issuer that is away is no reason to refuse them. */
+async function isAllowed(identify: () => Promise<Identity | null>, route: Route, params: PathParams): Promise<boolean> {
+  try {
+    const identity = await identify();
+    if (identity === null || !mayCall(identity, route)) return false;
+    if (identity.accountPrefixes !== undefined) restrict(identity, route, params);
+    return true;
+  } catch (error) {
+    return !(error instanceof Problem && (error.code === 'unauthenticated' || error.code === 'forbidden'));
+  }
 }
 
 function bearerToken(authorization: string | undefined): string {

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { JwtVerifier, KeyStore } from '../../domain/identity.ts';
 import type { ProblemCode } from '../../domain/problem.ts';
 import type { Clock } from '../../kernel/clock.ts';
+import type { LiveLimits } from './live-responses.ts';
 import type { DemandExchange } from './rate-limiter.ts';
 
 /** The part of pino's logger that the API needs. */
@@ -70,6 +71,7 @@ export interface HttpDependencies {
   logger: ApiLogger;
   clock: Clock;
   limits: ApiLimits;
+  liveLimits: LiveLimits;
   /** Shares the limit of each user between the pods. */
   demand: DemandExchange;
 }

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { Identity, Scope } from '../../domain/identity.ts';
 import type { ProblemCode } from '../../domain/problem.ts';
+import type { LiveContent } from './live-responses.ts';
 import type { StreamedContent } from './streams.ts';
 import { refuseIdempotencyKey, validate } from './validation.ts';
 
@@ -13,12 +14,13 @@ export type Method = 'GET' | 'POST' | 'PATCH';
 export interface Answer {
   status: number;
   /**
-   * An object is sent as JSON, other content with its own type, and a stream while it is generated. If all are absent,
-   * the response has no content.
+   * An object is sent as JSON, other content with its own type, and a stream while it is generated. The answer of a live
+   * route stays open. If all are absent, the response has no content.
    */
   body?: object;
   content?: { type: string; data: string | Buffer };
   stream?: StreamedContent;
+  live?: LiveContent;
   headers?: Readonly<Record<string, string>>;
 }
 
@@ -77,6 +79,8 @@ interface RouteDescription {
   headers?: z.ZodObject;
   /** The handler reads the Idempotency-Key; all other routes reject it. */
   takesIdempotencyKey?: true;
+  /** The answer stays open; see `LiveResponses`. */
+  isLive?: true;
   answers: Readonly<Record<number, AnswerDefinition>>;
   /** Problems in addition to those that every route of this kind can return. */
   problems: readonly ProblemCode[];

@@ -10,6 +10,7 @@ import type { LoopUtilization } from '../http/connections/load-shedding.ts';
 import { ProblemSchema } from '../http/problems.ts';
 import { RouteTable } from '../http/route.ts';
 import { apiRoutes, createApiServer } from '../server.ts';
+import { MemoryFeed } from './memory-feed.ts';
 import { MemoryHolds } from './memory-holds.ts';
 import { MemoryKeys } from './memory-keys.ts';
 import { MemoryLedger } from './memory-ledger.ts';
@@ -50,6 +51,7 @@ export class ApiUnderTest {
   readonly ledger = new MemoryLedger(this.clock);
   readonly holds = new MemoryHolds(this.ledger, this.clock);
   readonly keys = new MemoryKeys(this.clock);
+  readonly feed = new MemoryFeed();
   readonly logged: { level: string; fields: object; message: string }[] = [];
   readonly observed: { route: string; method: string; status: number; seconds: number }[] = [];
   readonly problems: string[] = [];
@@ -59,6 +61,7 @@ export class ApiUnderTest {
   readonly server;
   readonly connections;
   readonly streams;
+  readonly lives;
   readonly #documented: RouteTable;
 
   private constructor(overrides: Partial<ApiDependencies>, utilization?: LoopUtilization) {
@@ -70,6 +73,7 @@ export class ApiUnderTest {
       history: this.ledger,
       holds: this.holds,
       holdBooks: this.holds,
+      feed: this.feed,
       keys: { identify: async (key) => identityOf(key) },
       returnedMoney: {
         list: async () => ({ balances: [], items: [], next: null }),
@@ -113,14 +117,16 @@ export class ApiUnderTest {
         connectionAgeMaxMs: null,
         requestsPerSecondPerUserMax: null,
       },
+      liveLimits: { max: 100, perUserMax: 50 },
       demand: { exchange: async (demand) => demand },
       ...overrides,
     };
     this.#documented = new RouteTable(apiRoutes(this.deps));
-    const { server, connections, streams } = createApiServer(this.deps, 65_000, utilization);
+    const { server, connections, streams, lives } = createApiServer(this.deps, 65_000, utilization);
     this.server = server;
     this.connections = connections;
     this.streams = streams;
+    this.lives = lives;
   }
 
   static async start(overrides: Partial<ApiDependencies> = {}, utilization?: LoopUtilization): Promise<ApiUnderTest> {

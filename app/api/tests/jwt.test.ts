@@ -50,10 +50,11 @@ async function refusalOf(verified: Promise<unknown>): Promise<string | undefined
 }
 
 describe('jwtVerifier', () => {
-  it('reads the user, marked as a token user, and the known scopes', async () => {
-    expect(await verify(claims)).toEqual({ user: 'jwt:ada', scopes: new Set(['balances:read', 'ops']) });
+  it('reads the user, marked as a token user, the known scopes, and when it expires, with the tolerance', async () => {
+    const expiresAt = NOW + 65_000;
+    expect(await verify(claims)).toEqual({ user: 'jwt:ada', scopes: new Set(['balances:read', 'ops']), expiresAt });
     const { scope: _scope, ...without } = claims;
-    expect(await verify(without)).toEqual({ user: 'jwt:ada', scopes: new Set() });
+    expect(await verify(without)).toEqual({ user: 'jwt:ada', scopes: new Set(), expiresAt });
   });
   it.each([
     [{ scope: ['ops', 'balances:read'] }],

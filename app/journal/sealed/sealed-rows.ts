@@ -112,10 +112,15 @@ function hashOf(row: Omit<StoredRow, 'hash' | 'payload'>, contentHash: string): 
   return sha256(JSON.stringify(['holdfast-log', format, previousHash, ...columns, contentHash]));
 }
 
+/** The lines of the entries of a row. @throws IntegrityError if the payload cannot be read */
+export async function linesOf(stored: StoredRow): Promise<string[]> {
+  return (await contentOf(stored)).toString('latin1').split('\n');
+}
+
 /** The row with its entries. @throws IntegrityError if the payload cannot be read */
 export async function openedRow(stored: StoredRow): Promise<SealedRow> {
   const { position, sealedAt, hash } = stored;
-  const lines = (await contentOf(stored)).toString('latin1').split('\n');
+  const lines = await linesOf(stored);
   try {
     return { position, sealedAt, hash, entries: lines.map(decodeEntry) };
   } catch (error) {

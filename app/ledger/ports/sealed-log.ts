@@ -16,12 +16,19 @@ export interface SealedLog {
    * @throws Problem database_unavailable
    */
   read(after: number, max: { rows: number; bytes: number }): Promise<SealedRow[]>;
+  /** As `read`, with entries that are not decoded, for readers that want few of them. */
+  readLines(after: number, max: { rows: number; bytes: number }): Promise<SealedLines[]>;
   /**
    * What the log contains only as hashes, from the books, in the order of the entries. Null if an entry has none, or
    * it was erased. An erasure may have emptied some of the fields.
    * @throws Problem database_unavailable
    */
   personal(entries: readonly SealedEntry[]): Promise<(PersonalData | null)[]>;
+}
+
+/** A row whose entries are lines: see entry-codec.ts. */
+export interface SealedLines extends Pick<SealedRow, 'position' | 'hash'> {
+  lines: readonly string[];
 }
 
 /** Of a transfer, an event of a hold, or an account. Fields that an entry does not have are absent. */

@@ -1,6 +1,6 @@
 import type { SealedRow } from '../../journal/sealed/sealed-entry.ts';
-import { type LogHead, openedRow, type StoredRow } from '../../journal/sealed/sealed-rows.ts';
-import type { PersonalData, SealedLog } from '../../ledger/ports/sealed-log.ts';
+import { type LogHead, linesOf, openedRow, type StoredRow } from '../../journal/sealed/sealed-rows.ts';
+import type { PersonalData, SealedLines, SealedLog } from '../../ledger/ports/sealed-log.ts';
 import type { Database } from '../connection/pool.ts';
 import { personalData } from './personal-data.ts';
 
@@ -40,6 +40,13 @@ export class MysqlSealedLog implements SealedLog {
 
   async read(after: number, max: PageLimits): Promise<SealedRow[]> {
     return Promise.all((await this.stored(after, max)).map(openedRow));
+  }
+
+  async readLines(after: number, max: PageLimits): Promise<SealedLines[]> {
+    const rows = await this.stored(after, max);
+    return Promise.all(
+      rows.map(async (row) => ({ position: row.position, hash: row.hash, lines: await linesOf(row) })),
+    );
   }
 
   /** The rows as they are stored, with their hashes. @throws Problem database_unavailable */

@@ -31,6 +31,9 @@ export class Role {
   get server() {
     return this.#running.server;
   }
+  get url(): string {
+    return this.#base;
+  }
 
   async request(
     method: string,

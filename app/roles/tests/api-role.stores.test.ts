@@ -1,6 +1,7 @@
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { Agent, createServer, request as httpRequest, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { join } from 'node:path';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -167,6 +168,16 @@ describe('Stopping', () => {
     });
     expect((await api.request('GET', '/livez')).status).toBe(200);
     await stopped;
+  });
+
+  it('does not wait for a connection on which nothing was sent', async () => {
+    const api = await roles.api({ KEEP_ALIVE_TIMEOUT_MS: '3600000' });
+    const { port } = api.server.address() as AddressInfo;
+    const accepted = once(api.server, 'connection');
+    const socket = connect({ port, host: '127.0.0.1' }).resume();
+    await accepted;
+    await api.stop();
+    await until('it is closed', () => socket.closed);
   });
 
   it('waits for the held request, but not for its connection', async () => {

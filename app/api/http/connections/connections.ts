@@ -145,6 +145,11 @@ export class Connections {
     return (this.#connections.get(socket)?.open ?? 0) > 0;
   }
 
+  /** Closes the connections on which nothing has ever arrived: Node.js does not count them as idle. */
+  closeUnused(): void {
+    for (const { socket } of this.#connections.values()) if (socket.bytesRead === 0) socket.destroy();
+  }
+
   /** Closes the connections whose clients do not read. */
   sweep(): void {
     const now = this.#clock.monotonic();

@@ -463,6 +463,52 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v1/events": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Receive everything that happens, as Server-Sent Events
+         * @description Each block has the `id` to resume after it, and as `data` one `Event` (a CloudEvent 1.0 in JSON). Events arrive when they are in MySQL: exactly those that were committed, for each account in the order of its versions, and after a reconnection with `Last-Event-ID` without a gap. Every 15 seconds there is a comment, with a new `id`.
+         *
+         *     Before this side ends a stream it sends `event: end` with a `reason`: `shutting_down`, `reconnect` (streams last up to 15 minutes), `too_slow` (nothing was read for 20 seconds), `failed`, or `credentials` (expired or revoked). Connect again after `retry` milliseconds, except after `credentials`.
+         *
+         *     Scope: `balances:read`.
+         */
+        readonly get: operations["getEvents"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/events/page": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Read events page by page
+         * @description The events of `/v1/events`, for clients that poll. Send `nextCursor` as `after` with the same filters; when `caughtUp` is true, wait a moment. A page examines at most 10,000 entries of the log, so with a filter it can have fewer items than `limit`, or none, although there are more.
+         *
+         *     Scope: `balances:read`.
+         */
+        readonly get: operations["getEventsPage"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v1/ops/status": {
         readonly parameters: {
             readonly query?: never;
@@ -862,7 +908,7 @@ export interface components {
              * @description Stable, for programs.
              * @enum {string}
              */
-            readonly code: "validation_failed" | "unauthenticated" | "forbidden" | "not_found" | "account_not_found" | "transfer_not_found" | "hold_not_found" | "key_not_found" | "group_not_found" | "method_not_allowed" | "request_timeout" | "transaction_id_reused" | "already_paid_out" | "group_id_reused" | "hold_id_reused" | "transaction_id_ambiguous" | "group_id_ambiguous" | "hold_id_ambiguous" | "account_id_reused" | "key_id_reused" | "key_not_active" | "last_ops_key" | "authority_moved" | "account_not_empty" | "settings_version_mismatch" | "hold_changed" | "payload_too_large" | "unsupported_media_type" | "currency_mismatch" | "insufficient_funds" | "account_suspended" | "account_frozen" | "account_closed" | "balance_out_of_range" | "limit_exceeded" | "group_refused" | "group_spans_shards" | "hold_spans_shards" | "hold_not_allowed" | "hold_not_open" | "hold_expired" | "hold_exceeded" | "transfer_not_reversible" | "precondition_required" | "rate_limited" | "headers_too_large" | "internal_error" | "ledger_switching" | "ledger_closed" | "account_unsettled" | "backlog_full" | "overloaded" | "database_unavailable" | "transfer_pending" | "transit_unavailable" | "history_incomplete" | "clock_unsure" | "calendar_unavailable" | "issuer_unavailable" | "feature_not_active" | "shutting_down" | "outcome_unknown";
+            readonly code: "validation_failed" | "unauthenticated" | "forbidden" | "not_found" | "account_not_found" | "transfer_not_found" | "hold_not_found" | "key_not_found" | "group_not_found" | "method_not_allowed" | "request_timeout" | "transaction_id_reused" | "already_paid_out" | "group_id_reused" | "hold_id_reused" | "transaction_id_ambiguous" | "group_id_ambiguous" | "hold_id_ambiguous" | "account_id_reused" | "key_id_reused" | "key_not_active" | "last_ops_key" | "authority_moved" | "account_not_empty" | "events_gone" | "settings_version_mismatch" | "hold_changed" | "payload_too_large" | "unsupported_media_type" | "currency_mismatch" | "insufficient_funds" | "account_suspended" | "account_frozen" | "account_closed" | "balance_out_of_range" | "limit_exceeded" | "group_refused" | "group_spans_shards" | "hold_spans_shards" | "hold_not_allowed" | "hold_not_open" | "hold_expired" | "hold_exceeded" | "transfer_not_reversible" | "precondition_required" | "rate_limited" | "too_many_listeners" | "headers_too_large" | "internal_error" | "ledger_switching" | "ledger_closed" | "account_unsettled" | "backlog_full" | "overloaded" | "database_unavailable" | "transfer_pending" | "transit_unavailable" | "history_incomplete" | "clock_unsure" | "calendar_unavailable" | "issuer_unavailable" | "feature_not_active" | "shutting_down" | "outcome_unknown";
             readonly correlationId: string;
             /** @description The id to look up or to send again. */
             readonly transactionId?: string;
@@ -3005,6 +3051,1054 @@ export interface components {
              */
             readonly acceptedAt: string;
         };
+        readonly EventPage: {
+            readonly items: readonly components["schemas"]["Event"][];
+            /** @description Send it as `after` to get what follows. It is never null. */
+            readonly nextCursor: string;
+            /** @description False if there may be more events already. A page can be empty before the end. */
+            readonly caughtUp: boolean;
+        };
+        /** @description A CloudEvent 1.0. */
+        readonly Event: components["schemas"]["TransferPostedEvent"] | components["schemas"]["TransferRejectedEvent"] | components["schemas"]["GroupPostedEvent"] | components["schemas"]["GroupRejectedEvent"] | components["schemas"]["HoldPlacedEvent"] | components["schemas"]["HoldRejectedEvent"] | components["schemas"]["HoldChangedEvent"] | components["schemas"]["HoldVoidedEvent"] | components["schemas"]["HoldExpiredEvent"] | components["schemas"]["AccountOpenedEvent"] | components["schemas"]["AccountChangedEvent"];
+        readonly TransferPostedEvent: {
+            /** @enum {string} */
+            readonly specversion: "1.0";
+            /**
+             * @description Unique in the ledger, for de-duplication.
+             * @example 0.1024.3.5b2c0d1e
+             */
+            readonly id: string;
+            /**
+             * @description The ledger.
+             * @example urn:holdfast:5b2c…
+             */
+            readonly source: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            readonly type: "holdfast.transfer.posted";
+            /** @description The id of the transfer, group, hold or account. */
+            readonly subject: string;
+            /**
+             * Format: date-time
+             * @description When the ledger accepted it.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly time: string;
+            /** @enum {string} */
+            readonly datacontenttype: "application/json";
+            readonly data: {
+                /**
+                 * @description The id of a transfer, as its client chose it.
+                 * @example 019b7650-2c00-7000-8000-000000000002
+                 */
+                readonly transactionId: string;
+                /** @enum {string} */
+                readonly kind: "transfer" | "reversal" | "capture";
+                /**
+                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+                 * @example customer-4711
+                 */
+                readonly sourceAccount: string;
+                /**
+                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+                 * @example customer-4711
+                 */
+                readonly destinationAccount: string;
+                /**
+                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+                 * @example 12.34
+                 */
+                readonly amount: string;
+                /**
+                 * @description ISO 4217 code.
+                 * @example EUR
+                 */
+                readonly currency: string;
+                /**
+                 * Format: date-time
+                 * @description The client's own time, or the time of acceptance if the client sent none.
+                 * @example 2026-01-31T12:00:00.000Z
+                 */
+                readonly timestamp: string;
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, UTC, milliseconds.
+                 * @example 2026-01-31T12:00:00.000Z
+                 */
+                readonly acceptedAt: string;
+                /**
+                 * @description Only with several shards, for a transfer between two of them: `out` is its event at the source, `in` at the destination, and `back` at the source if the destination refused it.
+                 * @enum {string}
+                 */
+                readonly leg?: "out" | "in" | "back" | "returns";
+                /**
+                 * @description The group or split that the transfer is a member of.
+                 * @example customer-4711
+                 */
+                readonly groupId?: string;
+                /**
+                 * @description Of a reversal: the transfer that it reverses.
+                 * @example 019b7650-2c00-7000-8000-000000000002
+                 */
+                readonly reverses?: string;
+                /**
+                 * @description Of a capture: the hold.
+                 * @example customer-4711
+                 */
+                readonly holdId?: string;
+                /** @enum {string} */
+                readonly status: "POSTED";
+                /**
+                 * @description Absent in an event of a leg at the other account.
+                 * @example 12.34
+                 */
+                readonly sourceBalance?: string;
+                /** @description Increases by one with every posting of the account, and every event of its holds. */
+                readonly sourceVersion?: number;
+                /**
+                 * @description Absent in an event of a leg at the other account.
+                 * @example 12.34
+                 */
+                readonly destinationBalance?: string;
+                /** @description Increases by one with every posting of the account, and every event of its holds. */
+                readonly destinationVersion?: number;
+                /**
+                 * @description Of a capture: what the holds of the source reserve after it.
+                 * @example 12.34
+                 */
+                readonly heldAfter?: string;
+                /**
+                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+                 * @example 12.34
+                 */
+                readonly heldChange?: string;
+                /** @description Who requested it. Like all that follows, only with `details=true`. */
+                readonly user?: string;
+                readonly correlationId?: string;
+                readonly reference?: string | null;
+                readonly metadata?: {
+                    readonly [key: string]: string;
+                } | null;
+                /** @description The name of the account. */
+                readonly name?: string | null;
+            };
+        };
+        readonly TransferRejectedEvent: {
+            /** @enum {string} */
+            readonly specversion: "1.0";
+            /**
+             * @description Unique in the ledger, for de-duplication.
+             * @example 0.1024.3.5b2c0d1e
+             */
+            readonly id: string;
+            /**
+             * @description The ledger.
+             * @example urn:holdfast:5b2c…
+             */
+            readonly source: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            readonly type: "holdfast.transfer.rejected";
+            /** @description The id of the transfer, group, hold or account. */
+            readonly subject: string;
+            /**
+             * Format: date-time
+             * @description When the ledger accepted it.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly time: string;
+            /** @enum {string} */
+            readonly datacontenttype: "application/json";
+            readonly data: {
+                /**
+                 * @description The id of a transfer, as its client chose it.
+                 * @example 019b7650-2c00-7000-8000-000000000002
+                 */
+                readonly transactionId: string;
+                /** @enum {string} */
+                readonly kind: "transfer" | "reversal" | "capture";
+                /**
+                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+                 * @example customer-4711
+                 */
+                readonly sourceAccount: string;
+                /**
+                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+                 * @example customer-4711
+                 */
+                readonly destinationAccount: string;
+                /**
+                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+                 * @example 12.34
+                 */
+                readonly amount: string;
+                /**
+                 * @description ISO 4217 code.
+                 * @example EUR
+                 */
+                readonly currency: string;
+                /**
+                 * Format: date-time
+                 * @description The client's own time, or the time of acceptance if the client sent none.
+                 * @example 2026-01-31T12:00:00.000Z
+                 */
+                readonly timestamp: string;
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, UTC, milliseconds.
+                 * @example 2026-01-31T12:00:00.000Z
+                 */
+                readonly acceptedAt: string;
+                /**
+                 * @description Only with several shards, for a transfer between two of them: `out` is its event at the source, `in` at the destination, and `back` at the source if the destination refused it.
+                 * @enum {string}
+                 */
+                readonly leg?: "out" | "in" | "back" | "returns";
+                /**
+                 * @description The group or split that the transfer is a member of.
+                 * @example customer-4711
+                 */
+                readonly groupId?: string;
+                /**
+                 * @description Of a reversal: the transfer that it reverses.
+                 * @example 019b7650-2c00-7000-8000-000000000002
+                 */
+                readonly reverses?: string;
+                /**
+                 * @description Of a capture: the hold.
+                 * @example customer-4711
+                 */
+                readonly holdId?: string;
+                /** @enum {string} */
+                readonly status: "REJECTED";
+                /** @enum {string} */
+                readonly refusal: "currency_mismatch" | "insufficient_funds" | "account_suspended" | "account_frozen" | "account_closed" | "balance_out_of_range" | "limit_exceeded" | "hold_not_allowed" | "hold_not_open" | "hold_expired" | "hold_exceeded";
+                /**
+                 * @description For `limit_exceeded`: which limit.
+                 * @enum {string}
+                 */
+                readonly limit?: "transferMax" | "dailyDebitMax" | "monthlyDebitMax" | "dailyCreditMax" | "balanceMax";
+                /**
+                 * @description The value of the limit.
+                 * @example 12.34
+                 */
+                readonly value?: string;
+                /**
+                 * @description The unused part of the limit.
+                 * @example 12.34
+                 */
+                readonly remaining?: string;
+                /** @description Who requested it. Like all that follows, only with `details=true`. */
+                readonly user?: string;
+                readonly correlationId?: string;
+                readonly reference?: string | null;
+                readonly metadata?: {
+                    readonly [key: string]: string;
+                } | null;
+                /** @description The name of the account. */
+                readonly name?: string | null;
+            };
+        };
+        readonly GroupPostedEvent: {
+            /** @enum {string} */
+            readonly specversion: "1.0";
+            /**
+             * @description Unique in the ledger, for de-duplication.
+             * @example 0.1024.3.5b2c0d1e
+             */
+            readonly id: string;
+            /**
+             * @description The ledger.
+             * @example urn:holdfast:5b2c…
+             */
+            readonly source: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            readonly type: "holdfast.group.posted";
+            /** @description The id of the transfer, group, hold or account. */
+            readonly subject: string;
+            /**
+             * Format: date-time
+             * @description When the ledger accepted it.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly time: string;
+            /** @enum {string} */
+            readonly datacontenttype: "application/json";
+            readonly data: {
+                /**
+                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte.
+                 * @example customer-4711
+                 */
+                readonly groupId: string;
+                readonly accounts: readonly string[];
+                readonly transactionIds: readonly string[];
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, UTC, milliseconds.
+                 * @example 2026-01-31T12:00:00.000Z
+                 */
+                readonly acceptedAt: string;
+                /** @enum {string} */
+                readonly status: "POSTED";
+                /** @description Who requested it. Like all that follows, only with `details=true`. */
+                readonly user?: string;
+                readonly correlationId?: string;
+                readonly reference?: string | null;
+                readonly metadata?: {
+                    readonly [key: string]: string;
+                } | null;
+                /** @description The name of the account. */
+                readonly name?: string | null;
+            };
+        };
+        readonly GroupRejectedEvent: {
+            /** @enum {string} */
+            readonly specversion: "1.0";
+            /**
+             * @description Unique in the ledger, for de-duplication.
+             * @example 0.1024.3.5b2c0d1e
+             */
+            readonly id: string;
+            /**
+             * @description The ledger.
+             * @example urn:holdfast:5b2c…
+             */
+            readonly source: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            readonly type: "holdfast.group.rejected";
+            /** @description The id of the transfer, group, hold or account. */
+            readonly subject: string;
+            /**
+             * Format: date-time
+             * @description When the ledger accepted it.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly time: string;
+            /** @enum {string} */
+            readonly datacontenttype: "application/json";
+            readonly data: {
+                /**
+                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte.
+                 * @example customer-4711
+                 */
+                readonly groupId: string;
+                readonly accounts: readonly string[];
+                readonly transactionIds: readonly string[];
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, UTC, milliseconds.
+                 * @example 2026-01-31T12:00:00.000Z
+                 */
+                readonly acceptedAt: string;
+                /** @enum {string} */
+                readonly status: "REJECTED";
+                /** @description The first transfer that was refused, from 0. */
+                readonly index: number;
+                /** @enum {string} */
+                readonly refusal: "currency_mismatch" | "insufficient_funds" | "account_suspended" | "account_frozen" | "account_closed" | "balance_out_of_range" | "limit_exceeded" | "hold_not_allowed" | "hold_not_open" | "hold_expired" | "hold_exceeded";
+                /**
+                 * @description For `limit_exceeded`: which limit.
+                 * @enum {string}
+                 */
+                readonly limit?: "transferMax" | "dailyDebitMax" | "monthlyDebitMax" | "dailyCreditMax" | "balanceMax";
+                /**
+                 * @description The value of the limit.
+                 * @example 12.34
+                 */
+                readonly value?: string;
+                /**
+                 * @description The unused part of the limit.
+                 * @example 12.34
+                 */
+                readonly remaining?: string;
+                /** @description Who requested it. Like all that follows, only with `details=true`. */
+                readonly user?: string;
+                readonly correlationId?: string;
+                readonly reference?: string | null;
+                readonly metadata?: {
+                    readonly [key: string]: string;
+                } | null;
+                /** @description The name of the account. */
+                readonly name?: string | null;
+            };
+        };
+        readonly HoldPlacedEvent: {
+            /** @enum {string} */
+            readonly specversion: "1.0";
+            /**
+             * @description Unique in the ledger, for de-duplication.
+             * @example 0.1024.3.5b2c0d1e
+             */
+            readonly id: string;
+            /**
+             * @description The ledger.
+             * @example urn:holdfast:5b2c…
+             */
+            readonly source: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            readonly type: "holdfast.hold.placed";
+            /** @description The id of the transfer, group, hold or account. */
+            readonly subject: string;
+            /**
+             * Format: date-time
+             * @description When the ledger accepted it.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly time: string;
+            /** @enum {string} */
+            readonly datacontenttype: "application/json";
+            readonly data: {
+                /**
+                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte.
+                 * @example customer-4711
+                 */
+                readonly holdId: string;
+                /**
+                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+                 * @example customer-4711
+                 */
+                readonly account: string;
+                /**
+                 * @description ISO 4217 code.
+                 * @example EUR
+                 */
+                readonly currency: string;
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, UTC, milliseconds.
+                 * @example 2026-01-31T12:00:00.000Z
+                 */
+                readonly acceptedAt: string;
+                /** @enum {string} */
+                readonly status: "OPEN" | "CAPTURED" | "VOIDED" | "EXPIRED";
+                /**
+                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+                 * @example 12.34
+                 */
+                readonly amount: string;
+                /**
+                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+                 * @example 12.34
+                 */
+                readonly captured: string;
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, UTC, milliseconds.
+                 * @example 2026-01-31T12:00:00.000Z
+                 */
+                readonly expiresAt: string;
+                readonly revision: number;
+                /**
+                 * @description What all holds of the account reserve after this event.
+                 * @example 12.34
+                 */
+                readonly heldAfter: string;
+                /**
+                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+                 * @example 12.34
+                 */
+                readonly heldChange: string;
+                /**
+                 * @description Of the account; an event of a hold does not change it.
+                 * @example 12.34
+                 */
+                readonly balance: string;
+                /** @description Increases by one with every posting of the account, and every event of its holds. */
+                readonly version: number;
+                /**
+                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+                 * @example customer-4711
+                 */
+                readonly destinationAccount: string | null;
+                /** @description Who requested it. Like all that follows, only with `details=true`. */
+                readonly user?: string;
+                readonly correlationId?: string;
+                readonly reference?: string | null;
+                readonly metadata?: {
+                    readonly [key: string]: string;
+                } | null;
+                /** @description The name of the account. */
+                readonly name?: string | null;
+            };
+        };
+        readonly HoldRejectedEvent: {
+            /** @enum {string} */
+            readonly specversion: "1.0";
+            /**
+             * @description Unique in the ledger, for de-duplication.
+             * @example 0.1024.3.5b2c0d1e
+             */
+            readonly id: string;
+            /**
+             * @description The ledger.
+             * @example urn:holdfast:5b2c…
+             */
+            readonly source: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            readonly type: "holdfast.hold.rejected";
+            /** @description The id of the transfer, group, hold or account. */
+            readonly subject: string;
+            /**
+             * Format: date-time
+             * @description When the ledger accepted it.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly time: string;
+            /** @enum {string} */
+            readonly datacontenttype: "application/json";
+            readonly data: {
+                /**
+                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte.
+                 * @example customer-4711
+                 */
+                readonly holdId: string;
+                /**
+                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+                 * @example customer-4711
+                 */
+                readonly account: string;
+                /**
+                 * @description ISO 4217 code.
+                 * @example EUR
+                 */
+                readonly currency: string;
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, UTC, milliseconds.
+                 * @example 2026-01-31T12:00:00.000Z
+                 */
+                readonly acceptedAt: string;
+                /**
+                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+                 * @example customer-4711
+                 */
+                readonly destinationAccount: string | null;
+                /**
+                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+                 * @example 12.34
+                 */
+                readonly amount: string;
+                /** @enum {string} */
+                readonly refusal: "currency_mismatch" | "insufficient_funds" | "account_suspended" | "account_frozen" | "account_closed" | "balance_out_of_range" | "limit_exceeded" | "hold_not_allowed" | "hold_not_open" | "hold_expired" | "hold_exceeded";
+                /**
+                 * @description For `limit_exceeded`: which limit.
+                 * @enum {string}
+                 */
+                readonly limit?: "transferMax" | "dailyDebitMax" | "monthlyDebitMax" | "dailyCreditMax" | "balanceMax";
+                /**
+                 * @description The value of the limit.
+                 * @example 12.34
+                 */
+                readonly value?: string;
+                /**
+                 * @description The unused part of the limit.
+                 * @example 12.34
+                 */
+                readonly remaining?: string;
+                /** @description Who requested it. Like all that follows, only with `details=true`. */
+                readonly user?: string;
+                readonly correlationId?: string;
+                readonly reference?: string | null;
+                readonly metadata?: {
+                    readonly [key: string]: string;
+                } | null;
+                /** @description The name of the account. */
+                readonly name?: string | null;
+            };
+        };
+        readonly HoldChangedEvent: {
+            /** @enum {string} */
+            readonly specversion: "1.0";
+            /**
+             * @description Unique in the ledger, for de-duplication.
+             * @example 0.1024.3.5b2c0d1e
+             */
+            readonly id: string;
+            /**
+             * @description The ledger.
+             * @example urn:holdfast:5b2c…
+             */
+            readonly source: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            readonly type: "holdfast.hold.changed";
+            /** @description The id of the transfer, group, hold or account. */
+            readonly subject: string;
+            /**
+             * Format: date-time
+             * @description When the ledger accepted it.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly time: string;
+            /** @enum {string} */
+            readonly datacontenttype: "application/json";
+            readonly data: {
+                /**
+                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte.
+                 * @example customer-4711
+                 */
+                readonly holdId: string;
+                /**
+                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+                 * @example customer-4711
+                 */
+                readonly account: string;
+                /**
+                 * @description ISO 4217 code.
+                 * @example EUR
+                 */
+                readonly currency: string;
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, UTC, milliseconds.
+                 * @example 2026-01-31T12:00:00.000Z
+                 */
+                readonly acceptedAt: string;
+                /** @enum {string} */
+                readonly status: "OPEN" | "CAPTURED" | "VOIDED" | "EXPIRED";
+                /**
+                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+                 * @example 12.34
+                 */
+                readonly amount: string;
+                /**
+                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+                 * @example 12.34
+                 */
+                readonly captured: string;
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, UTC, milliseconds.
+                 * @example 2026-01-31T12:00:00.000Z
+                 */
+                readonly expiresAt: string;
+                readonly revision: number;
+                /**
+                 * @description What all holds of the account reserve after this event.
+                 * @example 12.34
+                 */
+                readonly heldAfter: string;
+                /**
+                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+                 * @example 12.34
+                 */
+                readonly heldChange: string;
+                /**
+                 * @description Of the account; an event of a hold does not change it.
+                 * @example 12.34
+                 */
+                readonly balance: string;
+                /** @description Increases by one with every posting of the account, and every event of its holds. */
+                readonly version: number;
+                /** @description Who requested it. Like all that follows, only with `details=true`. */
+                readonly user?: string;
+                readonly correlationId?: string;
+                readonly reference?: string | null;
+                readonly metadata?: {
+                    readonly [key: string]: string;
+                } | null;
+                /** @description The name of the account. */
+                readonly name?: string | null;
+            };
+        };
+        readonly HoldVoidedEvent: {
+            /** @enum {string} */
+            readonly specversion: "1.0";
+            /**
+             * @description Unique in the ledger, for de-duplication.
+             * @example 0.1024.3.5b2c0d1e
+             */
+            readonly id: string;
+            /**
+             * @description The ledger.
+             * @example urn:holdfast:5b2c…
+             */
+            readonly source: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            readonly type: "holdfast.hold.voided";
+            /** @description The id of the transfer, group, hold or account. */
+            readonly subject: string;
+            /**
+             * Format: date-time
+             * @description When the ledger accepted it.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly time: string;
+            /** @enum {string} */
+            readonly datacontenttype: "application/json";
+            readonly data: {
+                /**
+                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte.
+                 * @example customer-4711
+                 */
+                readonly holdId: string;
+                /**
+                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+                 * @example customer-4711
+                 */
+                readonly account: string;
+                /**
+                 * @description ISO 4217 code.
+                 * @example EUR
+                 */
+                readonly currency: string;
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, UTC, milliseconds.
+                 * @example 2026-01-31T12:00:00.000Z
+                 */
+                readonly acceptedAt: string;
+                /** @enum {string} */
+                readonly status: "OPEN" | "CAPTURED" | "VOIDED" | "EXPIRED";
+                /**
+                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+                 * @example 12.34
+                 */
+                readonly amount: string;
+                /**
+                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+                 * @example 12.34
+                 */
+                readonly captured: string;
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, UTC, milliseconds.
+                 * @example 2026-01-31T12:00:00.000Z
+                 */
+                readonly expiresAt: string;
+                readonly revision: number;
+                /**
+                 * @description What all holds of the account reserve after this event.
+                 * @example 12.34
+                 */
+                readonly heldAfter: string;
+                /**
+                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+                 * @example 12.34
+                 */
+                readonly heldChange: string;
+                /**
+                 * @description Of the account; an event of a hold does not change it.
+                 * @example 12.34
+                 */
+                readonly balance: string;
+                /** @description Increases by one with every posting of the account, and every event of its holds. */
+                readonly version: number;
+                /** @description Who requested it. Like all that follows, only with `details=true`. */
+                readonly user?: string;
+                readonly correlationId?: string;
+                readonly reference?: string | null;
+                readonly metadata?: {
+                    readonly [key: string]: string;
+                } | null;
+                /** @description The name of the account. */
+                readonly name?: string | null;
+            };
+        };
+        readonly HoldExpiredEvent: {
+            /** @enum {string} */
+            readonly specversion: "1.0";
+            /**
+             * @description Unique in the ledger, for de-duplication.
+             * @example 0.1024.3.5b2c0d1e
+             */
+            readonly id: string;
+            /**
+             * @description The ledger.
+             * @example urn:holdfast:5b2c…
+             */
+            readonly source: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            readonly type: "holdfast.hold.expired";
+            /** @description The id of the transfer, group, hold or account. */
+            readonly subject: string;
+            /**
+             * Format: date-time
+             * @description When the ledger accepted it.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly time: string;
+            /** @enum {string} */
+            readonly datacontenttype: "application/json";
+            readonly data: {
+                /**
+                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte.
+                 * @example customer-4711
+                 */
+                readonly holdId: string;
+                /**
+                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+                 * @example customer-4711
+                 */
+                readonly account: string;
+                /**
+                 * @description ISO 4217 code.
+                 * @example EUR
+                 */
+                readonly currency: string;
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, UTC, milliseconds.
+                 * @example 2026-01-31T12:00:00.000Z
+                 */
+                readonly acceptedAt: string;
+                /** @enum {string} */
+                readonly status: "OPEN" | "CAPTURED" | "VOIDED" | "EXPIRED";
+                /**
+                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+                 * @example 12.34
+                 */
+                readonly amount: string;
+                /**
+                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+                 * @example 12.34
+                 */
+                readonly captured: string;
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, UTC, milliseconds.
+                 * @example 2026-01-31T12:00:00.000Z
+                 */
+                readonly expiresAt: string;
+                readonly revision: number;
+                /**
+                 * @description What all holds of the account reserve after this event.
+                 * @example 12.34
+                 */
+                readonly heldAfter: string;
+                /**
+                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+                 * @example 12.34
+                 */
+                readonly heldChange: string;
+                /**
+                 * @description Of the account; an event of a hold does not change it.
+                 * @example 12.34
+                 */
+                readonly balance: string;
+                /** @description Increases by one with every posting of the account, and every event of its holds. */
+                readonly version: number;
+                /** @description Who requested it. Like all that follows, only with `details=true`. */
+                readonly user?: string;
+                readonly correlationId?: string;
+                readonly reference?: string | null;
+                readonly metadata?: {
+                    readonly [key: string]: string;
+                } | null;
+                /** @description The name of the account. */
+                readonly name?: string | null;
+            };
+        };
+        readonly AccountOpenedEvent: {
+            /** @enum {string} */
+            readonly specversion: "1.0";
+            /**
+             * @description Unique in the ledger, for de-duplication.
+             * @example 0.1024.3.5b2c0d1e
+             */
+            readonly id: string;
+            /**
+             * @description The ledger.
+             * @example urn:holdfast:5b2c…
+             */
+            readonly source: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            readonly type: "holdfast.account.opened";
+            /** @description The id of the transfer, group, hold or account. */
+            readonly subject: string;
+            /**
+             * Format: date-time
+             * @description When the ledger accepted it.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly time: string;
+            /** @enum {string} */
+            readonly datacontenttype: "application/json";
+            readonly data: {
+                /**
+                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+                 * @example customer-4711
+                 */
+                readonly accountId: string;
+                /**
+                 * @description ISO 4217 code.
+                 * @example EUR
+                 */
+                readonly currency: string;
+                /**
+                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+                 * @example 12.34
+                 */
+                readonly overdraftLimit: string;
+                readonly external: boolean;
+                readonly limits: {
+                    /**
+                     * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+                     * @example 12.34
+                     */
+                    readonly transferMax?: string | null;
+                    /**
+                     * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+                     * @example 12.34
+                     */
+                    readonly dailyDebitMax?: string | null;
+                    /**
+                     * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+                     * @example 12.34
+                     */
+                    readonly monthlyDebitMax?: string | null;
+                    /**
+                     * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+                     * @example 12.34
+                     */
+                    readonly dailyCreditMax?: string | null;
+                    /**
+                     * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+                     * @example 12.34
+                     */
+                    readonly balanceMax?: string | null;
+                } | null;
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, UTC, milliseconds.
+                 * @example 2026-01-31T12:00:00.000Z
+                 */
+                readonly openedAt: string;
+                /** @description Who requested it. Like all that follows, only with `details=true`. */
+                readonly user?: string;
+                readonly correlationId?: string;
+                readonly reference?: string | null;
+                readonly metadata?: {
+                    readonly [key: string]: string;
+                } | null;
+                /** @description The name of the account. */
+                readonly name?: string | null;
+            };
+        };
+        readonly AccountChangedEvent: {
+            /** @enum {string} */
+            readonly specversion: "1.0";
+            /**
+             * @description Unique in the ledger, for de-duplication.
+             * @example 0.1024.3.5b2c0d1e
+             */
+            readonly id: string;
+            /**
+             * @description The ledger.
+             * @example urn:holdfast:5b2c…
+             */
+            readonly source: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            readonly type: "holdfast.account.changed";
+            /** @description The id of the transfer, group, hold or account. */
+            readonly subject: string;
+            /**
+             * Format: date-time
+             * @description When the ledger accepted it.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly time: string;
+            /** @enum {string} */
+            readonly datacontenttype: "application/json";
+            readonly data: {
+                /**
+                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+                 * @example customer-4711
+                 */
+                readonly accountId: string;
+                /**
+                 * @description ISO 4217 code.
+                 * @example EUR
+                 */
+                readonly currency?: string;
+                /**
+                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+                 * @example 12.34
+                 */
+                readonly overdraftLimit?: string;
+                readonly changeId: string;
+                /**
+                 * @description `SUSPENDED` allows no debits, `FROZEN` neither debits nor credits, `CLOSED` is permanent and requires a zero balance.
+                 * @enum {string}
+                 */
+                readonly status: "ACTIVE" | "SUSPENDED" | "FROZEN" | "CLOSED";
+                /** @description All limits of the account, if the change set them. */
+                readonly limits?: {
+                    /**
+                     * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+                     * @example 12.34
+                     */
+                    readonly transferMax?: string | null;
+                    /**
+                     * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+                     * @example 12.34
+                     */
+                    readonly dailyDebitMax?: string | null;
+                    /**
+                     * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+                     * @example 12.34
+                     */
+                    readonly monthlyDebitMax?: string | null;
+                    /**
+                     * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+                     * @example 12.34
+                     */
+                    readonly dailyCreditMax?: string | null;
+                    /**
+                     * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+                     * @example 12.34
+                     */
+                    readonly balanceMax?: string | null;
+                };
+                /** @description Increases by one with every posting of the account, and every event of its holds. */
+                readonly settingsVersion: number;
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, UTC, milliseconds.
+                 * @example 2026-01-31T12:00:00.000Z
+                 */
+                readonly acceptedAt: string;
+                /** @description Who requested it. Like all that follows, only with `details=true`. */
+                readonly user?: string;
+                readonly correlationId?: string;
+                readonly reference?: string | null;
+                readonly metadata?: {
+                    readonly [key: string]: string;
+                } | null;
+                /** @description The name of the account. */
+                readonly name?: string | null;
+            };
+        };
         /** @description Mode, epoch, rule format, processes of an older release, cursor, length and age of the journal, progress of an epoch recovery, owner of Redis (in `DIRECT`), pods, keepers, frozen accounts with the reason, clock offset, breakers. With several shards: `mode` is that of all of them, or `MIXED`, and `shards` has the status of each. */
         readonly OpsStatus: {
             readonly [key: string]: unknown;
@@ -4199,6 +5293,81 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["HoldList"];
+                };
+            };
+        };
+    };
+    readonly getEvents: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description Only events of these accounts: up to 20 ids, separated by commas. */
+                readonly account?: string;
+                /** @description Only events of these types, separated by commas: `holdfast.transfer.posted`, `holdfast.transfer.rejected`, `holdfast.group.posted`, `holdfast.group.rejected`, `holdfast.hold.placed`, `holdfast.hold.rejected`, `holdfast.hold.changed`, `holdfast.hold.voided`, `holdfast.hold.expired`, `holdfast.account.opened`, `holdfast.account.changed`. */
+                readonly type?: string;
+                /** @description With `true`, the events also have `reference`, `metadata`, `user`, `correlationId` and the names of accounts, as far as they have not been erased. */
+                readonly details?: "true" | "false";
+                /** @description A position from an earlier response, `oldest` or `latest`. Defaults to `latest`, or `Last-Event-ID`, which takes precedence. */
+                readonly after?: string;
+            };
+            readonly header?: {
+                /** @description The `id` of the last block that was received; the stream goes on after it. */
+                readonly "Last-Event-ID"?: string;
+            };
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description A stream of events, which stays open */
+            readonly 200: {
+                headers: {
+                    /** @description `no`: proxies must pass events on at once. */
+                    readonly "X-Accel-Buffering"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example retry: 2817
+                     *     id: 1023~94ab01c7
+                     *
+                     *     id: 1024.3~5b2c0d1e
+                     *     data: {"specversion":"1.0","id":"0.1024.3.5b2c0d1e","source":"urn:holdfast:0f6c1d2e3b4a59687786954a3b2c1d0e","type":"holdfast.transfer.posted","subject":"019b7650-2c00-7000-8000-000000000002","time":"2026-01-31T12:00:00.000Z","datacontenttype":"application/json","data":{"transactionId":"019b7650-2c00-7000-8000-000000000002","status":"POSTED","kind":"transfer","sourceAccount":"world","destinationAccount":"demo-alice","amount":"25.00","currency":"EUR","timestamp":"2026-01-31T12:00:00.000Z","acceptedAt":"2026-01-31T12:00:00.000Z","sourceBalance":"-25.00","sourceVersion":1,"destinationBalance":"25.00","destinationVersion":1}}
+                     *
+                     *     :
+                     *     id: 1026~0e77d3f2
+                     */
+                    readonly "text/event-stream": string;
+                };
+            };
+        };
+    };
+    readonly getEventsPage: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description Only events of these accounts: up to 20 ids, separated by commas. */
+                readonly account?: string;
+                /** @description Only events of these types, separated by commas: `holdfast.transfer.posted`, `holdfast.transfer.rejected`, `holdfast.group.posted`, `holdfast.group.rejected`, `holdfast.hold.placed`, `holdfast.hold.rejected`, `holdfast.hold.changed`, `holdfast.hold.voided`, `holdfast.hold.expired`, `holdfast.account.opened`, `holdfast.account.changed`. */
+                readonly type?: string;
+                /** @description With `true`, the events also have `reference`, `metadata`, `user`, `correlationId` and the names of accounts, as far as they have not been erased. */
+                readonly details?: "true" | "false";
+                /** @description A position from an earlier response, `oldest` or `latest`. Defaults to `oldest`. */
+                readonly after?: string;
+                /** @description How many events at most; up to 1000. */
+                readonly limit?: number;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description A page of events, oldest first */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["EventPage"];
                 };
             };
         };

@@ -1,0 +1,69 @@
+import type { Clock } from '../../kernel/clock.ts';
+import type { FeedEnd, FeedPosition, FeedSink, SentEvent, Subscription } from '../../ledger/ports/feed.ts';
+import type { LiveConnection, LiveContent } from '../http/live-responses.ts';
+import { formatPosition } from './event-cursor.ts';
+
+export const EVENT_STREAM = 'text/event-stream';
+
+/** A stream without events is heard of at least this often, so that proxies and clients do not give it up, ms. */
+const HEARTBEAT_MS = 15_000;
+/** Listeners that lost their pod come back spread over this time, ms. */
+const RETRY_MS_MIN = 1_000;
+const RETRY_MS_MAX = 5_000;
+
+interface EventStreamDependencies {
+  clock: Clock;
+  from: FeedPosition;
+  subscribe(sink: FeedSink): Subscription;
+}
+
+/** Server-Sent Events (WHATWG HTML, 9.2). */
+export function eventStream({ clock, from, subscribe }: EventStreamDependencies): LiveContent {
+  return {
+    type: EVENT_STREAM,
+    open(connection) {
+      const retryMs = Math.round(RETRY_MS_MIN + (RETRY_MS_MAX - RETRY_MS_MIN) * clock.random());
+      connection.write(`retry: ${retryMs}\n${idOf(from)}\n`);
+      const subscription = subscribe(sinkOf(connection));
+      const cancel = beating(clock, connection, subscription);
+      return {
+        end: (reason) => subscription.end(reason),
+        closed() {
+          cancel();
+          subscription.cancel();
+        },
+      };
+    },
+  };
+}
+
+const idOf = (position: FeedPosition): string => `id: ${formatPosition(position)}\n`;
+const blockOf = ({ event, position }: SentEvent): string => `${idOf(position)}data: ${event.json()}\n\n`;
+const endOf = (reason: FeedEnd): string => `event: end\ndata: {"reason":"${reason}"}\n\n`;
+
+const sinkOf = (connection: LiveConnection): FeedSink => ({
+  send: (events) => connection.write(events.map(blockOf).join('')),
+  whenDrained: (action) => connection.whenDrained(action),
+  end: (reason) => connection.end(endOf(reason)),
+});
+
+/**
+ * A block without data is not an event, but clients remember its id: a filtered stream without events does not fall behind.
+ */
+function beating(clock: Clock, connection: LiveConnection, subscription: Subscription): () => void {
+  let cancel = () => {};
+  let isBlocked = false;
+  const beat = () => {
+    cancel = clock.after(HEARTBEAT_MS, () => {
+      if (!isBlocked && !connection.write(`:\n${idOf(subscription.position)}\n`)) {
+        isBlocked = true;
+        connection.whenDrained(() => {
+          isBlocked = false;
+        });
+      }
+      beat();
+    });
+  };
+  beat();
+  return () => cancel();
+}

@@ -1,0 +1,25 @@
+import type { Clock } from '../kernel/clock.ts';
+
+/**
+ * Limits work that can wait to a number of units per second, for all who share it together, so that it leaves the pod's
+ * CPU to requests.
+ */
+export class Pace {
+  readonly #clock: Clock;
+  readonly #unitMs: number;
+  #freeAtMs = 0;
+
+  constructor(clock: Clock, unitsPerSecondMax: number) {
+    this.#clock = clock;
+    this.#unitMs = 1000 / unitsPerSecondMax;
+  }
+
+  /** Call after work has been done: waits until it has been paid for. */
+  async pay(units: number): Promise<void> {
+    const now = this.#clock.monotonic();
+    this.#freeAtMs = Math.max(now, this.#freeAtMs) + units * this.#unitMs;
+    const waitMs = this.#freeAtMs - now;
+    // Timers are not more exact than this.
+    if (waitMs >= 1) await this.#clock.sleep(waitMs);
+  }
+}
