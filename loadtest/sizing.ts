@@ -1,11 +1,11 @@
 /**
  * Computes how many pods, cores and connections a rate of single transfers needs, from the newest raw result of the
- * load test, by the formulas of docs/sizing.md.
+ * load test, by the formulas of docs/sizing.md; and how many shards.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readCommandLine, refuse, text } from '../app/config/command-line.mjs';
-import { costsOf, need } from './sizing/model.ts';
+import { CROSSING_RATIOS, costsOf, need, needShards } from './sizing/model.ts';
 
 const RESULTS = join(import.meta.dirname, 'results');
 
@@ -28,3 +28,15 @@ const costs = costsOf(JSON.parse(readFileSync(join(RESULTS, newest), 'utf8')).fo
 console.log(`From loadtest/results/${newest}.\n`);
 console.table(costs);
 console.table(Object.fromEntries(rates.map((rate) => [rate.toLocaleString('en'), need(rate, costs)])));
+
+console.log(
+  `Shards, if a transfer between two of them costs ${JSON.stringify(CROSSING_RATIOS)} times one inside a shard:\n`,
+);
+for (const rate of rates) {
+  const rows = ([0, 0.1, 0.5, 'uniform'] as const).map((crossing) => {
+    const name = crossing === 'uniform' ? 'uniform pairs' : `${100 * crossing} % between shards`;
+    return [name, needShards(rate, crossing, costs, CROSSING_RATIOS)] as const;
+  });
+  console.log(`${rate.toLocaleString('en')}/s`);
+  console.table(Object.fromEntries(rows));
+}

@@ -57,6 +57,9 @@ export interface CrossingRatios {
   mysql: number;
 }
 
+/** By `npx tsx loadtest/crossings.ts --saturate` (loadtest/README.md). */
+export const CROSSING_RATIOS: CrossingRatios = { api: 2.7, redis: 3.3, mysql: 4.7 };
+
 /** Calls of a busy shard contain at least this many transfers. */
 const TRANSFERS_IN_CALL = 100;
 const SHARDS_MAX = 1024;
