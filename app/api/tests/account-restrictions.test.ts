@@ -10,6 +10,8 @@ const [OWN, OWN_2, TILL] = ['mine:a', 'mine:b', 'till'];
 const [FOREIGN, FOREIGN_2] = ['theirs:a', 'mine'];
 /** The balances of foreign accounts contain these digits, and nothing else does. */
 const SECRET = /7777|8888/;
+/** Generated ids may contain these digits by chance. */
+const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
 
 let api: ApiUnderTest;
 beforeEach(async () => {
@@ -300,14 +302,14 @@ describe('A key that may use only some accounts', () => {
   it.each(Object.keys(CASES))('may call %s for its own accounts', async (name) => {
     for (const reply of (await CASES[name]?.own()) ?? []) {
       expect([reply.status, reply.text]).toEqual([expect.toBeOneOf([200, 201]), expect.any(String)]);
-      expect(reply.text).not.toMatch(SECRET);
+      expect(reply.text.replaceAll(UUID, '')).not.toMatch(SECRET);
     }
   });
 
   it.each(Object.keys(CASES))('gets nothing about the accounts of others from %s', async (name) => {
     for (const [status, reply] of (await CASES[name]?.foreign()) ?? []) {
       expect([reply.status, reply.text]).toEqual([status, expect.any(String)]);
-      expect(reply.text).not.toMatch(SECRET);
+      expect(reply.text.replaceAll(UUID, '')).not.toMatch(SECRET);
       expect(reply.text).not.toContain('Secret name');
     }
     expect(api.ledger.accounts.get(FOREIGN_2)?.held).toBe(0);
@@ -327,7 +329,7 @@ describe('A key that may use only some accounts', () => {
     ] as const) {
       const reply = await restricted(method, `/v1/transfers/x${suffix}`);
       expect([reply.status, reply.json['code']]).toEqual([404, 'transfer_not_found']);
-      expect(reply.text).not.toMatch(SECRET);
+      expect(reply.text.replaceAll(UUID, '')).not.toMatch(SECRET);
     }
   });
 
