@@ -95,7 +95,11 @@ export async function throughKills(cluster: Cluster, plan: KillPlan): Promise<Re
   const faults = injectFaults(cluster, plan, done.signal);
   const single = numbers(plan.transfers, (number) => number % SINGLE_EVERY === 0);
   const worker = async () => {
-    for (const number of single) await report(await holdfast.transfers.create(transferOf(number)));
+    for (const number of single) {
+      const request = { ...transferOf(number), transactionId: holdfast.newId() };
+      const failed = (error: Error) => ({ outcome: 'failed' as const, error, request, attempts: 1 });
+      await report(await holdfast.transfers.create(request).catch(failed));
+    }
   };
   const batches = async () => {
     const others = numbers(plan.transfers, (number) => number % SINGLE_EVERY !== 0);
@@ -105,10 +109,14 @@ export async function throughKills(cluster: Cluster, plan: KillPlan): Promise<Re
     for await (const item of holdfast.transfers.createMany(requests, { concurrency: BATCHES_TOGETHER }))
       await report(item);
   };
-  await Promise.all([batches(), ...Array.from({ length: SINGLE_WORKERS }, worker)]);
+  let injected: string[];
+  try {
+    await Promise.all([batches(), ...Array.from({ length: SINGLE_WORKERS }, worker)]);
+  } finally {
+    done.abort();
+    injected = await faults;
+  }
   const seconds = (performance.now() - since) / 1000;
-  done.abort();
-  const injected = await faults;
   await cluster.untilBack();
   return { ...result, faults: injected, seconds, comparison: await compare(cluster, holdfast, reports) };
 }
