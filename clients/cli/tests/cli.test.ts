@@ -165,6 +165,22 @@ describe('holdfast', () => {
     expect(await holdfast('reconcile')).toMatchObject({ code: 0, out: 'differences  0\n' });
   });
 
+  it('creates, lists, rotates and revokes keys', async () => {
+    const created = await holdfast('keys create --user shop --scopes transfers:write,balances:read');
+    expect(created).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/^\S+\n$/),
+      err: expect.stringContaining('shop'),
+    });
+    const [, keyId = ''] = /^Key (\S+) /.exec(created.err) ?? [];
+    const list = await holdfast('keys list');
+    expect(list.out).toMatch(new RegExp(`\n${keyId} +shop +ACTIVE `));
+    expect(list.out).not.toContain(created.out.trim());
+    expect(await holdfast(`keys rotate ${keyId} --overlap-hours 1`)).toMatchObject({ code: 0 });
+    expect(await holdfast(`keys revoke ${keyId} --reason test`)).toMatchObject({ code: 0 });
+    expect(await holdfast('keys revoke no-such-key')).toMatchObject({ code: 4 });
+  });
+
   it('writes a statement to a file only if it is complete', async () => {
     api.ledger.open('quiet');
     const [from, to] = [new Date(api.clock.time - 86_400_000), new Date(api.clock.time - 10_000)].map((at) =>

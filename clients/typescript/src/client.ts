@@ -6,6 +6,7 @@ import { Ids } from './ids.ts';
 import { Accounts } from './resources/accounts.ts';
 import { Groups } from './resources/groups.ts';
 import { Holds } from './resources/holds.ts';
+import { Keys } from './resources/keys.ts';
 import { Ops } from './resources/ops.ts';
 import { Transfers } from './resources/transfers.ts';
 
@@ -34,6 +35,7 @@ export class Holdfast {
   readonly groups: Groups;
   readonly holds: Holds;
   readonly events: Events;
+  readonly keys: Keys;
   readonly ops: Ops;
   readonly #ids: Ids;
 
@@ -64,6 +66,7 @@ export class Holdfast {
     this.groups = new Groups(caller);
     this.holds = new Holds(caller);
     this.events = new Events(caller);
+    this.keys = new Keys(caller);
     this.ops = new Ops(caller);
   }
 

@@ -192,6 +192,22 @@ describe('Operators', () => {
   });
 });
 
+describe('API keys', () => {
+  it('are created, listed, rotated and revoked', async () => {
+    const { keys } = holdfast;
+    const created = await keys.create({ user: 'shop', scopes: ['transfers:write'], name: 'The shop' });
+    expect(created).toMatchObject({ user: 'shop', status: 'ACTIVE', secret: expect.any(String) });
+    const rotated = await keys.rotate(created.keyId, { overlapSeconds: 60 });
+    expect(rotated).toMatchObject({ replaces: created.keyId, secret: expect.any(String) });
+    expect((await collect(keys.list())).map(({ keyId }) => keyId)).toEqual(
+      expect.arrayContaining([created.keyId, rotated.keyId]),
+    );
+    expect(await keys.revoke(rotated.keyId, { reason: 'a test' })).toMatchObject({ status: 'REVOKED' });
+    expect(await keys.get(rotated.keyId)).toMatchObject({ status: 'REVOKED' });
+    expect((await collect(keys.log()))[0]).toMatchObject({ keyId: rotated.keyId });
+  });
+});
+
 describe('A key without a scope', () => {
   it('is told so', async () => {
     const reader = new Holdfast({ url: api.url, apiKey: keyWith('balances:read') });

@@ -5,6 +5,7 @@ import { EXIT } from '../exit-code.ts';
 import { ACCOUNT_COMMANDS } from './accounts.ts';
 import { EVENT_COMMANDS } from './events.ts';
 import { HOLD_COMMANDS } from './holds.ts';
+import { KEY_COMMANDS } from './keys.ts';
 import { OPS_COMMANDS } from './ops.ts';
 import { PROFILE_COMMANDS } from './profiles.ts';
 import { STATEMENT_COMMANDS } from './statement.ts';
@@ -40,6 +41,7 @@ export const COMMANDS: readonly CliCommand[] = [
   ...STATEMENT_COMMANDS,
   ...EVENT_COMMANDS,
   ...OPS_COMMANDS,
+  ...KEY_COMMANDS,
   ...PROFILE_COMMANDS,
   newId,
   completion,

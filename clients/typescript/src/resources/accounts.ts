@@ -1,5 +1,5 @@
 import { anyObject, type Caller, type CallOptions, change, objectWith, read, segment, withQuery } from '../calls.ts';
-import { pages } from '../streams/pages.ts';
+import { listIn, pages } from '../streams/pages.ts';
 import { openStatement, type Statement } from '../streams/statement.ts';
 import type {
   Account,
@@ -136,8 +136,3 @@ export class Accounts {
 }
 
 const accountPath = (accountId: string) => `/v1/accounts/${segment(accountId)}`;
-
-function listIn<List extends { items: readonly unknown[] }>(body: unknown): List | null {
-  const list = anyObject<List>(body);
-  return list && Array.isArray(list.items) ? list : null;
-}

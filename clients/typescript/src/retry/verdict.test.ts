@@ -68,7 +68,13 @@ describe('verdictOf', () => {
       const verdict = verdictOf(answered(status, problem(code, status)), 'c', acceptOk);
       return verdict.verdict === 'failed' && verdict.conclusive;
     });
-    expect(conclusive).toEqual(['transaction_id_reused', 'group_id_reused', 'hold_id_reused', 'account_id_reused']);
+    expect(conclusive).toEqual([
+      'transaction_id_reused',
+      'group_id_reused',
+      'hold_id_reused',
+      'account_id_reused',
+      'key_id_reused',
+    ]);
   });
 });
 

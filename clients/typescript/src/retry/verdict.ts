@@ -64,6 +64,7 @@ const CONCLUSIVE: ReadonlySet<string> = new Set<KnownProblemCode>([
   'group_id_reused',
   'hold_id_reused',
   'account_id_reused',
+  'key_id_reused',
 ]);
 
 /** The service marks this 503 as final: it would be the same until an operator does something. */

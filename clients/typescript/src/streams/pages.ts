@@ -1,3 +1,5 @@
+import { anyObject } from '../calls.ts';
+
 interface Page<Item> {
   readonly items: readonly Item[];
   readonly nextCursor: string | null;
@@ -16,4 +18,10 @@ export async function* pages<Item>(
     if (nextCursor === cursor) throw new Error('the service returned the same cursor twice');
     cursor = nextCursor;
   }
+}
+
+/** Accepts a page of a list. */
+export function listIn<List extends { items: readonly unknown[] }>(body: unknown): List | null {
+  const list = anyObject<List>(body);
+  return list && Array.isArray(list.items) ? list : null;
 }

@@ -1,6 +1,8 @@
 import type { Cluster } from '../../../../verification/harness/cluster.ts';
 import { sleep } from '../../../../verification/harness/time.ts';
 import { Holdfast } from '../../src/client.ts';
+import type { TransferItem } from '../../src/resources/transfer-batches.ts';
+import type { TransferOutcome } from '../../src/resources/transfers.ts';
 import type { TransferRequest } from '../../src/types.ts';
 import { type Comparison, compare, type Reported } from './books.ts';
 
@@ -75,7 +77,7 @@ export async function throughKills(cluster: Cluster, plan: KillPlan): Promise<Re
   const reports = new Map<string, Reported>();
   const result = { counts: {} as Record<string, number>, repeated: 0, unknown: 0 };
 
-  const report = async (one: Awaited<ReturnType<typeof holdfast.transfers.create>> | ItemOutcome) => {
+  const report = async (one: TransferOutcome | Omit<TransferItem, 'index'>) => {
     let { outcome, request, attempts } = one;
     if (attempts > 1) result.repeated++;
     while (outcome === 'unknown' || outcome === 'pending') {
@@ -120,8 +122,6 @@ export async function throughKills(cluster: Cluster, plan: KillPlan): Promise<Re
   await cluster.untilBack();
   return { ...result, faults: injected, seconds, comparison: await compare(cluster, holdfast, reports) };
 }
-
-type ItemOutcome = ReturnType<Holdfast['transfers']['createMany']> extends AsyncGenerator<infer Item> ? Item : never;
 
 function* numbers(count: number, isWanted: (number: number) => boolean): Generator<number> {
   for (let number = 1; number <= count; number++) if (isWanted(number)) yield number;
