@@ -28,12 +28,6 @@ export const RESTORING: readonly ShardedMutant[] = [
     assembly: recovering({ restored: (shard) => ({ ...shard, writeRefusals: async () => {} }) }),
   },
   {
-    name: 'other-shards-are-not-at-rest',
-    rule: 'MySQL of the other shards has everything that they have decided.',
-    seed: 71,
-    assembly: recovering({ waits: false }),
-  },
-  {
     name: 'epochs-are-used-again',
     rule: 'Epochs after a restore are beyond all epochs of before.',
     seed: 7,
