@@ -2,7 +2,7 @@ export type { CallOptions, OutcomeOptions } from './calls.ts';
 export { Holdfast, type HoldfastOptions } from './client.ts';
 export { type Clock, systemClock } from './clock.ts';
 export { HoldfastError, NoAnswerError, OutcomeUnknownError, ProblemError } from './errors.ts';
-export type { EventFilters, EventPage, FeedEvent, Followed, FollowOptions } from './events/events.ts';
+export type { EventFilters, Followed, FollowOptions } from './events/events.ts';
 export type { components, operations, paths } from './generated/openapi.ts';
 export type { AttemptReport } from './http/transport.ts';
 export { newUuidV7 } from './ids.ts';

@@ -14,6 +14,9 @@ export type Balance = Schemas['Balance'];
 export type BalanceAt = Schemas['BalanceAt'];
 export type Capture = Schemas['Capture'];
 export type ChangedHold = Schemas['ChangedHold'];
+export type EventPage = Schemas['EventPage'];
+/** A CloudEvent 1.0; its `type` says which one. */
+export type FeedEvent = Schemas['Event'];
 export type Hold = Schemas['Hold'];
 export type HoldEvent = Schemas['HoldEvent'];
 export type HoldRecord = Schemas['HoldRecord'];

@@ -192,6 +192,33 @@ describe('Operators', () => {
   });
 });
 
+describe('The feed', () => {
+  const posted = () => api.feed.add({ type: 'holdfast.transfer.posted', accounts: ['ada', 'bob'] });
+  it('is followed from any place, filtered, and read page by page', async () => {
+    posted();
+    const seen: string[] = [];
+    const filters = { after: 'oldest', accounts: ['ada'], types: ['holdfast.transfer.posted'] };
+    for await (const { event, cursor } of holdfast.events.follow(filters)) {
+      seen.push(event.id);
+      if (seen.length === 1) posted();
+      else {
+        const page = await holdfast.events.page({ ...filters, limit: 1 });
+        expect(page.items.map(({ id }) => id)).toEqual(seen.slice(0, 1));
+        expect(await holdfast.events.page({ ...filters, after: cursor })).toMatchObject({ items: [], caughtUp: true });
+        break;
+      }
+    }
+    expect(seen).toHaveLength(2);
+    await expect.poll(() => api.feed.listeners).toBe(0);
+  });
+  it('refuses a place that is none', async () => {
+    const follow = async () => {
+      for await (const _ of holdfast.events.follow({ after: 'nowhere' })) break;
+    };
+    await expect(follow()).rejects.toMatchObject({ code: 'validation_failed' });
+  });
+});
+
 describe('API keys', () => {
   it('are created, listed, rotated and revoked', async () => {
     const { keys } = holdfast;

@@ -94,6 +94,7 @@ describe('The examples of the README', () => {
     ['many-transfers', /^\{ posted: 2500 \}\n$/],
     ['holds', /^posted CAPTURED\nposted\n$/],
     ['history', /^-?\d+\.\d\d -?\d+\.\d\d\n(.+Z .+\n){0,3}text\/csv.* true\n$/],
+    ['feed', /^\d+\.\d\d EUR true\n$/],
     ['webhook', /^verified \[\]\n204 400\n$/],
   ])(
     '%s runs, and prints what it should',
@@ -116,6 +117,7 @@ describe('The examples of the README', () => {
       'many-transfers',
       'holds',
       'history',
+      'feed',
       'webhook',
     ]);
   });

@@ -1,5 +1,5 @@
 import { flag, text } from '../../../../app/config/command-line.mjs';
-import type { FeedEvent } from '../../../typescript/src/events/events.ts';
+import type { FeedEvent } from '../../../typescript/src/types.ts';
 import { command, given } from '../command.ts';
 import { EXIT } from '../exit-code.ts';
 import { type Output, printable } from '../output.ts';
@@ -38,12 +38,11 @@ export const EVENT_COMMANDS = [
 ];
 
 function print(event: FeedEvent, output: Output, cursor?: string): void {
-  const { time, type, subject, data } = event;
-  const { amount, currency, sourceAccount, destinationAccount } = data as Readonly<Record<string, string | undefined>>;
-  const money = amount === undefined ? '' : `  ${amount} ${currency ?? ''}`;
-  const way = sourceAccount === undefined ? '' : `  ${sourceAccount} → ${destinationAccount}`;
-  output.result(
-    cursor === undefined ? event : { ...event, cursor },
-    () => `${printable(`${time}  ${type}  ${subject}${money}${way}`)}\n`,
-  );
+  output.result(cursor === undefined ? event : { ...event, cursor }, () => `${printable(lineOf(event))}\n`);
+}
+
+function lineOf({ time, type, subject, data }: FeedEvent): string {
+  const money = 'amount' in data ? `  ${data.amount} ${data.currency}` : '';
+  const way = 'sourceAccount' in data ? `  ${data.sourceAccount} → ${data.destinationAccount}` : '';
+  return `${time}  ${type}  ${subject}${money}${way}`;
 }

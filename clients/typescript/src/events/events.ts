@@ -1,29 +1,8 @@
 import { anyObject, type Caller, type CallOptions, callWith, read, withQuery } from '../calls.ts';
 import { waitMs } from '../retry/back-off.ts';
+import type { EventPage, FeedEvent } from '../types.ts';
 import { connection, type End } from './connection.ts';
 import type { Block } from './event-source.ts';
-
-/** A CloudEvent 1.0. */
-export interface FeedEvent {
-  readonly specversion: '1.0';
-  /** Unique in the ledger. */
-  readonly id: string;
-  readonly source: string;
-  /** `holdfast.transfer.posted`, … */
-  readonly type: string;
-  /** The id of the transfer, group, hold or account. */
-  readonly subject: string;
-  readonly time: string;
-  readonly data: Readonly<Record<string, unknown>>;
-}
-
-export interface EventPage {
-  readonly items: readonly FeedEvent[];
-  /** What to pass as `after` to get what follows. */
-  readonly nextCursor: string;
-  /** False if there may be more events already. */
-  readonly caughtUp: boolean;
-}
 
 export interface EventFilters {
   /** Only events of these accounts. */
@@ -32,6 +11,8 @@ export interface EventFilters {
   readonly types?: readonly string[];
   /** A cursor, `oldest` or `latest`. */
   readonly after?: string;
+  /** Also references, metadata, users and names, which take one more query per page. */
+  readonly details?: boolean;
 }
 
 export interface FollowOptions {
@@ -116,8 +97,9 @@ function step(place: Place, { id, event, data, retryMs }: Block): Followed | nul
   return { event: JSON.parse(data) as FeedEvent, cursor: place.cursor };
 }
 
-const queryOf = ({ accounts, types, after }: EventFilters) => ({
+const queryOf = ({ accounts, types, after, details }: EventFilters) => ({
   account: accounts?.join(','),
   type: types?.join(','),
   after,
+  details,
 });
