@@ -137,6 +137,9 @@ const LAYERS = {
   ],
   'mysql/operations': ['devstack', 'kernel', 'domain', 'jobs', 'mysql', 'mysql/connection', 'mysql/rows'],
 
+  // Divides the databases of a ledger that rests.
+  'mysql/split': ['domain', 'journal', 'jobs', 'mysql/connection', 'mysql/rows', 'mysql/ledger', 'mysql/operations'],
+
   // The composition roots: only they create the adapters.
   roles: [
     'devstack',
@@ -168,6 +171,7 @@ const LAYERS = {
 
   // Commands for operators that are not roles.
   'tools/shards': [
+    'devstack',
     'kernel',
     'domain',
     'config',
@@ -181,6 +185,7 @@ const LAYERS = {
     'mysql/ledger',
     'mysql/authority',
     'mysql/operations',
+    'mysql/split',
     'roles',
   ],
   tools: ['config', 'tools/shards'],

@@ -96,7 +96,7 @@ export const LEDGER_SETTINGS = {
       'SHARDS',
       integer(1, 1024),
       1,
-      'Number of shards of the ledger, which never changes once it has been created.',
+      'Number of shards of the ledger; only a split (docs/shards.md) changes it.',
     ),
     queueTransfersMax: setting(
       'QUEUE_TRANSFERS_MAX',

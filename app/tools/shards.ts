@@ -1,25 +1,32 @@
-import { flag, readCommandLine, refuse, wholeNumber } from '../config/command-line.mjs';
+import { flag, readCommandLine, refuse, text, wholeNumber } from '../config/command-line.mjs';
 import { type Config, ConfigError, type Environment, loadConfig } from '../config/config.ts';
 import { checkOf } from './shards/check.ts';
 import { planOf } from './shards/plan.ts';
 import { checkText, placesText, planText, progressText, recoverText } from './shards/print.ts';
 import { recover } from './shards/recover.ts';
+import { CannotSplit, Split } from './shards/split.ts';
 import { placesOf } from './shards/where.ts';
 
 /**
  * `npm run shards`, or `node dist/app/tools/shards.js` in the image: shows where accounts and shards are, and whether the
- * stores of all shards agree; recovers shards whose databases were restored from a backup. Only `recover` writes.
+ * stores of all shards agree; recovers shards whose databases were restored from a backup; splits a ledger into more shards.
+ * Only `recover` and `split` write.
  */
 const command = {
   name: 'npm run shards --',
-  about: 'Shows where accounts and shards are, and whether the stores of all shards agree. Only recover writes.',
+  about:
+    'Shows where accounts and shards are, and whether the stores of all shards agree. Only recover and split write.',
   options: {
     shards: wholeNumber('number of shards; by default SHARDS', { min: 1, max: 1024 }),
     json: flag('print JSON'),
     pods: wholeNumber('for plan: API pods whose connections are counted', { min: 0, fallback: 3 }),
     keepers: wholeNumber('for plan: keepers whose connections are counted', { min: 0, fallback: 2 }),
     'open-seconds': wholeNumber('for check: age of an open crossing that is a fault', { min: 0, fallback: 60 }),
-    'dry-run': flag('for recover: only count what would be done; processes may be running'),
+    'dry-run': flag('for recover and split: only say what would be done'),
+    'to-shards': wholeNumber('for split: number of shards afterwards', { min: 2, max: 1024 }),
+    'to-mysql-url': text('URL', 'for split: where the new databases are, with {shard}, or one URL for each'),
+    finish: flag('for split: make a verified split final'),
+    undo: flag('for split: return the old databases to their processes'),
     'allow-connections': flag('for recover: other connections to the databases are not of Holdfast'),
   },
   operands: {
@@ -27,7 +34,8 @@ const command = {
     help: `where ACCOUNT… prints the shard of accounts. plan prints where the shards are, and how many connections their
   servers need; Sentinels and clusters in REDIS_URL are asked. check compares the stores of all shards with the settings and
   with each other; exit code 1: something is wrong. recover SHARD… makes shards whose databases were restored from a backup
-  agree with the others, before they open again: docs/shards.md; exit code 1: legs contradict each other; 75: not now.`,
+  agree with the others, before they open again: docs/shards.md; exit code 1: legs contradict each other; 75: not now. split copies
+  a ledger that rests into new databases: docs/shards.md; exit code 1: it cannot, or not yet.`,
     min: 1,
   },
   environment: {
@@ -58,7 +66,7 @@ function configOf(fallback: Environment = {}): Config {
 async function runRecover(texts: readonly string[]): Promise<void> {
   const config = configOf();
   const { shards } = config.ledger;
-  const unknown = texts.find((text) => !/^\d{1,4}$/.test(text) || Number(text) >= shards);
+  const unknown = texts.find((one) => !/^\d{1,4}$/.test(one) || Number(one) >= shards);
   if (unknown !== undefined) refuse(command, `SHARD must be a number from 0 to ${shards - 1}, not "${unknown}".`);
   let shownAt = performance.now();
   const result = await recover(config, texts.map(Number), {
@@ -87,9 +95,22 @@ try {
     print(check, checkText(check));
     if (check.faults.length > 0) process.exitCode = EXIT_FAULTS;
   } else if (word === 'recover' && rest.length > 0) await runRecover(rest);
-  else refuse(command, 'COMMAND must be where ACCOUNT…, plan, check or recover SHARD….');
+  else if (word === 'split' && rest.length === 0) await split();
+  else refuse(command, 'COMMAND must be where ACCOUNT…, plan, check, recover SHARD… or split.');
 } catch (error) {
-  if (!(error instanceof ConfigError)) throw error;
+  if (!(error instanceof ConfigError) && !(error instanceof CannotSplit)) throw error;
   console.error(error.message);
-  process.exitCode = EXIT_CONFIG;
+  process.exitCode = error instanceof ConfigError ? EXIT_CONFIG : EXIT_FAULTS;
+}
+
+async function split(): Promise<void> {
+  const { 'to-shards': shards, 'to-mysql-url': mysqlUrl, 'dry-run': dryRun, finish, undo } = values;
+  if (shards === undefined || mysqlUrl === undefined) refuse(command, 'split requires --to-shards and --to-mysql-url.');
+  if ([dryRun, finish, undo].filter(Boolean).length > 1)
+    refuse(command, '--dry-run, --finish and --undo exclude one another.');
+  await using work = new Split({ config: configOf(), shards, mysqlUrl, log: (line) => console.log(line) });
+  if (dryRun) await work.check();
+  else if (finish) await work.finish();
+  else if (undo) await work.undo();
+  else await work.prepare();
 }

@@ -23,9 +23,8 @@ export class OtherLedger extends Problem {
 
 export const describe = ({ ledgerId, shard, shards }: ShardIdentity): string => {
   const of = `of ${shards} of ledger ${ledgerId}`;
-  return isRecovering(shard)
-    ? `shard ${recovering(shard)} ${of}, which waits for its recovery`
-    : `shard ${shard} ${of}`;
+  if (isRecovering(shard)) return `shard ${recovering(shard)} ${of}, which waits for its recovery`;
+  return shard >= IN_SPLIT ? `shard ${shard - IN_SPLIT} ${of}, which is being split, or was` : `shard ${shard} ${of}`;
 };
 
 /**
@@ -33,6 +32,8 @@ export const describe = ({ ledgerId, shard, shards }: ShardIdentity): string => 
  * function is its own inverse.
  */
 export const recovering = (shard: number): number => -1 - shard;
+/** The database of a shard that is being split has this number more, so that neither processes nor a recovery accept it. */
+export const IN_SPLIT = 1_000_000;
 export const isRecovering = (shard: number): boolean => shard < 0;
 
 /**

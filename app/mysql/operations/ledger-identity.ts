@@ -37,14 +37,14 @@ export class LedgerIdentity {
 }
 
 /** @throws Error if the database is not migrated */
-async function identityOf(from: Pick<Session, 'rows'>): Promise<ShardIdentity> {
+export async function identityOf(from: Pick<Session, 'rows'>): Promise<ShardIdentity> {
   const identity = await readIdentity((sql) => from.rows(sql));
   if (!identity) throw new Error('ledger_identity has no row: the schema is not migrated');
   return identity;
 }
 
 /** The row of each table is found by the identity, so all of them change together. */
-async function writeIdentity(session: Session, { ledgerId, shard, shards }: ShardIdentity): Promise<void> {
+export async function writeIdentity(session: Session, { ledgerId, shard, shards }: ShardIdentity): Promise<void> {
   await session.run('UPDATE ledger_identity SET ledger_id = ?, shard = ?, shards = ?, created_at = NOW(3)', [
     ledgerId,
     shard,
@@ -107,7 +107,7 @@ export async function setRecovering(
   });
 }
 
-async function isUsed(session: Session): Promise<boolean> {
+export async function isUsed(session: Pick<Session, 'rows'>): Promise<boolean> {
   for (const table of USED) if ((await session.rows(`SELECT 1 FROM ${table} LIMIT 1`)).length > 0) return true;
   return false;
 }

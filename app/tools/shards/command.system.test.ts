@@ -46,7 +46,7 @@ describe('npm run shards', () => {
     async (args) => {
       const { code, stderr } = await run(args);
       expect(code).toBe(2);
-      expect(stderr).toContain('COMMAND must be where ACCOUNT…, plan, check or recover SHARD….');
+      expect(stderr).toContain('COMMAND must be where ACCOUNT…, plan, check, recover SHARD… or split.');
     },
   );
 });

@@ -1,0 +1,185 @@
+import { IN_SPLIT, type ShardIdentity } from '../connection/own-ledger.ts';
+import type { Database, Session } from '../connection/pool.ts';
+import { identityOf, isUsed, writeIdentity } from '../operations/ledger-identity.ts';
+import { PROGRESS, type Target } from './tables.ts';
+
+/**
+ * Who may use a database while a ledger is split, by its identity, which every process checks, and by which every change of a
+ * balance finds its rows:
+ *
+ *   an old database        shard   shards      a new database           shard   shards
+ *   in use                 s       N           never used               0       1
+ *   blocked                M + s   N           being filled             M + n   k·N
+ *   retired                M + s   0           in use                   n       k·N
+ *
+ * M is `IN_SPLIT`. A split can be undone until the first old database is retired, and goes only forward from then on. At no
+ * time can both an old and a new database be used.
+ */
+export type OldState = 'in use' | 'blocked' | 'retired';
+export type NewState = 'unused' | 'filling' | 'in use';
+
+/** A database that does not have the state that the split requires. */
+export class CannotSplit extends Error {
+  override readonly name = 'CannotSplit';
+}
+
+const hidden = (shard: number): number => IN_SPLIT + shard;
+/** A process that has reported within this time may still be running, s. */
+const RECENT_S = 60;
+
+export async function oldState(database: Database, shard: number, shards: number): Promise<OldState> {
+  const identity = await identityOf(database);
+  if (identity.shard === shard && identity.shards === shards) return 'in use';
+  if (identity.shard === hidden(shard) && identity.shards === shards) return 'blocked';
+  if (identity.shard === hidden(shard) && identity.shards === 0) return 'retired';
+  throw new CannotSplit(`a database is shard ${identity.shard} of ${identity.shards}, not ${shard} of ${shards}`);
+}
+
+/** What a new database continues: the ledger, and the epoch of the old shard, which an undone split leaves behind. */
+export interface Origin {
+  ledgerId: string;
+  epoch: number;
+  mode: string;
+  cursor: { epoch: number; seq: number; idTimeMax: number };
+}
+
+/** @throws CannotSplit unless the ledger rests in MySQL, in format 2, and no process of it is running */
+export async function originOf(from: Pick<Session, 'rows'>): Promise<Origin> {
+  const { ledgerId } = await identityOf(from);
+  const [authority] = await from.rows<{ epoch: number; mode: string; cache_epoch: number | null }>(
+    'SELECT epoch, `mode`, cache_epoch FROM authority',
+  );
+  const [cursor] = await from.rows<{ epoch: number; seq: number; id_time_max: number }>(
+    'SELECT epoch, seq, id_time_max FROM flush_cursor',
+  );
+  if (!authority || !cursor) throw new CannotSplit('a database is not migrated');
+  const { epoch, mode, cache_epoch } = authority;
+  if (mode !== 'DIRECT_2' || cache_epoch !== null)
+    throw new CannotSplit(
+      `the authority is ${mode}${cache_epoch === null ? '' : ', and waits for a journal'}: it must be DIRECT in format 2`,
+    );
+  return { ledgerId, epoch, mode, cursor: { epoch: cursor.epoch, seq: cursor.seq, idTimeMax: cursor.id_time_max } };
+}
+
+/** @param since only processes that have reported since this database was blocked */
+export async function runningProcesses(from: Pick<Session, 'rows'>, since: 'recent' | 'blocked'): Promise<number> {
+  const moment =
+    since === 'recent' ? `NOW(3) - INTERVAL ${RECENT_S} SECOND` : '(SELECT created_at FROM ledger_identity)';
+  const [row] = await from.rows<{ running: number }>(
+    `SELECT (SELECT COUNT(*) FROM processes WHERE heartbeat_at > ${moment})
+       + (SELECT COUNT(*) FROM keepers WHERE heartbeat_at > ${moment}) AS running`,
+  );
+  return Number(row?.running);
+}
+
+/** From here on, no process can start with this database, or change a balance in it. */
+export async function block(database: Database, shard: number, shards: number): Promise<void> {
+  await database.transaction(async (session) => {
+    await session.rows('SELECT 1 FROM authority FOR UPDATE');
+    await originOf(session);
+    const running = await runningProcesses(session, 'recent');
+    if (running > 0)
+      throw new CannotSplit(
+        `${running} processes have used shard ${shard} within the last ${RECENT_S} s: stop all pods and keepers`,
+      );
+    const identity = await identityOf(session);
+    await writeIdentity(session, { ...identity, shard: hidden(shard), shards });
+  });
+}
+
+/** Returns a blocked database to its processes, in the next epoch: what was copied from it can no longer become final. */
+export async function unblock(database: Database, shard: number, shards: number): Promise<void> {
+  await database.transaction(async (session) => {
+    await session.rows('SELECT 1 FROM authority FOR UPDATE');
+    const { epoch, mode } = await originOf(session);
+    await session.run('UPDATE authority SET epoch = ?, changed_at = NOW(3)', [epoch + 1]);
+    await session.run('INSERT INTO authority_log (epoch, `mode`, changed_by, reason) VALUES (?, ?, ?, ?)', [
+      ...[epoch + 1, mode, 'split', 'a split of the ledger was undone'],
+    ]);
+    await writeIdentity(session, { ...(await identityOf(session)), shard, shards });
+  });
+}
+
+/** Retires an old database for good. */
+export async function retire(database: Database, shard: number): Promise<void> {
+  await database.transaction(async (session) => {
+    await writeIdentity(session, { ...(await identityOf(session)), shard: hidden(shard), shards: 0 });
+  });
+}
+
+export async function newState(database: Database, { shard, shards }: Target, origin: Origin): Promise<NewState> {
+  const identity = await identityOf(database);
+  const wanted: ShardIdentity = { ledgerId: origin.ledgerId, shard, shards };
+  if (same(identity, wanted)) return 'in use';
+  if (same(identity, { ...wanted, shard: hidden(shard) })) {
+    const [row] = await database.rows<{ position: string }>(`SELECT position FROM ${PROGRESS} WHERE step = ?`, [BEGUN]);
+    if (row?.position === tokenOf(origin)) return 'filling';
+    throw new CannotSplit(`the database of the new shard ${shard} is from a split that was undone: use an empty one`);
+  }
+  if (identity.shards === 1 && identity.shard === 0 && !(await isUsed(database))) return 'unused';
+  throw new CannotSplit(`the database of the new shard ${shard} is in use: it must be empty`);
+}
+
+const same = (a: ShardIdentity, b: ShardIdentity): boolean =>
+  a.ledgerId === b.ledgerId && a.shard === b.shard && a.shards === b.shards;
+const tokenOf = ({ epoch, cursor }: Origin): string => JSON.stringify([epoch, cursor.epoch, cursor.seq]);
+const BEGUN = 'begun';
+
+/** Makes an unused database one that is being filled, from the next epoch of the old shard on. */
+export async function beginFilling(database: Database, target: Target, origin: Origin): Promise<void> {
+  await database.rows(`CREATE TABLE IF NOT EXISTS ${PROGRESS} (
+    step VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    position VARCHAR(1024) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    done TINYINT(1) NOT NULL DEFAULT 0,
+    copied BIGINT NOT NULL DEFAULT 0,
+    PRIMARY KEY (step)) ENGINE=InnoDB`);
+  await database.transaction(async (session) => {
+    const { ledgerId, epoch, mode, cursor } = origin;
+    await session.run(
+      `INSERT INTO ${PROGRESS} (step, position) VALUES (?, ?) ON DUPLICATE KEY UPDATE position = VALUES(position)`,
+      [...[BEGUN, tokenOf(origin)]],
+    );
+    await session.run('DELETE FROM authority_log');
+    await session.run('UPDATE authority SET epoch = ?, `mode` = ?, cache_epoch = NULL, changed_at = NOW(3)', [
+      epoch + 1,
+      mode,
+    ]);
+    await session.run('UPDATE flush_cursor SET epoch = ?, seq = ?, id_time_max = ?', [
+      ...[cursor.epoch, cursor.seq, cursor.idTimeMax],
+    ]);
+    await writeIdentity(session, { ledgerId, shard: hidden(target.shard), shards: target.shards });
+  });
+}
+
+/** Records a step that has no pages. */
+export async function markDone(database: Database, step: string): Promise<void> {
+  await database.rows(
+    `INSERT INTO ${PROGRESS} (step, position, done) VALUES (?, 'null', 1) ON DUPLICATE KEY UPDATE done = 1`,
+    [step],
+  );
+}
+export async function isDone(database: Database, step: string): Promise<boolean> {
+  const rows = await database.rows(`SELECT 1 FROM ${PROGRESS} WHERE step = ? AND done = 1`, [step]);
+  return rows.length > 0;
+}
+/** How many rows of each table were copied. */
+export async function copiedRows(database: Database): Promise<Map<string, number>> {
+  const rows = await database.rows<{ step: string; copied: number }>(`SELECT step, copied FROM ${PROGRESS}`);
+  return new Map(rows.map(({ step, copied }) => [step, Number(copied)]));
+}
+
+/** Opens a new database to its processes; one that is open already only loses the traces of the split. */
+export async function activate(database: Database, { shard }: Target): Promise<void> {
+  await database.transaction(async (session) => {
+    const [authority] = await session.rows<{ epoch: number; mode: string }>(
+      'SELECT epoch, `mode` FROM authority FOR UPDATE',
+    );
+    const identity = await identityOf(session);
+    if (identity.shard === shard) return;
+    await session.run('INSERT INTO authority_log (epoch, `mode`, changed_by, reason) VALUES (?, ?, ?, ?)', [
+      ...[authority?.epoch, authority?.mode, 'split', 'the shard was split off'],
+    ]);
+    await writeIdentity(session, { ...identity, shard });
+  });
+  await database.rows(`DROP TABLE IF EXISTS ${PROGRESS}`);
+}
