@@ -43,6 +43,7 @@ describe('verdictOf', () => {
   const NOTHING_DONE: ProblemCode[] = [
     'request_timeout',
     'rate_limited',
+    'too_many_listeners',
     'ledger_switching',
     'ledger_closed',
     'backlog_full',

@@ -45,6 +45,7 @@ export type Accept<V> = (body: unknown, status: number, headers: Headers) => V |
 const NOTHING_DONE: ReadonlySet<string> = new Set<KnownProblemCode>([
   'request_timeout',
   'rate_limited',
+  'too_many_listeners',
   'ledger_switching',
   'ledger_closed',
   'backlog_full',
