@@ -48,6 +48,20 @@ const REQUESTS = [
       ],
     },
   },
+  {
+    // A batch for users of /docs to look up, with a transfer that fails.
+    path: '/v1/transfers/batch',
+    body: {
+      batchId: 'demo-batch',
+      transfers: [
+        { last: '7', destinationAccount: BOB },
+        { last: '8', destinationAccount: 'demo-nobody' },
+      ].map(({ last, destinationAccount }) => ({
+        transactionId: `019b7650-2c00-7000-8000-00000000000${last}`,
+        ...{ sourceAccount: WORLD, destinationAccount, amount: '5.00', currency: 'EUR' },
+      })),
+    },
+  },
   // Holds for users of /docs: one to read and change, one to capture, and one to void.
   ...['4', '5', '6'].map((last) => ({
     path: '/v1/holds',

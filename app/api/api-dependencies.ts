@@ -1,4 +1,5 @@
 import type { KeyManagement } from '../domain/api-keys.ts';
+import type { BatchRecords } from '../ledger/ports/batch-records.ts';
 import type { Feed } from '../ledger/ports/feed.ts';
 import type { History } from '../ledger/ports/history.ts';
 import type { HoldBooks, Holds } from '../ledger/ports/holds.ts';
@@ -12,6 +13,7 @@ import type { OpsPort } from './ops/ops-port.ts';
 export interface ApiDependencies extends HttpDependencies {
   ledger: Ledger;
   books: Books;
+  batches: BatchRecords;
   history: History;
   holds: Holds;
   holdBooks: HoldBooks;

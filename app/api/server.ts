@@ -40,6 +40,7 @@ import { keyRoutes } from './keys/key-routes.ts';
 import { opsRoutes } from './ops/ops-routes.ts';
 import { postingRoutes } from './postings/posting-routes.ts';
 import { statementRoutes } from './statements/statement-routes.ts';
+import { batchRoutes } from './transfers/batch-routes.ts';
 import { groupRoutes } from './transfers/group-routes.ts';
 import { returnedMoneyRoutes } from './transfers/returned-money-routes.ts';
 import { transferRoutes } from './transfers/transfer-routes.ts';
@@ -93,6 +94,7 @@ export function apiRoutes(deps: ApiDependencies): readonly Route[] {
     ...statementRoutes(deps),
     ...transferRoutes(deps),
     ...returnedMoneyRoutes(deps),
+    ...batchRoutes(deps),
     ...groupRoutes(deps),
     ...holdRoutes(deps),
     ...holdReadRoutes(deps),

@@ -122,6 +122,18 @@ export const SETTINGS = {
       'UTC',
       'Time zone of `RECONCILIATION_CRON`. If daylight saving time skips the scheduled time, the run is due when the clock jumps over it; if the time occurs twice, there is one run.',
     ),
+    batchRecordDays: setting(
+      'BATCH_RECORD_DAYS',
+      integer(1, 3650),
+      90,
+      'How long after its last change the record of a batch is kept.',
+    ),
+    batchItemsMax: setting(
+      'BATCH_ITEMS_MAX',
+      integer(10_000, 1_000_000_000),
+      20_000_000,
+      'How many items the records of all batches keep together, about 200 bytes each. Beyond it, keepers remove records before their time, those idle for longest first, but none that changed within a day.',
+    ),
   },
   auth: {
     bootstrapApiKey: optional(

@@ -17,6 +17,7 @@ export const PROBLEMS = {
   hold_not_found: { status: 404, title: 'The hold does not exist', ...FINAL },
   key_not_found: { status: 404, title: 'The API key does not exist', ...FINAL },
   group_not_found: { status: 404, title: 'The group does not exist', ...FINAL },
+  batch_not_found: { status: 404, title: 'There is no record of the batch', ...FINAL },
   method_not_allowed: { status: 405, title: 'This address does not support that method', ...FINAL },
   request_timeout: { status: 408, title: 'The request did not arrive in time', ...RETRY },
   transaction_id_reused: { status: 409, title: 'This transaction id belongs to another transfer', ...FINAL },

@@ -4,6 +4,7 @@ import type { ApiDependencies } from '../api/api-dependencies.ts';
 import { IssuerKeys } from '../api/auth/issuer-keys.ts';
 import { jwtVerifier } from '../api/auth/jwt.ts';
 import type { ChangeFeed } from '../feed/change-feed.ts';
+import { SqlBatchRecords } from '../mysql/ledger/batch-records.ts';
 import { SqlBooks } from '../mysql/ledger/books.ts';
 import { SqlHistory } from '../mysql/ledger/history.ts';
 import { SqlHoldBooks } from '../mysql/ledger/hold-books.ts';
@@ -60,6 +61,7 @@ export function apiDependencies(context: Context, pod: Pod): ApiDependencies {
     clock,
     ledgerNow: () => first.context.ledgerClock.now(),
     // The first shard also stores the data that belongs to no account.
+    batches: new SqlBatchRecords({ database: first.context.database, clock }),
     demand: new SharedDemand({
       redis: first.context.redis,
       keyPrefix: first.context.keyPrefix,

@@ -1,5 +1,6 @@
 import type { Authority } from '../domain/authority.ts';
 import type { KeeperCaller } from '../journal/cache-port.ts';
+import { BatchRetention } from '../mysql/ledger/batch-retention.ts';
 import { cachePages } from '../redis/cache-pages.ts';
 import type { Flusher } from '../sync/flusher.ts';
 import { Housekeeping } from './housekeeping.ts';
@@ -44,17 +45,27 @@ export function keepShard(
   const everySealing = { everyMs: SEALING_MS, failure: 'sealing the log was postponed', stopped: signal };
   const sealer = createLogSealer(context);
   const sealing = repeat(context, everySealing, () => sealer.round());
+  const forgetting = forgetBatches(context, signal);
   const reconciling = reconcileWhenDue(context, target, alongWithReconciliation, signal);
 
   return {
     async stop() {
       await catchUp(context, target, flusher);
       stopped.abort();
-      await Promise.all([moving, flushing, tidying, sealing, reconciling]);
+      await Promise.all([moving, flushing, tidying, sealing, forgetting, reconciling]);
       await context.authority.removeKeeper(context.processId).catch(() => {});
       await housekeeping[Symbol.asyncDispose]();
     },
   };
+}
+
+/** The records of batches are in the database of the first shard. */
+async function forgetBatches(context: ShardContext, stopped: AbortSignal): Promise<void> {
+  if (context.shard !== 0) return;
+  const { batchRecordDays: keptDays, batchItemsMax: itemsMax } = context.config.jobs;
+  const retention = new BatchRetention(context.database, { keptDays, itemsMax });
+  const every = { everyMs: HOUSEKEEPING_MS, failure: 'old records of batches could not be removed', stopped };
+  await repeat(context, every, () => retention.round());
 }
 
 async function reconcileWhenDue(

@@ -3,7 +3,7 @@ import type { HoldOrder } from '../../domain/holds.ts';
 import type { HoldCapture } from '../../ledger/ports/holds.ts';
 import { type Route, route } from '../http/route.ts';
 import { AccountIdParams } from '../schemas/fields.ts';
-import { decodeHoldCursor, encodeHoldCursor } from './hold-cursor.ts';
+import { decodeIdCursor, encodeIdCursor } from '../schemas/id-cursor.ts';
 import { DEMO_HOLDS, ETAG, FINDING, type HoldDependencies, requireVisibleHold, tag } from './hold-routes.ts';
 import {
   CAPTURES_MAX,
@@ -81,14 +81,14 @@ function listHolds({ holds, holdBooks, books }: HoldDependencies): Route {
     async handle({ params: { id: accountId }, query }) {
       holds.requireActive(accountId);
       const limit = limitOf(query);
-      const afterHoldId = query.cursor === undefined ? '' : decodeHoldCursor(query.cursor);
+      const afterHoldId = query.cursor === undefined ? '' : decodeIdCursor(query.cursor);
       // One more hold than requested is read, to determine whether there is a next page.
       const found = await holdBooks.holds({ accountId, status: query.status ?? null, afterHoldId, limit: limit + 1 });
       // An empty list is correct for an account without holds, but not for one that does not exist.
       if (found.length === 0) await books.accountDetails(accountId);
       const items = found.slice(0, limit);
       const last = items.at(-1);
-      const nextCursor = found.length > limit && last ? encodeHoldCursor(last.order.holdId) : null;
+      const nextCursor = found.length > limit && last ? encodeIdCursor(last.order.holdId) : null;
       return { status: 200, body: { items: items.map(listedAnswer), nextCursor } };
     },
   });

@@ -25,12 +25,17 @@ export function single<T>(results: readonly (T | Problem | undefined)[], transac
 /**
  * The two schemas of a batch. `documented` describes its items in full. `envelope` is the same without validating the
  * items, so that each invalid item gets its own 400 while the others are processed.
+ * @param more members of the body next to the list
  */
-export function batchOf<Field extends string, Item extends z.ZodType>(field: Field, item: Item, id: string) {
+export function batchOf<
+  Field extends string,
+  Item extends z.ZodType,
+  More extends z.ZodRawShape = Record<never, never>,
+>(field: Field, item: Item, id: string, more: More = {} as More) {
   return {
     item,
-    documented: z.strictObject(listUnder(field, item)).meta({ id }),
-    envelope: z.strictObject(listUnder(field, z.unknown())),
+    documented: z.strictObject({ ...listUnder(field, item), ...more }).meta({ id }),
+    envelope: z.strictObject({ ...listUnder(field, z.unknown()), ...more }),
   };
 }
 
@@ -41,10 +46,11 @@ function listUnder<Field extends string, Item extends z.ZodType>(field: Field, i
 /**
  * The response to a batch: for each item the numeric HTTP status that it would have had alone, and its result or
  * problem.
+ * @param more members of the response next to the results
  */
-export function batchAnswerOf(answer: z.ZodObject, id: string) {
+export function batchAnswerOf(answer: z.ZodObject, id: string, more: z.ZodRawShape = {}) {
   const success = answer.extend({ status: z.union([z.literal(200), z.literal(201)]) });
-  return z.object({ results: z.array(z.union([success, ProblemSchema])) }).meta({ id });
+  return z.object({ results: z.array(z.union([success, ProblemSchema])), ...more }).meta({ id });
 }
 
 type ItemAnswer = { status: number } & Record<string, unknown>;

@@ -10,6 +10,7 @@ import type { LoopUtilization } from '../http/connections/load-shedding.ts';
 import { ProblemSchema } from '../http/problems.ts';
 import { RouteTable } from '../http/route.ts';
 import { apiRoutes, createApiServer } from '../server.ts';
+import { MemoryBatches } from './memory-batches.ts';
 import { MemoryFeed } from './memory-feed.ts';
 import { MemoryHolds } from './memory-holds.ts';
 import { MemoryKeys } from './memory-keys.ts';
@@ -49,6 +50,7 @@ export class ApiUnderTest {
   /** The ledger's time, if it differs from the pod's clock. */
   ledgerTime: number | null = null;
   readonly ledger = new MemoryLedger(this.clock);
+  readonly batches = new MemoryBatches(this.clock);
   readonly holds = new MemoryHolds(this.ledger, this.clock);
   readonly keys = new MemoryKeys(this.clock);
   readonly feed = new MemoryFeed();
@@ -70,6 +72,7 @@ export class ApiUnderTest {
     this.deps = {
       ledger: this.ledger,
       books: this.ledger,
+      batches: this.batches,
       history: this.ledger,
       holds: this.holds,
       holdBooks: this.holds,

@@ -7,7 +7,8 @@ import { parseQuery } from '../http/query.ts';
 import { validate } from '../http/validation.ts';
 import { PostingsQuery } from '../postings/posting-query.ts';
 import { ApiUnderTest } from '../testing/api-under-test.ts';
-import { TransferBatch, TransferRequest } from '../transfers/transfer-schema.ts';
+import { TransferBatch } from '../transfers/batch-schema.ts';
+import { TransferRequest } from '../transfers/transfer-schema.ts';
 
 /**
  * No request may block the event loop for longer than 20 ms, whatever its shape. The test measures the CPU time of this

@@ -4,10 +4,13 @@ import { ID_LENGTH_MAX } from '../../domain/ids.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Durability, Outcome, TransferOrder } from '../../domain/types.ts';
 import type { Clock } from '../../kernel/clock.ts';
+import type { BatchRecords } from '../../ledger/ports/batch-records.ts';
 import type { Books, Ledger } from '../../ledger/ports/ledger.ts';
 import { type Answer, type Call, type Route, route } from '../http/route.ts';
 import { IdempotencyKeyHeader, idempotencyKeyOf, refused, validate } from '../http/validation.ts';
 import { attempt, attemptEach, batchItem, single, workOnValid } from '../schemas/items.ts';
+import { recordAnswers } from './batch-record.ts';
+import { identifiedItems, TransferBatch, TransferBatchAnswer } from './batch-schema.ts';
 import { dryTransfer } from './dry-run.ts';
 import { reverse } from './reversal.ts';
 import {
@@ -20,8 +23,6 @@ import {
   SourceQuery,
   TransactionId,
   Transfer,
-  TransferBatch,
-  TransferBatchAnswer,
   TransferIdParams,
   TransferPreview,
   TransferRecord,
@@ -33,6 +34,7 @@ import { accountsOf, visibleOutcome, visibleRecord } from './visibility.ts';
 interface TransferDependencies {
   ledger: Ledger;
   books: Pick<Books, 'businessWindows'>;
+  batches: BatchRecords;
   clock: Clock;
   /** This pod's estimate of the ledger's time, ms since 1970. */
   ledgerNow: () => number;
@@ -90,7 +92,7 @@ function transfer({ ledger, books, ledgerNow }: TransferDependencies): Route {
   });
 }
 
-function transferBatch({ ledger, clock, ledgerNow }: TransferDependencies): Route {
+function transferBatch({ ledger, batches, clock, ledgerNow }: TransferDependencies): Route {
   return route({
     method: 'POST',
     path: '/v1/transfers/batch',
@@ -99,7 +101,7 @@ function transferBatch({ ledger, clock, ledgerNow }: TransferDependencies): Rout
     tag,
     summary: 'Make up to 1000 independent transfers, with one outcome per transfer',
     headers: IdempotencyKeyHeader(
-      'Items without a `transactionId` get `<key>.<index>`, counting from 0. An id, bare or in double quotes.',
+      'Items without a `transactionId` get `<key>.<index>`, counting from 0. An id, bare or in double quotes. Refused along with a `batchId`.',
     ),
     takesIdempotencyKey: true,
     body: {
@@ -112,7 +114,11 @@ function transferBatch({ ledger, clock, ledgerNow }: TransferDependencies): Rout
     problems: [],
     async handle(call) {
       const now = ledgerNow();
+      const { batchId } = call.body;
       const key = batchKeyOf(call, call.body.transfers.length);
+      if (key !== null && batchId)
+        throw refused('has no meaning along with a batchId, which requires ids of all items');
+      const identified = batchId ? identifiedItems(call.body) : [];
       const origin = originOf(call);
       const check = (item: unknown, i: number): Request => {
         const request = validate(TransferBatch.item, item);
@@ -124,7 +130,9 @@ function transferBatch({ ledger, clock, ledgerNow }: TransferDependencies): Rout
       const requests = await attemptEach(call.body.transfers, check, clock);
       const answers = await workOnValid(requests, (valid) => answerEach(ledger, valid, call.identity));
       const results = answers.map((answer) => batchItem(answer, call));
-      return { status: 200, body: { results } };
+      if (!batchId) return { status: 200, body: { results } };
+      const batch = { postedBy: call.identity.user, batchId };
+      return { status: 200, body: { results, batch: await recordAnswers(batches, batch, identified, answers) } };
     },
   });
 }

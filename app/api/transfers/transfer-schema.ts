@@ -38,7 +38,6 @@ import {
   TransferId,
   Version,
 } from '../schemas/fields.ts';
-import { batchAnswerOf, batchOf } from '../schemas/items.ts';
 
 export const TransactionId = NewId.refine(
   (id) => !RESERVED_ID_PREFIXES.some((prefix) => id.startsWith(prefix)),
@@ -132,9 +131,6 @@ export const TransferPreview = Transfer.omit({ acceptedAt: true, timestamp: true
     transactionId: TransferId.optional().meta({ description: 'Present only if the request contains one.' }),
   })
   .meta({ id: 'TransferPreview', description: 'What the transfer would do now.' });
-
-export const TransferBatch = batchOf('transfers', TransferRequest.omit({ dryRun: true }), 'TransferBatch');
-export const TransferBatchAnswer = batchAnswerOf(Transfer, 'TransferBatchAnswer');
 
 /**
  * Converts a valid request to an order.

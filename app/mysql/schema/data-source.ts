@@ -18,6 +18,7 @@ import { Crossings1763841000000 } from '../migrations/1763841000000-crossings.ts
 import { ShardIdentity1763842000000 } from '../migrations/1763842000000-shard-identity.ts';
 import { LostShards1763846000000 } from '../migrations/1763846000000-lost-shards.ts';
 import { SealedLog1763850000000 } from '../migrations/1763850000000-sealed-log.ts';
+import { Batches1763854000000 } from '../migrations/1763854000000-batches.ts';
 import { ApiKeyManagement1763860000000 } from '../migrations/1763860000000-api-key-management.ts';
 import { AccountEntity, ApiKeyEntity, ReconciliationEntity } from './entities.ts';
 
@@ -42,6 +43,7 @@ const MIGRATIONS: readonly Migration[] = [
   ShardIdentity1763842000000,
   LostShards1763846000000,
   SealedLog1763850000000,
+  Batches1763854000000,
   ApiKeyManagement1763860000000,
 ];
 

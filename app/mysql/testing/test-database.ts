@@ -58,6 +58,8 @@ const EMPTIED = [
   'epoch_recovery',
   'sealed',
   'unsealed',
+  'batch_items',
+  'transfer_batches',
 ];
 
 export interface TestDatabase {

@@ -24,6 +24,7 @@ const MIGRATIONS = [
   'ShardIdentity1763842000000',
   'LostShards1763846000000',
   'SealedLog1763850000000',
+  'Batches1763854000000',
   'ApiKeyManagement1763860000000',
 ];
 

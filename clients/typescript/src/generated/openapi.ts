@@ -285,6 +285,48 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v1/batches/{batchId}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Count what became of the transfers of a batch
+         * @description Scope: `transfers:write` or `balances:read`.
+         */
+        readonly get: operations["getBatchesBatchId"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/batches/{batchId}/transfers": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * List what became of each transfer of a batch, and why
+         * @description Also lists items that never became transfers. Sorted by id. Send the same `status` along with a cursor.
+         *
+         *     Scope: `transfers:write` or `balances:read`.
+         */
+        readonly get: operations["getBatchesBatchIdTransfers"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v1/transfers/group": {
         readonly parameters: {
             readonly query?: never;
@@ -908,7 +950,7 @@ export interface components {
              * @description Stable, for programs.
              * @enum {string}
              */
-            readonly code: "validation_failed" | "unauthenticated" | "forbidden" | "not_found" | "account_not_found" | "transfer_not_found" | "hold_not_found" | "key_not_found" | "group_not_found" | "method_not_allowed" | "request_timeout" | "transaction_id_reused" | "already_paid_out" | "group_id_reused" | "hold_id_reused" | "transaction_id_ambiguous" | "group_id_ambiguous" | "hold_id_ambiguous" | "account_id_reused" | "key_id_reused" | "key_not_active" | "last_ops_key" | "authority_moved" | "account_not_empty" | "events_gone" | "settings_version_mismatch" | "hold_changed" | "payload_too_large" | "unsupported_media_type" | "currency_mismatch" | "insufficient_funds" | "account_suspended" | "account_frozen" | "account_closed" | "balance_out_of_range" | "limit_exceeded" | "group_refused" | "group_spans_shards" | "hold_spans_shards" | "hold_not_allowed" | "hold_not_open" | "hold_expired" | "hold_exceeded" | "transfer_not_reversible" | "precondition_required" | "rate_limited" | "too_many_listeners" | "headers_too_large" | "internal_error" | "ledger_switching" | "ledger_closed" | "account_unsettled" | "backlog_full" | "overloaded" | "database_unavailable" | "transfer_pending" | "transit_unavailable" | "history_incomplete" | "clock_unsure" | "calendar_unavailable" | "issuer_unavailable" | "feature_not_active" | "shutting_down" | "outcome_unknown";
+            readonly code: "validation_failed" | "unauthenticated" | "forbidden" | "not_found" | "account_not_found" | "transfer_not_found" | "hold_not_found" | "key_not_found" | "group_not_found" | "batch_not_found" | "method_not_allowed" | "request_timeout" | "transaction_id_reused" | "already_paid_out" | "group_id_reused" | "hold_id_reused" | "transaction_id_ambiguous" | "group_id_ambiguous" | "hold_id_ambiguous" | "account_id_reused" | "key_id_reused" | "key_not_active" | "last_ops_key" | "authority_moved" | "account_not_empty" | "events_gone" | "settings_version_mismatch" | "hold_changed" | "payload_too_large" | "unsupported_media_type" | "currency_mismatch" | "insufficient_funds" | "account_suspended" | "account_frozen" | "account_closed" | "balance_out_of_range" | "limit_exceeded" | "group_refused" | "group_spans_shards" | "hold_spans_shards" | "hold_not_allowed" | "hold_not_open" | "hold_expired" | "hold_exceeded" | "transfer_not_reversible" | "precondition_required" | "rate_limited" | "too_many_listeners" | "headers_too_large" | "internal_error" | "ledger_switching" | "ledger_closed" | "account_unsettled" | "backlog_full" | "overloaded" | "database_unavailable" | "transfer_pending" | "transit_unavailable" | "history_incomplete" | "clock_unsure" | "calendar_unavailable" | "issuer_unavailable" | "feature_not_active" | "shutting_down" | "outcome_unknown";
             readonly correlationId: string;
             /** @description The id to look up or to send again. */
             readonly transactionId?: string;
@@ -1762,6 +1804,21 @@ export interface components {
                 /** @description True if this outcome already existed. */
                 readonly replayed: boolean;
             } | components["schemas"]["Problem"])[];
+            /** @description Present if the request has a `batchId`. */
+            readonly batch?: {
+                /**
+                 * @description Names a batch, which may be sent in any number of requests. It belongs to the user who sends it. 1–64 characters of `A–Z a–z 0–9 . _ : -`.
+                 * @example salaries-2026-01
+                 */
+                readonly batchId: string;
+                /** @description True once all results of this response are recorded. If false, the transfers have the outcomes in `results` nevertheless; to record them, send the same request again. */
+                readonly recorded: boolean;
+                /**
+                 * @description Why they are not recorded. `batch_full`: use another batch id.
+                 * @enum {string}
+                 */
+                readonly reason?: "database_unavailable" | "batch_full";
+            };
         };
         readonly TransferBatch: {
             readonly transfers: readonly {
@@ -1812,6 +1869,11 @@ export interface components {
                  */
                 readonly durability?: "cache" | "persisted" | null;
             }[];
+            /**
+             * @description Records what became of each transfer under this id, for `GET /v1/batches/{batchId}`. Each transfer must then have a `transactionId`.
+             * @example salaries-2026-01
+             */
+            readonly batchId?: string | null;
         };
         readonly TransferRecord: {
             /**
@@ -2045,6 +2107,70 @@ export interface components {
             readonly currency: string;
             /** @description The reason, in a sentence; it is recorded with your name, and shown in the history. */
             readonly reason: string;
+        };
+        readonly Batch: {
+            /**
+             * @description Names a batch, which may be sent in any number of requests. It belongs to the user who sends it. 1–64 characters of `A–Z a–z 0–9 . _ : -`.
+             * @example salaries-2026-01
+             */
+            readonly batchId: string;
+            readonly postedBy: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly firstRecordedAt: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly lastRecordedAt: string;
+            /** @description All transfers that were recorded, each counted once. Compare it with the number that you sent. */
+            readonly items: number;
+            /** @description Transfers that were posted. */
+            readonly posted: number;
+            /** @description Transfers that a business rule refused; this is their outcome. */
+            readonly rejected: number;
+            /** @description Items that were not accepted as transfers, for example because of an unknown account. */
+            readonly failed: number;
+            /** @description Items whose outcome was not known, or which had to wait. Send them again with the same ids. */
+            readonly undecided: number;
+        };
+        readonly BatchItemList: {
+            readonly items: readonly components["schemas"]["BatchItem"][];
+            readonly nextCursor: string | null;
+        };
+        readonly BatchItem: {
+            /**
+             * @description The id of a transfer, as its client chose it.
+             * @example 019b7650-2c00-7000-8000-000000000002
+             */
+            readonly transactionId: string;
+            /**
+             * @description What the last request with this item was answered. `POSTED` and `REJECTED` are outcomes, which `GET /v1/transfers/{transactionId}` returns too. `FAILED`: it was not accepted. `UNDECIDED`: send it again with the same id.
+             * @enum {string}
+             */
+            readonly status: "POSTED" | "REJECTED" | "FAILED" | "UNDECIDED";
+            /** @description Why it was not posted: the `code` of a problem. */
+            readonly code?: string;
+            readonly detail?: string;
+            readonly errors?: readonly {
+                readonly pointer: string;
+                readonly detail: string;
+            }[];
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly recordedAt: string;
+            /**
+             * @description For `FAILED` and `UNDECIDED`: the status of the transfer that the ledger now has under this id, if there is one, such as after a retry outside the batch. Whether its content is that of the item, only sending the item again shows.
+             * @enum {string}
+             */
+            readonly transfer?: "POSTED" | "REJECTED" | "PENDING";
         };
         readonly TransferGroup: {
             /**
@@ -4751,7 +4877,7 @@ export interface operations {
         readonly parameters: {
             readonly query?: never;
             readonly header?: {
-                /** @description Items without a `transactionId` get `<key>.<index>`, counting from 0. An id, bare or in double quotes. */
+                /** @description Items without a `transactionId` get `<key>.<index>`, counting from 0. An id, bare or in double quotes. Refused along with a `batchId`. */
                 readonly "Idempotency-Key"?: string;
             };
             readonly path?: never;
@@ -4929,6 +5055,63 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["PaidOut"];
+                };
+            };
+        };
+    };
+    readonly getBatchesBatchId: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description The user who posted the batch; by default the caller. Another user requires `balances:read`. */
+                readonly postedBy?: string;
+            };
+            readonly header?: never;
+            readonly path: {
+                /** @description Names a batch, which may be sent in any number of requests. It belongs to the user who sends it. 1–64 characters of `A–Z a–z 0–9 . _ : -`. */
+                readonly batchId: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The batch */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Batch"];
+                };
+            };
+        };
+    };
+    readonly getBatchesBatchIdTransfers: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description The user who posted the batch; by default the caller. Another user requires `balances:read`. */
+                readonly postedBy?: string;
+                /** @description Only items that were recorded in this state. */
+                readonly status?: "POSTED" | "REJECTED" | "FAILED" | "UNDECIDED";
+                /** @description The `nextCursor` of the previous response. */
+                readonly cursor?: string;
+                readonly limit?: number;
+            };
+            readonly header?: never;
+            readonly path: {
+                /** @description Names a batch, which may be sent in any number of requests. It belongs to the user who sends it. 1–64 characters of `A–Z a–z 0–9 . _ : -`. */
+                readonly batchId: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description A page of items */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["BatchItemList"];
                 };
             };
         };

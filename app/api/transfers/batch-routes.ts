@@ -1,0 +1,123 @@
+import { TransferPending } from '../../domain/crossing.ts';
+import type { Identity } from '../../domain/identity.ts';
+import { Problem } from '../../domain/problem.ts';
+import type { BatchName, BatchRecords, RecordedItem } from '../../ledger/ports/batch-records.ts';
+import type { Ledger } from '../../ledger/ports/ledger.ts';
+import { type Route, route } from '../http/route.ts';
+import { decodeIdCursor, encodeIdCursor } from '../schemas/id-cursor.ts';
+import {
+  Batch,
+  type BatchItemAnswer,
+  BatchItemList,
+  BatchItemsQuery,
+  BatchParams,
+  BatchQuery,
+  batchAnswer,
+  batchItemAnswer,
+  limitOf,
+} from './batch-schema.ts';
+
+interface BatchDependencies {
+  batches: BatchRecords;
+  ledger: Pick<Ledger, 'outcome'>;
+}
+
+/** Ids that are looked up at the same time. */
+const LOOKUPS_MAX = 50;
+/** Why the ledger may have no answer for an id, other than that it cannot answer now. */
+const NO_TRANSFER: ReadonlySet<string> = new Set(['transfer_not_found', 'transaction_id_ambiguous']);
+
+const tag = 'Transfers';
+
+export function batchRoutes(deps: BatchDependencies): Route[] {
+  return [readBatch(deps), readItems(deps)];
+}
+
+function readBatch({ batches }: BatchDependencies): Route {
+  return route({
+    method: 'GET',
+    path: '/v1/batches/{batchId}',
+    scopes: ['transfers:write', 'balances:read'],
+    tag,
+    summary: 'Count what became of the transfers of a batch',
+    params: BatchParams,
+    query: BatchQuery,
+    answers: { 200: { description: 'The batch', schema: Batch } },
+    problems: ['batch_not_found', 'database_unavailable'],
+    async handle({ params, query, identity }) {
+      const name = nameOf(params.batchId, query.postedBy, identity);
+      const summary = await batches.summary(name);
+      if (!summary) throw noBatch(name);
+      return { status: 200, body: batchAnswer(name, summary) };
+    },
+  });
+}
+
+function readItems({ batches, ledger }: BatchDependencies): Route {
+  return route({
+    method: 'GET',
+    path: '/v1/batches/{batchId}/transfers',
+    scopes: ['transfers:write', 'balances:read'],
+    tag,
+    summary: 'List what became of each transfer of a batch, and why',
+    description:
+      'Also lists items that never became transfers. Sorted by id. Send the same `status` along with a cursor.',
+    params: BatchParams,
+    query: BatchItemsQuery,
+    answers: { 200: { description: 'A page of items', schema: BatchItemList } },
+    problems: ['batch_not_found', 'account_unsettled', 'ledger_switching', 'ledger_closed', 'database_unavailable'],
+    async handle({ params, query, identity }) {
+      const name = nameOf(params.batchId, query.postedBy, identity);
+      const limit = limitOf(query);
+      const afterTransactionId = query.cursor === undefined ? '' : decodeIdCursor(query.cursor);
+      // One more item than requested is read, to determine whether there is a next page.
+      const found = await batches.items(name, { state: query.status ?? null, afterTransactionId, limit: limit + 1 });
+      if (found.length === 0 && !(await batches.summary(name))) throw noBatch(name);
+      const items = found.slice(0, limit);
+      const last = items.at(-1);
+      const nextCursor = found.length > limit && last ? encodeIdCursor(last.transactionId) : null;
+      return { status: 200, body: { items: await withTransfers(ledger, items), nextCursor } };
+    },
+  });
+}
+
+/** Batches of other users name their accounts, so they are only for those who may read all accounts. */
+function nameOf(batchId: string, postedBy: string | undefined, identity: Identity): BatchName {
+  const own = postedBy === undefined || postedBy === identity.user;
+  if (!own && !identity.scopes.has('balances:read'))
+    throw new Problem('forbidden', 'Batches of other users require the scope balances:read.');
+  return { postedBy: postedBy ?? identity.user, batchId };
+}
+
+function noBatch({ batchId, postedBy }: BatchName): Problem {
+  return new Problem('batch_not_found', `${postedBy} has no record of a batch ${batchId}.`);
+}
+
+async function withTransfers(
+  ledger: Pick<Ledger, 'outcome'>,
+  items: readonly RecordedItem[],
+): Promise<BatchItemAnswer[]> {
+  const answers: BatchItemAnswer[] = [];
+  for (let first = 0; first < items.length; first += LOOKUPS_MAX) {
+    const some = items.slice(first, first + LOOKUPS_MAX);
+    answers.push(
+      ...(await Promise.all(some.map(async (item) => batchItemAnswer(item, await transferOf(ledger, item))))),
+    );
+  }
+  return answers;
+}
+
+/** The transfer that the ledger has under the id of an item without an outcome, if there is one. */
+async function transferOf(
+  ledger: Pick<Ledger, 'outcome'>,
+  { state, transactionId, sourceAccount }: RecordedItem,
+): Promise<BatchItemAnswer['transfer']> {
+  if (state === 'POSTED' || state === 'REJECTED') return undefined;
+  try {
+    return (await ledger.outcome(transactionId, { account: sourceAccount, held: false })).status;
+  } catch (error) {
+    if (error instanceof TransferPending) return 'PENDING';
+    if (error instanceof Problem && NO_TRANSFER.has(error.code)) return undefined;
+    throw error;
+  }
+}
