@@ -25,6 +25,9 @@ export interface CourierTiming {
   openMax: number;
 }
 
+/** A turn lasts this many intervals. A courier whose clock is wrong passes on its turns for twice as long. */
+const TURN_INTERVALS = 10;
+
 /** How often a crossing that cannot end is reported, ms, and of how many this process remembers it. */
 const REPORT_EVERY_MS = 60_000;
 const REPORTED_MAX = 10_000;
@@ -48,6 +51,8 @@ export class Courier {
   readonly #deps: CourierDependencies;
   /** The number of open crossings, as last counted, by `<from> <to>`. */
   readonly #open = new Map<string, number>();
+  /** Until when this courier leaves a queue to others, on the monotonic clock, ms, by `<from> <to>`. */
+  readonly #passesUntil = new Map<string, number>();
   /** When crossings that cannot end were last reported, on the monotonic clock, ms. */
   readonly #reportedAt = new Map<string, number>();
 
@@ -101,11 +106,12 @@ export class Courier {
   async deliver(to: number, signal: AbortSignal): Promise<void> {
     const { shards, events, timing, holder } = this.#deps;
     for (const { number: from, crossings } of shards.all) {
-      if (this.#openBetween(from, to) === 0 || signal.aborted) continue;
+      if (this.#openBetween(from, to) === 0 || this.#passes(from, to) || signal.aborted) continue;
       try {
         const query = { toShard: to, minAgeMs: timing.minAgeMs, pageMax: timing.pageMax };
         for await (const page of openCrossings(crossings, query)) {
-          const isMine = await crossings.takeTurn({ toShard: to, holder, forMs: 10 * timing.everyMs });
+          if (this.#passes(from, to)) break;
+          const isMine = await crossings.takeTurn({ toShard: to, holder, forMs: TURN_INTERVALS * timing.everyMs });
           if (!isMine || signal.aborted) break;
           await this.#deliverPage(from, to, page);
         }
@@ -174,11 +180,18 @@ export class Courier {
     out: Outcome & { status: 'POSTED' },
     untilPersisted: boolean,
   ): Promise<void> {
-    const { legs, events } = this.#deps;
+    const { legs, events, clock, timing } = this.#deps;
     const durability = untilPersisted ? 'persisted' : 'cache';
     const answer = await legs.after(leg, { order: out.order, from, to }, out, durability);
     if (!(answer instanceof Problem)) return;
+    // Only the clock of this pod is at fault: if it kept its turn, nobody would deliver.
+    if (answer.code === 'clock_unsure')
+      this.#passesUntil.set(`${from} ${to}`, clock.monotonic() + 2 * TURN_INTERVALS * timing.everyMs);
     events.legFailed({ transactionId, from, to }, leg, answer.code, isUnexpected(answer.code));
+  }
+
+  #passes(from: number, to: number): boolean {
+    return this.#deps.clock.monotonic() < (this.#passesUntil.get(`${from} ${to}`) ?? 0);
   }
 
   #openBetween(from: number, to: number): number {

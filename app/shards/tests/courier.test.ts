@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { Problem } from '../../domain/problem.ts';
 import { CrossingStage } from '../testing/crossing-stage.ts';
 import { beforeLegs } from '../testing/tamperings.ts';
 
@@ -111,6 +112,28 @@ describe('a courier', () => {
     const others = [stage.newPod(), stage.newPod()];
     await Promise.all([stage.pod, ...others].map((pod) => stage.deliver(pod)));
     expect([stage.inTransit, stage.balance(stage.account(1, 'b'))]).toEqual([0, 1_800]);
+  });
+
+  it('leaves its turns to others for a while if its clock is wrong', async () => {
+    await broken('in');
+    let tries = 0;
+    const wrong = stage.newPod(({ ledger }) => ({
+      ledger: {
+        ...ledger,
+        apply: async (orders) => {
+          tries += 1;
+          return orders.map(() => new Problem('clock_unsure', 'test'));
+        },
+      },
+    }));
+    await stage.deliver(wrong);
+    await stage.deliver(wrong);
+    expect(tries).toBe(1);
+    await stage.clock.pass(20_000);
+    await stage.deliver(wrong);
+    expect(tries).toBe(2);
+    await stage.deliver();
+    expect(stage.closing()).toMatchObject({ state: 'DONE' });
   });
 
   it('lets no more transfers begin if too many are open', async () => {
