@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
 
-const FOLDERS = '{app,clients,devstack,mock-data,scripts,loadtest,resilience-tests,simulator,verification}';
+const FOLDERS = '{app,clients,devstack,importer,mock-data,scripts,loadtest,resilience-tests,simulator,verification}';
 const STORES = 'devstack/testing/test-stores.ts';
 
 /**

@@ -23,6 +23,10 @@ export interface BatchJob<T> {
   path: string;
   /** The member of the request's body that holds the list. */
   listName: string;
+  /** Other members of the request's body. */
+  more?: Readonly<Record<string, unknown>>;
+  /** Why the whole request has to be sent again although it was answered; null if it has not. */
+  incomplete?(body: unknown): string | null;
   bodyOf(item: T): unknown;
   /** Sends an item that cannot be part of a batch, until it has an outcome; absent for items of a batch. */
   alone?(item: T): (() => Promise<ItemResult>) | null;
@@ -89,7 +93,7 @@ async function sendUntilDecided<T>(
   };
   let open = batch;
   for (let turn = slot; open.length > 0; turn++) {
-    const body = { [job.listName]: open.map((entry) => job.bodyOf(entry.item)) };
+    const body = { ...job.more, [job.listName]: open.map((entry) => job.bodyOf(entry.item)) };
     const answer = await client.attempt('POST', job.path, body, turn);
     if (answer instanceof ConnectionLost) {
       await pause(answer.message, null);
@@ -100,6 +104,11 @@ async function sendUntilDecided<T>(
       continue;
     }
     if (answer.status !== 200) throw new Refused(`POST ${job.path} of ${open.length}`, answer);
+    const missing = job.incomplete?.(answer.body) ?? null;
+    if (missing !== null) {
+      await pause(missing, answer.retryAfterMs);
+      continue;
+    }
     const results = resultsOf(answer.body, open.length, job.path);
     const again: Entry<T>[] = [];
     let reason = '';

@@ -9,6 +9,7 @@ const FOLDERS = [
   'app',
   'clients',
   'devstack',
+  'importer',
   'loadtest',
   'mock-data',
   'resilience-tests',

@@ -6,9 +6,10 @@ import { toDecimal, toMinor } from '../money.ts';
 import { FakeFeatures } from './fake-features.ts';
 
 /**
- * A failure on purpose. `drop` carries out the request and then cuts the connection; `items` omits every third item.
+ * A failure on purpose. `drop` carries out the request and then cuts the connection; `items` omits every third item;
+ * `unrecorded` does not record the batch.
  */
-export type Fault = 'none' | 'drop' | 'refuse' | 'items' | { status: number; retryAfter?: string };
+export type Fault = 'none' | 'drop' | 'refuse' | 'items' | 'unrecorded' | { status: number; retryAfter?: string };
 
 export interface FakeAccount {
   body: AccountBody;
@@ -30,6 +31,7 @@ export class FakeService implements AsyncDisposable {
   readonly features = new FakeFeatures(this);
   /** The ids of each transfers request, in order of arrival. */
   readonly requests: string[][] = [];
+  readonly batchIds = new Set<string>();
   /** Determines the fault of each batch request by its number, from 0. */
   faults: (request: number) => Fault = () => 'none';
   /** The same for requests about one hold, group or split. */
@@ -81,7 +83,11 @@ export class FakeService implements AsyncDisposable {
     );
     await new Promise((resolve) => setTimeout(resolve, this.delayMs()));
     if (fault === 'drop') return void request.socket.destroy();
-    answer(response, 200, { results });
+    const batchId = member(body, 'batchId');
+    if (typeof batchId === 'string') this.batchIds.add(batchId);
+    const recorded = fault !== 'unrecorded';
+    const batch = { batchId, recorded, ...(!recorded && { reason: 'database_unavailable' }) };
+    answer(response, 200, { results, ...(batchId !== undefined && { batch }) });
   }
 
   private other(method: string, path: string, body: unknown): [status: number, body: unknown] {

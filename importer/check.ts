@@ -1,0 +1,75 @@
+import { formatAmount, parseAmount } from '../app/domain/money.ts';
+import { FileError, type FileRow, isInvalid, isValid, transactionIdOf } from './payment.ts';
+import { RepeatedIds, ROWS_MAX, type RowStates } from './row-states.ts';
+
+/** What the first reading of a file finds. */
+export interface Checked {
+  rows: number;
+  invalid: number;
+  /** The first errors, in words. */
+  errors: string[];
+  /** The sum of the amounts of valid rows by currency, minor units. */
+  sums: Map<string, bigint>;
+}
+
+const ERRORS_MAX = 20;
+
+/** The results of an earlier run: rows that were posted must be as they were then. */
+interface Earlier {
+  scope: string;
+  states: RowStates;
+}
+
+/**
+ * Checks all rows before the first one is sent.
+ * @throws FileError if the file is not what it should be as a whole, or if posted rows have changed
+ */
+export async function check(path: string, rows: AsyncIterable<FileRow>, earlier: Earlier | null): Promise<Checked> {
+  const checked: Checked = { rows: 0, invalid: 0, errors: [], sums: new Map() };
+  const repeated = new RepeatedIds();
+  for await (const row of rows) {
+    checked.rows = row.row;
+    if (row.row > ROWS_MAX) throw new FileError(`${path} has more than ${ROWS_MAX} rows; divide it.`);
+    if (earlier) requireUnchanged(path, row, earlier);
+    if (isValid(row)) {
+      const { transactionId, amount, currency } = row.content;
+      checked.sums.set(currency, (checked.sums.get(currency) ?? 0n) + BigInt(parseAmount(amount, currency)));
+      if (transactionId !== undefined) repeated.add(row.row, transactionId);
+    }
+    if (isInvalid(row)) {
+      checked.invalid++;
+      const problem = `${path}:${row.line}: row ${row.row}: ${row.content.join('; ')}`;
+      if (checked.errors.length < ERRORS_MAX) checked.errors.push(problem);
+    }
+  }
+  const [pair] = repeated.pairs(1);
+  if (pair) throw new FileError(`${path}: rows ${pair[0]} and ${pair[1]} have the same transaction id.`);
+  if (checked.rows === 0) throw new FileError(`${path} has no payments.`);
+  if (earlier) requireNoneMissing(path, checked.rows, earlier.states);
+  return checked;
+}
+
+/**
+ * A posted row that has changed, or moved, would get another id, and be paid again. @throws FileError
+ */
+function requireUnchanged(path: string, row: FileRow, { scope, states }: Earlier): void {
+  if (states.state(row.row) !== 'POSTED') return;
+  if (isValid(row) && states.hasId(row.row, transactionIdOf(scope, row))) return;
+  throw new FileError(
+    `${path}:${row.line}: row ${row.row} was posted by an earlier run, and is different now; it would be paid again. ` +
+      'Restore the row, or put new payments into a file of their own.',
+  );
+}
+
+function requireNoneMissing(path: string, rows: number, states: RowStates): void {
+  const last = states.last('POSTED');
+  if (last > rows)
+    throw new FileError(
+      `${path} has ${rows} rows now, but row ${last} was posted by an earlier run. Restore the rows.`,
+    );
+}
+
+/** "12 EUR and 3 USD": sums in major units. */
+export function describeSums(sums: ReadonlyMap<string, bigint>): string {
+  return [...sums].map(([currency, sum]) => `${formatAmount(sum, currency)} ${currency}`).join(', ');
+}

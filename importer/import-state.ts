@@ -1,0 +1,45 @@
+import { open, readFile, rename } from 'node:fs/promises';
+import { FileError } from './payment.ts';
+
+/** What a later run of the same import must know. Written before the first payment is sent. */
+export interface ImportState {
+  version: 1;
+  /** From which transaction ids are derived. */
+  scope: string;
+  batchId: string;
+  /** Of the content of the file. */
+  fileDigest: string;
+  /** Where the results come from. */
+  urls: readonly string[];
+}
+
+/** The state of the import whose results are in that file, or null if there is none. @throws FileError if it is damaged */
+export async function readState(path: string): Promise<ImportState | null> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+  try {
+    const state = JSON.parse(text) as ImportState;
+    if (state.version === 1 && typeof state.scope === 'string' && typeof state.batchId === 'string') return state;
+  } catch {
+    // The error below says the same.
+  }
+  throw new FileError(`${path} is damaged, and without it the transaction ids are not known.`);
+}
+
+/** Replaces the state as a whole, and does not return before it is on the disk. */
+export async function writeState(path: string, state: ImportState): Promise<void> {
+  const temporary = `${path}.tmp`;
+  const file = await open(temporary, 'w', 0o600);
+  try {
+    await file.writeFile(`${JSON.stringify(state, null, 2)}\n`);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(temporary, path);
+}

@@ -1,0 +1,28 @@
+import { expect, it } from 'vitest';
+import { RepeatedIds, RowStates } from './row-states.ts';
+
+it('the states of rows are known by row, with their ids and counts', () => {
+  const states = new RowStates();
+  states.set(3, 'POSTED', 'a');
+  states.set(200_000, 'FAILED', 'b');
+  states.set(200_000, 'POSTED', 'c');
+  states.set(7, 'FAILED', 'd');
+  expect([1, 3, 7, 200_000, 9_000_000].map((row) => states.state(row))).toEqual(['', 'POSTED', 'FAILED', 'POSTED', '']);
+  expect([states.hasId(3, 'a'), states.hasId(3, 'b'), states.hasId(200_000, 'c')]).toEqual([true, false, true]);
+  expect([states.count('POSTED'), states.count('FAILED'), states.count('INVALID')]).toEqual([2, 1, 0]);
+  expect([states.last('POSTED'), states.last('FAILED'), states.last('INVALID')]).toEqual([200_000, 7, 0]);
+});
+
+it('ids that are there twice are found with their rows', () => {
+  const ids = new RepeatedIds();
+  for (let row = 1; row <= 100_000; row++) ids.add(row, `id-${row % 99_998}`);
+  expect(ids.pairs(10)).toEqual([
+    [1, 99_999],
+    [2, 100_000],
+  ]);
+  expect(ids.pairs(1)).toHaveLength(1);
+  const gaps = new RepeatedIds();
+  gaps.add(5, 'a');
+  gaps.add(9, 'b');
+  expect(gaps.pairs(10)).toEqual([]);
+});

@@ -1,0 +1,199 @@
+import { createHash } from 'node:crypto';
+import type { Writable } from 'node:stream';
+import type { Clock } from '../app/kernel/clock.ts';
+import { ApiClient } from '../mock-data/client.ts';
+import { count, Progress } from '../mock-data/progress.ts';
+import { DEFAULT_RETRY } from '../mock-data/retry.ts';
+import { type Checked, check, describeSums } from './check.ts';
+import { type CsvOptions, csvRows } from './csv.ts';
+import { type ImportState, readState, writeState } from './import-state.ts';
+import { PainMessage, type PainOptions } from './pain.ts';
+import { FileError, type FileRow } from './payment.ts';
+import { ResultFile } from './results.ts';
+import type { RowState } from './row-states.ts';
+import { sendRows } from './send.ts';
+import { SourceFile } from './source-file.ts';
+
+/** Exit codes: scripts depend on them, and `--help` explains them. */
+export const EXIT = { posted: 0, incomplete: 1, badFile: 3, notAllPosted: 4 } as const;
+
+export interface ImportOptions {
+  path: string;
+  resultsPath: string;
+  /** Names the import in place of the content of the file. */
+  batchId: string | null;
+  csv: CsvOptions;
+  pain: PainOptions;
+  skipInvalid: boolean;
+  /** Goes on with a file that has changed since an earlier run. */
+  edited: boolean;
+  dryRun: boolean;
+  batch: number;
+  concurrency: number;
+  giveUpAfterMs: number;
+}
+
+export interface ImportTarget {
+  urls: readonly string[];
+  apiKey: string;
+}
+
+export interface ImportIo {
+  out: Pick<Writable, 'write'>;
+  progress: { isTTY?: boolean; columns?: number; write(text: string): unknown };
+  clock: Clock;
+  signal: AbortSignal;
+}
+
+/**
+ * Checks a file, and sends its payments. @param target null for a dry run
+ * @returns the exit code @throws FileError, GaveUp, Refused, or the signal's reason
+ */
+export async function importFile(options: ImportOptions, target: ImportTarget | null, io: ImportIo): Promise<number> {
+  const { path, resultsPath } = options;
+  await using file = await SourceFile.open(path);
+  const statePath = `${resultsPath}.state.json`;
+  const earlier = await readState(statePath);
+  const source = sourceOf(file, options, await file.start());
+  if (options.dryRun || target === null) {
+    const checked = await check(path, source.rows(), null);
+    return reportDryRun(checked, io);
+  }
+  await using results = await ResultFile.open(resultsPath);
+  if (!earlier && results.states.last('POSTED') > 0)
+    throw new FileError(`${resultsPath} has results, but ${statePath}, which tells their ids, is missing.`);
+  const checked = await check(path, source.rows(), earlier && { scope: earlier.scope, states: results.states });
+  const state = stateOf(file, source, options, target, earlier);
+  if (checked.invalid > 0 && !options.skipInvalid) throw new FileError(describeInvalid(checked));
+  requireSameFile(state, earlier, options);
+  await writeState(statePath, state);
+  return await send(
+    { ...options, source, checked, state, results, skipsPosted: isSameLedger(state, earlier) },
+    target,
+    io,
+  );
+}
+
+interface Source {
+  rows(): AsyncIterable<FileRow>;
+  /** What transaction ids are derived from; known after the first reading. */
+  scope(): string;
+}
+
+function sourceOf(file: SourceFile, { csv, pain, batchId }: ImportOptions, start: string): Source {
+  const named = batchId === null ? null : JSON.stringify(['batch', batchId]);
+  if (!/^\s*</.test(start)) return { rows: () => csvRows(file, csv), scope: () => named ?? file.digest };
+  let message = new PainMessage(file, pain);
+  return {
+    rows: () => {
+      message = new PainMessage(file, pain);
+      return message.rows();
+    },
+    scope: () => named ?? message.scope,
+  };
+}
+
+const BATCH_DIGITS = 32;
+const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+function stateOf(
+  file: SourceFile,
+  source: Source,
+  { batchId }: ImportOptions,
+  { urls }: ImportTarget,
+  earlier: ImportState | null,
+): ImportState {
+  const scope = earlier?.scope ?? source.scope();
+  const id = earlier?.batchId ?? batchId ?? `import-${digestOf(scope).slice(0, BATCH_DIGITS)}`;
+  if (batchId !== null && id !== batchId)
+    throw new FileError(`The results are those of the batch ${id}; for the batch ${batchId}, use other --results.`);
+  return { version: 1, scope, batchId: id, fileDigest: file.digest, urls };
+}
+
+/** @throws FileError if the results belong to another file, or to an earlier version of this one */
+function requireSameFile(
+  state: ImportState,
+  earlier: ImportState | null,
+  { path, resultsPath, edited }: ImportOptions,
+): void {
+  if (!earlier || earlier.fileDigest === state.fileDigest || edited) return;
+  throw new FileError(
+    `${path} is not the file whose results are in ${resultsPath}. If it is another file, name other --results. ` +
+      'If you have corrected rows that were not posted, or added rows at the end, use --edited.',
+  );
+}
+
+/** The results may be those of another ledger, for example of a test. */
+const isSameLedger = ({ urls }: ImportState, earlier: ImportState | null): boolean =>
+  earlier !== null && [...urls].sort().join() === [...earlier.urls].sort().join();
+
+interface Sending extends ImportOptions {
+  source: Source;
+  checked: Checked;
+  state: ImportState;
+  results: ResultFile;
+  skipsPosted: boolean;
+}
+
+async function send(sending: Sending, { urls, apiKey }: ImportTarget, io: ImportIo): Promise<number> {
+  const { source, checked, state, results, batch, concurrency, giveUpAfterMs, skipsPosted } = sending;
+  const { clock, signal } = io;
+  using client = new ApiClient({ urls, apiKey, signal, clock, retry: { ...DEFAULT_RETRY, giveUpAfterMs } });
+  const progress = new Progress('Sent', checked.rows, io.progress, clock);
+  try {
+    const sent = await sendRows(client, source.rows(), results, {
+      ...{ scope: state.scope, batchId: state.batchId, batch, concurrency, skipsPosted },
+      onRow: (rows) => progress.add(rows),
+      onRetry: (reason) => progress.hint(`retrying after ${reason}`),
+    });
+    progress.end();
+    await results.sort(checked.rows);
+    io.out.write(describeOutcome(sending, sent));
+    return results.states.count('POSTED') === checked.rows ? EXIT.posted : EXIT.notAllPosted;
+  } finally {
+    await results.written();
+  }
+}
+
+const WORDS: readonly [RowState, string][] = [
+  ['REJECTED', 'refused by a business rule; this is their outcome'],
+  ['FAILED', 'not accepted; correct the cause, and run the command again'],
+  ['UNDECIDED', 'without a known outcome; run the command again'],
+  ['INVALID', 'not valid, and not sent'],
+];
+
+function describeOutcome(
+  { checked, state, results }: Sending,
+  { replayed, unrecorded }: Awaited<ReturnType<typeof sendRows>>,
+): string {
+  const { states } = results;
+  const before = replayed > 0 ? `, ${count(replayed)} of which the ledger had already` : '';
+  const lines = [
+    `${count(states.count('POSTED'))} of ${count(checked.rows)} payments are posted${before}.`,
+    ...WORDS.filter(([name]) => states.count(name) > 0).map(
+      ([name, words]) => `${count(states.count(name))} ${words}.`,
+    ),
+    `Valid rows of the file: ${describeSums(checked.sums)}.`,
+    `Results: ${results.path}. Batch: ${state.batchId}.`,
+  ];
+  if (unrecorded !== null) lines.push(`The service has no complete record of the batch: ${unrecorded}.`);
+  return `${lines.join('\n')}\n`;
+}
+
+function reportDryRun(checked: Checked, { out }: ImportIo): number {
+  const valid = checked.rows - checked.invalid;
+  const errors = checked.invalid > 0 ? `${describeInvalid(checked)}\n` : '';
+  out.write(
+    `${errors}${count(valid)} of ${count(checked.rows)} rows are valid: ${describeSums(checked.sums)}. Nothing was sent.\n`,
+  );
+  return checked.invalid > 0 ? EXIT.badFile : EXIT.posted;
+}
+
+function describeInvalid({ invalid, errors }: Checked): string {
+  const more = invalid > errors.length ? [`… and ${count(invalid - errors.length)} more rows`] : [];
+  return [
+    ...errors,
+    ...more,
+    'Nothing was sent. Correct the rows, or send only the valid ones with --skip-invalid.',
+  ].join('\n');
+}
