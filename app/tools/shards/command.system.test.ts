@@ -37,7 +37,10 @@ describe('npm run shards', () => {
     const [one, two] = roles.databases.map(({ url }) => url);
     const wrong = await run(['check', '--json'], { ...roles.settings, MYSQL_URL: `${two} ${one}` });
     expect(wrong.code).toBe(1);
-    expect(JSON.parse(wrong.stdout).faults).toHaveLength(2);
+    expect(JSON.parse(wrong.stdout).faults).toEqual([
+      expect.stringContaining('MySQL is shard 1 of 2, not 0 of 2'),
+      expect.stringContaining('MySQL is shard 0 of 2, not 1 of 2'),
+    ]);
     expect(await run(['check'])).toMatchObject({ code: 78, stderr: expect.stringContaining('MYSQL_URL is missing') });
   });
 

@@ -11,6 +11,8 @@ import { shardPrefix, slotOfPrefix } from '../../redis/shard-prefix.ts';
 
 const CONNECTIONS_MAX = 2;
 const RETRY_MS = 50;
+/** A connection may take this long on a busy machine, ms. */
+const REDIS_WAIT_MS = 10_000;
 
 /** Connections to the stores of one shard, for a command. */
 export class ShardStores implements AsyncDisposable {
@@ -19,7 +21,6 @@ export class ShardStores implements AsyncDisposable {
   readonly identity: LedgerIdentity;
   readonly #redis: ReturnType<typeof connectRedis>;
   readonly #scripts: RedisScripts;
-  readonly #connectTimeoutMs: number;
 
   constructor(config: Config, shard: number) {
     const { redis, mysql, ledger } = configOfShard(config, shard);
@@ -29,30 +30,30 @@ export class ShardStores implements AsyncDisposable {
     const prefix = shardPrefix(ledger.keyPrefix, shard, ledger.shards);
     this.#redis = connectRedis({ ...redis, slot: slotOfPrefix(prefix) });
     this.#scripts = new RedisScripts(this.#redis, prefix, () => this.identity.read());
-    this.#connectTimeoutMs = redis.connectTimeoutMs;
   }
 
   /** Whose Redis this is. @throws Error if Redis does not answer */
-  async owner() {
-    const { replid } = await this.#server();
-    return this.#scripts.ownership(replid);
+  owner() {
+    return this.#askRedis(async () => {
+      const { replid } = await identifyServer(this.#redis);
+      return this.#scripts.ownership(replid);
+    });
   }
 
   /** The last seq of the journal of an epoch. @throws Error if Redis is not the one of this epoch, or does not answer */
-  async journalEnd({ epoch, format, replid }: Pick<Authority, 'epoch' | 'format' | 'replid'>): Promise<number> {
-    await this.#server();
-    const caller = { fenceEpoch: epoch, epoch, format, replid: replid ?? '' };
-    const { head } = await this.#scripts.journal(caller, Number.MAX_SAFE_INTEGER - 1, 1);
-    return head.seq;
+  journalEnd({ epoch, format, replid }: Pick<Authority, 'epoch' | 'format' | 'replid'>): Promise<number> {
+    return this.#askRedis(async () => {
+      await identifyServer(this.#redis);
+      const caller = { fenceEpoch: epoch, epoch, format, replid: replid ?? '' };
+      const { head } = await this.#scripts.journal(caller, Number.MAX_SAFE_INTEGER - 1, 1);
+      return head.seq;
+    });
   }
 
-  async #server() {
-    const plan = {
-      ...{ clock: systemClock, deadlineMs: this.#connectTimeoutMs, baseMs: RETRY_MS, maxMs: RETRY_MS },
-      when: () => this.#redis.status !== 'ready',
-      onFailure: () => {},
-    };
-    return retriedUntil(plan, () => identifyServer(this.#redis));
+  /** Only for questions that change nothing, because they are repeated for a while after any failure. */
+  #askRedis<T>(question: () => Promise<T>): Promise<T> {
+    const plan = { clock: systemClock, deadlineMs: REDIS_WAIT_MS, baseMs: RETRY_MS, maxMs: RETRY_MS };
+    return retriedUntil({ ...plan, when: () => true, onFailure: () => {} }, question);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
