@@ -12,7 +12,7 @@ const RETRY_MS = 1_000;
 const CHANGES_EVERY_MS = 1_000;
 const USES_EVERY_MS = 60_000;
 
-/** The keys that a deployment brings along. */
+/** The keys that a deployment provides. */
 interface FirstKeys {
   readonly areStored: boolean;
   /** Stores them, and retries until MySQL is available, because the pod may start before MySQL. */
@@ -48,7 +48,7 @@ export function firstKeysOf(
   };
 }
 
-/** Notices which keys have changed, and records which were used, until `stopped` aborts. */
+/** Watches for keys that have changed, and records which keys were used, until `stopped` aborts. */
 export async function watchKeys(context: ShardContext, keys: ApiKeyStore, stopped: AbortSignal): Promise<void> {
   const changes = { everyMs: CHANGES_EVERY_MS, failure: 'changes of API keys cannot be read', stopped };
   const uses = { everyMs: USES_EVERY_MS, failure: 'uses of API keys could not be recorded', stopped };

@@ -10,7 +10,7 @@ import { hashOfKey } from '../mysql/operations/api-keys.ts';
 
 const KEYS_MAX = 1_000;
 const SECRET_LENGTH_MIN = 24;
-/** What can be sent in a header; shorter keys could be guessed. */
+/** Only characters that can be sent in a header, and enough of them that a key cannot be guessed. */
 const SECRET = new RegExp(`^[!-~]{${SECRET_LENGTH_MIN},8192}$`);
 
 const Seed = ApiKeyRequest.omit({ keyId: true }).extend({
@@ -24,7 +24,7 @@ const Seeds = z.array(Seed).max(KEYS_MAX);
 
 /**
  * Reads the API keys of a file. An entry has the fields of a request to create a key, and either the `key` or its `keyHash`.
- * @throws ConfigError that names the invalid fields, but quotes none
+ * @throws ConfigError that names the invalid fields, but does not quote them
  */
 export function readSeededKeys(file: string, clock: Clock): SeededKey[] {
   const refused = (faults: string[]): ConfigError =>
@@ -33,7 +33,7 @@ export function readSeededKeys(file: string, clock: Clock): SeededKey[] {
   try {
     content = JSON.parse(readFileSync(file, 'utf8'));
   } catch (error) {
-    // The message of a syntax error quotes the file.
+    // The message of a syntax error would quote the file.
     throw refused([
       error instanceof SyntaxError ? 'is not JSON' : `cannot be read (${(error as NodeJS.ErrnoException).code})`,
     ]);
@@ -45,7 +45,7 @@ export function readSeededKeys(file: string, clock: Clock): SeededKey[] {
     if (hash === undefined || (key !== undefined && keyHash !== undefined))
       throw refused([`/${index} must have either key or keyHash`]);
     try {
-      // A key that has expired since the file was written is no error.
+      // A key that has expired since the file was written is not an error.
       return { hash, wanted: wantedKeyOf(request, newUuidV7(clock.now()), 0) };
     } catch (error) {
       if (!(error instanceof Problem)) throw error;

@@ -77,7 +77,7 @@ export interface ShardContext extends Omit<ProcessParts, 'metrics' | 'ledger'> {
   ledgerClock: LedgerClock;
   flushStore: FlushStore;
   logStore: MysqlLogStore;
-  /** The log, on the connections of requests. */
+  /** Reads the log, over the connections that are used for requests. */
   sealedLog: MysqlSealedLog;
   reader: LedgerReader;
   detectors: { redis: Detector; mysql: Detector };

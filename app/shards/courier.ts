@@ -25,10 +25,10 @@ export interface CourierTiming {
   openMax: number;
 }
 
-/** A turn lasts this many intervals. A courier whose clock is wrong passes on its turns for twice as long. */
+/** A turn lasts this many intervals. A courier whose clock is wrong passes its turns to others for twice as long. */
 const TURN_INTERVALS = 10;
 
-/** How often a crossing that cannot end is reported, ms, and of how many this process remembers it. */
+/** Interval at which a crossing that cannot end is reported, ms, and the number of such crossings to remember. */
 const REPORT_EVERY_MS = 60_000;
 const REPORTED_MAX = 10_000;
 
@@ -160,7 +160,7 @@ export class Courier {
     await eachOf(sends, timing.inFlightMax);
   }
 
-  /** Every round finds it again, but the alert needs only one report in a while. */
+  /** Every round finds the same crossing again, but the alert needs only an occasional report. */
   #reportBroken(between: Between, leg: LegName): void {
     const { clock, events } = this.#deps;
     const now = clock.monotonic();
@@ -184,7 +184,7 @@ export class Courier {
     const durability = untilPersisted ? 'persisted' : 'cache';
     const answer = await legs.after(leg, { order: out.order, from, to }, out, durability);
     if (!(answer instanceof Problem)) return;
-    // Only the clock of this pod is at fault: if it kept its turn, nobody would deliver.
+    // Only the clock of this pod is wrong: if the pod kept its turn, no courier would deliver.
     if (answer.code === 'clock_unsure')
       this.#passesUntil.set(`${from} ${to}`, clock.monotonic() + 2 * TURN_INTERVALS * timing.everyMs);
     events.legFailed({ transactionId, from, to }, leg, answer.code, isUnexpected(answer.code));

@@ -8,7 +8,7 @@ import type { LegState } from './crossing-decision.ts';
 import type { ShardMap } from './shard.ts';
 import type { TransitAccounts } from './transit-accounts.ts';
 
-/** Maximum number of transit accounts that are tried for a leg: for about 5 s. */
+/** Maximum number of transit accounts that are tried for a leg, which takes about 5 s. */
 const TRANSITS_MAX = 100;
 /** After a few tries, the reason is probably one that passes. */
 const HASTY_TRIES_MAX = 4;

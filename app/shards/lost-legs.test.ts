@@ -7,7 +7,7 @@ import { planOfArrival, planOfRow } from './lost-legs.ts';
 
 const STATES = ['absent', 'posted-persisted', 'refused-persisted'] as const;
 const ROWS = ['OPEN', 'DONE', 'RETURNED'] as const;
-/** Everything that MySQL of two shards can have about a transfer that has left, in any combination. */
+/** Every combination of rows and legs that MySQL of two shards can contain for a transfer that has left. */
 const every = STATES.flatMap((into) =>
   STATES.flatMap((back) =>
     STATES.flatMap((returns) =>
@@ -17,7 +17,7 @@ const every = STATES.flatMap((into) =>
 );
 const possible = every.filter(({ row, facts }) => planOfRow(row, facts).contradiction === null);
 
-/** The legs after couriers have taken every step: an attempt of `in` ends in either way. */
+/** How the transfer ends after couriers have taken every step. @param into how an attempt of `in` ends */
 function ends(facts: CrossingFacts, into: 'posted-persisted' | 'refused-persisted'): string {
   let now = facts;
   for (let steps = 0; steps < 5; steps++) {
@@ -29,7 +29,7 @@ function ends(facts: CrossingFacts, into: 'posted-persisted' | 'refused-persiste
 }
 
 describe('the plan for a row', () => {
-  it('leaves a transfer to couriers that end it, unless its row says how it has ended', () => {
+  it('leaves a transfer to couriers, which end it, unless its row shows how it has ended', () => {
     for (const { row, facts } of possible) {
       const { reopens, lacksRefusal } = planOfRow(row, facts);
       const mended = lacksRefusal ? { ...facts, in: 'refused-persisted' as const } : facts;
@@ -42,7 +42,7 @@ describe('the plan for a row', () => {
     }
   });
 
-  it('never lets money be paid that came back, and has a refused `in` for every `back`', () => {
+  it('never delivers money that came back, and ensures that every `back` has a refused `in`', () => {
     for (const { row, facts } of possible) {
       const { lacksRefusal, awaitsDelivery } = planOfRow(row, facts);
       if (facts.back === 'absent') continue;
@@ -51,12 +51,12 @@ describe('the plan for a row', () => {
     }
   });
 
-  it('needs the destination exactly if `in` will be sent', () => {
+  it('requires the destination if and only if `in` will be sent', () => {
     for (const { row, facts } of possible)
       expect(planOfRow(row, facts).awaitsDelivery).toBe(facts.in === 'absent' && facts.back === 'absent');
   });
 
-  it('contradicts itself if money was paid and returned, and if nothing has left', () => {
+  it('reports a contradiction if money was paid and returned, or if nothing has left', () => {
     const facts = {
       out: 'posted-persisted',
       in: 'posted-persisted',

@@ -4,19 +4,19 @@ import type { CrossingClosing } from '../ledger/ports/crossings.ts';
 import { type CrossingFacts, nextStep } from './crossing-decision.ts';
 
 /**
- * What has to be done about the transfers between a shard that was restored from a backup, and so has lost legs, and another
- * shard. Only what MySQL of both shards has counts; nothing else is left. Pure functions.
+ * Plans the repair of transfers between another shard and a shard that was restored from a backup, and so has lost
+ * legs. Only what MySQL of both shards contains counts, because nothing else is left. Pure functions.
  */
 
-/** About a transfer toward the restored shard. */
+/** The plan for a transfer toward the restored shard. */
 export interface RowPlan {
   /** The row is closed, but its end is lost: it has to be opened again, so that a courier takes the next step. */
   reopens: boolean;
   /** `in` will be sent, so its destination has to exist. */
   awaitsDelivery: boolean;
   /**
-   * `in` was refused, because `back` was sent, but the refusal is lost. It has to be written again. Otherwise the id of `in`
-   * would be free, and nobody could say why the money was returned.
+   * `in` was refused, because `back` was sent, but the refusal is lost. It has to be written again. Otherwise the id of
+   * `in` would be free, and the reason why the money was returned would be unknown.
    */
   lacksRefusal: boolean;
   /** The legs contradict each other, so nothing can be done. */
@@ -24,9 +24,9 @@ export interface RowPlan {
 }
 
 /**
- * The row is what `nextStep` makes of the legs that are left: if that is another end than the one it was closed with, or not
- * an end, it is opened again.
- * @param row its state @param facts as MySQL of both shards has the legs
+ * Applies `nextStep` to the legs that are left. If they lead to another end than the one with which the row was closed,
+ * or to no end, the row is opened again.
+ * @param row the state of the row @param facts the legs in MySQL of both shards
  */
 export function planOfRow(row: 'OPEN' | CrossingClosing['state'], facts: CrossingFacts): RowPlan {
   const plan: RowPlan = { reopens: false, awaitsDelivery: false, lacksRefusal: false, contradiction: null };
@@ -41,13 +41,13 @@ export function planOfRow(row: 'OPEN' | CrossingClosing['state'], facts: Crossin
 }
 
 /**
- * About a leg `in` in another shard, whose `out` should be in the restored shard.
+ * The plan for a leg `in` in another shard, whose `out` should be in the restored shard.
  *
- * - `keep`: both are there
+ * - `keep`: both legs exist
  * - `pay`: `out` is lost, and has to be written again. Its account may have spent the money since the backup, or may not exist,
  *   so the account of losses pays
- * - `refuse`: `out` is lost, and came back. It has to be written again as refused. Otherwise a client could use the id for
- *   another transfer, which could never arrive, because the id of `in` is taken
+ * - `refuse`: `out` is lost, and its money came back. It has to be written again as refused. Otherwise a client could
+ *   use the id for another transfer, which could never arrive, because the id of `in` is taken
  */
 export type ArrivalPlan = 'keep' | 'pay' | 'refuse' | 'contradiction';
 

@@ -6,7 +6,7 @@ import { type Ledger, windowsIn } from '../ledger/ports/ledger.ts';
 import type { PayoutOrder, ReturnedMoney } from '../ledger/ports/returned-money.ts';
 import type { Shard, ShardMap } from './shard.ts';
 
-/** A refused attempt uses up an id, but only if a dry run has allowed it just before. */
+/** A refused attempt uses up an id, but an attempt is made only if a dry run has just allowed it. */
 const ROUNDS_MAX = 100;
 
 /**
@@ -40,7 +40,8 @@ export function payOutIn(shards: ShardMap<Pick<Shard, 'ledger' | 'books'>>): Ret
         const [answer] = await ledger.apply([order], 'persisted');
         if (!answer) throw new Problem('internal_error', 'a payout got no answer');
         if (!(answer instanceof Problem)) return answer;
-        // Somebody else has paid it in the meantime, perhaps to another account: see what there is now.
+        // Another request has used the id in the meantime, perhaps for a payout to another account: the next round
+        // finds its outcome.
         if (answer.code !== 'transaction_id_reused') throw answer;
       }
     } catch (error) {
@@ -50,7 +51,10 @@ export function payOutIn(shards: ShardMap<Pick<Shard, 'ledger' | 'books'>>): Ret
   };
 }
 
-/** The leg that brought the money. MySQL must have it: otherwise it can still be lost, and the payout would exceed it. */
+/**
+ * The leg that brought the money. MySQL must have this leg: otherwise, it can still be lost, and the payout would
+ * exceed what was returned.
+ */
 async function returnedBy(ledger: Ledger, { shard, transactionId, amount, currency }: PayoutOrder): Promise<Posted> {
   const leg = await outcomeOf(ledger, legIdOf(transactionId, 'returns', shard));
   if (leg?.status !== 'POSTED')
@@ -116,6 +120,6 @@ function requireInMysql({ persisted }: Outcome, what: string): void {
 const invalid = (pointer: string, detail: string): Problem =>
   new Problem('validation_failed', `${pointer} ${detail}.`, { errors: [{ pointer, detail }] });
 
-/** Clients know a payout by the transfer that was returned. */
+/** Clients identify a payout by the transfer that was returned. */
 const namedAs = (transactionId: string, error: Problem): Problem =>
   new Problem(error.code, error.message, { ...error.extras, transactionId }, { cause: error });

@@ -11,7 +11,7 @@ import type {
 import { payOutIn } from './payout.ts';
 import type { NumberedShard, Shard, ShardMap } from './shard.ts';
 
-/** The pages of history that one request reads. A page without unpaid money is read quickly. */
+/** Maximum number of pages of history that one request reads. A page without unpaid money is read quickly. */
 const PAGES_MAX = 10;
 
 type Returns = Pick<Shard, 'ledger' | 'books' | 'history' | 'database' | 'returns'>;
@@ -77,7 +77,7 @@ export class ShardedReturnedMoney implements ReturnedMoney {
   }
 }
 
-/** The returned transfers that these items of an account of returns have brought, with their payouts. */
+/** The returned transfers that these items in the history of an account of returns belong to, with their payouts. */
 async function returnedTransfers(
   { database, number: shard }: NumberedShard<Pick<Returns, 'database'>>,
   history: readonly HistoryItem[],
@@ -101,7 +101,7 @@ async function returnedTransfers(
   });
 }
 
-/** The payouts of these transfers: of each, the first attempt that was not refused. */
+/** The payouts of these transfers: for each, the first attempt that was not refused. */
 async function payoutsOf(
   database: Returns['database'],
   transactionIds: readonly string[],

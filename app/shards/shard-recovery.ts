@@ -26,7 +26,7 @@ const LISTED_MAX = 20;
 const UNKNOWN_REASON: LegVerdict = { refusal: 'account_frozen' };
 
 export interface RecoveryReport {
-  /** Transfers toward the shard that were compared, and legs in other shards that came from it. */
+  /** Numbers of compared transfers toward the shard, and of compared legs in other shards that came from it. */
   crossings: number;
   arrivals: number;
   reopened: number;
@@ -54,9 +54,9 @@ interface RecoveryDependencies {
 }
 
 /**
- * Makes a shard, whose database was restored from a backup, agree with the others again. No process of the ledger may be
- * running, and nothing may be in a journal only. Every step has the same effect if it is repeated, and none depends on
- * progress that was stored, so an interrupted recovery is run again from the beginning.
+ * Makes a shard whose database was restored from a backup agree with the others again. No process of the ledger may be
+ * running, and no entry may exist only in a journal. Every step has the same effect if it is repeated, and none depends
+ * on stored progress, so an interrupted recovery is run again from the beginning.
  */
 export class ShardRecovery {
   readonly #deps: RecoveryDependencies;
@@ -111,7 +111,7 @@ export class ShardRecovery {
     this.#report.crossings += rows.length;
     const idOf = ({ transactionId }: CrossingRow, leg: LegName) => legIdOf(transactionId, leg, from);
     const there = await restored.outcomes(rows.map((row) => idOf(row, 'in')));
-    // Nearly all rows are of this kind: what has arrived is still there.
+    // Nearly all rows are left out here: the transfer has arrived, and its leg `in` is still there.
     const doubtful = rows.filter((row) => !(row.state === 'DONE' && there.get(idOf(row, 'in'))?.status === 'POSTED'));
     const here = await other.outcomes(
       doubtful.flatMap((row) => (['out', 'back', 'returns'] as const).map((leg) => idOf(row, leg))),
@@ -135,7 +135,7 @@ export class ShardRecovery {
       from,
       mending.filter(({ plan }) => plan.lacksRefusal),
     );
-    // The last step, because a courier delivers a transfer whose row is open.
+    // This is the last step, because couriers deliver a transfer as soon as its row is open.
     if (!isDryRun && toReopen.length > 0) await other.reopen(toReopen);
     this.#report.reopened += toReopen.length;
   }
@@ -227,7 +227,7 @@ export class ShardRecovery {
     const missing = accounts.filter(({ accountId }) => !this.#opened.has(accountId));
     if (this.#deps.isDryRun || missing.length === 0) return;
     await this.#deps.restored.open(missing);
-    // Only inner accounts are used repeatedly, and there are few of them.
+    // Only inner accounts are remembered: they are used repeatedly, and there are few of them.
     for (const { accountId, external } of missing) if (external) this.#opened.add(accountId);
   }
 

@@ -74,7 +74,7 @@ describe('an item that is looked up by its id alone', () => {
     expect((await search([LACKS, always('ledger_closed'), LACKS])).found).toBe('ledger_closed');
   });
 
-  it('is looked for as long as the authority of a shard moves, only there, and at most for the time of a request', async () => {
+  it('is looked up again, for at most the time of a request, only in shards whose authority moves', async () => {
     const moves: Says = (asked) => ({ says: asked < 5 ? 'ledger_switching' : 'found' });
     expect(await search([LACKS, moves, LACKS])).toMatchObject({ found: 1, asked: [1, 5, 1] });
     const { found, ms } = await search([LACKS, always('ledger_switching'), LACKS]);
@@ -87,7 +87,7 @@ describe('an item that is looked up by its id alone', () => {
     });
   });
 
-  it('is found if it is on its way', async () => {
+  it('is reported as pending if a shard has it without an outcome', async () => {
     expect((await search([LACKS, always('transfer_pending'), always('ledger_switching')])).found).toBe(
       'transfer_pending',
     );

@@ -27,8 +27,8 @@ export class ShardSearch<S> {
   }
 
   /**
-   * The answer of the shard of an account, or of the only shard that has the item. A shard that cannot answer delays only answers
-   * that depend on it: no other shard has the item.
+   * The answer of the shard of an account, or of the only shard that has the item. A shard that cannot answer delays
+   * only answers that depend on it, because no other shard has the item.
    * @param absent the problem code of a shard that does not have the item
    * @throws Problem `ambiguous` if several shards have the item; `absent` only if every shard has returned it; otherwise the
    * Problem of a shard that could not answer

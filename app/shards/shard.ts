@@ -14,7 +14,7 @@ export interface Shard {
   holdBooks: HoldBooks;
   database: Pick<LedgerDatabase, 'findOutcomes'>;
   crossings: CrossingStore;
-  /** What lies on its accounts of returns, by currency. @throws Problem database_unavailable */
+  /** The balances of its accounts of returns, by currency. @throws Problem database_unavailable */
   returns(): Promise<{ currency: string; minorUnits: number }[]>;
   /** Whether its MySQL counts as down, because recent calls have failed. */
   isDatabaseAway(): boolean;

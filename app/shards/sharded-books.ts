@@ -19,7 +19,10 @@ export class ShardedBooks implements Books, HoldBooks {
     return this.#shards.inEach(accounts, idOf, ({ books }, own) => books.openAccounts(own, openedBy));
   }
 
-  /** Every shard has the same calendar, so the calendar of any shard that answers is used; those that probably do are asked first. */
+  /**
+   * Every shard has the same calendar, so the calendar of any shard that answers is used; shards that are likely to
+   * answer are asked first.
+   */
   async businessWindows(at: number): Promise<BusinessWindows | null> {
     let failure: unknown = null;
     const likely = this.#shards.all.filter(({ isDatabaseAway }) => !isDatabaseAway());

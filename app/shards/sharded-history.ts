@@ -30,7 +30,9 @@ export class ShardedHistory implements History {
     return this.#shards.of(accountId).history.period(accountId, from, to);
   }
 
-  /** Without the names that a shard does not give soon: a history must not depend on the shards of its counterparties. */
+  /**
+   * Omits names that a shard does not return in time: a history must not depend on the shards of its counterparties.
+   */
   async names(accountIds: readonly string[]): Promise<Map<string, string>> {
     const named = await this.#shards.inEach(
       accountIds,

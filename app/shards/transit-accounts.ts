@@ -45,7 +45,7 @@ export class TransitAccounts {
   }
 
   /**
-   * Stops using an account that waits for a journal, or is full, for a while. A missing account is opened again.
+   * Stops using an account for a while, because it waits for a journal or is full. A missing account is opened again.
    * @param why the answer to its last use
    */
   async avoid(shard: number, currency: string, accountId: string, why: Problem): Promise<void> {

@@ -38,13 +38,13 @@ async function round(store: LogStore) {
   return events;
 }
 
-it('A round seals what waits, transaction by transaction, and reports the state before', async () => {
+it('A round seals what waits, transaction by transaction, and reports the state before that', async () => {
   const store = new Waiting(3, 900);
   expect(await round(store)).toEqual([{ position: 7, oldestWaitingMs: 900 }]);
   expect(store.calls).toEqual(['seal', 'seal', 'seal', 'seal', 'states']);
 });
 
-it('A round leaves to the next flush what has just been committed', async () => {
+it('A round leaves recently committed entries for the next flush', async () => {
   const fresh = new Waiting(1, 150);
   await round(fresh);
   expect(fresh.calls).toEqual(['states']);
@@ -53,7 +53,7 @@ it('A round leaves to the next flush what has just been committed', async () => 
   expect(none.calls).toEqual(['states']);
 });
 
-it('A round ends after a number of transactions, so that accounts get their states, too', async () => {
+it('A round seals in a limited number of transactions, so that states of accounts are added, too', async () => {
   const store = new Waiting(1_000_000, 60_000);
   store.states = 500;
   expect(await round(store)).toEqual([{ position: 7, oldestWaitingMs: 60_000 }, 500]);

@@ -12,19 +12,22 @@ export interface LogStore {
 }
 
 export interface LogEvents {
-  /** The log, whenever it was looked at. */
+  /** Receives the state of the log whenever a round has read it. */
   state(now: { position: number; oldestWaitingMs: number | null }): void;
   statesAdded(accounts: number): void;
 }
 
-/** While Redis has the authority, the next flush usually seals what waits; only what has waited for this long is left, ms. */
+/**
+ * While Redis has the authority, the next flush usually seals what waits; keepers seal only what has waited for this
+ * long, ms.
+ */
 const SEAL_AFTER_MS = 200;
 /** Maximum number of transactions in a round, so that accounts get their turn, too. */
 const TRANSACTIONS_MAX = 100;
 
 /**
- * Seals what no flush seals: while MySQL has the authority, everything, and otherwise openings of accounts in a ledger where
- * nothing else happens. Any number of keepers may do it.
+ * Seals what no flush seals: while MySQL has the authority, everything; otherwise, openings of accounts in a ledger
+ * where nothing else happens. Any number of keepers may do this at the same time.
  */
 export class LogSealer {
   readonly #store: LogStore;

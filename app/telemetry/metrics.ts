@@ -93,7 +93,7 @@ export class Metrics extends MetricSet {
     this.#connectionsExpired.inc();
   }
 
-  /** `reason` is a word from the code. */
+  /** `reason` is a constant in the code. */
   listenerEnded(reason: string): void {
     this.#listenersEnded.inc({ reason });
   }

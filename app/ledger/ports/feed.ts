@@ -17,7 +17,7 @@ export type EventType = (typeof EVENT_TYPES)[number];
 /** An event of the change feed. */
 export interface FeedEvent {
   type: EventType;
-  /** The accounts for which it is an event: those of clients in the shard of the event. */
+  /** The accounts that the event concerns: accounts of clients, in the shard of the event. */
   accounts: readonly string[];
   /** The CloudEvent, as JSON without line breaks. */
   json(): string;
@@ -27,7 +27,9 @@ export interface FeedEvent {
 export interface FeedFilter {
   accounts: ReadonlySet<string> | null;
   types: ReadonlySet<EventType> | null;
-  /** With the personal data that the log has only as hashes: references, metadata, names, users. */
+  /**
+   * Whether events include the personal data that the log contains only as hashes: references, metadata, names, users.
+   */
   details: boolean;
 }
 
@@ -39,8 +41,8 @@ export interface Place {
   position: number;
   index: number | null;
   /**
-   * The beginning of the hash of the row: after a backup was restored, positions are used again, with other rows. Absent if
-   * it is not known.
+   * The beginning of the row's hash: after a backup is restored, positions are used again, for different rows. Absent
+   * if the hash is not known.
    */
   check?: string;
 }
@@ -48,23 +50,25 @@ export interface Place {
 /** A place in each shard's log, in order of the shards; null for a shard that is not read. */
 export type FeedPosition = readonly (Place | null)[];
 
-/** Where to begin: behind the oldest or the newest event, or at a position that an earlier response contained. */
+/**
+ * Where to begin: before the oldest event, after the newest one, or at a position that an earlier response contained.
+ */
 export type FeedStart = 'oldest' | 'latest' | FeedPosition;
 
 export interface FeedPage {
   events: readonly FeedEvent[];
   next: FeedPosition;
-  /** False if there may be more events already. */
+  /** False if more events may already be available. */
   caughtUp: boolean;
 }
 
-/** Why this side ends a subscription. */
+/** Why the server ends a subscription. */
 export type FeedEnd = 'shutting_down' | 'too_slow' | 'credentials' | 'reconnect' | 'failed';
 
 /** Receives the events of a subscription. */
 export interface FeedSink {
   /**
-   * Takes events in order. @param position after the last of them
+   * Takes events in order.
    * @returns false if no more can be taken until `whenDrained` has called back
    */
   send(events: readonly SentEvent[]): boolean;
@@ -80,7 +84,7 @@ export interface SentEvent {
 }
 
 export interface Subscription {
-  /** After everything that was sent, and everything that was skipped because it was not wanted. */
+  /** The position after all events that were sent, and all that were skipped because they are not wanted. */
   readonly position: FeedPosition;
   end(reason: FeedEnd): void;
   /** The client has gone. */

@@ -66,11 +66,14 @@ export interface Ledger {
 
 /** How to look up an item by its id, which does not show its shard. */
 export interface LookUpBy {
-  /** An account of the item: with several shards, only its shard is asked. What is found may be an item of another account. */
+  /**
+   * An account of the item: with several shards, only its shard is asked. The item that is found may belong to another
+   * account.
+   */
   account?: string | undefined;
   /**
-   * False: while the authority moves, so that absence cannot be determined, `ledger_switching` is thrown immediately. By
-   * default, the look-up is held for as long as a request.
+   * If false, `ledger_switching` is thrown immediately while the authority moves, because absence cannot be determined
+   * then. By default, the look-up is held for as long as any other request.
    */
   held?: boolean | undefined;
 }

@@ -5,17 +5,17 @@ import type { Account, NewAccount, Outcome } from '../../domain/types.ts';
 import type { CrossingClosing } from './crossings.ts';
 
 /**
- * What the recovery of a shard, whose database was restored from a backup, uses of MySQL of all shards. No process of the
- * ledger is running. All lists are read in pages, in the order of ids.
+ * The operations on MySQL, in all shards, that are needed to recover a shard whose database was restored from a backup.
+ * No process of the ledger is running. All lists are read in pages, in the order of ids.
  */
 
-/** A transfer that has left a shard, as its row has it. */
+/** A transfer that has left a shard, as stored in its row. */
 export interface CrossingRow {
   transactionId: string;
   state: 'OPEN' | CrossingClosing['state'];
   destination: string;
   currency: string;
-  /** Of RETURNED: why the destination has refused it, if that is known. */
+  /** For RETURNED: why the destination refused the transfer, if that is known. */
   because: LegVerdict | null;
 }
 
@@ -24,7 +24,7 @@ export interface SurvivingShard {
   outcomes(transactionIds: readonly string[]): Promise<Map<string, Outcome>>;
   /** Transfers that have left this shard toward another one, whatever their state. */
   crossingsToward(toShard: number, afterId: string, limit: number): Promise<CrossingRow[]>;
-  /** Opens closed crossings again, so that couriers look after them. */
+  /** Opens closed crossings again, so that couriers complete them. */
   reopen(transactionIds: readonly string[]): Promise<void>;
   /** Legs `in` from another shard, posted or refused, with the id of the leg. */
   arrivalsFrom(fromShard: number, afterId: string, limit: number): Promise<Outcome[]>;

@@ -6,13 +6,13 @@ import type { Origin, Posted, Rejected } from '../../domain/types.ts';
  */
 export interface ReturnedMoney {
   /**
-   * What MySQL has, oldest first in each shard and currency. @throws Problem validation_failed for a shard that does not
-   * exist, database_unavailable
+   * Lists the returned money that MySQL contains, oldest first in each shard and currency. @throws Problem
+   * validation_failed for a shard that does not exist, database_unavailable
    */
   list(query: ReturnedMoneyQuery): Promise<ReturnedMoneyPage>;
   /**
-   * Pays the whole amount of one returned transfer to an account of its shard, and waits until MySQL has that. It is paid
-   * once: a repetition gets the same outcome, whatever its reason.
+   * Pays the whole amount of one returned transfer to an account of its shard, and waits until MySQL has the payout.
+   * The amount is paid once: a repetition returns the same outcome, even if its `reason` differs.
    * @throws Problem validation_failed if the amount or the shard is wrong, transfer_not_found, account_not_found,
    * already_paid_out, transfer_pending, and the problems of any transfer
    */
@@ -22,7 +22,7 @@ export interface ReturnedMoney {
 export interface ReturnedMoneyQuery {
   /** Undefined for all shards. */
   shard: number | undefined;
-  /** Only what was not paid out yet. */
+  /** Only money that has not been paid out yet. */
   unpaid: boolean;
   limit: number;
   position: ReturnedMoneyPosition | null;
@@ -35,7 +35,7 @@ export interface ReturnedMoneyPosition {
 }
 
 export interface ReturnedMoneyPage {
-  /** What lies on the accounts of returns of the listed shards, in minor units. */
+  /** The balances of the accounts of returns of the listed shards, in minor units. */
   balances: { shard: number; currency: string; amount: number }[];
   /** At most `limit`. May be empty although there are more. */
   items: ReturnedTransfer[];
@@ -53,7 +53,7 @@ export interface ReturnedTransfer {
   currency: string;
   /** ms since 1970. */
   returnedAt: number;
-  /** Null if the money was not paid out yet. */
+  /** Null if the money has not been paid out yet. */
   payout: Payout | null;
 }
 interface Payout {
@@ -68,7 +68,7 @@ export interface PayoutOrder {
   shard: number;
   transactionId: string;
   destination: string;
-  /** Minor units. It must be what was returned. */
+  /** Minor units. It must be the amount that was returned. */
   amount: number;
   currency: string;
   reason: string;

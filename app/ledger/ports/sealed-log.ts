@@ -6,7 +6,8 @@ import type { SealedEntry, SealedRow } from '../../journal/sealed/sealed-entry.t
  */
 export interface SealedLog {
   /**
-   * The oldest position that can be read, and the newest. If nothing was sealed yet, the newest is 0 and the oldest is 1.
+   * The oldest position that can be read, and the newest. If nothing has been sealed yet, the newest is 0 and the
+   * oldest is 1.
    * @throws Problem database_unavailable
    */
   bounds(): Promise<{ oldest: number; newest: number }>;
@@ -19,8 +20,9 @@ export interface SealedLog {
   /** As `read`, with entries that are not decoded, for readers that want few of them. */
   readLines(after: number, max: { rows: number; bytes: number }): Promise<SealedLines[]>;
   /**
-   * What the log contains only as hashes, from the books, in the order of the entries. Null if an entry has none, or
-   * it was erased. An erasure may have emptied some of the fields.
+   * The personal data of entries, which the log contains only as hashes: read from the books, in the order of the
+   * entries. Null for an entry that has none, or whose data was erased. An erasure may also have emptied only some of
+   * the fields.
    * @throws Problem database_unavailable
    */
   personal(entries: readonly SealedEntry[]): Promise<(PersonalData | null)[]>;
@@ -31,7 +33,9 @@ export interface SealedLines extends Pick<SealedRow, 'position' | 'hash'> {
   lines: readonly string[];
 }
 
-/** Of a transfer, an event of a hold, or an account. Fields that an entry does not have are absent. */
+/**
+ * The personal data of a transfer, an event of a hold, or an account. Fields that an entry does not have are absent.
+ */
 export interface PersonalData {
   user?: string;
   correlationId?: string;

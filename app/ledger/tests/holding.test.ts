@@ -133,7 +133,7 @@ describe('A reply of an ended epoch', () => {
     expect(stage.clock.monotonic()).toBeGreaterThanOrEqual(LIMITS.requestTimeoutMs);
   });
 
-  it('is reported immediately to a look-up that is not to be held', async () => {
+  it('is reported immediately to a look-up that must not be held', async () => {
     stage.session.close();
     const by = { held: false };
     const { ledger, clock } = stage;

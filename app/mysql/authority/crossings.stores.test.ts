@@ -129,7 +129,7 @@ describe('The row of a leg', () => {
 });
 
 describe('The legs of a shard', () => {
-  it('are read along the postings of its inner accounts, page by page, and nothing else is read', async () => {
+  it('are read page by page along the postings of its inner accounts, without reading anything else', async () => {
     const pages = new SqlCrossingPages(bench.db.database);
     expect(await pages.innerAccounts()).toEqual([]);
     await bench.journal(['inside', 'world', 'ada', 500]);

@@ -142,8 +142,8 @@ export async function sweepUnsettled(session: Session, epoch: number): Promise<b
 }
 
 /**
- * Records what an operator drops, with everything that is known about it, here and in the log. @returns the number of
- * rows
+ * Records the entries that an operator drops, with everything that is known about them, in MySQL and in the log.
+ * @returns the number of rows
  */
 export async function writeLoss(session: Session, from: Authority, loss: Loss, by: MovedBy): Promise<number> {
   const dropped = droppedBy(loss);

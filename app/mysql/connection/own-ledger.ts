@@ -28,11 +28,11 @@ export const describe = ({ ledgerId, shard, shards }: ShardIdentity): string => 
 };
 
 /**
- * The number that the database of a shard has while it is being recovered: no process accepts it, in whatever release. The
- * function is its own inverse.
+ * The shard number in a database that is being recovered, which no process of any release accepts. The function is its
+ * own inverse.
  */
 export const recovering = (shard: number): number => -1 - shard;
-/** The database of a shard that is being split has this number more, so that neither processes nor a recovery accept it. */
+/** Added to the shard number in a database during a split, so that neither processes nor a recovery accept it. */
 export const IN_SPLIT = 1_000_000;
 export const isRecovering = (shard: number): boolean => shard < 0;
 

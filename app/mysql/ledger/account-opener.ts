@@ -167,8 +167,8 @@ async function insertMissing(
 }
 
 /**
- * Opening an account needs no authority, so its row is not locked. If the log begins at this moment, the account is not noted,
- * and gets into the log with its state, like all accounts that are older.
+ * Opening an account needs no authority, so the authority row is not locked. If the log begins at this moment, the
+ * opening is not noted: the state of the account is added to the log later, like those of all older accounts.
  */
 async function ledgerState(session: Session): Promise<{ epoch: number; isInLog: boolean; nowMs: number }> {
   const [row] = await session.rows<Pick<AuthorityColumns, 'epoch' | 'mode' | 'now_ms'>>(

@@ -40,7 +40,7 @@ const counts = async () => (await records.summary(BATCH))?.counts;
 const NONE = { POSTED: 0, REJECTED: 0, FAILED: 0, UNDECIDED: 0 };
 
 describe('A record of a batch', () => {
-  it('has every item as it was answered', async () => {
+  it('contains every item with its outcome', async () => {
     const errors = [{ pointer: '/amount', detail: 'must be a string' }];
     const items: BatchItem[] = [
       item('posted', 'POSTED'),
@@ -63,7 +63,7 @@ describe('A record of a batch', () => {
 
   const STATES: BatchState[] = ['POSTED', 'REJECTED', 'FAILED', 'UNDECIDED'];
   it.each(STATES.flatMap((before) => STATES.map((after): [BatchState, BatchState] => [before, after])))(
-    'in which an item is %s, and is then answered with %s, keeps an outcome',
+    'with an item that is %s, and is then recorded as %s, never loses an outcome',
     async (before, after) => {
       await records.record(BATCH, [item('t', before)]);
       await records.record(BATCH, [item('t', after)]);
@@ -88,7 +88,7 @@ describe('A record of a batch', () => {
     expect(await counts()).toEqual({ ...NONE, POSTED: 1, FAILED: 1 });
   });
 
-  it('is read in pages, also of one state', async () => {
+  it('is read in pages, optionally of one state', async () => {
     const items = Array.from({ length: 1000 }, (_, i) =>
       item(`t${String(i).padStart(4, '0')}`, i % 10 === 0 ? 'FAILED' : 'POSTED'),
     );
@@ -99,7 +99,7 @@ describe('A record of a batch', () => {
     expect(await page('UNDECIDED')).toEqual([]);
   });
 
-  it('is exact when the same items are recorded by many at the same time', async () => {
+  it('is exact when many calls record the same items at the same time', async () => {
     const some = (offset: number, state: BatchState) =>
       Array.from({ length: 200 }, (_, i) => item(`t${(i + offset) % 300}`, state));
     await Promise.all(
@@ -109,11 +109,12 @@ describe('A record of a batch', () => {
     expect(recorded).toHaveLength(300);
     const posted = recorded.filter(({ state }) => state === 'POSTED').length;
     expect(await counts()).toEqual({ ...NONE, POSTED: posted, FAILED: 300 - posted });
-    // Those that were posted at least once are posted: 0 to 199, and with the other offsets all others.
+    // Items that were recorded as posted at least once are posted: 0 to 199, and, through the other offsets, all
+    // others.
     expect(posted).toBe(300);
   });
 
-  it('has all items of a request or none, whichever statement fails', async () => {
+  it('contains all items of a request or none, whichever statement fails', async () => {
     const failing = new SqlBatchRecords({ ...patient, database: interrupted });
     let statements = 0;
     interrupted.before = async (statement) => {
@@ -131,21 +132,21 @@ describe('A record of a batch', () => {
     }
   });
 
-  it('that would have too many items is left as it is', async () => {
+  it('that would get too many items remains unchanged', async () => {
     const small = new SqlBatchRecords({ ...patient, database: db.database, itemsMax: 3 });
     await small.record(BATCH, [item('1', 'POSTED'), item('2', 'FAILED')]);
     await expect(small.record(BATCH, [item('3', 'POSTED'), item('4', 'POSTED')])).rejects.toThrow(BatchFull);
     expect(await counts()).toEqual({ ...NONE, POSTED: 1, FAILED: 1 });
-    // Items that it has can still change.
+    // The items that it already contains can still change.
     await small.record(BATCH, [item('2', 'POSTED'), item('3', 'POSTED')]);
     expect(await counts()).toEqual({ ...NONE, POSTED: 3 });
   });
 });
 
 describe('Recording', () => {
-  it('is given up after a moment, and no more than a few writes are ever under way', async () => {
+  it('is abandoned after a short time, and only a few writes are ever in progress', async () => {
     const paused = interrupted.pauseBefore(0);
-    // Sleeping takes no time on this clock, so a write that waits is late at once.
+    // Sleeping takes no time on this clock, so a write that has to wait times out at once.
     const hurried = new SqlBatchRecords({ database: interrupted, clock: new TestClock() });
     const writes = Array.from({ length: 4 }, (_, i) => hurried.record(BATCH, [item(`t${i}`, 'POSTED')]));
     for (const write of writes) await expect(write).rejects.toMatchObject({ code: 'database_unavailable' });
@@ -153,7 +154,7 @@ describe('Recording', () => {
     const fifth = hurried.record(BATCH, [item('t4', 'POSTED')]);
     await expect(fifth).rejects.toMatchObject({ code: 'database_unavailable' });
     paused.open();
-    // Those that were given up may still be recorded; the one that never began is not.
+    // Writes that were abandoned in progress may still be recorded; the one that never began is not.
     await until('they are recorded', async () => (await counts())?.POSTED === 4);
     expect(idsOf(await page())).not.toContain('t4');
   });
@@ -176,7 +177,7 @@ describe('Expired records', () => {
   };
   const many = (count: number) => Array.from({ length: count }, (_, i) => item(`t${i}`, 'POSTED'));
 
-  it('are gone as a whole at once, and their items little by little', async () => {
+  it('disappear as a whole at once, and their items are deleted a few at a time', async () => {
     for (let part = 0; part < 3; part++) await records.record(BATCH, many(3_000).slice(part * 1000, (part + 1) * 1000));
     await records.record({ ...BATCH, batchId: 'young' }, [item('t', 'POSTED')]);
     await idle(2 * 24 + 1);
@@ -185,7 +186,7 @@ describe('Expired records', () => {
     expect(await records.summary(BATCH)).toBeNull();
     expect(await page()).toEqual([]);
     expect(await left()).toEqual({ batches: 2, items: 3_001 });
-    // The id is free for another batch, whose items are its own.
+    // The id is free for another batch, which has only its own items.
     await records.record(BATCH, [item('t1', 'FAILED')]);
     await rounds({ keptDays: 2, itemsMax: 1e9 }, 1);
     expect(await left()).toEqual({ batches: 3, items: 1_002 });
@@ -194,7 +195,7 @@ describe('Expired records', () => {
     expect(await page()).toMatchObject([{ transactionId: 't1', state: 'FAILED' }]);
   });
 
-  it('make room if there are too many items, those idle for longest first, but none of the last day', async () => {
+  it('include those idle for longest if there are too many items, but none from the last day', async () => {
     for (const [batchId, hours] of [
       ['old', 50],
       ['older', 60],

@@ -22,12 +22,15 @@ import { statements, text, textOrNull } from '../connection/sql.ts';
 import { rowsByIds } from '../rows/unsettled-rows.ts';
 
 /**
- * Records must not take connections away from requests that need MySQL: a pod writes so many at a time, and so many more
- * may wait.
+ * Records must not take connections away from requests that need MySQL: a pod writes a limited number at a time, and a
+ * limited number may wait.
  */
 const WRITES_MAX = 4;
 const WAITING_MAX = 200;
-/** How long a request waits for its record. The transfers are made by then, and the client wants to know. */
+/**
+ * How long a request waits for its record. Its transfers have already been processed, and the client is waiting for
+ * their outcomes.
+ */
 const RECORD_MS_MAX = 2_000;
 const RETRIES_MAX = 3;
 const RETRY_BASE_MS = 10;
@@ -54,7 +57,7 @@ interface Dependencies {
   recordMsMax?: number;
 }
 
-/** Records of batches in MySQL: that of the first shard, because a batch belongs to no account. */
+/** Records of batches in the MySQL of the first shard, because a batch belongs to no account. */
 export class SqlBatchRecords implements BatchRecords {
   readonly #database: Database;
   readonly #clock: Clock;
@@ -72,7 +75,7 @@ export class SqlBatchRecords implements BatchRecords {
   async record(batch: BatchName, items: readonly BatchItem[]): Promise<void> {
     const startedAt = this.#clock.monotonic();
     await this.#writes.enter(this.#recordMsMax);
-    // A write that takes too long keeps its place, so that no more than the maximum are ever under way.
+    // A write that takes too long keeps its place, so that the number of writes in progress never exceeds the maximum.
     const writing = this.#write(batch, items).finally(() => this.#writes.leave());
     const late = new AbortController();
     const leftMs = Math.max(0, this.#recordMsMax - (this.#clock.monotonic() - startedAt));

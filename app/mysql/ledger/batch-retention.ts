@@ -1,21 +1,26 @@
 import type { Database } from '../connection/pool.ts';
 
-/** Items deleted in a round: a few milliseconds' work, so that the lock of a record and the undo log stay short. */
+/**
+ * Number of items deleted in a round: a few milliseconds of work, so that locks are brief and the undo log stays short.
+ */
 const DELETED_MAX = 2_000;
-/** A batch that was written within this time is never removed for lack of room, hours. */
+/** A record that was changed within this time, in hours, is never removed to make room. */
 const RECENT_HOURS = 24;
 const DAY_HOURS = 24;
 
 interface Limits {
   /** How long a record is kept after its last change, days. */
   keptDays: number;
-  /** How many items all records may have together. If there are more, the records that changed least recently go first. */
+  /**
+   * How many items all records may have together. If there are more, the records that changed least recently are
+   * removed first.
+   */
   itemsMax: number;
 }
 
 /**
- * Removes expired records of batches, a few items at a time. A record first loses its id in one statement, so that nobody
- * ever reads a part of it. Any number of keepers may do this at the same time.
+ * Removes expired records of batches, a few items at a time. A record first loses its id in one statement, so that no
+ * client ever reads only a part of it. Any number of keepers may do this at the same time.
  */
 export class BatchRetention {
   readonly #database: Database;
@@ -37,8 +42,8 @@ export class BatchRetention {
   }
 
   /**
-   * Takes its id from the record that has been idle longest. A writer that is changing the record has its row locked, so
-   * the condition holds when the id is removed. @returns false if none has been idle for so long
+   * Removes the id of the record that has been idle longest. A writer that is changing the record has its row locked,
+   * so the condition holds when the id is removed. @returns false if no record has been idle for this long
    */
   async #expire(idleHours: number): Promise<boolean> {
     const [idle] = await this.#database.rows<{ batch_key: number }>(

@@ -44,7 +44,7 @@ export class SqlCrossingPages implements CrossingPages {
     return rows.map(({ account_id }) => account_id);
   }
 
-  /** Along the unique key of the account's postings, of which only payouts of returned money are no legs. */
+  /** Reads along the unique key of the account's postings, which are all legs, except payouts of returned money. */
   async legsOf(
     ...[accountId, side, afterVersion, limit]: Parameters<CrossingPages['legsOf']>
   ): Promise<InnerPosting[]> {

@@ -245,7 +245,7 @@ const byGroupId = (a: GroupOutcome, b: GroupOutcome): number => (a.group.groupId
 const byTransactionId = (a: Outcome, b: Outcome): number => (a.order.transactionId < b.order.transactionId ? -1 : 1);
 
 /**
- * Notes for the log what this transaction does. Its accounts are locked.
+ * Notes what this transaction does, for the log. Its accounts are already locked.
  * @returns the salts of the personal data
  */
 export async function note(session: Session, format: Format, committed: Committed): Promise<Salts> {

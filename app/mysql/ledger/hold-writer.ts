@@ -181,7 +181,7 @@ function eventLiteral(event: HoldEvent, salts: Salts): string[] {
   if (event.kind === 'REFUSED') return [];
   const { side, hold, held, heldChange } = event;
   const eventId = 'eventId' in event ? text(event.eventId) : 'NULL';
-  // The data of a placing, and its salt, stand with the hold.
+  // The data of a placing, and its salt, are stored in the row of the hold.
   const salt = binaryOrNull('eventId' in event ? salts.ofHold(event) : null);
   return [
     `(${text(event.account)},${integer(side.version)},'${event.kind}',${eventId},${text(event.holdId)},${text(event.currency)},${integer(side.balance)},${integer(held)},${integer(heldChange)},${integer(side.settingsVersion)},${stateLiterals(hold)},${changeLiterals(event)},${decidedLiterals(event)},${salt})`,

@@ -14,7 +14,7 @@ import { seal, sealWaiting } from './log-writer.ts';
 /** How many accounts are looked at, and how many of them get their states, in one transaction. */
 const LOOKED_AT = 2_000;
 const STATES_MAX = 500;
-/** When all accounts were in the log, they are looked at again after this time. */
+/** Once all accounts are in the log, they are looked at again after this time. */
 const LOOK_AGAIN_H = 24;
 
 interface Walk {
@@ -29,7 +29,7 @@ interface StateColumns extends AccountColumns {
   opened_at: Date;
 }
 
-/** The log as a keeper completes it. */
+/** The operations with which a keeper completes the log. */
 export class MysqlLogStore implements LogStore {
   readonly #database: Database;
   constructor(database: Database) {
@@ -79,7 +79,7 @@ export class MysqlLogStore implements LogStore {
 }
 
 /**
- * Seals the states of accounts, which are locked: all entries about them that are committed are either in the log, or are
+ * Locks accounts, and seals their states: all committed entries about these accounts are already in the log, or are
  * sealed before the states. @returns the number of accounts
  */
 async function sealStates(session: Session, epoch: number, accountIds: readonly string[]): Promise<number> {
@@ -114,7 +114,7 @@ function stateOf(row: StateColumns, salt: string): SealedState {
   };
 }
 
-/** @param to null: all accounts are in the log */
+/** @param to null if all accounts are in the log */
 async function moveWalk(session: Session, from: string, to: string | null): Promise<void> {
   await session.run(
     (own) => `UPDATE sealed_head SET states_after = ?, states_done_at = ${to === null ? 'NOW(3)' : 'NULL'}

@@ -11,12 +11,14 @@ import type { Sealing } from '../../journal/sealed/sealing.ts';
 import type { Session } from '../connection/pool.ts';
 import { rowsByIds } from '../rows/unsettled-rows.ts';
 
-/** Maximum number of rows of `unsealed` in one row of the log: as many ids as one list may have. */
+/** Maximum number of rows of `unsealed` in one row of the log: as many ids as one list may contain. */
 const PAGE_ROWS_MAX = 500;
 /** Maximum number of pages in one transaction; the keeper's rounds seal the rest. */
 const PAGES_MAX = 16;
 
-/** Too much waits to be sealed for one transaction. The keeper's rounds seal it, and the transaction is repeated. */
+/**
+ * More entries wait to be sealed than one transaction may seal. The keeper seals them, and the transaction is repeated.
+ */
 export class UnsealedBacklogError extends Error {
   override readonly name = 'UnsealedBacklogError';
   constructor() {
@@ -33,14 +35,15 @@ export function preparedRows(
   from: Pick<RowContent, 'epoch' | 'firstSeq' | 'lastSeq'>,
 ): Promise<RowContent[]> {
   const contents = contentsOf(lines, from);
-  // If the transaction fails before it seals, nobody waits for this promise.
+  // If the transaction fails before it seals, this promise is never awaited, and its rejection must not count as
+  // unhandled.
   contents.catch(() => {});
   return contents;
 }
 
 /**
- * Appends rows to the log, as the last statements of a transaction, before whose end nobody else appends any. Entries that
- * wait in `unsealed` come first: the transaction may depend on them.
+ * Appends rows to the log, in the last statements of a transaction: no other transaction can append rows until it ends.
+ * Entries that wait in `unsealed` come first, because the transaction may depend on them.
  * @returns the new end of the log @throws UnsealedBacklogError, IntegrityError
  */
 export async function seal(session: Session, contents: readonly RowContent[]): Promise<LogHead> {
@@ -57,7 +60,7 @@ export async function seal(session: Session, contents: readonly RowContent[]): P
   return last;
 }
 
-/** Seals what waits. @returns the number of entries; the end of the log; whether there may be more */
+/** Seals the next entries that wait. @returns the number of entries; the end of the log; whether there may be more */
 export async function sealWaiting(session: Session): Promise<{ entries: number; head: LogHead; isMore: boolean }> {
   const { head, now } = await lockedHead(session);
   const waiting = await takeWaiting(session);
@@ -105,7 +108,7 @@ async function append(session: Session, contents: readonly RowContent[], head: L
   return last;
 }
 
-/** One statement for each row, because a row may have a megabyte. */
+/** One statement for each row, because a row may be a megabyte long. */
 async function insertRow(session: Session, row: StoredRow): Promise<void> {
   await session.run(
     `INSERT INTO sealed (\`position\`, \`format\`, epoch, first_seq, last_seq, entries, bytes, payload, previous_hash, \`hash\`,
@@ -118,9 +121,9 @@ async function insertRow(session: Session, row: StoredRow): Promise<void> {
 }
 
 /**
- * Takes the next visible rows out of `unsealed`, in order of their ids. A transaction that has not committed may still add
- * a row with a lower id. It shares no account with those that are taken, so it may follow them; but no id may be
- * remembered as a place up to which everything was taken.
+ * Takes the next visible rows out of `unsealed`, in order of their ids. A transaction that has not committed may still
+ * add a row with a lower id. That row shares no account with the rows that are taken, so it may follow them; but no id
+ * can serve as a mark up to which all rows have been taken.
  * @returns null if nothing waits
  */
 async function takeWaiting(session: Session): Promise<RowContent[] | null> {

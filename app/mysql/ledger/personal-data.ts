@@ -13,7 +13,7 @@ interface Columns {
   currency?: string;
 }
 
-/** Where the personal data of entries of a kind stands: a statement that finds it by ids. */
+/** For each kind of entry, the statement that reads the personal data by ids. */
 const SOURCES = {
   transfer: `SELECT transaction_id AS \`id\`, \`user\`, correlation_id, \`reference\`, metadata FROM transfers
     WHERE transaction_id IN (?)`,

@@ -40,7 +40,7 @@ const into = (transactionId: string, otherShard = 0) => legOf('in', { transactio
 const stateOf = () => db.database.rows('SELECT transaction_id AS `id`, state, closed_at FROM crossings ORDER BY `id`');
 
 describe('The rows of crossings toward a shard', () => {
-  it('are read in pages, with everything that their state says', async () => {
+  it('are read in pages, with the details of their states', async () => {
     await decide(out('t1'), out('t2', 1), out('t3'), out('t4'));
     await restored.close([
       { transactionId: 't1', state: 'DONE', balance: 5, version: 6 },
@@ -62,7 +62,7 @@ describe('The rows of crossings toward a shard', () => {
     expect(await surviving.crossingsToward(2, 't4', 2)).toEqual([]);
   });
 
-  it('are open again as if they had never been closed', async () => {
+  it('can be reopened as if they had never been closed', async () => {
     await decide(out('t1'), out('t2'), out('t3'));
     const open = await db.database.rows('SELECT * FROM crossings ORDER BY transaction_id');
     await restored.close([
@@ -79,7 +79,7 @@ describe('The rows of crossings toward a shard', () => {
   });
 });
 
-it('legs from another shard are read in pages, posted or refused', async () => {
+it('legs from another shard are read in pages, whether posted or refused', async () => {
   await db.database.rows("UPDATE accounts SET status = 'FROZEN' WHERE account_id = 'b'");
   await decide(into('t1'), into('t2', 5));
   await db.database.rows("UPDATE accounts SET status = 'ACTIVE' WHERE account_id = 'b'");
@@ -108,7 +108,7 @@ describe('The restored shard', () => {
     expect(await restored.accounts([])).toEqual(new Map());
   });
 
-  it('lets the account of losses pay, once, and raises the largest time of an id', async () => {
+  it('lets the account of losses pay only once, and raises the largest time of an id', async () => {
     const id = newUuidV7(systemClock.now());
     await restored.open([
       { ...{ accountId: '~loss:EUR', currency: 'EUR', external: true, overdraftLimit: 0 }, name: null, limits: null },

@@ -24,7 +24,7 @@ interface PageLimits {
   bytes: number;
 }
 
-/** Reads the log. A row that is visible is preceded by all rows before it, because rows are committed in order. */
+/** Reads the log. If a row is visible, all rows before it are visible, too, because rows are committed in order. */
 export class MysqlSealedLog implements SealedLog {
   readonly #database: Pick<Database, 'rows'>;
   constructor(database: Pick<Database, 'rows'>) {
@@ -79,7 +79,7 @@ export class MysqlSealedLog implements SealedLog {
   }
 }
 
-/** How many of the first rows fit, but at least one. */
+/** How many rows, counted from the first, fit within the limit; at least one. */
 function countWithin(sizes: readonly { bytes: number }[], bytesMax: number): number {
   let total = 0;
   const end = sizes.findIndex(({ bytes }, index) => {

@@ -73,7 +73,7 @@ const anyStep = fc.oneof(
   },
 );
 type Step = typeof anyStep extends fc.Arbitrary<infer S> ? S : never;
-/** A time in which either Redis or MySQL has the authority. */
+/** A period in which either Redis or MySQL has the authority. */
 const anyPhase = fc.record({
   isCache: fc.boolean(),
   steps: fc.array(anyStep, { minLength: 1, maxLength: 14 }),

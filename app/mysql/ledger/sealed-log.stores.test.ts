@@ -106,7 +106,7 @@ describe('A flush', () => {
     expect(await log.bounds()).toEqual({ oldest: 1, newest: 2 });
   });
 
-  it('writes nothing to the log of a ledger in format 1, and no salt', async () => {
+  it('writes neither a log nor salts for a ledger in format 1', async () => {
     await db.reset(1, 'CACHE', 1);
     await opener().open([newAccount('ada'), newAccount('bob'), newAccount('world')], 'ann');
     await new FlushStore(db.database).commit(await anyBatch(), 1);
@@ -212,7 +212,7 @@ describe('While MySQL has the authority', () => {
 });
 
 describe('Accounts that are older than the log', () => {
-  it('get their states into the log, each once, at any time', async () => {
+  it('have their states added to the log, each once, at any time', async () => {
     await db.reset(DIRECT_EPOCH, 'DIRECT', 1);
     await openIn(db.database, ACCOUNTS);
     await direct().apply(DIRECT_EPOCH, [directItem('t1', { amount: 70 })]);
@@ -249,7 +249,7 @@ describe('An action', () => {
   const action = { type: 'api-key-added', subject: 'key-1', at: 5, content: { scopes: ['ops'] } };
   const note = (personal: string | null) => db.database.transaction((session) => noteAction(session, action, personal));
 
-  it('waits like everything else, with a salted hash of what is personal', async () => {
+  it('waits to be sealed like everything else, with a salted hash of its personal data', async () => {
     const salt = await note('["ann"]');
     expect(await note(null)).toBeNull();
     const digest = digestOf(salt ?? '', '["ann"]');
@@ -307,7 +307,7 @@ describe('The verifier', () => {
   }
   const verified = () => verifyLog(log, undefined, { rows: 2, bytes: 1e6 });
 
-  it('walks the whole log in pages, and continues where it was', async () => {
+  it('walks the whole log in pages, and continues where it stopped', async () => {
     await longLog();
     const all = await verified();
     expect(all).toMatchObject({ head: { position: 5 } });

@@ -15,10 +15,10 @@ interface Row {
   refused_by: string | null;
 }
 
-/** A page may have millions of other rows between its own. */
+/** There may be millions of other rows between the rows of a page. */
 const PAGE_TIMEOUT_MS = 30 * 60_000;
 
-/** What the recovery of another shard, whose database was restored from a backup, reads and changes in the database of this one. */
+/** The part of this shard's database that is read and changed to recover another shard from a backup. */
 export class SqlSurvivingShard implements SurvivingShard {
   readonly #database: Database;
   readonly #reader: LedgerReader;
@@ -32,7 +32,7 @@ export class SqlSurvivingShard implements SurvivingShard {
   }
 
   async crossingsToward(toShard: number, afterId: string, limit: number): Promise<CrossingRow[]> {
-    // The index on state and shard would read all rows of the shard for each page.
+    // Through the index on state and shard, MySQL would read all rows of the shard for each page.
     const rows = await this.#page<Row>(
       `SELECT transaction_id, state, destination_account, currency, refusal, refused_by
        FROM crossings FORCE INDEX (PRIMARY)
@@ -52,7 +52,7 @@ export class SqlSurvivingShard implements SurvivingShard {
     const sorted = [...transactionIds].sort();
     await this.#database.transaction(async (session) => {
       for (let first = 0; first < sorted.length; first += IN_LIST_MAX) {
-        // A new age: alerts are about what couriers have not finished since it was opened again.
+        // The age begins anew: alerts concern crossings that couriers have not completed since they were opened again.
         await session.run(
           `UPDATE crossings SET state = 'OPEN', opened_at = NOW(3), closed_at = NULL, destination_version = NULL,
              destination_balance = NULL, refusal = NULL, refused_by = NULL
@@ -82,7 +82,7 @@ function becauseOf({ state, refusal, refused_by }: Row): LegVerdict | null {
   return { refusal: asRefusal(refusal), ...(refused_by !== null && { limit: limitRefusalOf(refused_by) }) };
 }
 
-/** The ids of a page do not fit into one list. */
+/** Reads the outcomes in several lists, because the ids of a page do not fit into one. */
 export async function outcomesByIds(
   reader: Pick<LedgerReader, 'findOutcomes'>,
   transactionIds: readonly string[],

@@ -3,9 +3,9 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 const ASCII = 'CHARACTER SET ascii COLLATE ascii_bin';
 
 /**
- * The sealed log: everything that was committed since the ledger is in format 2, and the salts of the personal data,
- * which stands in the books. The columns are nullable and last, so adding them is instant whatever the size of the table, and
- * a process of the previous release need not write them.
+ * The sealed log: everything that has been committed since the ledger switched to format 2, and the salts of the
+ * personal data, which is stored in the books. The columns are nullable and last, so adding them is instant whatever
+ * the size of the table, and a process of the previous release need not write them.
  */
 export class SealedLog1763850000000 implements MigrationInterface {
   readonly name = 'SealedLog1763850000000';
@@ -20,7 +20,7 @@ export class SealedLog1763850000000 implements MigrationInterface {
     await runner.query('INSERT IGNORE INTO sealed_head (ledger_id, shard) SELECT ledger_id, shard FROM flush_cursor');
   }
 
-  /** Fails once anything was sealed: an older release would go on without the log. */
+  /** Fails once anything has been sealed, because an older release would continue without the log. */
   async down(runner: QueryRunner): Promise<void> {
     if (await runner.hasTable('sealed')) {
       const sealed = (await runner.query('SELECT 1 FROM sealed LIMIT 1')) as unknown[];
@@ -60,7 +60,7 @@ const SEALED = `CREATE TABLE IF NOT EXISTS sealed (
   PRIMARY KEY (\`position\`)
 ) ENGINE=InnoDB`;
 
-/** Entries that have not got a position yet: one row per transaction, deleted when a row of \`sealed\` contains them. */
+/** Entries that have no position yet: one row per transaction, deleted when a row of \`sealed\` contains them. */
 const UNSEALED = `CREATE TABLE IF NOT EXISTS unsealed (
   \`id\` BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
   epoch BIGINT NOT NULL,

@@ -18,7 +18,7 @@ export class Batches1763854000000 implements MigrationInterface {
   }
 }
 
-/** A record that has expired has no id, so that it is found no more, and its items are deleted little by little. */
+/** A record that has expired has no id, so that it is no longer found; its items are deleted a few at a time. */
 const BATCHES = `CREATE TABLE IF NOT EXISTS transfer_batches (
   batch_key BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
   posted_by VARBINARY(1036) NOT NULL COMMENT 'the user whose batch it is; as bytes, because text is equal to itself with spaces at its end',

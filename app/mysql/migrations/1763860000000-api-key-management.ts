@@ -4,8 +4,8 @@ const NAME = 'CHARACTER SET ascii COLLATE ascii_bin';
 const TEXT = 'CHARACTER SET utf8mb4 COLLATE utf8mb4_bin';
 
 /**
- * Processes of the previous release know neither expiry nor restrictions. The rights of a key that has either are therefore in
- * `granted_scopes`, and its `scopes` are empty: those processes let it do nothing.
+ * Processes of the previous release enforce neither expiry nor restrictions. The rights of a key that has either are
+ * therefore in `granted_scopes`, and its `scopes` are empty, so that those processes let it do nothing.
  */
 const COLUMNS = [
   { column: 'key_id', type: `VARCHAR(64) ${NAME} NULL COMMENT 'null until the key is first listed'` },
@@ -26,7 +26,7 @@ const INDEXES = [
   { kind: 'INDEX', index: 'api_keys_by_change', column: 'changed_at' },
 ];
 
-/** API keys that are managed over HTTP, and the log of their management, to which rows are only added. */
+/** API keys that are managed over HTTP, and the append-only log of their management. */
 export class ApiKeyManagement1763860000000 implements MigrationInterface {
   readonly name = 'ApiKeyManagement1763860000000';
 

@@ -76,7 +76,7 @@ describe('A created key', () => {
     expect(rows).not.toContain(secret.slice(0, 12));
   });
 
-  it('is returned without its secret if it is created again, and is one key however many requests race', async () => {
+  it('is returned without its secret if created again, and remains one key however many requests race', async () => {
     const issued = await Promise.all(Array.from({ length: 8 }, () => management.create(wanted(), by())));
     expect(issued.filter(({ secret }) => secret !== null)).toHaveLength(1);
     expect(await management.create(wanted(), by())).toMatchObject({ key: { keyId: 'k1' }, secret: null });
@@ -103,7 +103,7 @@ describe('A created key', () => {
     expect(await olderScopes(await create({ keyId: 'k3', expiresAt: Date.now() + HOUR_MS }))).toBe('');
   });
 
-  it('is rejected from its expiry on', async () => {
+  it('is rejected once it has expired', async () => {
     const secret = await create({ expiresAt: Date.now() + HOUR_MS });
     expect(await store.identify(secret)).not.toBeNull();
     await db.database.rows('UPDATE api_keys SET expires_at = NOW(3)');
@@ -141,7 +141,7 @@ describe('A rotated key', () => {
     });
   });
 
-  it('never lives longer than it would have, nor works in a process of the previous release after its overlap', async () => {
+  it('never expires later than before, nor works in a process of the previous release after its overlap', async () => {
     const soon = Date.now() + HOUR_MS;
     const old = await create({ expiresAt: soon });
     await management.rotate({ keyId: 'k1', newKeyId: 'k2', expiresAt: null, overlapS: 86_400 }, by());
@@ -207,7 +207,7 @@ describe('The last key that can manage keys', () => {
     expect(await management.revoke('ops', null, by())).toMatchObject({ status: 'REVOKED' });
   });
 
-  it('cannot be replaced by one that ends within the hour', async () => {
+  it('cannot be replaced by one that expires within the hour', async () => {
     const rotation = { keyId: 'ops', newKeyId: 'next', overlapS: 0 };
     await expect(management.rotate({ ...rotation, expiresAt: Date.now() + HOUR_MS / 2 }, by())).rejects.toMatchObject({
       code: 'last_ops_key',
@@ -216,10 +216,10 @@ describe('The last key that can manage keys', () => {
     expect((await management.rotate({ ...rotation, expiresAt: null }, by())).secret).not.toBeNull();
   });
 
-  it('is not lost if the two last ones are revoked at the same time', async () => {
+  it('is not lost if the last two are revoked at the same time', async () => {
     await create({ keyId: 'second', scopes: ['ops'] });
     const settled: string[] = [];
-    // Holds the keys, so that both revocations are under way before either of them can read.
+    // Locks the keys, so that both revocations are in progress before either of them can read.
     await db.database.transaction(async (session) => {
       await session.rows('SELECT COUNT(*) FROM api_keys FOR UPDATE');
       const both = Promise.allSettled(['ops', 'second'].map((id) => management.revoke(id, null, by())));
@@ -237,7 +237,7 @@ describe('Keys of a deployment', () => {
     wanted: wanted(different),
   });
 
-  it('are created once by any number of pods, and the log says by whom', async () => {
+  it('are created once by any number of pods, and the log shows by whom', async () => {
     await Promise.all(
       Array.from({ length: 4 }, (_, n) =>
         management.seed([seedOf('one', { keyId: `a${n}` }), seedOf('two', { keyId: `b${n}` })]),
@@ -264,7 +264,7 @@ describe('Keys of a deployment', () => {
   });
 });
 
-describe('Keys and the log', () => {
+describe('The lists of keys and of their changes', () => {
   it('include keys that were inserted directly or by a previous release, which get an id', async () => {
     await db.database.rows("INSERT INTO api_keys (key_hash, `user`, scopes) VALUES (?, 'old', 'ops')", [
       'a'.repeat(64),

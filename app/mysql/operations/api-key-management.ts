@@ -35,14 +35,14 @@ interface Dependencies {
   changed(hashes: readonly string[]): void;
 }
 
-/** A key that expires sooner than this does not count as one that could manage keys afterwards, s. */
+/** A key that expires within this time, in seconds, does not count as one that can still manage keys. */
 const LASTING_S = 3_600;
 const TRIES_MAX = 5;
-/** Who creates the keys of a file. */
+/** The recorded creator of keys that come from a file. */
 const DEPLOYMENT = 'deployment';
 const LOG =
   'INSERT INTO api_key_log (`action`, key_id, `user`, user_key_id, correlation_id, content) VALUES (?, ?, ?, ?, ?, ?)';
-/** Keys without an id that are given one per list. */
+/** Maximum number of keys without an id that are given one each time keys are listed. */
 const NAMED_MAX = 1_000;
 
 /** The management of API keys in MySQL. A change and its entry in the log are one transaction. */
@@ -64,7 +64,7 @@ export class ApiKeyManagement implements KeyManagement {
     });
   }
 
-  /** Creates the keys that do not exist yet. Keys that exist are left as they are, also if they are revoked. */
+  /** Creates the keys that do not exist yet. Keys that exist are left as they are, even if they are revoked. */
   async seed(keys: readonly SeededKey[]): Promise<void> {
     await this.#change(async (session) => {
       await lockKeys(session);
@@ -78,7 +78,7 @@ export class ApiKeyManagement implements KeyManagement {
   }
 
   async rotate({ keyId, newKeyId, expiresAt, overlapS }: Rotation, request: KeyRequest): Promise<IssuedKey> {
-    // The secret of a key is worth its rights.
+    // Whoever receives the secret of a key receives its rights.
     await this.#permit(await this.key(keyId), keyId, request);
     return this.#change(async (session, changed) => {
       await lockKeys(session);
@@ -159,8 +159,8 @@ export class ApiKeyManagement implements KeyManagement {
   }
 
   /**
-   * Runs a transaction, again if another one was in its way, and then reports the changed keys: also if the commit was not
-   * answered, because it may have taken effect.
+   * Runs a transaction, and repeats it if it conflicted with another one. Then reports the changed keys, even if the
+   * commit was not acknowledged, because it may have taken effect.
    */
   async #change<T>(work: (session: Session, changed: string[]) => Promise<T>): Promise<T> {
     for (let tries = 1; ; tries++) {
@@ -202,12 +202,12 @@ async function storedIn(session: Pick<Session, 'rows'>, keyId: string): Promise<
 const keyOf = async (session: Pick<Session, 'rows'>, keyId: string): Promise<ApiKey> =>
   (await storedIn(session, keyId)).key;
 
-/** Changes that depend on other keys wait for each other. */
+/** Makes changes that depend on other keys run one at a time. */
 async function lockKeys(session: Session): Promise<void> {
   await session.rows('SELECT COUNT(*) FROM api_keys FOR UPDATE');
 }
 
-/** @throws Problem last_ops_key if no other key could manage keys for long enough to create one */
+/** @throws Problem last_ops_key if no other key can manage keys for long enough to create another one */
 async function requireOtherOpsKey(session: Session, keyId: string): Promise<void> {
   const others = await session.rows<KeyRow>(
     `${SELECT_KEYS} WHERE revoked_at IS NULL AND (key_id IS NULL OR key_id <> ?)
@@ -257,7 +257,8 @@ const contentOf = ({ user, name, scopes, accountPrefixes, expiresAt }: WantedKey
 });
 
 /**
- * The request is a repetition if the key is what it asks for, apart from its expiry, which a rotation may have changed since.
+ * The request is a repetition if the key has the requested content, apart from its expiry, which a rotation may have
+ * changed since.
  * @throws Problem key_id_reused
  */
 function replayOf(key: ApiKey, wanted: WantedKey): IssuedKey {

@@ -22,7 +22,7 @@ export interface StoredKey {
   hash: string;
 }
 
-/** The columns of a key, with its state at the time of MySQL. */
+/** The columns of a key, with its state by the clock of MySQL. */
 export const SELECT_KEYS = `
   SELECT key_hash, key_id, \`user\`, \`name\`, COALESCE(granted_scopes, scopes) AS scopes, account_prefixes, created_at, created_by,
     replaces, expires_at, revoked_at, last_used_at,

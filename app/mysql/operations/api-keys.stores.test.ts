@@ -81,7 +81,7 @@ describe('An API key', () => {
     expect(await keys.identify(KEY)).toBeNull();
   });
 
-  it('that is revoked anywhere is rejected after the next step that looks for changes', async () => {
+  it('that is revoked by any process is rejected after the next check for changes', async () => {
     await keys.forgetChanged();
     await keys.identify(KEY);
     await keys.forgetChanged();
@@ -91,7 +91,7 @@ describe('An API key', () => {
     expect(await keys.identify(KEY)).toBeNull();
   });
 
-  it('that was revoked while it was being read is rejected after the next step, too', async () => {
+  it('that was revoked while it was being read is rejected after the next check, too', async () => {
     await keys.forgetChanged();
     const [row] = await db.database.rows('SELECT * FROM api_keys');
     await db.database.rows('UPDATE api_keys SET revoked_at = NOW(3)');
@@ -103,7 +103,7 @@ describe('An API key', () => {
     expect(await keys.identify(KEY)).toBeNull();
   });
 
-  it('that was revoked is read again after a time without MySQL', async () => {
+  it('that was revoked is read again after an outage of MySQL', async () => {
     await keys.forgetChanged();
     await keys.identify(KEY);
     await db.database.rows("UPDATE api_keys SET revoked_at = NOW(3), changed_at = '2026-01-01'");
@@ -112,12 +112,12 @@ describe('An API key', () => {
     expect(await keys.identify(KEY)).toBeNull();
   });
 
-  it('with a list of no accounts may use none', async () => {
+  it('with an empty list of accounts may use none', async () => {
     await db.database.rows("UPDATE api_keys SET account_prefixes = ''");
     expect(await keys.identify(KEY)).toMatchObject({ accountPrefixes: [] });
   });
 
-  it('has the time of its last use, to within some minutes and with one write in this time', async () => {
+  it('shows its last use to within a few minutes, with only one write in that time', async () => {
     const lastUse = async () => {
       const [row] = await db.database.rows<{ last_used_at: Date | null; changed_at: Date | null }>(
         'SELECT last_used_at, changed_at FROM api_keys',

@@ -10,9 +10,11 @@ interface Known {
   identity: Identity;
   hash: string;
   readAtMs: number;
-  /** When it expires, by the monotonic clock of this process and the clock of MySQL; infinite for never. */
+  /**
+   * When the key expires by the clock of MySQL, converted to the monotonic clock of this process; infinite for never.
+   */
   endsAtMs: number;
-  /** Since its use was last recorded. */
+  /** Whether the key has been used since its use was last recorded. */
   wasUsed: boolean;
 }
 
@@ -24,14 +26,14 @@ interface KeyRow {
   remaining_us: number | string | null;
 }
 
-/** A key is read again after this time, ms, also if `forgetChanged` has not reported a change. */
+/** A key is read again after this time, ms, even if `forgetChanged` has found no change. */
 const FRESH_MS = 30_000;
 /**
  * Keys that were changed within this time are forgotten at every step, s: longer than any statement, so that neither a
  * change that was committed late nor a read that began before it can be missed.
  */
 const CHANGED_WITHIN_S = 15;
-/** Uses are recorded with this precision, s, so that a busy key costs one write in this time. */
+/** Uses are recorded with this precision, in seconds, so that a busy key costs only one write in this time. */
 const USE_PRECISION_S = 300;
 const USES_PER_STATEMENT = 100;
 /** If MySQL hangs, callers whose keys are known must not be delayed. */
@@ -48,8 +50,8 @@ const FLIGHTS_MAX = 100;
 export const hashOfKey = (key: string): string => createHash('sha256').update(key).digest('hex');
 
 /**
- * API keys, hashed at rest. Every request needs one, so they are answered from memory; a known key is still accepted
- * while MySQL is unavailable, but not beyond its expiry.
+ * API keys, hashed at rest. Every request needs one, so keys are checked in memory; a known key is still accepted while
+ * MySQL is unavailable, but not beyond its expiry.
  */
 export class ApiKeyStore implements KeyStore {
   readonly #database: Database;
@@ -62,7 +64,7 @@ export class ApiKeyStore implements KeyStore {
    */
   #unknown = new Map<string, number>();
   readonly #flights = new Map<string, Promise<Identity | null>>();
-  /** Until when all changes are known. */
+  /** All changes up to this time are known. */
   #upToDateMs = Number.NEGATIVE_INFINITY;
 
   constructor(database: Database, clock: Clock, scopes: readonly string[]) {
@@ -100,8 +102,8 @@ export class ApiKeyStore implements KeyStore {
   }
 
   /**
-   * Forgets the keys that have changed, so that they are read again: a key that was revoked anywhere is rejected here after
-   * the next step. Repeat it every second. @throws Problem database_unavailable
+   * Forgets the keys that have changed, so that they are read again: a key that any process has revoked is rejected
+   * here after the next call. Call it every second. @throws Problem database_unavailable
    */
   async forgetChanged(): Promise<void> {
     const now = this.#clock.monotonic();
@@ -122,7 +124,7 @@ export class ApiKeyStore implements KeyStore {
     for (const [key, { hash }] of this.#known) if (changed.has(hash)) this.#known.delete(key);
   }
 
-  /** Records which keys were used since the last call. Repeat it every minute. @throws Problem database_unavailable */
+  /** Records which keys were used since the last call. Call it every minute. @throws Problem database_unavailable */
   async recordUses(): Promise<void> {
     const used = [...this.#known.values()].filter(({ wasUsed }) => wasUsed);
     const hashes = used.map(({ hash }) => hash).sort();
@@ -176,7 +178,7 @@ export class ApiKeyStore implements KeyStore {
     return {
       user: holderOf(user),
       scopes: new Set(scopes.split(' ').filter((scope): scope is Scope => this.#scopes.has(scope))),
-      // A list without entries allows no account.
+      // An empty list allows no account.
       ...(account_prefixes !== null && { accountPrefixes: account_prefixes.split(' ').filter((one) => one !== '') }),
       ...(key_id !== null && { keyId: key_id }),
     };

@@ -87,8 +87,8 @@ export async function adoptIdentity(
 }
 
 /**
- * Closes a shard for its recovery, or opens it afterwards: until then, no process accepts its database. Call it only while no
- * process of the ledger is running. A database that is closed, or open, already remains so.
+ * Closes a shard for its recovery, or opens it afterwards. While the shard is closed, no process accepts its database.
+ * Call this only while no process of the ledger is running. It has no effect if the shard already is closed, or open.
  * @throws WrongShard if it is the database of another shard
  */
 export async function setRecovering(

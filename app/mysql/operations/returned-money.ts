@@ -7,7 +7,8 @@ import type { Database } from '../connection/pool.ts';
 export const returnedMoney = (database: Pick<Database, 'rows'>): Promise<Money[]> => moneyOn('~returns', database);
 
 /**
- * What the accounts of losses have paid for transfers whose debit was lost with a database, by currency: never above zero.
+ * The balances of the accounts of losses, by currency, which are never above zero: these accounts pay for transfers
+ * whose debit was lost with a database.
  * @throws Problem database_unavailable
  */
 export const lostMoney = (database: Pick<Database, 'rows'>): Promise<Money[]> => moneyOn('~loss', database);

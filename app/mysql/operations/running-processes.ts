@@ -13,7 +13,8 @@ export interface RunningProcesses {
 }
 
 /**
- * What shows that processes of a ledger are running, or may be. `database` may have one connection only.
+ * Counts whatever shows that processes of the ledger are running, or may be. `database` must have only one connection,
+ * because others of its own would be counted.
  * @throws Problem database_unavailable
  */
 export async function runningProcesses(database: Pick<Database, 'rows'>): Promise<RunningProcesses> {

@@ -123,5 +123,5 @@ export async function setAuthority(
 }
 
 const REASON_CHARS_MAX = 255;
-/** A reason as it is stored. */
+/** A reason in the form in which it is stored. */
 export const reasonText = (reason: string): string => reason.slice(0, REASON_CHARS_MAX).toWellFormed();

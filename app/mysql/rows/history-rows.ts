@@ -137,7 +137,7 @@ export function itemOfRow(
   return { ...common, kind, ...hold, heldAfter: held_after };
 }
 
-/** Clients see a payout as part of the transfer that was returned; whoever gets it gets it from the source of that transfer. */
+/** Clients see a payout as part of the transfer that was returned: its recipient sees the source of that transfer. */
 function payoutSide(
   { amount, counterparty, metadata }: Pick<Posting, 'amount' | 'counterparty' | 'metadata'>,
   id: string,

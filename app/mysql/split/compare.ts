@@ -10,7 +10,7 @@ import type { Row } from './split-rows.ts';
 import { SALT } from './tables.ts';
 
 export interface Compared {
-  /** Transfers of the old shard, and rows that they are in the new ones. */
+  /** The number of transfers in the old shard, and of the rows that they have become in the new ones. */
   transfers: number;
   rows: number;
   accounts: number;
@@ -20,8 +20,8 @@ export interface Compared {
 const LISTED_MAX = 20;
 
 /**
- * Compares an old shard with the new ones, page by page, through the rows as the ledger reads them: every account with all its
- * columns, and for every transfer what its client would be answered, from the shards where it would be looked for.
+ * Compares an old shard with the new ones, page by page, reading rows as the ledger does: every account with all its
+ * columns, and for every transfer the answer that its client would get, from the shards in which it would be looked up.
  * @param fresh all new databases, in order of their numbers
  */
 export async function compareShard(old: Database, fresh: readonly Database[]): Promise<Compared> {
@@ -88,11 +88,11 @@ async function compareTransfers(rows: Row[], fresh: readonly Database[], compare
 
 interface Expected {
   old: Outcome;
-  /** Where it is now: as a whole, or its legs `out` and `in`. */
+  /** The rows that the transfer should have become: itself, or its legs `out` and `in`. */
   at: { id: string; shard: number }[];
 }
 
-/** Derived from the order alone, and not from the code that has divided the rows. */
+/** Derived from the order alone, independently of the code that divided the rows. */
 function expectedOf(old: Outcome, shards: number): Expected {
   const { order, status } = old;
   const { transactionId, source, destination } = clientOrderOf(order);

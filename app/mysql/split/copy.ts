@@ -6,7 +6,7 @@ import { insertRows, PAGE_TIMEOUT_MS, type Page, type Position, TableReader } fr
 import { type PlacedTransfer, placedTransfer, type Row, type StoredTransfer } from './split-rows.ts';
 import { COPIED_AFTER, COPIED_BEFORE, PROGRESS, type Target, tablesOf } from './tables.ts';
 
-/** Writes what a new shard gets of a page of a table of the old one. @returns the number of rows */
+/** Writes the rows that a new shard gets from one page of a table of the old shard. @returns the number of rows */
 type Write = (session: Session, page: Page) => Promise<number>;
 
 export interface Copying {
@@ -19,8 +19,8 @@ export interface Copying {
 }
 
 /**
- * Copies what a new shard gets of an old one, page by page. A page and the progress are one transaction, so a copy that was
- * interrupted anywhere continues where it was.
+ * Copies the rows that a new shard gets from an old one, page by page. A page and the progress are written in one
+ * transaction, so a copy that was interrupted at any point continues where it stopped.
  * @throws SpansShards
  */
 export async function copyShard(copying: Copying): Promise<void> {
@@ -90,7 +90,7 @@ async function writeTransfers(session: Session, { rows }: Page, { shard, shards 
   return posted.length;
 }
 
-/** The row, with its inner accounts as they are after it. */
+/** The row, with the state of its inner accounts after it. */
 function withInner({ row, inner: sides }: PlacedTransfer, inner: InnerAccounts): Row {
   const transfer = row as StoredTransfer;
   const { currency, amount, status, transaction_id: transactionId } = transfer;
@@ -109,7 +109,7 @@ function withInner({ row, inner: sides }: PlacedTransfer, inner: InnerAccounts):
   return filled;
 }
 
-/** Crossings of a ledger that had several shards: all of them have ended. */
+/** Writes crossings of a ledger that already had several shards. All of them must have ended. */
 async function writeCrossings(session: Session, { rows }: Page, old: Database, target: Target): Promise<number> {
   const { shard, shards } = target;
   const ids = rows.map((row) => row['transaction_id']);

@@ -3,7 +3,7 @@ import { hashSlot } from '../../domain/hash-slot.ts';
 import type { Session } from '../connection/pool.ts';
 import type { InnerSide } from './split-rows.ts';
 
-/** The pods open as many transit accounts together. */
+/** Pods also open this many transit accounts at a time. */
 const STRIPES = 16;
 const STRIPES_MAX = 1024;
 
@@ -15,7 +15,7 @@ interface InnerAccount {
   lastAcceptedMs: number;
 }
 interface Moved {
-  /** By id, so that the legs of a transfer are spread like those of the pods. */
+  /** Determines the transit account, so that legs are spread as pods spread them. */
   transactionId: string;
   currency: string;
   /** Minor units; negative if the account is the source. */
@@ -24,8 +24,9 @@ interface Moved {
 }
 
 /**
- * The transit accounts and the accounts of returns of a new shard. The legs that it gets are posted to them again, in the order
- * in which they are copied: their versions and balances have nothing to do with those of the old accounts.
+ * The transit accounts and the accounts of returns of a new shard. The legs that the shard gets are posted to these
+ * accounts again, in the order in which they are copied: their versions and balances are independent of those of the
+ * old accounts.
  */
 export class InnerAccounts {
   readonly #accounts: Map<string, InnerAccount>;

@@ -4,12 +4,12 @@ import { keyOf, SALT } from './tables.ts';
 
 /** A row of transfers may have 17 kB of metadata. */
 const PAGE_ROWS = 1000;
-/** A row of these may have a hundred transfers. */
+/** A row of these tables may contain a hundred transfers. */
 const LARGE_ROWS = new Set(['transfer_groups', 'dropped_entries', 'reconciliations']);
 const LARGE_PAGE_ROWS = 20;
-/** Of the statements that write a page. */
+/** Approximate maximum length of a statement that writes rows of a page. */
 const STATEMENT_CHARS_MAX = 2 * 1024 * 1024;
-/** A page may be among millions of rows of other accounts. */
+/** The rows of a page may be scattered among millions of rows of other accounts. */
 export const PAGE_TIMEOUT_MS = 10 * 60_000;
 
 export type Position = readonly (string | number)[];
@@ -53,7 +53,7 @@ export class TableReader {
   }
 }
 
-/** Written out, because for `(a, b) > (?, ?)` servers read the whole index. */
+/** The comparison is written out, because for `(a, b) > (?, ?)` servers read the whole index. */
 function afterIn(columns: readonly string[], position: Position | null): { condition: string; values: unknown[] } {
   if (!position) return { condition: '', values: [] };
   const parts = columns.map((column, at) =>

@@ -6,16 +6,16 @@ import { placedTransfer, type Row, SpansShards, type StoredTransfer } from './sp
 
 export interface Spans {
   transfers: number;
-  /** Transfers whose accounts part, and which become transfers between shards. */
+  /** Transfers whose accounts go to different shards, and which therefore become transfers between shards. */
   parted: number;
-  /** What cannot be divided; empty: the ledger can be split. */
+  /** What cannot be divided. If the list is empty, the ledger can be split. */
   spanning: string[];
 }
 
 const LISTED_MAX = 20;
 const NOWHERE = -1;
 
-/** Reads what of an old shard cannot be divided into the new ones. */
+/** Finds what cannot be divided among the new shards of an old one. */
 export async function spansOf(old: Database, shards: number): Promise<Spans> {
   const spans: Spans = { transfers: 0, parted: 0, spanning: [] };
   const isFull = () => spans.spanning.length >= LISTED_MAX;
@@ -49,7 +49,7 @@ export async function spansOf(old: Database, shards: number): Promise<Spans> {
   return spans;
 }
 
-/** An open hold that names a destination in another shard could not be captured any more. */
+/** An open hold that names a destination in another shard could no longer be captured. */
 function requireInOneShard({ hold_id, status, account_id, destination_account }: Row, shards: number): void {
   if (status !== 'OPEN' || destination_account === null) return;
   const [own, other] = [account_id, destination_account].map((id) => shardOfAccount(String(id), shards));

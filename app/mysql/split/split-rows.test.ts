@@ -41,7 +41,7 @@ describe('a transfer of a ledger that is split', () => {
     expect(placed(row)).toEqual([{ row, inner: [], crossing: null }, null, null, null]);
   });
 
-  it('becomes the legs of a crossing that is done if its accounts part', () => {
+  it('becomes the legs of a completed crossing if its accounts go to different shards', () => {
     const [out, into, ...others] = placed(stored());
     expect(others).toEqual([null, null]);
     const named = { client_source: a, client_destination: b };

@@ -25,12 +25,15 @@ export interface StoredTransfer extends Row {
   client_destination: string | null;
 }
 
-/** A side of a transfer that is an inner account. Which one, and its version, is decided when the row is written. */
+/**
+ * A side of a transfer that is an inner account. Which account it is, and its version, are decided when the row is
+ * written.
+ */
 export interface InnerSide {
   side: 'source' | 'destination';
   account: 'transit' | 'returns';
 }
-/** What a shard gets of a transfer. */
+/** The part of a transfer that a shard gets. */
 export interface PlacedTransfer {
   row: Row;
   inner: readonly InnerSide[];
@@ -38,7 +41,7 @@ export interface PlacedTransfer {
   crossing: Row | null;
 }
 
-/** A row whose accounts part, and that no shard can have: the ledger cannot be split. */
+/** A row whose accounts go to different shards, and which cannot be divided, so the ledger cannot be split. */
 export class SpansShards extends Error {
   override readonly name = 'SpansShards';
   readonly what: string;
@@ -49,9 +52,9 @@ export class SpansShards extends Error {
 }
 
 /**
- * What one of the new shards gets of a transfer; null for nothing. A transfer whose accounts part becomes the legs `out` and
- * `in`, with the versions and balances of its sides, and a crossing that is done; a refused one goes to the shard of its source.
- * Legs stay legs, between the new shards.
+ * The part of a transfer that one of the new shards gets; null if it gets none. A transfer whose accounts go to
+ * different shards becomes the legs `out` and `in`, with the versions and balances of its sides, and a completed
+ * crossing; a refused one goes to the shard of its source. Legs stay legs, between the new shards.
  * @throws SpansShards
  */
 export function placedTransfer(row: StoredTransfer, shard: number, shards: number): PlacedTransfer | null {

@@ -4,16 +4,16 @@ import { identityOf, isUsed, writeIdentity } from '../operations/ledger-identity
 import { PROGRESS, type Target } from './tables.ts';
 
 /**
- * Who may use a database while a ledger is split, by its identity, which every process checks, and by which every change of a
- * balance finds its rows:
+ * Who may use a database while a ledger is being split. This depends on the identity in the database, which every
+ * process checks, and by which every change of a balance finds its rows:
  *
  *   an old database        shard   shards      a new database           shard   shards
  *   in use                 s       N           never used               0       1
  *   blocked                M + s   N           being filled             M + n   k·N
  *   retired                M + s   0           in use                   n       k·N
  *
- * M is `IN_SPLIT`. A split can be undone until the first old database is retired, and goes only forward from then on. At no
- * time can both an old and a new database be used.
+ * M is `IN_SPLIT`. A split can be undone until the first old database is retired, and can only be completed from then
+ * on. At no time can both an old and a new database be used.
  */
 export type OldState = 'in use' | 'blocked' | 'retired';
 export type NewState = 'unused' | 'filling' | 'in use';
@@ -35,7 +35,10 @@ export async function oldState(database: Database, shard: number, shards: number
   throw new CannotSplit(`a database is shard ${identity.shard} of ${identity.shards}, not ${shard} of ${shards}`);
 }
 
-/** What a new database continues: the ledger, and the epoch of the old shard, which an undone split leaves behind. */
+/**
+ * What a new database continues: the ledger, and the epoch of the old shard. If the split is undone, the old shard
+ * moves to the next epoch.
+ */
 export interface Origin {
   ledgerId: string;
   epoch: number;
@@ -43,7 +46,7 @@ export interface Origin {
   cursor: { epoch: number; seq: number; idTimeMax: number };
 }
 
-/** @throws CannotSplit unless the ledger rests in MySQL, in format 2, and no process of it is running */
+/** @throws CannotSplit unless the ledger is at rest in MySQL, in format 2, and no process of it is running */
 export async function originOf(from: Pick<Session, 'rows'>): Promise<Origin> {
   const { ledgerId } = await identityOf(from);
   const [authority] = await from.rows<{ epoch: number; mode: string; cache_epoch: number | null }>(
@@ -61,7 +64,7 @@ export async function originOf(from: Pick<Session, 'rows'>): Promise<Origin> {
   return { ledgerId, epoch, mode, cursor: { epoch: cursor.epoch, seq: cursor.seq, idTimeMax: cursor.id_time_max } };
 }
 
-/** @param since only processes that have reported since this database was blocked */
+/** @param since `blocked` counts the processes that have reported since this database was blocked */
 export async function runningProcesses(from: Pick<Session, 'rows'>, since: 'recent' | 'blocked'): Promise<number> {
   const moment =
     since === 'recent' ? `NOW(3) - INTERVAL ${RECENT_S} SECOND` : '(SELECT created_at FROM ledger_identity)';
@@ -72,7 +75,7 @@ export async function runningProcesses(from: Pick<Session, 'rows'>, since: 'rece
   return Number(row?.running);
 }
 
-/** From here on, no process can start with this database, or change a balance in it. */
+/** Blocks a database: from now on, no process can start with it, or change a balance in it. */
 export async function block(database: Database, shard: number, shards: number): Promise<void> {
   await database.transaction(async (session) => {
     await session.rows('SELECT 1 FROM authority FOR UPDATE');
@@ -125,7 +128,7 @@ const same = (a: ShardIdentity, b: ShardIdentity): boolean =>
 const tokenOf = ({ epoch, cursor }: Origin): string => JSON.stringify([epoch, cursor.epoch, cursor.seq]);
 const BEGUN = 'begun';
 
-/** Makes an unused database one that is being filled, from the next epoch of the old shard on. */
+/** Marks an unused database as being filled, and sets its epoch to the one that follows the old shard's. */
 export async function beginFilling(database: Database, target: Target, origin: Origin): Promise<void> {
   await database.rows(`CREATE TABLE IF NOT EXISTS ${PROGRESS} (
     step VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
@@ -151,7 +154,7 @@ export async function beginFilling(database: Database, target: Target, origin: O
   });
 }
 
-/** Records a step that has no pages. */
+/** Records that a step without pages is done. */
 export async function markDone(database: Database, step: string): Promise<void> {
   await database.rows(
     `INSERT INTO ${PROGRESS} (step, position, done) VALUES (?, 'null', 1) ON DUPLICATE KEY UPDATE done = 1`,
@@ -168,7 +171,7 @@ export async function copiedRows(database: Database): Promise<Map<string, number
   return new Map(rows.map(({ step, copied }) => [step, Number(copied)]));
 }
 
-/** Opens a new database to its processes; one that is open already only loses the traces of the split. */
+/** Opens a new database to its processes; if it is already open, only removes the traces of the split. */
 export async function activate(database: Database, { shard }: Target): Promise<void> {
   await database.transaction(async (session) => {
     const [authority] = await session.rows<{ epoch: number; mode: string }>(

@@ -2,7 +2,7 @@ import { shardOfAccount } from '../../domain/account-shard.ts';
 import type { Database } from '../connection/pool.ts';
 import type { Row } from './split-rows.ts';
 
-/** The new shards: those of an old shard follow each other. */
+/** A new shard. The new shards of one old shard have consecutive numbers. */
 export interface Target {
   /** The number of the new shard, and how many there are. */
   shard: number;
@@ -16,12 +16,15 @@ export interface Target {
 type Belongs = (row: Row, target: Target) => boolean;
 const ofAccount: Belongs = ({ account_id }, { shard, shards }) => shardOfAccount(String(account_id), shards) === shard;
 const inAll: Belongs = () => true;
-/** What belongs to no account: the first new shard keeps what the first old one had. */
+/** Rows that belong to no account: the first new shard gets those of the first old one. */
 const inFirst: Belongs = (_, { shard }) => shard === 0;
-/** Records that nothing but a person reads. */
+/** Records that only people read. */
 const inFirstPart: Belongs = (_, { shard, parts }) => shard % parts === 0;
 
-/** Tables whose rows are copied as they are, in an order that no foreign key contradicts; a ledger may lack some of them. */
+/**
+ * Tables whose rows are copied as they are, in an order that violates no foreign key; a ledger may lack some of these
+ * tables.
+ */
 export const COPIED_BEFORE: Readonly<Record<string, Belongs>> = {
   business_days: inAll,
   authority_log: inAll,
@@ -43,8 +46,9 @@ export const COPIED_AFTER: Readonly<Record<string, Belongs>> = {
 export const DIVIDED = ['transfers', 'crossings', 'transfer_groups'] as const;
 
 /**
- * What a ledger at rest does not need, or what every database has of its own. The sealed log stays in the old database: it is one
- * chain. A new one begins in each new database with the states of its accounts, which are recognized by not having a salt.
+ * Tables that a ledger at rest does not need, or of which every database has its own. The sealed log stays in the old
+ * database, because it is one chain. A new log begins in each new database with the states of its accounts. An account
+ * that has no salt is not in the log yet.
  */
 const LEFT = [
   'authority',
@@ -69,7 +73,7 @@ const LEFT = [
 /** A column of the sealed log, in several tables. */
 export const SALT = 'salt';
 
-/** The tables of a database that have rows, and that a split does not know: it would lose them. */
+/** The tables of a database that contain rows, but that a split does not know: their rows would be lost. */
 export async function unknownTables(database: Database): Promise<string[]> {
   const known = new Set([...Object.keys(COPIED_BEFORE), ...DIVIDED, ...Object.keys(COPIED_AFTER), ...LEFT, PROGRESS]);
   const unknown: string[] = [];
@@ -99,5 +103,5 @@ export async function keyOf(database: Database, table: string): Promise<string[]
   return rows.map(({ name }) => name);
 }
 
-/** The table of a new database that says how far the copy has got. It is dropped when the split is final. */
+/** The table of a new database that shows how far the copy has got. It is dropped when the split is final. */
 export const PROGRESS = 'split_progress';

@@ -12,7 +12,7 @@ import { COPIED_AFTER, COPIED_BEFORE, tablesOf } from './tables.ts';
 const LISTED_MAX = 20;
 const COUNT_TIMEOUT_MS = 60 * 60_000;
 
-/** What a shard's reconciliation finds wrong: its history, its holds, its groups and its sums. */
+/** The faults that a reconciliation of a shard finds, in its history, holds, groups and sums. */
 export async function booksOf(database: Database, shard: number): Promise<string[]> {
   const ledger = new SqlLedgerPages({ database, reader: new LedgerReader(database), flush: new FlushStore(database) });
   const { drift } = await checkHistory(ledger);
@@ -25,7 +25,9 @@ export async function booksOf(database: Database, shard: number): Promise<string
   return faults.slice(0, LISTED_MAX).map((fault) => `shard ${shard}: ${fault}`);
 }
 
-/** The legs of all shards, by their ids. @param shards in order of their numbers */
+/**
+ * The faults that a comparison of the legs of all shards, by their ids, finds. @param shards in order of their numbers
+ */
 export async function crossingsOf(shards: readonly Database[]): Promise<string[]> {
   const { listed, open, unverifiedShards } = await checkCrossings(
     shards.map((database) => new SqlCrossingPages(database)),
@@ -37,8 +39,8 @@ export async function crossingsOf(shards: readonly Database[]): Promise<string[]
 }
 
 /**
- * Compares an old shard with the new ones: every account, what the client of every transfer would be answered, and the number of
- * rows of every table.
+ * Compares an old shard with the new ones: every account, the answer that the client of every transfer would get, and
+ * the number of rows of every table.
  * @param parts the new shards that come from it @param all all new shards, in order of their numbers
  */
 export async function sameAs(old: Database, parts: readonly Database[], all: readonly Database[]): Promise<string[]> {
@@ -62,7 +64,7 @@ export async function sameAs(old: Database, parts: readonly Database[], all: rea
   }
   return faults.slice(0, LISTED_MAX);
 }
-/** Tables of which one of the parts gets everything. */
+/** Tables whose rows all go to one of the parts. */
 const RECORDS = ['dropped_entries', 'reconciliations'];
 
 async function countOf(database: Database, table: string): Promise<number> {

@@ -1,6 +1,6 @@
 import type { Database } from '../connection/pool.ts';
 
-/** Everything that a database has, at one moment. */
+/** The whole content of a database at one moment. */
 export type Backup = ReadonlyMap<string, readonly Record<string, unknown>[]>;
 
 export function backupOf(database: Database): Promise<Backup> {
@@ -15,7 +15,7 @@ export function backupOf(database: Database): Promise<Backup> {
   }, 'snapshot');
 }
 
-/** Puts a backup in place of what the database has. */
+/** Replaces the content of the database with a backup. */
 export async function restore(database: Database, backup: Backup): Promise<void> {
   await database.transaction(async (session) => {
     await session.run('SET FOREIGN_KEY_CHECKS = 0');

@@ -34,7 +34,7 @@ const create = async (body: object): Promise<{ keyId: string; secret: string }> 
 const balance = async (pod: Role, key: string, accountId = 'ada') =>
   (await pod.request('GET', `/v1/accounts/${accountId}/balance`, undefined, key)).status;
 
-/** Runs work while no statement on the table of API keys returns, as with a MySQL that hangs. */
+/** Runs work while no statement on the table of API keys returns, as if MySQL hung. */
 async function withoutKeys(work: () => Promise<void>): Promise<void> {
   const connection = await createConnection(roles.db.url);
   try {
@@ -85,7 +85,7 @@ describe('API keys of a ledger with two pods', () => {
     expect((await pods[1].request('GET', '/v1/ops/status', undefined, secret)).status).toBe(403);
   });
 
-  it('open nothing while MySQL does not answer: known ones work, others and expired ones do not', async () => {
+  it('work while MySQL does not answer only if the pod knows them and they have not expired', async () => {
     const [known, unused, revoked] = [await create({}), await create({}), await create({})];
     const expiring = await create({ expiresAt: new Date(Date.now() + 8_000).toISOString() });
     for (const { secret } of [known, revoked, expiring]) expect(await balance(pods[1], secret)).toBe(200);

@@ -47,7 +47,7 @@ describe('A batch in mode CACHE', () => {
   const results = async (batchId: string, query = '') =>
     (await pod.request('GET', `/v1/batches/${batchId}/transfers${query}`)).json['items'] as Record<string, unknown>[];
 
-  it('of which some items are no transfers tells the next day which ones, and why', async () => {
+  it('with items that did not become transfers shows the next day which ones, and why', async () => {
     const ids = Array.from({ length: 50 }, id).sort();
     const transfers = ids.map((transactionId, i) =>
       payment(transactionId, i % 10 === 3 ? { destinationAccount: 'nobody' } : i % 10 === 7 ? { amount: '0' } : {}),
@@ -74,7 +74,7 @@ describe('A batch in mode CACHE', () => {
     expect((await asOther('?postedBy=bootstrap')).status).toBe(403);
   });
 
-  it('shows an item that failed, and was then sent outside the batch', async () => {
+  it('shows that a failed item was then posted outside the batch', async () => {
     const transactionId = id();
     await post('later', [payment(transactionId, { destinationAccount: 'late' })]);
     await pod.request('POST', '/v1/accounts', { accountId: 'late', currency: 'EUR' });
@@ -86,7 +86,7 @@ describe('A batch in mode CACHE', () => {
     expect(await results('later')).toMatchObject([{ status: 'POSTED' }]);
   });
 
-  it('is posted while MySQL is away; that it is not recorded is said, and mended by sending it again', async () => {
+  it('is posted while MySQL is unavailable, is reported as not recorded, and is recorded when sent again', async () => {
     await root.query(`ALTER USER ${USER} ACCOUNT LOCK`);
     const [rows] = await root.query('SELECT id FROM information_schema.processlist WHERE user = ?', [USER]);
     for (const { id: connection } of rows as { id: number }[])

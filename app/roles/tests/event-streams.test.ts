@@ -16,7 +16,7 @@ let clock: VirtualClock;
 let log: MemoryLog;
 let api: ApiUnderTest;
 let ends: string[];
-/** The server's sides of all connections. */
+/** The server's ends of all connections. */
 let sockets: Socket[];
 beforeEach(async () => {
   clock = new VirtualClock();
@@ -60,7 +60,7 @@ async function unread(): Promise<Socket> {
 }
 
 describe('A client that does not read its stream', () => {
-  it('takes a limited part of the memory, delays nobody, and is cut off', { timeout: 300_000 }, async () => {
+  it('uses a limited amount of memory, delays no other client, and is disconnected', { timeout: 300_000 }, async () => {
     const open = async () => {
       const before = sockets.length;
       const client = await unread();

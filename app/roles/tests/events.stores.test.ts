@@ -27,7 +27,10 @@ const open = (pod: Role, lastEventId?: string, query: Record<string, string> = {
 
 type Event = EventClient['events'][number];
 
-/** A consumer that is killed after a random number of events, and goes on at any pod from what it has stored. */
+/**
+ * A consumer that is killed after a random number of events, and continues at any pod from the position that it has
+ * stored.
+ */
 class KilledConsumer {
   readonly events: Event[] = [];
   kills = 0;
@@ -72,7 +75,7 @@ const versionsOf = (events: readonly Event[], account: string): unknown[] =>
         : [],
   );
 
-it('A consumer that is killed again and again has exactly what was committed, through a switch to MySQL and back', async () => {
+it('A repeatedly killed consumer gets exactly what was committed, through a switch to MySQL and back', async () => {
   const consumer = new KilledConsumer();
   await roles.openAccounts(first());
   const load = new SteadyLoad(first());
@@ -102,7 +105,7 @@ it('A consumer that is killed again and again has exactly what was committed, th
   expect(opened.map(({ subject }) => subject).sort()).toEqual(['ada', 'world']);
 });
 
-it('A pod that stops ends its streams at once, hands over, and its listeners go on at another pod', async () => {
+it('A pod that stops ends its streams at once and hands over; its listeners continue at another pod', async () => {
   await roles.openAccounts(first());
   const [leaving, staying] = pods as [Role, Role];
   const clients = await Promise.all(Array.from({ length: 20 }, () => open(leaving, '0')));

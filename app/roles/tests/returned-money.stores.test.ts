@@ -48,7 +48,7 @@ const patch = async (accountId: string, status: string) => {
   expect(answer, JSON.stringify(answer)).toMatchObject({ status: 200 });
 };
 
-/** The money of an account that was closed after it had left for an account that is frozen. */
+/** Sends money to a frozen account, from an account that is closed meanwhile, so that neither can take it. */
 async function returned(name: string, amount: string, minor: number): Promise<string> {
   const source = roles.accountIn(0, name);
   const destination = roles.accountIn(1, 'bob');
@@ -80,7 +80,7 @@ const balance = async (accountId: string) =>
   (await api.request('GET', `/v1/accounts/${encodeURIComponent(accountId)}/balance`)).json['balance'];
 
 describe('Returned money', () => {
-  it('is paid out with Redis and without it, once, and the books stay clean', async () => {
+  it('is paid out once, with Redis or without it, and the books stay consistent', async () => {
     const ada = roles.accountIn(0, 'ada');
     const [first, second] = [await returned('gone-1', '7.00', 700), await returned('gone-2', '5.00', 500)];
     const listed = await api.request('GET', PATH);

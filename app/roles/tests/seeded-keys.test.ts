@@ -31,7 +31,7 @@ function faultIn(content: unknown): string {
 }
 
 describe('A file with API keys', () => {
-  it('has keys or their hashes, with the fields of a request', () => {
+  it('contains keys or their hashes, with the fields of a request', () => {
     const keyHash = hashOfKey('another');
     const expiresAt = '2020-01-01T00:00:00Z';
     const { key: _, ...hashed } = entry({ keyHash, accountPrefixes: ['acme:'], expiresAt, name: 'Cards' });

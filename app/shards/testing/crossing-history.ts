@@ -87,8 +87,8 @@ export class CrossingHistory {
   /** Called when no client waits any longer and nothing fails any more. */
   protected async afterLoad(): Promise<void> {}
   /**
-   * Whether the database of a shard was lost: then the arrival of what was reported as posted may be lost, or the refusal of
-   * what was refused before it left.
+   * Whether the database of a shard was lost. Then the arrival of a transfer that was reported as posted may be lost,
+   * or the refusal of a transfer that was refused before it left.
    */
   protected mayHaveForgotten(_shard: number): boolean {
     return false;

@@ -29,7 +29,7 @@ interface Row {
   closing: CrossingClosing | null;
 }
 
-/** What a backup of MySQL has. */
+/** The content of a backup of MySQL. */
 export interface Backup extends Contents {
   rows: ReadonlyMap<string, Row>;
 }
@@ -92,7 +92,7 @@ export class ModelShard {
     this.cache = { accounts: new Map(this.mysql.accounts), outcomes: new Map(this.mysql.outcomes) };
   }
 
-  /** No call that was sent before arrives any more, because its pod was retired. */
+  /** Retires all pods: calls that they have already sent no longer arrive. */
   retireAll(): void {
     this.#generation += 1;
   }

@@ -19,8 +19,8 @@ export interface Broken {
 }
 
 /**
- * A random history in which databases of one or two shards are lost, restored from backups of any moment, and recovered.
- * Sometimes a recovery is interrupted, and run again.
+ * A random history in which databases of one or two shards are lost, restored from backups taken at any moment, and
+ * recovered. Sometimes a recovery is interrupted, and run again.
  */
 export class RestoredHistory extends CrossingHistory {
   readonly reports: RecoveryReport[] = [];
@@ -51,7 +51,7 @@ export class RestoredHistory extends CrossingHistory {
   protected override async afterLoad(): Promise<void> {
     const { clock, models } = this;
     for (const model of models) Object.assign(model, { state: 'open', isDatabaseAway: false });
-    // Some transfers are left as they are at this moment.
+    // After this time, some transfers are still unfinished.
     await clock.pass(this.random.between(0, SETTLE_MS));
     for (const pod of this.pods) pod.killed = true;
     for (const model of models) {
@@ -90,7 +90,7 @@ export class RestoredHistory extends CrossingHistory {
     }
   }
 
-  /** Clients repeat what they have sent before the loss, or use its id for another transfer. */
+  /** Clients repeat what they sent before the loss, or use its id for another transfer. */
   async #again(pod: ModelPod, { order, from, answers }: Asked): Promise<void> {
     const { random, clock } = this;
     if (random.chance(0.4)) return;

@@ -58,7 +58,7 @@ describe('The recovery of a restored shard', () => {
     expect(await recovered()).toEqual({ ...NONE, paid: 0, loss: {}, refused: 0, contradictions: 0, listed: [] });
   });
 
-  it('opens a missing destination, and then the row, of what has to be delivered again', async () => {
+  it('opens the missing destination, and then the row, of a transfer that has to be delivered again', async () => {
     leave('t1', 'new');
     await close('t1');
     const steps: string[] = [];
@@ -74,7 +74,7 @@ describe('The recovery of a restored shard', () => {
     expect(await recovered()).toMatchObject({ reopened: 0, accountsOpened: 0 });
   });
 
-  it('writes the refusal of what came back, with its reason if that is known', async () => {
+  it('writes the refusal of a transfer that came back, with its reason if that is known', async () => {
     for (const [id, destination] of [
       ['t1', 'b'],
       ['t2', 'b'],
@@ -91,7 +91,7 @@ describe('The recovery of a restored shard', () => {
     expect(await recovered()).toMatchObject({ refusalsRestored: 0 });
   });
 
-  it('lets the account of losses pay what has arrived, and refuses what was refused', async () => {
+  it('lets the account of losses pay for transfers that arrived, and refuses those that were refused', async () => {
     arrive('t1', 70);
     other.change('a', { status: 'FROZEN' });
     arrive('t2');

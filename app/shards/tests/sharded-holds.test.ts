@@ -147,7 +147,7 @@ describe('books of several shards', () => {
     expect(await books.captures({ holdId: 'h', accountId: accountIn(1) }, 1)).toMatchObject({ shard: 1 });
   });
 
-  it('have the calendar of any shard that answers, without waiting for those that do not', async () => {
+  it('use the calendar of any shard that answers, without waiting for those that do not', async () => {
     asked = [];
     expect(await new ShardedBooks(shardsWith([])).businessWindows(0)).toMatchObject({ shard: 1 });
     expect(await new ShardedBooks(shardsWith([], [0, 1])).businessWindows(0)).toMatchObject({ shard: 2 });

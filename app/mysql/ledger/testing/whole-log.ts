@@ -24,8 +24,8 @@ export async function entriesOfLog(database: Database, rows = 3): Promise<Sealed
 }
 
 /**
- * Seals what waits, and checks that the chain is whole, that everything that is in the books and has a salt is in the log
- * exactly once and as in the books, and that the entries of each account are in the order of its versions.
+ * Seals what waits, and checks that the chain is unbroken; that everything in the books that has a salt is in the log
+ * exactly once, with the same content; and that the entries of each account are in the order of its versions.
  */
 export async function expectWholeLog(database: Database): Promise<SealedEntry[]> {
   const store = new MysqlLogStore(database);
@@ -125,7 +125,7 @@ async function holdLines(database: Database): Promise<string[]> {
   });
 }
 
-/** A version follows the one before it, or a state that says up to where the account had come. */
+/** A version follows the previous version of the account, or the version in its state. */
 function expectVersionsInOrder(entries: readonly SealedEntry[]): void {
   const versions = new Map<string, number>();
   const take = (account: string, version: number) => {
