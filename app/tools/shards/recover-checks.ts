@@ -14,8 +14,8 @@ interface Checked {
 }
 
 /**
- * Why it would not be safe to recover the shards now; empty if nothing speaks against it. What is compared must not change, and
- * must be complete: a leg that is only in the journal of another shard would be missed.
+ * Why it would not be safe to recover the shards now; empty if it is safe. The data to be compared must not change, and
+ * must be complete: a leg that exists only in the journal of another shard would be missed.
  */
 export async function whyNotRecoverable({ stores, restored, allowsConnections }: Checked): Promise<string[]> {
   const reasons: string[] = [];
@@ -57,7 +57,7 @@ async function whyNotStopped({ database }: ShardStores, allowsConnections: boole
   return reasons;
 }
 
-/** MySQL has to have everything that this shard has decided. */
+/** MySQL must contain everything that this shard has decided. */
 async function whyNotSettled(store: ShardStores): Promise<string[]> {
   const authority = new AuthorityStore(store.database);
   const now = await authority.read();

@@ -71,11 +71,11 @@ const differences = async () =>
 async function restoreIn(shard: number, backup: Backup): Promise<void> {
   await using database = new Database(poolOptions(roles.databases[shard]?.url ?? ''));
   await restore(database, backup);
-  // What reported to a backup of some hours ago has been silent since.
+  // Processes whose reports are in a backup that is hours old have been silent since then.
   for (const table of ['processes', 'keepers']) await database.rows(`DELETE FROM ${table}`);
 }
 
-/** As every process begins. */
+/** The checks with which every process starts. */
 async function startProcess(): Promise<void> {
   const context = await createContext(config());
   try {
@@ -116,7 +116,7 @@ describe('A shard that was restored from a backup', () => {
 
     const dry = await recover(config(), [1], { ...OPTIONS, isDryRun: true });
     const [{ epoch, report } = { epoch: 0, report: null }] = (await recovered(1)).shards;
-    // Beyond every epoch of which Redis may have keys.
+    // Higher than every epoch of which Redis may still have keys.
     expect(epoch).toBeGreaterThan(1_700_000_000);
     expect(report).toMatchObject({ reopened: 3, accountsOpened: 1, paid: 3, loss: { EUR: '1000' }, contradictions: 0 });
     expect(dry).toMatchObject({ reasons: [], shards: [{ report }] });
@@ -128,7 +128,7 @@ describe('A shard that was restored from a backup', () => {
     expect((await checkOf(config(), 60)).faults).toEqual([]);
     const { json } = await api.request('POST', '/v1/ops/reconciliations');
     expect(json).toMatchObject({ shards: [0, 1, 2].map(() => ({ clean: true })), crossings: { clean: true } });
-    // What shard 1 received was sent again; what it had sent is not debited again.
+    // Amounts that shard 1 had received were sent again; amounts that it had sent are not debited again.
     expect([await balance(shop(1)), await balance(lent), await balance(shop(0))]).toEqual(['8.00', '5.00', '6.00']);
     expect(await balance(cash(1))).toBe('-6.00');
     const again = await transfer('from-0-after', cash(1), shop(0), '3.00');
@@ -142,7 +142,7 @@ describe('A shard that was restored from a backup', () => {
 });
 
 describe('A recovery', () => {
-  it('is refused while processes run, or while another shard has something in its journal only', async () => {
+  it('is refused while processes run, or while some entries of another shard are only in its journal', async () => {
     for (const shard of [0, 1, 2])
       await until('the shard is in CACHE', async () => (await modeOf(shard)).startsWith('CACHE'));
     await until('the pod is registered', async () => (await databaseOf(0).rows('SELECT 1 FROM pods')).length > 0);
@@ -160,7 +160,7 @@ describe('A recovery', () => {
     expect((await recovered(1)).reasons).toEqual(['shard 2: MySQL is shard 1 of 3']);
   });
 
-  it('keeps the shard closed until it has ended, and is repeated if it was interrupted', async () => {
+  it('keeps the shard closed until it is complete, and can be repeated after an interruption', async () => {
     const backup = await loseHalf();
     await stop();
     await restoreIn(1, backup);
@@ -187,7 +187,7 @@ describe('A recovery', () => {
     expect(await differences()).toEqual([]);
   });
 
-  it('can be of several shards, restored from backups of different times', async () => {
+  it('can cover several shards that were restored from backups of different times', async () => {
     const earlier = await backupOf(databaseOf(2));
     const backup = await loseHalf(async () => {
       await transfer('one-two', cash(1), shop(2), '7.00');

@@ -14,7 +14,7 @@ import { whyNotRecoverable } from './recover-checks.ts';
 import { ShardStores } from './shard-stores.ts';
 
 export interface RecoverOptions {
-  /** Reads and counts, and writes nothing. Processes may be running. */
+  /** Only reads and counts; writes nothing. Processes may be running. */
   isDryRun: boolean;
   /** Whether other connections to the databases are known to be harmless. */
   allowsConnections: boolean;
@@ -22,7 +22,7 @@ export interface RecoverOptions {
 }
 export interface Recovered {
   shard: number;
-  /** Of the authority: higher than that of any epoch before the restore. */
+  /** The new epoch of the authority, higher than any epoch before the restore. */
   epoch: number;
   report: RecoveryReport;
 }
@@ -39,7 +39,7 @@ const LEASE_MS = 60_000;
 const REASON = 'the database was restored from a backup';
 const HOST_CHARS_MAX = 40;
 
-/** @throws Error if a store fails, and to stop if another run has taken over: the shards stay closed until a run has ended */
+/** @throws Error if a store fails or another run has taken over; the shards stay closed until a run is complete */
 export async function recover(
   config: Config,
   numbers: readonly number[],
@@ -76,7 +76,7 @@ async function recoverAll(
   { isDryRun, onProgress }: RecoverOptions,
   { holder, clock }: { holder: string; clock: Clock },
 ): Promise<Recovered[]> {
-  // The connections of before were opened for the identities that the databases had then.
+  // Earlier connections were opened for the identities that the databases had at that time.
   await using stores = new AllStores(config);
   const epochs = new Map<number, number>();
   // All shards leave their epochs before one of them is changed.
@@ -145,9 +145,10 @@ async function closeOrOpen({ database, shard }: ShardStores, shards: number, isC
 }
 
 /**
- * Begins an epoch that is later than all that the shard had before it was restored. The database does not know them any more,
- * but Redis may have their keys, and would be believed if an epoch had the same number. So epochs after a restore are
- * numbered by the time in seconds, which is far ahead of any number of moves.
+ * Begins an epoch that is later than all epochs of the shard before it was restored. The database no longer contains
+ * them, but Redis may still have their keys, which would be accepted if the new epoch had the number of an old one. So
+ * epochs after a restore are numbered by the time in seconds, which is far higher than any number that moves of the
+ * authority can reach.
  */
 async function epochOf(stores: ShardStores, holder: string, isDryRun: boolean, clock: Clock): Promise<number> {
   const { database } = stores;

@@ -190,7 +190,7 @@ describe('npm run shards -- split', () => {
     cleanUps.push(() => two.stop());
     await expectSame(two, before);
 
-    // Further, from two shards to four, with transfers between shards that were made as such.
+    // Then from two shards to four, with transfers that were already between shards when they were made.
     for (const server of servers) await server.kill();
     const apiOfTwo = two.roles.at(-1) as Role;
     await inDirect(apiOfTwo);
@@ -214,7 +214,7 @@ describe('npm run shards -- split', () => {
     await four.stop();
   });
 
-  it('refuses what it could not divide, and says what it is', async () => {
+  it('refuses a ledger that it cannot divide, and names the reason', async () => {
     const roles = await RolesUnderTest.start();
     cleanUps.push(() => roles.stop());
     await roles.keeper();
@@ -258,7 +258,7 @@ describe('npm run shards -- split', () => {
     expect(() => new Split(planFor([roles.db.url], [...target, ...target]))).toThrow('a database of its own');
   });
 });
-/** Clients read what they read before, every retry gets its answer, and the ledger works on. */
+/** Clients read what they read before, every retry gets its answer, and the ledger continues to work. */
 async function expectSame(ledger: Many, before: Record<string, unknown>): Promise<void> {
   const api = await ledger.start();
   expect(await readAll(api)).toEqual(before);

@@ -42,8 +42,8 @@ export interface SplitPlan {
 }
 
 /**
- * Splits a ledger that rests into one with more shards, in new databases. Every phase can be interrupted and repeated; the old
- * databases are only read, and blocked, until `finish`.
+ * Splits an idle ledger into one with more shards, in new databases. Every phase can be interrupted and repeated.
+ * Before `finish`, the old databases are read and blocked, but not otherwise changed.
  */
 export class Split implements AsyncDisposable {
   readonly #plan: SplitPlan;
@@ -86,7 +86,7 @@ export class Split implements AsyncDisposable {
     const { log } = this.#plan;
     const old = this.#olds();
     const states = await Promise.all(old.map((database, shard) => oldState(database, shard, old.length)));
-    // Once an old database is retired, the decision is made, and only what is missing is done.
+    // Once an old database is retired, the split is decided, and only the missing steps are carried out.
     if (!states.includes('retired')) {
       if (states.includes('in use')) throw new CannotSplit('the old databases are in use: prepare the split first');
       const origins = await Promise.all(old.map(originOf));
@@ -108,7 +108,7 @@ export class Split implements AsyncDisposable {
     log(`the ledger has ${this.#plan.shards} shards: set SHARDS and MYSQL_URL, and start keepers and pods`);
   }
 
-  /** Returns the old databases to their processes. The new ones are worthless afterwards. @throws CannotSplit */
+  /** Lets processes use the old databases again. The new ones are useless afterwards. @throws CannotSplit */
   async undo(): Promise<void> {
     const old = this.#olds();
     const states = await Promise.all(old.map((database, shard) => oldState(database, shard, old.length)));
@@ -120,7 +120,7 @@ export class Split implements AsyncDisposable {
     }
   }
 
-  /** Says what the split would do, or why it is not possible. Writes nothing. @throws CannotSplit */
+  /** Reports what the split would do, or why it is not possible. Writes nothing. @throws CannotSplit */
   async check(): Promise<void> {
     const old = this.#olds();
     for (const [shard, database] of old.entries()) await requireReady(database, shard);
@@ -204,7 +204,7 @@ export class Split implements AsyncDisposable {
     this.#current.set(url, database);
     return database;
   }
-  /** Changes the identity of a database, to which connections that are open already do not lead any more. */
+  /** Changes the identity of a database. Connections that are already open cannot be used with the new identity. */
   async #change(url: string, work: (database: Database) => Promise<void>): Promise<void> {
     await work(this.#at(url));
     this.#current.delete(url);
@@ -229,7 +229,7 @@ async function requireReady(database: Database, shard: number): Promise<void> {
     throw new CannotSplit(`old shard ${shard}: transfers to other shards are open`);
 }
 
-/** The log of the old database ends here, so nothing may wait for it. */
+/** The log of the old database ends here, so no entry may be left out of it. */
 async function sealAll(database: Database): Promise<void> {
   const log = new MysqlLogStore(database);
   while (await log.sealNext());

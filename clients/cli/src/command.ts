@@ -13,7 +13,7 @@ import type { ExitCode } from './exit-code.ts';
 import type { Output } from './output.ts';
 import type { Profile, Profiles } from './profiles.ts';
 
-/** What a command works with; tests put their own in its place. */
+/** The environment of a command; tests substitute their own. */
 export interface Surroundings {
   readonly env: NodeJS.ProcessEnv;
   readonly output: Output;
@@ -31,7 +31,7 @@ export interface Given<O extends Options> extends Surroundings {
   readonly holdfast: () => Holdfast;
 }
 
-/** Options of every command. A key is none of them, because other users of the machine see options. */
+/** Options of every command. There is none for the key, because other users of the machine can see options. */
 export const COMMON = {
   profile: text('NAME', 'the profile to use; HOLDFAST_PROFILE, or else the current one'),
   url: text('URL', 'the address of the service; HOLDFAST_URL, or else that of the profile'),
@@ -68,7 +68,7 @@ export function command<O extends Options>(
   };
 }
 
-/** The service that the options, the environment and the profiles say. @throws UsageError */
+/** The service that the options, the environment and the profiles select. @throws UsageError */
 export function serviceOf(
   { env, profiles }: Pick<Surroundings, 'env' | 'profiles'>,
   { profile: named, url }: { profile?: string | undefined; url?: string | undefined },

@@ -4,7 +4,7 @@ import type { Profiles } from './profiles.ts';
 
 const CHOICES = /^[a-z0-9A-Z.-]+(\|[a-z0-9A-Z.-]+)+$/;
 
-/** What can stand in the place of the last word. @param words after `holdfast`; the last one may be empty */
+/** The candidates for the last word. @param words after `holdfast`; the last one may be empty */
 export function candidatesFor(words: readonly string[], commands: readonly CliCommand[], profiles: Profiles): string[] {
   const before = words.slice(0, -1);
   const last = words.at(-1) ?? '';
@@ -35,7 +35,7 @@ function possible(before: readonly string[], commands: readonly CliCommand[], pr
 const optionsOf = ({ options }: CliCommand, before: readonly string[]): string[] =>
   [...Object.keys(options), 'help'].map((name) => `--${name}`).filter((name) => !before.includes(name));
 
-/** A file that cannot be read is no reason to disturb the line that is being typed. */
+/** A file that cannot be read must not disturb the line that is being typed. */
 function namesOf(profiles: Profiles): string[] {
   try {
     return profiles.names;
@@ -45,7 +45,7 @@ function namesOf(profiles: Profiles): string[] {
   }
 }
 
-/** What a shell has to run once; it asks this program for the words. */
+/** What a shell has to run once; the scripts get the candidates from this program. */
 export const SCRIPTS = {
   bash: `_holdfast() {
   local IFS=$'\\n'

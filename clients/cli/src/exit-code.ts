@@ -3,14 +3,14 @@ import { NoAnswerError, OutcomeUnknownError, ProblemError } from '../../typescri
 /** For scripts: what happened, as far as it is known. */
 export const EXIT = {
   done: 0,
-  /** A mistake of this program, or of this machine. */
+  /** An error in this program, or on this machine. */
   failed: 1,
   usage: 2,
-  /** A business rule refused it, for good. */
+  /** A business rule refused the operation, for good. */
   rejected: 3,
   /** The service refused the request; nothing was changed. */
   refused: 4,
-  /** It may or may not have been made. */
+  /** The change may or may not have been made. */
   unknown: 5,
   /** The service was not reached, or is unavailable; nothing was changed. */
   unavailable: 6,

@@ -28,7 +28,7 @@ describe('tableOf', () => {
 });
 
 describe('factsOf', () => {
-  it('leaves out what has no value', () => {
+  it('leaves out lines without a value', () => {
     expect(factsOf({ a: 1, longer: '', b: null, c: 'x' })).toBe('a  1\nc  x\n');
   });
 });

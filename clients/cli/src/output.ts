@@ -44,7 +44,7 @@ export class Output {
     this.isJson = isJson;
   }
 
-  /** A result: the JSON, or the text for people. */
+  /** A result: as JSON, or as text for people. */
   result(json: object, text: () => string): void {
     this.#stdout.write(this.isJson ? `${JSON.stringify(json)}\n` : text());
   }
@@ -55,7 +55,7 @@ export class Output {
     await new Promise<void>((resolve) => this.#stdout.once('drain', resolve));
   }
 
-  /** A remark for people, which does not disturb a pipe. */
+  /** A message for people, on standard error so that it does not get into a pipe. */
   note(text: string): void {
     if (!this.isJson) this.#stderr.write(`${printable(text)}\n`);
   }

@@ -19,7 +19,7 @@ const FILE_MODE = 0o600;
 const FOLDER_MODE = 0o700;
 const OTHERS = 0o077;
 
-/** `HOLDFAST_PROFILES`, or `holdfast/profiles.json` in the user's folder for settings. */
+/** `HOLDFAST_PROFILES`, or `holdfast/profiles.json` in the user's configuration folder. */
 export function profilesFile(env: NodeJS.ProcessEnv, home: string): string {
   return env['HOLDFAST_PROFILES'] ?? join(env['XDG_CONFIG_HOME'] ?? join(home, '.config'), 'holdfast', 'profiles.json');
 }
@@ -40,7 +40,7 @@ export class Profiles {
     return Object.keys(this.#read().profiles).sort();
   }
 
-  /** @throws UsageError if there is none of this name */
+  /** @throws UsageError if there is no profile with this name */
   get(name: string): Profile {
     const { profiles } = this.#read();
     const profile = Object.hasOwn(profiles, name) ? profiles[name] : undefined;
@@ -80,7 +80,7 @@ export class Profiles {
     return parsed(text, this.file);
   }
 
-  /** Written to another file first, so that a crash leaves the old one. */
+  /** Written to another file first, so that a crash leaves the old one intact. */
   #write(stored: Stored): void {
     mkdirSync(dirname(this.file), { recursive: true, mode: FOLDER_MODE });
     const draft = `${this.file}.${process.pid}`;

@@ -17,7 +17,7 @@ export interface Machine {
   readonly signal: AbortSignal;
 }
 
-/** What the shells call to complete a line; not for people. */
+/** The command that shells call to complete a line; not meant for people. */
 const COMPLETE = '__complete';
 const KEY_CHARACTERS_MAX = 16_384;
 

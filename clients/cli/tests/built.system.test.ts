@@ -32,7 +32,7 @@ const bash = (script: string) =>
 
 describe('The built command line', () => {
   it(
-    'does what the first steps of its README say',
+    'works as the first steps of its README show',
     async () => {
       const steps = blocks.find((block) => block.includes('profile add')) ?? '';
       const { stdout } = await bash(steps.replace('http://127.0.0.1:8080', stack.file.api[0] ?? ''));

@@ -112,7 +112,7 @@ describe('holdfast', () => {
     });
     expect(await holdfast('transfers reverse mine')).toMatchObject({ code: 0 });
   });
-  it('has an exit code for each kind of end', async () => {
+  it('has an exit code for each kind of outcome', async () => {
     expect(await holdfast(`${TRANSFER} --amount 1000000`)).toMatchObject({
       code: 3,
       out: expect.stringContaining('insufficient_funds'),
@@ -235,7 +235,7 @@ describe('Profiles', () => {
     expect(err).toContain('unencrypted');
     await holdfast('profile remove open');
   });
-  it('are not needed if the environment says everything', async () => {
+  it('are not needed if the environment contains the address and the key', async () => {
     const env = { HOLDFAST_URL: api.url, HOLDFAST_API_KEY: KEY, HOLDFAST_PROFILES: '/does/not/exist' };
     expect(await holdfast('status', { env })).toMatchObject({ code: 0 });
   });

@@ -20,8 +20,9 @@ export interface CallOptions {
 export interface OutcomeOptions extends CallOptions {
   /**
    * Whether an earlier call with the same id may have been carried out, for example one of your program before it was
-   * restarted. Then only an answer about the id itself ends the doubt: what would otherwise be thrown, because this call
-   * has changed nothing, is the outcome `unknown`. A `request` from an outcome is recognized without it.
+   * restarted. Then only an answer about the id itself ends the doubt: an error that would otherwise be thrown, because
+   * this call has changed nothing, becomes the outcome `unknown`. This option is not needed for a `request` from an
+   * outcome.
    */
   readonly inDoubt?: boolean;
 }
@@ -41,7 +42,7 @@ export interface Caller {
   readonly doubtful: WeakSet<object>;
 }
 
-/** A call: one change or question, and all its attempts. */
+/** A call: one change or read, and all its attempts. */
 export interface Call extends RetryOptions {
   readonly correlationId: string;
 }
@@ -108,7 +109,7 @@ export async function read<V>(
 
 /**
  * Changes something that may be changed repeatedly with the same result.
- * @throws ProblemError or NoAnswerError: nothing was changed; OutcomeUnknownError: maybe
+ * @throws ProblemError or NoAnswerError: nothing was changed; OutcomeUnknownError: it may have been
  */
 export async function change<V>(
   caller: Caller,
@@ -145,7 +146,7 @@ export function settledValue<V>(settled: Settled<V>): V {
   }
 }
 
-/** The body as an object that has at least these members; null if it has not. */
+/** The body as an object that has at least these members; null if it is not one. */
 export function objectWith<T extends object>(body: unknown, members: Partial<T>): T | null {
   if (typeof body !== 'object' || body === null) return null;
   const given = body as Record<string, unknown>;

@@ -1,4 +1,4 @@
-/** The only source of time and of chance, so that tests can control both. */
+/** The only source of time and randomness, so that tests can control both. */
 export interface Clock {
   /** Wall clock, milliseconds since 1970. May jump. */
   now(): number;

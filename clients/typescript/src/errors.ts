@@ -33,12 +33,13 @@ export class ProblemError extends HoldfastError {
 }
 
 /**
- * There is no answer of Holdfast: no connection, a time-out, an answer that broke off, or one of something in between
- * such as a proxy. For a request that changes something, this error means that it certainly did not reach the service.
+ * There is no answer from Holdfast: no connection, a time-out, an answer that broke off, or an answer from something in
+ * between, such as a proxy. For a request that changes something, this error means that it certainly did not reach the
+ * service.
  */
 export class NoAnswerError extends HoldfastError {
   override readonly name = 'NoAnswerError';
-  /** The status of the answer, if there was one that is not of Holdfast. */
+  /** The status of the answer, if something other than Holdfast answered. */
   readonly status: number | null;
 
   constructor(message: string, correlationId: string | null, status: number | null, cause?: unknown) {

@@ -4,7 +4,7 @@ import { Ids, newUuidV7 } from './ids.ts';
 import { VirtualClock } from './testing/virtual-clock.ts';
 
 describe('newUuidV7', () => {
-  it('makes ids that the service takes for new ones, with the given time', () => {
+  it('makes ids that the service accepts as new, with the given time', () => {
     for (const ms of [0, 1, 1_769_860_800_000, 2 ** 48 - 1]) expect(uuidV7Time(newUuidV7(ms))).toBe(ms);
     expect(uuidV7Time(newUuidV7(1000.7))).toBe(1000);
   });

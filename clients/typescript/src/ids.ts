@@ -18,10 +18,10 @@ export function newUuidV7(nowMs: number): string {
 const DIFFERENCE_MS_MIN = 5_000;
 
 /**
- * Makes ids by the time of the service. It refuses UUIDv7s that are more than a minute ahead, and looks up in MySQL those
- * that are minutes old, so the clock of a phone that is wrong would make each transfer fail or slow. The `Date` header of
- * the latest answer shows the difference. Browsers can read it only if the service is on the page's own origin;
- * otherwise the local clock is used.
+ * Makes ids with the time of the service. The service refuses UUIDv7s that are more than a minute ahead, and looks up
+ * in MySQL those that are minutes old, so a wrong clock on a phone would make every transfer fail or slow it down. The
+ * `Date` header of the latest answer shows the difference. Browsers can read it only if the service is on the page's
+ * own origin; otherwise the local clock is used.
  */
 export class Ids {
   readonly #clock: Clock;

@@ -81,12 +81,12 @@ describe('Transfers', () => {
     );
     expect(outcomes.map(({ index, request }) => [index, request.reference])).toEqual(names.map((name, i) => [i, name]));
     expect(outcomes.every(({ outcome }) => outcome === 'posted')).toBe(true);
-    // The limit of this API's bodies is 64 KiB: the client has divided what was refused.
+    // The limit of this API's bodies is 64 KiB: the client has divided the batches that were refused.
     const sizes = api.ledger.applied.slice(before).map(({ orders }) => orders.length);
     expect(Math.max(...sizes)).toBeLessThan(500);
     expect(sizes.reduce((sum, size) => sum + size)).toBe(2_500);
   });
-  it('of a list have an outcome each, also those that a single call would throw', async () => {
+  it('of a list each have an outcome, even those for which a single call would throw', async () => {
     const items = [EUR, { ...EUR, amount: '1.001' }, { ...EUR, amount: '1000000.00' }, { ...EUR, sourceAccount: 'no' }];
     const outcomes = await collect(holdfast.transfers.createMany(items));
     expect(outcomes).toMatchObject([
@@ -170,13 +170,13 @@ describe('Accounts', () => {
     await expect(holdfast.accounts.get('nobody')).rejects.toMatchObject({ code: 'account_not_found', status: 404 });
     expect(await holdfast.accounts.limits('eve')).toMatchObject({ accountId: 'eve' });
   });
-  it('of any number are asked for their balances', async () => {
+  it('in any number can be asked for their balances', async () => {
     const ids = ['ada', ...Array.from({ length: 1_500 }, (_, i) => `no-${i}`), 'bob'];
     const { items, missing } = await holdfast.accounts.balances(ids);
     expect(items.map(({ accountId }) => accountId)).toEqual(['ada', 'bob']);
     expect(missing).toHaveLength(1_500);
   });
-  it.each(['.', '..', ''])('named "%s" are not asked for: the path would be another one', async (id) => {
+  it.each(['.', '..', ''])('named "%s" are refused: the path would be a different one', async (id) => {
     await expect(holdfast.accounts.get(id)).rejects.toThrow(RangeError);
   });
   it('with a slash in their name do not lead to another path', async () => {
@@ -211,7 +211,7 @@ describe('The feed', () => {
     expect(seen).toHaveLength(2);
     await expect.poll(() => api.feed.listeners).toBe(0);
   });
-  it('refuses a place that is none', async () => {
+  it('refuses an invalid place', async () => {
     const follow = async () => {
       for await (const _ of holdfast.events.follow({ after: 'nowhere' })) break;
     };

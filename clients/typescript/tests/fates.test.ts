@@ -16,13 +16,13 @@ function bench(fates: readonly Fate[], chances: readonly number[] = [0.5]) {
   const holdfast = new Holdfast({ url: 'http://model', apiKey: 'k', clock, fetch: service.fetch, deadlineMs: 20_000 });
   return { clock, service, holdfast };
 }
-/** What a caller learns, and what the books say after everything that was late has arrived. */
+/** At random. Tests compare what a caller gets with the books after everything late has arrived. */
 const fatesOf = fc.array(fc.constantFrom(...FATES), { maxLength: 40 });
 const chancesOf = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 1, maxLength: 20 });
 const amountOf = fc.constantFrom('1.00', REFUSED_AMOUNT);
 
 describe('Whatever happens to its requests', () => {
-  it('a transfer is reported as what it is', async () => {
+  it('the reported outcome of a transfer agrees with the books', async () => {
     const seen = new Set<string>();
     await fc.assert(
       fc.asyncProperty(fatesOf, chancesOf, amountOf, fc.boolean(), async (fates, chances, amount, isPassedAgain) => {
@@ -51,7 +51,7 @@ describe('Whatever happens to its requests', () => {
     expect([...seen].sort()).toEqual(['failed', 'posted', 'rejected', 'unknown']);
   });
 
-  it('each transfer of a list is reported as what it is, in its place', async () => {
+  it('the reported outcomes of a list agree with the books, in the order of the list', async () => {
     const seen = new Set<string>();
     await fc.assert(
       fc.asyncProperty(

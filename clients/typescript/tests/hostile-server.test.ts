@@ -21,7 +21,7 @@ const posted = (body: string) => ({ ...JSON.parse(body), status: 'POSTED', repla
 const bodies = () => server.requests.filter(({ method }) => method === 'POST').map(({ body }) => body);
 
 describe('A server that', () => {
-  it('drops every connection leaves the outcome unknown, and always got the same request', async () => {
+  it('drops every connection leaves the outcome unknown, and gets the same request every time', async () => {
     const outcome = await impatient().transfers.create(TRANSFER);
     expect(outcome).toMatchObject({ outcome: 'unknown', error: { name: 'NoAnswerError' } });
     expect(new Set(bodies()).size).toBe(1);
@@ -43,20 +43,20 @@ describe('A server that', () => {
     expect(new Set(bodies()).size).toBe(1);
   });
 
-  it('sends half a text as if it were whole is not believed', async () => {
+  it('sends half a text as if it were complete is not trusted', async () => {
     server.handler = (_, response) => {
       response.writeHead(201, { 'Content-Type': 'application/json' }).end('{"transactionId": "');
     };
     expect(await impatient().transfers.create(TRANSFER)).toMatchObject({ outcome: 'unknown' });
   });
 
-  it('answers with the outcome of another transfer is not believed', async () => {
+  it('answers with the outcome of another transfer is not trusted', async () => {
     server.handler = (_, response, body) =>
       answer(response, 201, body === '' ? problem('transfer_not_found', 404) : { ...posted(body), transactionId: 'x' });
     expect(await impatient().transfers.create(TRANSFER)).toMatchObject({ outcome: 'unknown' });
   });
 
-  it('answers a batch with fewer results than items is not believed', async () => {
+  it('answers a batch with fewer results than items is not trusted', async () => {
     server.handler = (_, response, body) => {
       if (body === '') return answer(response, 404, problem('transfer_not_found', 404));
       const { transfers } = JSON.parse(body) as { transfers: object[] };
@@ -67,7 +67,7 @@ describe('A server that', () => {
     expect(outcomes).toEqual(['unknown', 'unknown']);
   });
 
-  it('answers 503 for ever has done nothing, and the client says so within its deadline', async () => {
+  it('answers 503 forever has done nothing, and the client reports this within its deadline', async () => {
     server.handler = (_, response) => answer(response, 503, problem('overloaded', 503), { 'Retry-After': '1' });
     await expect(impatient().transfers.create(TRANSFER)).rejects.toThrow(ProblemError);
     // It waits for a second each time.

@@ -19,7 +19,7 @@ const examples = [...README.matchAll(/^```ts (\S+)\n([\s\S]*?)^```$/gm)].map(([,
   code,
 }));
 
-/** A project of somebody else, who has installed the package. */
+/** A project of a user who has installed the package. */
 let project: string;
 let installed: string;
 beforeAll(async () => {

@@ -16,7 +16,7 @@ interface Sent {
   status: number;
   code: unknown;
 }
-/** Everything that clients have sent, and what they were answered. */
+/** Everything that clients have sent, and the answers that they got. */
 export const sent: Sent[] = [];
 
 async function send(api: Role, path: string, body: Record<string, unknown>): Promise<Sent> {
@@ -37,7 +37,7 @@ export const member = (sourceAccount: string, destinationAccount: string, amount
   ...{ transactionId: newId(), sourceAccount, destinationAccount, amount, currency: 'EUR' },
 });
 
-/** A small economy: transfers everywhere, and groups and holds inside one key. */
+/** A small economy: transfers between any accounts, and groups and holds within one key. */
 export async function live(api: Role): Promise<void> {
   for (const [index, customer] of CUSTOMERS.entries()) {
     const next = CUSTOMERS[(index + 1) % CUSTOMERS.length] ?? '';
@@ -94,7 +94,7 @@ export async function readAll(api: Role): Promise<Record<string, unknown>> {
   }
   return seen;
 }
-/** Sends everything again, and with another content. */
+/** Sends everything again, and transfers also with different content. */
 export async function expectIdempotent(api: Role): Promise<void> {
   const all = [...sent];
   for (let from = 0; from < all.length; from += TOGETHER)

@@ -2,7 +2,7 @@ import { command } from '../command.ts';
 import { EXIT } from '../exit-code.ts';
 import { factsOf, printable } from '../output.ts';
 
-/** The status as lines of `name: value`; what is nested is printed as JSON. */
+/** The status as lines of `name: value`; nested values are printed as JSON. */
 function statusText(status: Readonly<Record<string, unknown>>): string {
   return factsOf(
     Object.fromEntries(

@@ -31,7 +31,7 @@ export const STATEMENT_COMMANDS = [
   }),
 ];
 
-/** Under another name until it is complete. */
+/** The file has another name until it is complete. */
 async function toFile(body: ReadableStream<Uint8Array>, file: string): Promise<void> {
   const draft = `${file}.part`;
   try {

@@ -38,7 +38,7 @@ export const TRANSFER_COMMANDS = [
         output.result(preview, () => factsOf({ 'would be': 'posted', ...balancesOf(preview) }));
         return EXIT.done;
       }
-      // Whoever loses the terminal can run it again.
+      // Printed before the request is sent, so that a user who loses the terminal can run the command again.
       output.note(`Transaction id: ${request.transactionId}`);
       const doubt = values['in-doubt'] ? { inDoubt: true } : {};
       return reportTransfer(await client.transfers.create(request, { signal, ...doubt }), output);

@@ -3,7 +3,7 @@ import { NoAnswerError } from '../errors.ts';
 import { verdictOf } from '../retry/verdict.ts';
 import { type Block, blocksOf } from './event-source.ts';
 
-/** The service sends something every 15 seconds. After this time without anything, a connection is dead. */
+/** The service sends something every 15 seconds. A connection that has been silent for this long is dead. */
 const SILENCE_MS_MAX = 45_000;
 const CONNECT_TIMEOUT_MS = 15_000;
 
@@ -19,7 +19,7 @@ export interface End {
 /**
  * The blocks of one connection to the feed, and then how it ended. Closing the generator closes the connection.
  * @param path with the filters
- * @param cursor where to go on; null: as the path says
+ * @param cursor where to continue; null: as specified by the path
  */
 export async function* connection(
   caller: Caller,

@@ -4,7 +4,7 @@ export interface Block {
   readonly id?: string;
   /** The name of the block; ordinary events have none. */
   readonly event?: string;
-  /** Absent in a block that only moves the place, or only says how long to wait. */
+  /** Absent in a block that only moves the place, or only sets how long to wait. */
   readonly data?: string;
   /** How long to wait before connecting again, ms. */
   readonly retryMs?: number;

@@ -70,7 +70,7 @@ describe('Following the feed', () => {
     return ids;
   }
 
-  it('goes on after a lost connection where it was', async () => {
+  it('continues from the same place after a lost connection', async () => {
     const lost: (Error | null)[] = [];
     server.handler = (_, response) => {
       response.writeHead(200, STREAM);
@@ -87,7 +87,7 @@ describe('Following the feed', () => {
     expect(server.requests[0]?.headers.accept).toBe('text/event-stream');
   });
 
-  it('goes on after the service has ended the stream, also where only a heartbeat came', async () => {
+  it('continues after the service has ended the stream, even from the place of a heartbeat', async () => {
     const cursors: string[] = [];
     server.handler = (_, response) => {
       response.writeHead(200, STREAM);
@@ -141,7 +141,7 @@ describe('Following the feed', () => {
     await expect.poll(() => closed).toBe(2);
   });
 
-  it('takes a connection on which nothing arrives for dead', async () => {
+  it('treats a connection on which nothing arrives as dead', async () => {
     const clock = new VirtualClock();
     const connections: (string | null)[] = [];
     const fetchSilent: typeof fetch = async (_, init) => {
@@ -165,7 +165,7 @@ describe('Following the feed', () => {
     expect(clock.elapsedMs).toBeGreaterThanOrEqual(90_000);
   });
 
-  it('can also be read page by page', async () => {
+  it('is not needed to read it page by page', async () => {
     server.handler = (_, response) => answer(response, 200, { items: [eventOf('1')], nextCursor: 'c', caughtUp: true });
     expect(await client().events.page({ after: 'b', limit: 5 })).toMatchObject({ nextCursor: 'c', caughtUp: true });
     expect(server.requests[0]?.path).toBe('/v1/events/page?after=b&limit=5');

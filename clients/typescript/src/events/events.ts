@@ -24,7 +24,7 @@ export interface FollowOptions {
   readonly onCursor?: (cursor: string) => void;
 }
 
-/** An event, and the place after it: store the cursor together with what you make of the event. */
+/** An event, and the place after it: store the cursor together with the result of processing the event. */
 export interface Followed {
   readonly event: FeedEvent;
   readonly cursor: string;

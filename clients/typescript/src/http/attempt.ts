@@ -1,4 +1,4 @@
-/** What became of one request on the wire. */
+/** How one request on the wire ended. */
 export type Attempt =
   /** A complete answer. `body` is parsed JSON, or undefined if the content is not JSON. */
   | {
@@ -13,7 +13,7 @@ export type Attempt =
   /** The request certainly did not reach anybody. */
   | { readonly kind: 'unsent'; readonly cause: unknown };
 
-/** Failures before the first byte of a request: no connection was opened. Browsers do not tell. */
+/** Failures before the first byte of a request: no connection was opened. Browsers do not report the cause. */
 const NO_CONNECTION: readonly unknown[] = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT'];
 
 /** `fetch` of Node.js wraps the error of the socket; with several addresses, there is one for each of them. */

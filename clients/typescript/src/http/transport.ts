@@ -82,7 +82,7 @@ export class Transport {
     try {
       result = await work(cancel.signal);
     } catch (cause) {
-      // Whether a request that was cancelled has left is not known.
+      // It is not known whether a canceled request was sent.
       result = { kind: cause instanceof NoKeyError || isUnsent(cause) ? 'unsent' : 'lost', cause };
     }
     if (!isStream) signal?.removeEventListener('abort', abort);
@@ -121,7 +121,7 @@ export class Transport {
       },
       ...(body !== undefined && { body }),
       signal,
-      // A redirect could lead the key, and the transfer, to somebody else.
+      // A redirect could send the key, and the transfer, to somebody else.
       redirect: 'manual',
       credentials: 'omit',
     });

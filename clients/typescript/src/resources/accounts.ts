@@ -31,7 +31,7 @@ export class Accounts {
   }
 
   /**
-   * Opens an account; the same again changes nothing.
+   * Opens an account; opening the same account again changes nothing.
    * @throws ProblemError (such as `account_id_reused`), NoAnswerError: nothing was changed; OutcomeUnknownError: call it
    * again
    */
@@ -86,7 +86,7 @@ export class Accounts {
     return { items, missing };
   }
 
-  /** The balance at a moment. @throws ProblemError `account_not_found` */
+  /** The balance at a given time. @throws ProblemError `account_not_found` */
   async balanceAt(accountId: string, at: string | Date, options: CallOptions = {}): Promise<BalanceAt> {
     const path = withQuery(`${accountPath(accountId)}/postings`, { at: at instanceof Date ? at.toISOString() : at });
     return read(this.#caller, path, (body) => objectWith<BalanceAt>(body, { accountId }), options);

@@ -29,8 +29,8 @@ export async function* chunksOf<Source, Item>(
 }
 
 /**
- * The results of `work` in the order of the chunks, with up to `together` of them at work. `work` must not reject. If
- * the source fails, the results of what has been sent come first.
+ * The results of `work` in the order of the chunks, with up to `together` of them in progress. `work` must not reject.
+ * If the source fails, the results of what has been sent come first.
  */
 export async function* inOrder<Chunk, Result>(
   chunks: AsyncIterator<Chunk>,

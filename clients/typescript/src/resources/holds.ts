@@ -99,7 +99,7 @@ export class Holds {
   }
 
   /**
-   * Changes the amount or the end of an open hold, if it still has the `revision` that you know (`*`: whatever it is).
+   * Changes the amount or the end of an open hold, if it still has the given `revision` (`*`: any).
    * @throws ProblemError (such as `hold_changed`), NoAnswerError: nothing was changed; OutcomeUnknownError: read the hold
    */
   async change(
@@ -157,8 +157,8 @@ export class Holds {
   }
 
   /**
-   * After a lost attempt, the next one is answered with `hold_changed` if the lost one was carried out. The hold is then
-   * one revision further, with the requested terms.
+   * After a lost attempt, the next one is answered with `hold_changed` if the lost one was carried out. The hold then
+   * has the next revision, with the requested terms.
    */
   async #lookUpChange(
     call: Call,

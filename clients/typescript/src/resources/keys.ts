@@ -26,7 +26,7 @@ export class Keys {
     return this.#issue(`${keyPath(keyId)}/rotate`, { ...request, keyId: newKeyId }, options);
   }
 
-  /** All keys, without their secrets, also those that have expired or are revoked. */
+  /** All keys, including those that have expired or are revoked, without their secrets. */
   list(options: CallOptions = {}): AsyncGenerator<ApiKey, void, undefined> {
     return pages((cursor) => read(this.#caller, withQuery('/v1/ops/keys', { cursor }), listIn<ApiKeyList>, options));
   }
@@ -36,7 +36,7 @@ export class Keys {
     return read(this.#caller, keyPath(keyId), (body) => objectWith<ApiKey>(body, { keyId }), options);
   }
 
-  /** For good, in all pods within seconds; the same again changes nothing. @throws as `create` */
+  /** Revokes a key for good, in all pods within seconds; revoking it again changes nothing. @throws as `create` */
   async revoke(keyId: string, options: CallOptions & { reason?: string } = {}): Promise<ApiKey> {
     const body = JSON.stringify({ reason: options.reason });
     const content = { method: 'POST', path: `${keyPath(keyId)}/revoke`, body } as const;

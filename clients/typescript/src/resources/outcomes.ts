@@ -48,7 +48,7 @@ export interface Failed {
  */
 export type Outcome<Done, Request> = Common<Request> & (Done | Rejected | Unknown);
 
-/** Also with what a single call throws. */
+/** The outcome of an item of a list; `failed` stands for an error that a single call would throw. */
 export type ItemOutcome<Done, Request> = Outcome<Done, Request> | (Common<Request> & Failed);
 
 /** A success, or a refusal that was found by a look-up. */

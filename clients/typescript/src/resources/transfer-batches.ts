@@ -19,7 +19,7 @@ export type TransferItem = ItemOutcome<Posted | Pending, Identified<TransferRequ
   readonly index: number;
 };
 
-/** The limits of the service for one batch. Less than `BODY_BYTES_MAX`, to leave room for what is around the items. */
+/** The limits of the service for one batch. Less than `BODY_BYTES_MAX`, to leave room for the JSON around the items. */
 const ITEMS_MAX = 1000;
 const BYTES_MAX = 2 * 1024 * 1024 - 1024;
 const CONCURRENCY_MAX = 16;
@@ -104,7 +104,7 @@ function resultsIn(body: unknown, items: number): readonly unknown[] | null {
   return Array.isArray(answer?.results) && answer.results.length === items ? answer.results : null;
 }
 
-/** In a batch, the HTTP status stands in the place of `status`. */
+/** In a batch, `status` contains the HTTP status instead of the status of the transfer. */
 function postedResult(result: unknown, members: Partial<Transfer>): Posted | null {
   const transfer = objectWith<Transfer>(result, members);
   return transfer && { outcome: 'posted', transfer: { ...transfer, status: 'POSTED' } };

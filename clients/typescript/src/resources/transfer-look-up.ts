@@ -23,7 +23,7 @@ export type Identified<Request> = Request & { readonly transactionId: string };
 /** What a transfer of this id and content must look like. */
 export type Expected = Pick<TransferRequest, 'sourceAccount' | 'destinationAccount' | 'amount' | 'currency'>;
 
-/** The outcome of a transfer, or null if there is none to be seen yet: after a lost attempt, it can still appear. */
+/** The outcome of a transfer, or null if none is visible yet: after a lost attempt, it can still appear. */
 export async function lookUpTransfer(
   caller: Caller,
   call: Call,

@@ -12,7 +12,7 @@ const busy = (retryAfterMs: number): Verdict<string> => ({ verdict: 'again', err
 const forbidden: Verdict<string> = { verdict: 'failed', error, conclusive: false };
 const idOfAnother: Verdict<string> = { verdict: 'failed', error, conclusive: true };
 
-/** Answers the attempts with these verdicts; the last one is repeated for ever. */
+/** Answers the attempts with these verdicts; the last one is repeated forever. */
 class Script {
   readonly clock = new VirtualClock();
   /** When each attempt was made, ms. */
@@ -74,7 +74,7 @@ describe('settle', () => {
     expect(await script.run()).toMatchObject({ kind: 'failed', attempts: 1 });
     expect(script.clock.elapsedMs).toBe(0);
   });
-  it('knows that nothing was changed if every attempt was turned away until the deadline', async () => {
+  it('reports that nothing was changed if every attempt was turned away until the deadline', async () => {
     const script = new Script([busy(1_000)]);
     expect(await script.run()).toMatchObject({ kind: 'failed' });
     expect(script.clock.elapsedMs).toBeLessThan(60_000);
@@ -84,7 +84,7 @@ describe('settle', () => {
     expect(await new Script([LOST, forbidden]).run()).toMatchObject({ kind: 'unknown', attempts: 2 });
     expect(await new Script([forbidden]).run()).toMatchObject({ kind: 'failed', attempts: 1 });
   });
-  it('believes an answer that rules every attempt out', async () => {
+  it('accepts an answer that rules every attempt out', async () => {
     expect(await new Script([LOST, idOfAnother]).run()).toMatchObject({ kind: 'failed', attempts: 2 });
   });
   it('looks up once what is in doubt at the end', async () => {
@@ -102,7 +102,7 @@ describe('settle', () => {
     expect(await script.run()).toMatchObject({ kind: 'accepted' });
     expect(script.sentAt).toHaveLength(2);
   });
-  it('keeps attempts within the deadline, and starts none that has no time for an answer', async () => {
+  it('keeps attempts within the deadline, and starts none that would have no time for an answer', async () => {
     const script = new Script([LOST], null);
     script.attemptMs = 10_000;
     await script.run();
@@ -114,7 +114,7 @@ describe('settle', () => {
     await short.run({ deadlineMs: 300 });
     expect(short.timeouts.every((ms) => ms >= 60)).toBe(true);
   });
-  it('stops when it is aborted, and says what is known by then', async () => {
+  it('stops when it is aborted, and reports what is known by then', async () => {
     const aborted = AbortSignal.abort(new Error('no longer'));
     const never = new Script([POSTED]);
     expect(await never.run({ signal: aborted })).toMatchObject({ kind: 'failed', error: { message: 'no longer' } });
@@ -127,7 +127,7 @@ describe('settle', () => {
     expect(await work).toMatchObject({ kind: 'unknown', attempts: 1, error: { message: 'no longer' } });
     expect(waiting.lookUps).toBe(0);
   });
-  it('sends only the items again that need it, and returns all in their places', async () => {
+  it('sends again only the items that need it, and returns all in their original order', async () => {
     const clock = new VirtualClock();
     const sent: string[][] = [];
     const exchange: Exchange<string, string> = {

@@ -7,7 +7,7 @@ import type { Verdict } from './verdict.ts';
 export interface Exchange<Item, V> {
   /** One attempt: one verdict per item, in order. Never rejects. */
   send(items: readonly Item[], limits: AttemptLimits): Promise<readonly Verdict<V>[]>;
-  /** The outcome of an earlier attempt, or null if there is none to be seen. Never rejects. */
+  /** The outcome of an earlier attempt, or null if none is visible. Never rejects. */
   lookUp?(item: Item, limits: AttemptLimits): Promise<LookedUp<V> | null>;
   /** Whether an attempt of an earlier call may have been carried out. */
   isInDoubt?(item: Item): boolean;
@@ -28,13 +28,13 @@ export interface RetryOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** No deadline allows as many: a loop that something makes run without waiting ends here. */
+/** No deadline allows this many attempts: a loop that runs without waiting, for whatever reason, ends here. */
 const ATTEMPTS_MAX = 10_000;
 /** What is left of the deadline for look-ups at its end, ms. */
 const LOOK_UP_MS = 2_000;
 /** An attempt with less time than this would only raise a doubt, ms. */
 const ATTEMPT_MS_MIN = 500;
-/** The largest share of the deadline that either of them may take. */
+/** The largest share of the deadline that either of these two times may take. */
 const SHARE_MAX = 0.2;
 /** After a batch, more items than this are not looked up one by one: sending the batch again is cheaper. */
 const LOOK_UPS_MAX = 100;

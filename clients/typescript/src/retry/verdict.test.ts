@@ -39,7 +39,7 @@ describe('verdictOf', () => {
     expect(shortOf(attempt)).toBe(expected);
   });
 
-  // From docs/api.md: "Nothing was done" stands in the rows of exactly these codes.
+  // From docs/api.md: "Nothing was done" appears in the rows of exactly these codes.
   const NOTHING_DONE: ProblemCode[] = [
     'request_timeout',
     'rate_limited',
@@ -90,7 +90,7 @@ describe('itemVerdict', () => {
     expect(itemVerdict(item, null, 'c', accept).verdict).toBe(expected);
   });
   it.each([[null], ['text'], [{}], [{ status: 404 }], [{ status: 'POSTED', transactionId: 'a' }]])(
-    '%j is no result of the service, and leaves the item in doubt',
+    '%j is not a result of the service, and leaves the item in doubt',
     (item) => {
       expect(itemVerdict(item, null, 'c', accept)).toMatchObject({ verdict: 'again', inDoubt: true });
     },

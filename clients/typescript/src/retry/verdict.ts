@@ -1,6 +1,6 @@
 /**
- * What one attempt says about a request. This is a pure function of the answer; `progress.ts` decides what to do next,
- * with what earlier attempts have said.
+ * What one attempt shows about a request. This is a pure function of the answer; `progress.ts` decides what to do next,
+ * with the verdicts on earlier attempts.
  *
  * | answer                                                        | verdict    |
  * |---------------------------------------------------------------|------------|
@@ -11,8 +11,8 @@
  * | 504, 500, any other 503, a 2xx with other content, no answer   | `again`, in doubt |
  * | no connection                                                  | `again`    |
  *
- * An answer without a problem of the service comes from something in between, such as a proxy. A 4xx of a proxy says that
- * it did not forward the request; its 5xx says nothing.
+ * An answer without a problem of the service comes from something in between, such as a proxy. A 4xx from a proxy means
+ * that it did not forward the request; a 5xx proves nothing.
  */
 import { type HoldfastError, NoAnswerError, ProblemError } from '../errors.ts';
 import type { Attempt } from '../http/attempt.ts';
@@ -41,7 +41,7 @@ export type Verdict<V> =
  */
 export type Accept<V> = (body: unknown, status: number, headers: Headers) => V | null;
 
-/** With these codes the service says that it did nothing, and that the same request may be sent again. */
+/** With these codes the service states that it did nothing, and that the same request may be sent again. */
 const NOTHING_DONE: ReadonlySet<string> = new Set<KnownProblemCode>([
   'request_timeout',
   'rate_limited',
@@ -57,8 +57,9 @@ const NOTHING_DONE: ReadonlySet<string> = new Set<KnownProblemCode>([
 ]);
 
 /**
- * These say that the content of this request can never be carried out under its id, because the id belongs to something
- * else for good. `account_not_found` is none of them: a lost request may arrive after the account has been opened.
+ * These mean that the content of this request can never be carried out under its id, because the id belongs to
+ * something else for good. `account_not_found` is none of them: a lost request may arrive after the account has been
+ * opened.
  */
 const CONCLUSIVE: ReadonlySet<string> = new Set<KnownProblemCode>([
   'transaction_id_reused',
@@ -96,7 +97,7 @@ export function verdictOf<V>(attempt: Attempt, correlationId: string, accept: Ac
   return { verdict: 'failed', error, conclusive: false };
 }
 
-/** The verdict on one result of a batch: its result, or its problem. Whatever else it is, it says nothing. */
+/** The verdict on one item of a batch, from its result or its problem. Anything else proves nothing. */
 export function itemVerdict<V>(
   item: unknown,
   retryAfterMs: number | null,
@@ -125,7 +126,7 @@ function problemVerdict<V>(problem: Problem, retryAfterMs: number | null): Verdi
 const NOT_MODIFIED_STATUS = 304;
 const isSuccess = (status: number) => (status >= 200 && status < 300) || status === NOT_MODIFIED_STATUS;
 
-/** Whether a body is a problem of the service: with its code, the status of which the code is one, and its id. */
+/** Whether a body is a problem of the service: an error status with a code, a detail and a correlation id. */
 export function isProblem(body: unknown): body is Problem {
   if (typeof body !== 'object' || body === null) return false;
   const { code, status, detail, correlationId } = body as Record<string, unknown>;

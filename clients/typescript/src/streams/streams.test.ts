@@ -39,7 +39,7 @@ describe('A statement', () => {
     ['csv', 'text/csv', ''],
     ['camt.053', 'application/xml', CAMT_EXAMPLE.slice(0, -13)],
     ['camt.053', 'application/xml', CSV_EXAMPLE],
-  ] as const)('as %s that ends too early fails, even if the connection ended well', async (format, type, text) => {
+  ] as const)('as %s that ends too early fails, even if the connection ended cleanly', async (format, type, text) => {
     server.handler = (_, response) => response.writeHead(200, { 'Content-Type': type }).end(text);
     const { body } = await client().accounts.statement('ada', { ...PERIOD, format });
     await expect(new Response(body).text()).rejects.toThrow(/incomplete/);
@@ -83,7 +83,7 @@ describe('A statement', () => {
 });
 
 describe('Pages', () => {
-  it('are read one after the other, also empty ones, and only as far as needed', async () => {
+  it('are read one after the other, including empty ones, and only as far as needed', async () => {
     const asked: (string | undefined)[] = [];
     const all = [
       { items: [1, 2], nextCursor: 'b' },
@@ -100,7 +100,7 @@ describe('Pages', () => {
     for await (const item of pages(pageAt)) if (item === 2) break;
     expect(asked).toEqual([undefined]);
   });
-  it('that lead to themselves are an error', async () => {
+  it('with a cursor that leads back to the same page are an error', async () => {
     await expect(collect(pages(async () => ({ items: [], nextCursor: 'a' })))).rejects.toThrow(/same cursor/);
   });
   it('of the history of an account carry the filters and the cursor', async () => {

@@ -31,7 +31,7 @@ interface Stored {
   readonly status: 'POSTED' | 'REJECTED';
 }
 
-/** A service that does with each request what fate says, and `fetch` to reach it. */
+/** A service that handles each request according to its given fate, and `fetch` to reach it. */
 export class ModelService {
   readonly outcomes = new Map<string, Stored>();
   readonly received: { method: string; path: string; body: string; at: number }[] = [];

@@ -71,7 +71,7 @@ describe('verifyWebhook', () => {
   ] as [string, Webhook][])('refuses %s', async (_, webhook) => {
     await expect(verifyWebhook(webhook)).rejects.toThrow(WebhookError);
   });
-  it('reports a secret that cannot be one', async () => {
+  it('reports a malformed secret', async () => {
     await expect(verifyWebhook({ ...good, secret: 'whsec_' })).rejects.toThrow(TypeError);
   });
 });

@@ -15,9 +15,9 @@ export interface Webhook {
   readonly secret: string | readonly string[];
   /** Of the request; names in any case. */
   readonly headers: Headers | Readonly<Record<string, string | readonly string[] | undefined>>;
-  /** As it was received: a body that was parsed and written again has another signature. */
+  /** As it was received: a body that was parsed and serialized again has a different signature. */
   readonly body: string | Uint8Array;
-  /** How old a request may be, ms; 5 minutes by default. It limits how long a copy of a request can be sent again. */
+  /** How old a request may be, ms; 5 minutes by default. It limits how long a copied request can be replayed. */
   readonly toleranceMs?: number;
   /** Milliseconds since 1970; the current time by default. */
   readonly now?: number;
@@ -30,7 +30,7 @@ export class WebhookError extends Error {
 
 /**
  * The content of a webhook, if its signature and its time are right. Deliveries are repeated until they succeed, so the
- * same event can come more than once: its `id` tells.
+ * same event can arrive more than once. Use its `id` to recognize duplicates.
  * @throws WebhookError otherwise
  */
 export async function verifyWebhook(webhook: Webhook): Promise<unknown> {

@@ -10,7 +10,7 @@ export interface Reported {
   readonly cents: number;
 }
 
-/** What the books disagree about; empty lists if they agree. */
+/** Where the books disagree with the reports; the lists are empty if they agree. */
 export interface Comparison {
   /** Reported as posted or rejected, but the books say otherwise, or have other content. */
   wrong: string[];

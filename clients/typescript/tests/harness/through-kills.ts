@@ -27,7 +27,7 @@ export interface Result {
 const ACCOUNTS = 200;
 const FUNDS_CENTS = 100_000;
 const SINGLE_WORKERS = 8;
-/** Every so many transfers are sent one by one, the others in batches. */
+/** One transfer in this many is sent on its own, the others in batches. */
 const SINGLE_EVERY = 10;
 const BATCHES_TOGETHER = 3;
 const CENTS_MAX = 500;
@@ -53,8 +53,8 @@ function clientOf(cluster: Cluster): Holdfast {
 }
 
 /**
- * The `number`th transfer: reproducible, between changing accounts, some for more than there is. Every other transfer
- * takes the amount of the one before it back, so that accounts do not run out of money.
+ * The `number`th transfer: reproducible, between changing accounts, some for more than the account has. Every other
+ * transfer takes the amount of the one before it back, so that accounts do not run out of money.
  */
 function transferOf(number: number): TransferRequest & { reference: string } {
   const pair = Math.floor(number / 2);
