@@ -1,4 +1,4 @@
-/** Compares what kinds of requests cost: CPU time of each part of a stack, and latencies, in alternating turns. */
+/** Compares the costs of kinds of requests: CPU time of each part of a stack, and latencies, in alternating turns. */
 
 import { Client } from '../verification/harness/client.ts';
 import { median } from '../verification/harness/command.ts';
@@ -11,7 +11,7 @@ import { commit, cpuByPart, machine, quantile, round } from './measure.ts';
 import { closedLoop, latencies, type Plan, paced } from './paced.ts';
 
 const CONNECTIONS = 512;
-/** More would only wait, or be refused. */
+/** More connections would only wait, or be refused. */
 const SATURATING_CONNECTIONS = 200;
 const OVERDRAFT = 1_000_000_000;
 const WARM_UP_SECONDS = 5;
@@ -25,7 +25,7 @@ export interface Kind {
 }
 
 export interface Turns {
-  /** Kinds in one group follow each other in this order; the order of the groups alternates. */
+  /** The kinds of a group run in this order; the order of the groups alternates. */
   groups: readonly (readonly Kind[])[];
   /** Null: as many as possible. */
   perSecond: number | null;
@@ -54,7 +54,7 @@ export function post({ api, apiKey }: StackFile, path: string, content: object):
   return Buffer.from(`${head}\r\nContent-Length: ${body.length}\r\n\r\n${body}`, 'latin1');
 }
 
-/** Runs all turns. @returns the medians of each kind, by its name. @throws Error at any other answer than the expected */
+/** Runs all turns. @returns the medians of each kind, by its name. @throws Error if a response is unexpected */
 export async function medianTurns(stack: StackFile, turns: Turns): Promise<Map<string, Turn>> {
   const { groups, seconds, rounds } = turns;
   const found = new Map<string, Turn[]>(groups.flat().map(({ name }) => [name, []]));

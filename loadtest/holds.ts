@@ -1,4 +1,4 @@
-/** Measures holds that are placed and captured, compared with transfers, in alternating turns. */
+/** Compares placing and capturing holds with transfers, in alternating turns. */
 import { readCommandLine, wholeNumber } from '../app/config/command-line.mjs';
 import { newUuidV7 } from '../app/domain/ids.ts';
 import { exitOnSignals } from '../verification/harness/command.ts';

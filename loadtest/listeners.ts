@@ -1,4 +1,4 @@
-/** Measures what listeners of the change feed cost: the same transfers without any, and with them, in alternating turns. */
+/** Measures the cost of change feed listeners: the same transfers without and with them, in alternating turns. */
 import { once, setMaxListeners } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import { readCommandLine, wholeNumber } from '../app/config/command-line.mjs';
@@ -54,7 +54,7 @@ console.log(`\n${machine()}, commit ${commit()}, medians of ${rounds} turns of $
 for (const [what, value] of Object.entries(ratioFigures(rates))) console.log(`${what}: ${value}`);
 console.log(`memory of the pod before and with idle listeners, MiB: ${memory.join(', ')}`);
 
-/** Transfers while these listeners are connected. @param filters the account of each; null: all */
+/** Transfers while these listeners are connected. @param filters the account of each listener; null: all accounts */
 function listening(name: string, filters: readonly (string | null)[]): Runner {
   const transfers = overHttp(name, bench, server);
   return {
@@ -79,7 +79,7 @@ function listening(name: string, filters: readonly (string | null)[]): Runner {
   };
 }
 
-/** Resolves when the stream has begun, and then reads it, on a connection of its own. */
+/** Resolves when a stream on a connection of its own has begun, and then continues to read it. */
 async function listen(
   file: StackFile,
   account: string | null,

@@ -79,8 +79,8 @@ export async function paced({ url, perSecond, seconds, connections, request }: P
 }
 
 /**
- * Sends the next request on each connection as soon as the previous one is answered: the most that the service can do.
- * @returns the statuses of all responses, the latencies since sending, ms, and how long it took, ms
+ * Sends the next request on each connection as soon as the previous one is answered: the maximum rate of the service.
+ * @returns the statuses of all responses, their latencies from sending, ms, and the total duration, ms
  */
 export async function closedLoop({ url, seconds, connections, request }: Omit<Plan, 'perSecond'>) {
   const { hostname, port } = new URL(url);

@@ -1,6 +1,6 @@
 /**
  * Measures the CPU time that a keeper needs to seal transfers, and how many bytes they take in the log:
- * `npx tsx loadtest/sealing.ts`. Stores are not involved.
+ * `npx tsx loadtest/sealing.ts`. Needs no stores.
  */
 import { randomUUID } from 'node:crypto';
 import { newUuidV7 } from '../app/domain/ids.ts';
@@ -8,7 +8,7 @@ import type { Posted } from '../app/domain/types.ts';
 import { contentsOf } from '../app/journal/sealed/sealed-rows.ts';
 import { sealingOf } from '../app/journal/sealed/sealing.ts';
 
-/** About as many as a flush has at full load. */
+/** About as many as a flush contains at full load. */
 const TRANSFERS = 750;
 const BATCHES = 40;
 const REPEATED = 20;

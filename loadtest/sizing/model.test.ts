@@ -37,7 +37,7 @@ it('reports what is enough, what has no reserve, and what is too much', () => {
 it('adds shards until neither the flush nor Redis of any of them uses more than its share', () => {
   const costs = costsOf(found);
   const ratios = { api: 2, redis: 2, mysql: 2.5 };
-  // The flush costs 16 µs of 600,000 µs per second.
+  // The flush takes 16 µs per transfer, and may use 600,000 µs per second.
   expect(needShards(30_000, 0.5, costs, ratios)).toMatchObject({ shards: 1, share: 0, mysql: 0.48 });
   expect(needShards(100_000, 0, costs, ratios)).toMatchObject({ shards: 3, mysql: 0.53, pods: 8 });
   expect(needShards(100_000, 0.5, costs, ratios)).toMatchObject({ shards: 5, mysql: 0.56, redis: 0.3, pods: 12 });

@@ -50,14 +50,14 @@ export function costsOf(found: Found): Costs {
   };
 }
 
-/** What a transfer between two shards costs all shards together, as a multiple of one inside a shard. */
+/** The cost of a transfer between two shards, in all shards together, as a multiple of one inside a shard. */
 export interface CrossingRatios {
   api: number;
   redis: number;
   mysql: number;
 }
 
-/** By `npx tsx loadtest/crossings.ts --saturate` (loadtest/README.md). */
+/** Measured by `npx tsx loadtest/crossings.ts --saturate` (loadtest/README.md). */
 export const CROSSING_RATIOS: CrossingRatios = { api: 2.7, redis: 3.3, mysql: 4.7 };
 
 /** Calls of a busy shard contain at least this many transfers. */
@@ -65,8 +65,8 @@ const TRANSFERS_IN_CALL = 100;
 const SHARDS_MAX = 1024;
 
 /**
- * The number of shards that a rate needs, so that neither the flush nor Redis of any shard uses more than its share of a core, and
- * the pods.
+ * The numbers of shards and pods that a rate needs, so that neither the flush nor Redis of any shard uses more than its
+ * share of a core.
  * @param crossing the share of the transfers that are between shards; `uniform`: every account pays every other one equally often
  */
 export function needShards(

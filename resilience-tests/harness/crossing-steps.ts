@@ -7,7 +7,7 @@ import type { ShardTowns } from '../../verification/load/shard-population.ts';
 import type { Scene } from './hypothesis.ts';
 import { holdFlush, type ShardedGround, setHotAccounts } from './sharded.ts';
 
-/** Where the outcome of a leg is. Redis keeps an id for a while after its outcome is in MySQL. */
+/** Where the outcome of a leg is stored. Redis keeps an id for a while after its outcome is in MySQL. */
 interface LegSeen {
   redis: boolean;
   mysql: 'POSTED' | 'REJECTED' | null;
@@ -18,9 +18,9 @@ export const isAnywhere = ({ redis, mysql }: LegSeen): boolean => redis || mysql
 /** The number of transfers that are sent to the pod in each step. */
 const SENT = 6;
 const REACHED_MS_MAX = 8_000;
-/** The client notices that its connection is broken. */
+/** Long enough for the client to notice that its connection is broken. */
 const BROKEN_MS = 100;
-/** ARGV: ids. Returns for each whether any hash of ids has it. */
+/** ARGV: ids. Returns for each id whether any hash of ids contains it. */
 const HAS_IDS = `local found = {}
 for i = 1, #ARGV do found[i] = 0 end
 for _, key in ipairs(redis.call('KEYS', '*:ids:*')) do
@@ -28,7 +28,7 @@ for _, key in ipairs(redis.call('KEYS', '*:ids:*')) do
 end
 return found`;
 
-/** Transfers from one shard to another through the first pod, which are brought to one step, in which the pod is killed. */
+/** Brings transfers between two shards, sent through the first pod, to one step, and kills the pod at this step. */
 export class CrossingSteps implements Disposable {
   readonly #scene: Scene<ShardedGround>;
   readonly #from: number;
@@ -58,7 +58,7 @@ export class CrossingSteps implements Disposable {
       void this.#load.transfer({ transactionId, content, durability: 'persisted' });
   }
 
-  /** Keepers can no longer write to the MySQL of a shard. */
+  /** Prevents the keepers from writing to the MySQL of a shard. */
   holdFlush(shard: number): void {
     this.#heals.set(`flush ${shard}`, holdFlush(this.#scene.ground.stack, shard));
   }
@@ -66,7 +66,7 @@ export class CrossingSteps implements Disposable {
     this.#heals.get(`flush ${shard}`)?.();
     this.#heals.delete(`flush ${shard}`);
   }
-  /** Requests to a Redis do not pass, in the first pod. */
+  /** Blocks the first pod's requests to the Redis of a shard. */
   holdRedis(shard: number): void {
     const { stack } = this.#scene.ground;
     const link = stack.wire(stack.pod(0), 'redis', shard);
@@ -96,7 +96,7 @@ export class CrossingSteps implements Disposable {
     return at.filter(isBroken).length;
   }
 
-  /** Ends all disturbances; the transfers that were to be refused are refused before the accounts are unfrozen. */
+  /** Ends all faults. Frozen accounts are unfrozen only after they have refused a transfer. */
   async heal(): Promise<void> {
     const isFrozen = this.#heals.delete('frozen');
     for (const heal of this.#heals.values()) heal();

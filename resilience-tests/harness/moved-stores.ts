@@ -6,16 +6,16 @@ import { RedisServer } from '../../verification/harness/redis-server.ts';
 import { NotHere } from './hypothesis.ts';
 import { ownShards, SHARDS, type ShardedGround } from './sharded.ts';
 
-/** Three shards on one MariaDB, and a second one, which is empty. */
+/** Three shards on one MariaDB, and a second, empty MariaDB. */
 export interface WithSecondMysql extends ShardedGround {
   second: MysqlServer;
 }
-/** Three shards that share one Redis, and a second one, which is empty. */
+/** Three shards that share one Redis, and a second, empty Redis. */
 export interface WithSecondRedis extends ShardedGround {
   second: RedisServer;
 }
 
-/** @param options.wired the name of the MySQL of a shard can move */
+/** @param options.wired whether the host name of a shard's MySQL can move */
 export async function shardsAndSecondMysql({ wired }: { wired: boolean }): Promise<WithSecondMysql> {
   if (MysqlServer.client() === null) throw new NotHere('the client of MariaDB is not installed');
   const ground = await ownShards({ wired });
@@ -61,7 +61,7 @@ export async function replicate({ stack: cluster, second }: WithSecondMysql, sha
   await second.catchUp(cluster.mysql);
 }
 
-/** Takes the database of a shard away from the service, until the second server has everything. */
+/** Revokes the service's access to the database of a shard, and waits until the second server has everything. */
 export async function handOver({ stack: cluster, second }: WithSecondMysql, shard: number): Promise<void> {
   await cluster.mysql.withdraw(databaseOf(cluster.shards, shard), USER);
   await second.catchUp(cluster.mysql);
@@ -73,7 +73,7 @@ const databaseOf = (shards: number, shard: number): string => databasesOf(shards
 /** The replica got this number. */
 const SECOND = 2;
 
-/** Every shard but this one is still on the first server. */
+/** Requires that this shard is on the second server, and every other one still on the first. */
 export async function requireMoved(
   { stack: cluster }: WithSecondMysql,
   moved: number,

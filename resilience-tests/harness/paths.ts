@@ -81,7 +81,7 @@ export function pathsSeen(
   };
 }
 
-/** What the clients saw of holds in some shards, apart from their captures: they are placed, changed, read and voided. */
+/** The results of requests for holds in some shards, except captures: placing, changing, reading and voiding. */
 export function holdsSeen(
   { history }: Pick<Seen, 'history'>,
   belongs: (account: string) => boolean,

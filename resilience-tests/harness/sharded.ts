@@ -27,7 +27,7 @@ export const SHARDED = {
   population: (prefix: string) => shardTowns(prefix, SHARDS),
 } satisfies Partial<Hypothesis>;
 
-/** The errors of transfers that touch a shard while it moves. `pending`: of a look-up. */
+/** The errors of transfers that touch a shard while it moves. `pending` is that of a lookup. */
 export const SWITCHING = /^(ledger_switching|504 outcome_unknown|pending)$/;
 
 export type ShardedGround = Ground<ShardedCluster>;
@@ -40,7 +40,7 @@ export async function ownShards(options: ShardedClusterOptions = {}): Promise<Sh
 
 /** A machine that is shared by all processes and the load pauses this long by itself, ms. */
 const PAUSE_MS_MAX = 1_500;
-/** The longest answer that does not depend on the shard of a fault, ms, and compared with the longest one before the fault. */
+/** The maximum time of an answer from other shards: this many ms, or this multiple of the longest before the fault. */
 const WAIT_MS_MAX = 1_000;
 const WAIT_FACTOR_MAX = 3;
 

@@ -6,14 +6,14 @@ import { bothPaths, ownShards, returnedCount, SHARDED, type ShardedGround } from
 
 const FROM = 0;
 const TO = 1;
-/** A preview takes a few milliseconds. */
+/** Long enough for a preview, which takes a few milliseconds. */
 const PREVIEW_MS = 300;
 
 interface Step {
   name: string;
   /** Brings transfers to this step in the first pod, and keeps them there. */
   reach(steps: CrossingSteps): Promise<void>;
-  /** Whether a transfer is at this step, by the outcomes that the stores have. */
+  /** Whether a transfer is at this step, according to the outcomes in the stores. */
   isAt(legs: LegsSeen): boolean;
 }
 

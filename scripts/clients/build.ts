@@ -1,6 +1,7 @@
 /**
- * Builds the client library and the command line: `npm run build:clients`. Of the library, `dist/index.js` is for Node.js
- * and for bundlers, `dist/holdfast.min.js` for a page that loads it directly, and `dist/types` has the declarations.
+ * Builds the client library and the command line: `npm run build:clients`. In the library, `dist/index.js` is for
+ * Node.js and bundlers, `dist/holdfast.min.js` is for pages that load it directly, and `dist/types` contains the
+ * declarations.
  */
 import { execFile } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
@@ -14,12 +15,12 @@ import { readCommandLine } from '../../app/config/command-line.mjs';
 const ROOT = join(import.meta.dirname, '../..');
 const CLIENT = join(ROOT, 'clients/typescript');
 const CLI = join(ROOT, 'clients/cli');
-/** What Node.js 20 and the browsers of 2023 understand. */
+/** Node.js 20 and the browsers of 2023 support this. */
 const TARGET = 'es2022';
 const KIB = 1024;
 const EXECUTABLE = 0o755;
 
-/** The package as it would be published. @param folder is emptied first */
+/** Builds the package as it would be published. @param folder is emptied first */
 export async function buildClient(folder: string): Promise<void> {
   const dist = join(folder, 'dist');
   rmSync(dist, { recursive: true, force: true });
@@ -31,7 +32,7 @@ export async function buildClient(folder: string): Promise<void> {
     bundle: true,
     format: 'esm',
     target: TARGET,
-    // A module of Node.js would not resolve.
+    // Makes the build fail if the library imports a module of Node.js.
     platform: 'browser',
     sourcemap: true,
     sourcesContent: false,
@@ -43,7 +44,7 @@ export async function buildClient(folder: string): Promise<void> {
   await promisify(execFile)(process.execPath, args);
 }
 
-/** The command line as one file that needs nothing but Node.js. @returns its path */
+/** Builds the command line as one file that needs nothing but Node.js. @returns its path */
 export async function buildCli(folder: string): Promise<string> {
   const outfile = join(folder, 'dist', 'holdfast.mjs');
   const entryPoints = [join(CLI, 'src/main.ts')];

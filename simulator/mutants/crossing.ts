@@ -53,7 +53,7 @@ const claimedPersisted = (leg: LegName, status: Outcome['status']): ShardedAssem
     return answer instanceof Problem || answer.status !== status ? send(order) : { ...answer, persisted: true };
   });
 
-/** Does not see `back` while MySQL of the destination has no `in`. */
+/** Lookups do not find `back` until MySQL of the destination has `in`. */
 const seesBackLate: Seeing = (shard, _clock, { number, shards }) => ({
   ...shard,
   database: {

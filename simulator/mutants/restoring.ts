@@ -7,7 +7,7 @@ const recovering = (change: Partial<Recovering>): ShardedAssembly => ({
   recovering: { ...RECOVERING, ...change },
 });
 
-/** The recovery of a shard that was restored from a backup with one of its rules broken (decision 049). */
+/** Each breaks one rule of the recovery of a shard that was restored from a backup (decision 049). */
 export const RESTORING: readonly ShardedMutant[] = [
   {
     name: 'closed-crossings-stay-closed',

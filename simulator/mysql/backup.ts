@@ -1,6 +1,6 @@
 import type { Tables } from './tables.ts';
 
-/** Copies everything that MySQL has. @returns a function that puts it back, in place of what MySQL has then */
+/** Copies the contents of MySQL. @returns a function that replaces the contents of MySQL with the copy */
 export function backupOf(tables: Tables): () => void {
   const maps = Object.values(tables).filter((table): table is Map<unknown, unknown> => table instanceof Map);
   const copies = maps.map((map) => ({ map, copy: copyOf(map) }));
@@ -17,6 +17,6 @@ export function backupOf(tables: Tables): () => void {
   };
 }
 
-/** Rows are never changed in place, but a table may be a map of maps. */
+/** Copies nested maps, too, because a table may be a map of maps, but not rows, which are never changed in place. */
 const copyOf = (map: ReadonlyMap<unknown, unknown>): Map<unknown, unknown> =>
   new Map([...map].map(([key, row]) => [key, row instanceof Map ? copyOf(row) : row]));

@@ -7,7 +7,7 @@ import type { MysqlClient } from './mysql-client.ts';
 import type { MysqlServer } from './mysql-server.ts';
 import type { Tables } from './tables.ts';
 
-/** Runs each transaction at once: an operator's command has no faults of its own, because it is simply repeated. */
+/** Runs each transaction immediately and without faults: an operator would simply repeat a command that fails. */
 export function operatorOf(server: MysqlServer): MysqlClient {
   const now = async <T>(work: (server: MysqlServer) => T): Promise<T> => server.tables.transaction(() => work(server));
   return { call: now, transaction: now } as unknown as MysqlClient;

@@ -160,7 +160,7 @@ export class Tables {
     }
   }
 
-  /** A backup of the books. What belongs to the running processes is not part of it. */
+  /** A backup of the books. The state of the running processes is not part of it. */
   backup(): Backup {
     return { cursor: { ...this.cursor }, books: this.#books().map((table) => new Map<unknown, unknown>(table)) };
   }

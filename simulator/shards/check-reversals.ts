@@ -1,8 +1,8 @@
 import type { Tables } from '../mysql/tables.ts';
 
 /**
- * Reversals that contradict their originals, once everything is at rest: each original was posted, has not come back, and is reversed
- * at most once. @param tables per shard
+ * Finds reversals that contradict their originals, once everything is at rest: an original must have been posted, must
+ * not have come back, and must be reversed at most once. @param tables per shard
  */
 export function wrongReversals(tables: readonly Tables[]): string[] {
   const reversed = new Set<string>();
@@ -12,7 +12,7 @@ export function wrongReversals(tables: readonly Tables[]): string[] {
       const { kind, reverses, leg, transactionId } = order;
       if (kind !== 'reversal' || reverses === null || status !== 'POSTED') continue;
       if (leg && (leg.name !== 'out' || crossings.get(transactionId)?.closing?.state !== 'DONE')) continue;
-      // The original goes the other way.
+      // The original went in the opposite direction.
       const shardOfOriginal = leg?.otherShard ?? shard;
       const key = `${shardOfOriginal}/${reverses}`;
       if (reversed.has(key)) wrong.push(`${key} is reversed more than once`);

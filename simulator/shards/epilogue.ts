@@ -13,11 +13,11 @@ import { acceptFor } from './accepting.ts';
 import type { ShardedWorld } from './sharded-world.ts';
 
 /**
- * What happens at the end of some runs, when nothing else happens: a store loses data between two steps of one transfer. By chance,
- * this would be too rare.
+ * A fault at the end of some runs, while nothing else happens: a store loses data between two steps of one transfer. By
+ * chance, this would be too rare.
  *
  * - `back-refused`: Redis of the source is lost while MySQL does not have the refusal of `back` and the change that caused it, and
- *   the pod that knows them is paused until after an operator has accepted the loss
+ *   the pod that has received them is paused until after an operator has accepted the loss
  * - `restored`: the transfer has come back, and MySQL of the destination is restored from a backup without the refusal of `in`
  */
 export type Epilogue = 'back-refused' | 'restored';
@@ -75,7 +75,7 @@ export async function playEpilogue(world: ShardedWorld, random: Random): Promise
   return played ? epilogue : null;
 }
 
-/** A transfer, and the part in the shard of its source of the pod that sends its legs. */
+/** A transfer, and the pod that sends its legs: the part of this pod that is in the shard of the source. */
 interface Leaving {
   order: TransferOrder;
   pod: SimPod;
@@ -147,7 +147,7 @@ async function restore(
   if (!(await seen(process, isBack))) return false;
   const since = [...tables.transfers].filter(([id]) => !known.has(id));
   const refusal = tables.transfers.get(inId);
-  // A restore loses everything else, too, for which there is no remedy.
+  // A restore would lose everything else since the backup as well, for which there is no remedy.
   if (since.length !== 1 || refusal?.status !== 'REJECTED') return false;
   world.note(`MySQL of shard ${destination} is restored from a backup without ${inId}`);
   world.restored.push({ from: source, to: destination, refusal });
@@ -185,7 +185,7 @@ function hasReceived({ session }: SimPod, transactionId: string, status: Outcome
     );
 }
 
-/** Waits until something holds. @returns false if it does not in time */
+/** Waits until a condition holds. @returns false if it does not hold in time */
 async function seen(process: SimProcess, holds: () => boolean, msMax = STEP_MS_MAX): Promise<boolean> {
   for (let passed = 0; passed < msMax; passed += LOOK_EVERY_MS) {
     if (holds()) return true;

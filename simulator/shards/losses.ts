@@ -4,7 +4,7 @@ import { withoutGivenUp } from '../../verification/checker/given-up.ts';
 import { type History, isOutcome, type LookUp, type TransferHistory } from '../../verification/checker/history.ts';
 import type { World } from '../world/world.ts';
 
-/** What MySQL of a shard had when everything else in that shard was lost: an operator accepted that, or a backup was restored. */
+/** What MySQL of a shard had when the rest of the shard was lost: an operator accepted it, or a backup was restored. */
 export interface Loss {
   shard: number;
   /** Virtual ms. */
@@ -121,7 +121,7 @@ function holdsKept({ holds = new Map() }: History, loss: Loss, isOwn: (accountId
   return kept;
 }
 
-/** A group that a restored database has forgotten may be decided again. */
+/** A group that a restored database lacks may be decided again. */
 function groupsKept({ groups = new Map() }: History, loss: Loss, isOwn: (accountId: string) => boolean) {
   return new Map(
     [...groups].map(([groupId, { group, answers }]) => {

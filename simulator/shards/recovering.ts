@@ -4,9 +4,9 @@ import type { RestoredShard, SurvivingShard } from '../../app/ledger/ports/resto
 export interface Recovering {
   /** Whether it waits until MySQL of the other shards has everything that they have decided. */
   waits: boolean;
-  /** Whether epochs after the restore are beyond all epochs of before. */
+  /** Whether epochs after the restore are higher than all earlier epochs. */
   goesBeyond: boolean;
-  /** Whether all processes of before have ended. */
+  /** Whether all earlier processes have ended. */
   stops: boolean;
   restored(shard: RestoredShard): RestoredShard;
   surviving(shard: SurvivingShard): SurvivingShard;

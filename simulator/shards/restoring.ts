@@ -18,7 +18,7 @@ const PAGE = 3;
 const INTERRUPTED_PAGES_MAX = 5;
 
 /**
- * Stops everything, restores MySQL of some shards from backups, and recovers them. Afterwards, nothing runs yet.
+ * Stops everything, restores MySQL of some shards from backups, and recovers them. Starts no process afterwards.
  * @param backups by shard
  */
 export async function restoreSome(
@@ -98,7 +98,7 @@ async function stopPods(world: ShardedWorld): Promise<void> {
   await scheduler.run(scheduler.nowMs + 2 * TIMES.retireAfterMs);
 }
 
-/** Nothing is only in a journal, and nobody can add to it. */
+/** Whether MySQL has everything in the journals, and no pod can append to them. */
 async function areSettled(worlds: readonly World[]): Promise<boolean> {
   for (const world of worlds) {
     const { authority, pods } = world.mysql.tables;

@@ -28,12 +28,12 @@ export interface ShardedRunResult {
   losses: number;
   reversals: number;
   epochs: number;
-  /** What was played at the end, if anything. */
+  /** The epilogue that was played at the end, if any. */
   epilogue: Epilogue | null;
   virtualMs: number;
 }
 
-/** The choices of epilogues do not change what happens before. */
+/** Epilogues have random seeds of their own, so their choices do not change what happens before. */
 const EPILOGUE_SEEDS = 1_000_000_007;
 const LOAD_BEFORE_MS = 1_200;
 const LOAD_AFTER_MS = 2_500;
@@ -81,7 +81,7 @@ export async function runSharded(
   return { ...resultOf(seed, world), epilogue };
 }
 
-/** More load, in the middle of which everything is stopped; and more load afterwards. */
+/** Runs more load, stops and restores everything in the middle of it, and runs more load afterwards. */
 async function loseAndRestore(world: ShardedWorld, backups: ReadonlyMap<number, () => void>): Promise<void> {
   const { scheduler, plan, shards } = world;
   const load = async (forMs: number) => {
@@ -167,8 +167,8 @@ async function audit(world: ShardedWorld): Promise<void> {
 }
 
 /**
- * Adds the refusal of an `in` that a restored MySQL has lost: the source has recorded that the transfer came back, but the reason
- * is nowhere any more.
+ * Adds the refusal of an `in` that a restored MySQL has lost: the source has recorded that the transfer came back, but
+ * the reason is no longer stored anywhere.
  */
 function addLost(world: ShardedWorld, { from, to, refusal }: ShardedWorld['restored'][number]): void {
   const [source, destination] = [shardAt(world, from).mysql.tables, shardAt(world, to).mysql.tables];

@@ -18,7 +18,7 @@ export interface ShardedPlan {
   reversalWeight: number;
   /** Whether transfers are made to fail after they have left. */
   strands: boolean;
-  /** Shards whose MySQL is lost in the end, and restored from a backup. */
+  /** Shards whose MySQL is lost at the end, and restored from a backup. */
   restores: Restore[];
 }
 

@@ -22,8 +22,8 @@ export const COURIER_TIMING: CourierTiming = {
 /** What the layer of a pod uses of a shard. */
 export type SeenShard = Pick<Shard, 'ledger' | 'holds' | 'database' | 'crossings'>;
 /**
- * Changes what the layer of a pod sees of a shard; a rule that is broken on purpose is one. `around`: the shard's number, and all
- * shards as they are.
+ * Changes what the layer of a pod sees of a shard, for example to break a rule on purpose. `around`: the shard's
+ * number, and all shards as they are.
  */
 export type Seeing = (
   shard: SeenShard,

@@ -11,7 +11,7 @@ interface ReversalClientDependencies {
   scheduler: Scheduler;
   random: Random;
   history: Recording;
-  /** The orders of reversals by their ids, for whoever has to find out their outcomes. */
+  /** The orders of reversals by their ids, for clients that have to find out their outcomes. */
   shared: Map<string, TransferOrder>;
   user: string;
   correlation(): string;
@@ -21,7 +21,7 @@ interface ReversalClientDependencies {
   note(what: string): void;
 }
 
-/** Reverses transfers with the code of the API, which chooses the id of a reversal. */
+/** Reverses transfers with the API's code, which chooses the id of a reversal. */
 export class ReversalClient {
   readonly #deps: ReversalClientDependencies;
 
@@ -42,7 +42,7 @@ export class ReversalClient {
     note(`${origin.correlationId} reverses ${transactionId} since ${sentAt.toFixed(1)}: ${said(reply)}`);
     scheduler.mix(hashOf(said(reply)));
     const answer = answerOf(reply);
-    // The last one that was sent is the one that is answered.
+    // The answer is that of the last attempt.
     const attempt = attempts.at(-1);
     if (attempt) Object.assign(attempt, { answer, endedAt: scheduler.nowMs });
     else if (reply.kind === 'value') {

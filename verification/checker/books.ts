@@ -102,15 +102,15 @@ export interface BalanceView {
 
 /** A sealed log, in order. */
 export interface BookedLog {
-  /** Where its hashes do not fit; null if all of them fit. */
+  /** Where the chain of hashes is broken; null if it is intact. */
   fault: string | null;
   entries: readonly {
     /** Its kind and id. */
     key: string;
-    /** The accounts whose next version it has, or, for a state of an account, its present version. */
+    /** The accounts whose next version it contains; for the state of an account, the current version. */
     positions: readonly { accountId: string; version: number; isState: boolean }[];
   }[];
-  /** The keys of everything that must be in it exactly once. */
+  /** The keys of everything that must be in the log exactly once. */
   expected: readonly string[];
 }
 

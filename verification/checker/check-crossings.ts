@@ -8,7 +8,7 @@ type Legs = Partial<Record<BookedLeg['name'], Leg>>;
 const isLeg = (row: BookedTransfer): row is Leg => row.leg !== undefined;
 const isPosted = (leg: Leg | undefined): leg is Leg => leg !== undefined && leg.refusal === null;
 const TRANSIT = '~transit:';
-/** What it has paid was debited from an account of which a restored database does not know the debit. */
+/** This account has paid for transfers whose debit a restored database has lost. */
 const LOSS = '~loss:';
 const NO_POSITION: BookedPosition = { balance: 0, version: 0, settingsVersion: 0 };
 

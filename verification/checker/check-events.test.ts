@@ -82,24 +82,24 @@ beforeEach(() => {
 const found = () => checkEvents(events, books, 'p:').map(({ what }) => what);
 
 describe('A consumer of the change feed', () => {
-  it('that has exactly what was committed is sound', () => {
+  it('passes if it has exactly what was committed', () => {
     expect(found()).toEqual([]);
   });
-  it.each([1, 2, 3, 4])('that lacks event %i is found', (index) => {
+  it.each([1, 2, 3, 4])('fails if it lacks event %i', (index) => {
     events.splice(index, 1);
     expect(found()).not.toEqual([]);
   });
-  it.each([1, 2, 3, 4])('that has event %i twice is found, under the same id and another', (index) => {
+  it.each([1, 2, 3, 4])('fails if it has event %i twice, with the same id or another', (index) => {
     events.push({ ...(events[index] as ReceivedEvent) });
     expect(found()).not.toEqual([]);
     events.push({ ...(events.pop() as ReceivedEvent), id: 'new' });
     expect(found()).not.toEqual([]);
   });
-  it('that has versions out of order is found', () => {
+  it('fails if it has versions out of order', () => {
     events.push(...events.splice(1, 1));
     expect(found()).toContain('version 2 of p:a follows version 0');
   });
-  it('that has what MySQL does not have, or something else, is found', () => {
+  it('fails if it has what MySQL does not have, or different content', () => {
     for (const [field, value] of [
       ['amount', '1.51'],
       ['sourceBalance', '-1.51'],

@@ -1,7 +1,7 @@
 import type { BookedTransfer, Books } from './books.ts';
 import { type Violation, Violations } from './violations.ts';
 
-/** A CloudEvent of the change feed, as far as it is checked. */
+/** The members of a CloudEvent of the change feed that are checked. */
 export interface ReceivedEvent {
   id: string;
   type: string;
@@ -12,8 +12,8 @@ const TRANSFER = /^holdfast\.transfer\.(posted|rejected)$/;
 const HOLD = /^holdfast\.hold\.(placed|changed|voided|expired|rejected)$/;
 
 /**
- * Compares what a consumer of the change feed has, in the order in which it got it, with the books: exactly what was
- * committed, and for each account in the order of its versions, without gaps. Pure.
+ * Compares the events of a consumer of the change feed, in the order of receipt, with the books: there must be exactly
+ * one for everything that was committed, in the order of the versions of each account, without gaps. Pure.
  * @param prefix of the accounts that the books are about
  */
 export function checkEvents(events: readonly ReceivedEvent[], books: Books, prefix: string): Violation[] {
@@ -53,7 +53,7 @@ function accountsIn({ data }: ReceivedEvent): string[] {
   return [data['sourceAccount'], data['destinationAccount'], data['account']].map(text);
 }
 
-/** What an event says, in the same words as `subjectsIn`; null if the books are not about it. */
+/** What an event states, in the format of `subjectsIn`; null if the books are not about it. */
 function subjectOf({ type, data }: ReceivedEvent): string | null {
   if (TRANSFER.test(type)) {
     const positions = [

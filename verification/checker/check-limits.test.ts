@@ -38,11 +38,11 @@ function violations(transfers: BookedTransfer[], counted: { dayStart: number; da
   return found.listed.map(({ what }) => what);
 }
 
-it('What comes back from another shard no longer counts on the day on which it left', () => {
+it('Money that comes back from another shard no longer counts on the day on which it left', () => {
   const legs = [leg('out', 80, 1, DAY_1 + 1), leg('back', 80, 2, DAY_1 + 2)];
   expect(violations(legs, { dayStart: DAY_1, dayDebit: 0 })).toEqual([]);
   expect(violations(legs, { dayStart: DAY_1, dayDebit: 80 })).toHaveLength(1);
-  // It came back on the next day, of which nothing is subtracted.
+  // It came back on the next day, whose usage does not decrease.
   const late = [leg('out', 80, 1, DAY_1 + 1), leg('back', 80, 2, DAY_2 + 2)];
   expect(violations(late, { dayStart: DAY_1, dayDebit: 0 })).toEqual([]);
 });

@@ -1,7 +1,7 @@
 import type { BookedLog, Books } from './books.ts';
 import type { Violations } from './violations.ts';
 
-/** Whether each log is whole, has everything exactly once, and has it in the order of each account's versions. */
+/** Checks that each log is unbroken, and contains everything once, in the order of the versions of each account. */
 export function checkLogs({ logs = [] }: Books, violations: Violations): void {
   for (const log of logs) {
     if (log.fault !== null) violations.add('log', log.fault);

@@ -17,7 +17,7 @@ export class Member {
     return this.#program.name;
   }
 
-  /** Changes its environment from the next start on. */
+  /** Changes its environment, with effect from the next start. */
   configure(env: Program['env']): void {
     this.#program = { ...this.#program, env: { ...this.#program.env, ...env } };
   }

@@ -13,7 +13,7 @@ const REPLICA_PASSWORD = 'of-a-test';
 const CAUGHT_UP_S_MAX = 120;
 const COMMAND_MS_MAX = 150_000;
 
-/** A MariaDB, and what its administrator does. */
+/** A MariaDB server, and the actions of its administrator. */
 export class MysqlServer extends Member {
   readonly host = LOOPBACK;
   readonly port: number;
@@ -32,7 +32,7 @@ export class MysqlServer extends Member {
 
   /**
    * @param options.stack the cluster's folder, which identifies its processes
-   * @param options.shards whose databases it has
+   * @param options.shards the number of shards whose databases it contains
    * @param options.password of the service; by default a new one
    */
   static async in(options: { dir: string; stack: string; shards: number; password?: string }): Promise<MysqlServer> {
@@ -58,7 +58,7 @@ export class MysqlServer extends Member {
     return stdout.trim();
   }
 
-  /** Begins to replicate one database of another server, from the beginning of its binlog. */
+  /** Starts replicating one database of another server, from the beginning of its binlog. */
   async replicate(source: MysqlServer, database: string): Promise<void> {
     await source.administer(
       `CREATE USER IF NOT EXISTS '${REPLICA}'@'%' IDENTIFIED BY '${REPLICA_PASSWORD}';
@@ -85,8 +85,8 @@ export class MysqlServer extends Member {
   }
 
   /**
-   * Takes a database away from the service: a connection that tries to use it is refused, and those that use it already are
-   * cut. Other databases of the same user are not affected.
+   * Revokes the service's access to a database: a connection that tries to use it is refused, and those that already
+   * use it are killed. Other databases of the same user are not affected.
    */
   async withdraw(database: string, user: string): Promise<void> {
     await this.administer(`REVOKE ALL PRIVILEGES ON ${database}.* FROM '${user}'@'%'`);

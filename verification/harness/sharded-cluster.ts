@@ -194,7 +194,7 @@ export class ShardedCluster implements System, AsyncDisposable {
     return [...this.pods, ...this.keepers].map((service) => this.wire(service, to, shard));
   }
 
-  /** From the next start of each process on, it finds a store of a shard elsewhere. */
+  /** Changes the address of a store of a shard, for each process from its next start on. */
   relocate(shard: number, to: { redis?: Address; mysql?: MysqlServer }): void {
     if (this.#wires.size > 0) throw new Error('the processes have links to their stores');
     if (to.redis) this.#redisUrls[shard] = `redis://${to.redis.host}:${to.redis.port}/0`;
@@ -204,7 +204,7 @@ export class ShardedCluster implements System, AsyncDisposable {
       service.configure({ REDIS_URL: this.#redisUrls.join(' '), MYSQL_URL });
   }
 
-  /** The links of all processes to the MySQL of a shard lead to another server, like a name that moves. */
+  /** Points all processes' links for the MySQL of a shard to another server, as if its host name had moved. */
   renameMysql(shard: number, to: MysqlServer): void {
     this.#readFrom(shard, to);
     for (const link of this.wires('mysql', shard)) link.redirect(to);

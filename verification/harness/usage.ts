@@ -28,7 +28,7 @@ export function memoryBytes(pid: number, which: 'VmRSS' | 'VmHWM' = 'VmRSS'): nu
   }
 }
 
-/** For how much of the time since this object was created some task of the machine has waited for a CPU. */
+/** The share of the time since this object was created during which some task of the machine waited for a CPU. */
 export class CpuPressure {
   readonly #since = now();
   readonly #waitedMs = waitedMs();

@@ -29,7 +29,7 @@ export class FeedConsumer {
     this.#running = this.#run();
   }
 
-  /** It begins with the events after now. Null if the service has no change feed, or the ledger does not use it yet. */
+  /** Begins after the latest event. @returns null if the service has no change feed, or the ledger does not use it */
   static async start(addresses: () => readonly string[], apiKey: string): Promise<FeedConsumer | null> {
     const response = await fetch(`${addresses()[0]}/v1/events/page?after=latest`, {
       headers: { Authorization: `Bearer ${apiKey}` },

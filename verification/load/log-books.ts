@@ -9,7 +9,7 @@ import { until } from '../harness/time.ts';
 const SEALED_MS_MAX = 60_000;
 const PAGE = { rows: 100, bytes: 8 * 1024 * 1024 };
 
-/** What is in the log if its salt is in the books, with the name that its entry has here. */
+/** Everything whose salt is in the books must be in the log; these are the names of its entries. */
 const EXPECTED = `
   SELECT CONCAT('transfer ', transaction_id) AS name FROM transfers WHERE salt IS NOT NULL
   UNION ALL SELECT CONCAT('hold ', hold_id) FROM holds WHERE salt IS NOT NULL
@@ -25,12 +25,12 @@ export async function readLogs(addresses: readonly MysqlAddress[]): Promise<Book
 async function readLog(address: MysqlAddress): Promise<BookedLog[]> {
   using mysql = await Mysql.open(address);
   if ((await mysql.rows("SHOW TABLES LIKE 'sealed_head'")).length === 0) return [];
-  // Everything is read from one snapshot, in which nothing waits.
+  // Everything is read from one snapshot, in which nothing waits to be sealed.
   await until('the log is sealed', SEALED_MS_MAX, async () => {
     await mysql.rows('START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY');
     return (await mysql.rows('SELECT 1 FROM unsealed LIMIT 1')).length === 0;
   });
-  // The connection leads to this database, which has one head.
+  // The connection uses this database, which has one head.
   const log = new MysqlSealedLog({
     rows: async <Row>(sql: unknown, values?: unknown[]) =>
       (await mysql.rows(typeof sql === 'function' ? sql(() => '1 = 1') : String(sql), values)) as unknown as Row[],
