@@ -18,7 +18,7 @@ const LAYERS = {
   // The format of the journal, the port of the store that keeps it, and the pure functions that process it.
   journal: ['domain'],
   'journal/recovery': ['domain', 'journal'],
-  // The log of everything that was committed: the form of its entries and rows.
+  // The log of everything that was committed: the format of its entries and rows.
   'journal/sealed': ['domain', 'journal'],
 
   // What a pod does with a transfer. `ports` has the interfaces that the ledger offers to the API, and those that it
@@ -137,7 +137,7 @@ const LAYERS = {
   ],
   'mysql/operations': ['devstack', 'kernel', 'domain', 'jobs', 'mysql', 'mysql/connection', 'mysql/rows'],
 
-  // Divides the databases of a ledger that rests.
+  // Splits the databases of a stopped ledger.
   'mysql/split': ['domain', 'journal', 'jobs', 'mysql/connection', 'mysql/rows', 'mysql/ledger', 'mysql/operations'],
 
   // The composition roots: only they create the adapters.

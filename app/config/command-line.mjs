@@ -243,7 +243,7 @@ export function refuse({ name }, message) {
   process.exit(USAGE_EXIT_CODE);
 }
 
-/** The words that the user typed after the name of the command; for a command that has commands of its own. */
+/** The arguments that the user typed after the name of the command, for a command that has subcommands. */
 export const givenArguments = () => process.argv.slice(2);
 
 /** @param {readonly string[]} args */

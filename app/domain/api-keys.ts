@@ -8,7 +8,7 @@ export interface KeyRights {
   readonly accountPrefixes: readonly string[] | null;
 }
 
-/** A key that is to be created. Times in ms since 1970. */
+/** A key to create. Times in ms since 1970. */
 export interface WantedKey extends KeyRights {
   readonly keyId: string;
   /** Recorded in every posting that is made with the key. */
@@ -17,20 +17,20 @@ export interface WantedKey extends KeyRights {
   readonly expiresAt: number | null;
 }
 
-/** A key as operators see it: everything but its secret, which only its holder has. */
+/** A key as shown to operators: everything but its secret, which only its holder has. */
 export interface ApiKey extends WantedKey {
   readonly status: 'ACTIVE' | 'EXPIRED' | 'REVOKED';
   readonly createdAt: number;
   /** Null for a key that was inserted into MySQL directly. */
   readonly createdBy: string | null;
-  /** The key that this one has taken over from. */
+  /** The key that this one replaces. */
   readonly replaces: string | null;
   readonly revokedAt: number | null;
-  /** Several minutes old when it is recorded; null for never. */
+  /** Recorded with a delay of several minutes; null if the key was never used. */
   readonly lastUsedAt: number | null;
 }
 
-/** A key that a deployment brings along, by the hash of its secret. */
+/** A key that a deployment provides, with the hash of its secret. */
 export interface SeededKey {
   readonly hash: string;
   readonly wanted: WantedKey;
@@ -39,14 +39,14 @@ export interface SeededKey {
 /** A key, and its secret if it has just been created. */
 export interface IssuedKey {
   readonly key: ApiKey;
-  /** Null if the request was repeated: a secret is known only once. */
+  /** Null if the request was repeated: a secret is returned only once. */
   readonly secret: string | null;
 }
 
 export const KEY_ACTIONS = ['CREATED', 'ROTATED', 'REVOKED', 'SEEDED', 'REFUSED'] as const;
 export type KeyAction = (typeof KEY_ACTIONS)[number];
 
-/** One use of the management of keys. */
+/** One entry of the key log. */
 export interface KeyLogEntry {
   readonly seq: number;
   readonly at: number;
@@ -74,7 +74,7 @@ export interface KeyManagement {
   /** Creating a key again under its id returns it without its secret. @throws Problem forbidden, key_id_reused */
   create(wanted: WantedKey, request: KeyRequest): Promise<IssuedKey>;
   /**
-   * Creates a key with the rights of another one, which expires after the overlap.
+   * Creates a key with the rights of an existing one. The existing key expires after the overlap.
    * @throws Problem key_not_found, key_not_active, forbidden, key_id_reused
    */
   rotate(rotation: Rotation, request: KeyRequest): Promise<IssuedKey>;
@@ -97,7 +97,10 @@ export interface Rotation {
   readonly overlapS: number;
 }
 
-/** Why a caller may not give these rights away, or null: nobody can create a key that may do more than its creator. */
+/**
+ * Why a caller may not grant these rights; null if it may. Nobody can create a key with more rights than its creator
+ * has.
+ */
 export function exceededRights(identity: Identity, { scopes, accountPrefixes }: KeyRights): string | null {
   const scope = scopes.find((one) => !identity.scopes.has(one));
   if (scope !== undefined) return `These credentials lack the scope ${scope}, so they cannot give it to a key.`;
@@ -106,19 +109,21 @@ export function exceededRights(identity: Identity, { scopes, accountPrefixes }: 
   return isWithin ? null : 'These credentials are restricted to accounts that do not include all those of the key.';
 }
 
-/** Reports of operators contain accounts of all kinds, so a key for some accounts cannot have this scope. */
+/**
+ * Operators' reports contain all accounts, so a key that is restricted to some accounts cannot have the scope `ops`.
+ */
 export const isContradictory = ({ scopes, accountPrefixes }: KeyRights): boolean =>
   accountPrefixes !== null && scopes.includes('ops');
 
-/** Names of users that only the service itself gives. */
+/** User names that only the service itself assigns. */
 export const isReservedUser = (user: string): boolean => user.toLowerCase().startsWith(JWT_USER_PREFIX);
 
-/** Recognizable, so that scanners can find it in places where no secret belongs. */
+/** Recognizable, so that secret scanners can find leaked keys. */
 const SECRET_PREFIX = 'hfk_';
 const SECRET_BYTES = 32;
 export const newKeySecret = (): string => SECRET_PREFIX + randomBytes(SECRET_BYTES).toString('base64url');
 
-/** In the order of the table, each once. */
+/** In the order of `SCOPES`, each once. */
 export const sortedScopes = (scopes: Iterable<string>): Scope[] => {
   const given = new Set(scopes);
   return SCOPES.filter((scope) => given.has(scope));

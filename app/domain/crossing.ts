@@ -25,7 +25,10 @@ export function transactionIdOf(legId: string): string {
 export const isInnerAccount = (accountId: string): boolean => accountId.startsWith(MARK);
 export const transitAccount = (currency: string, stripe: number): string => `~transit:${currency}:${stripe}`;
 export const returnsAccount = (currency: string): string => `~returns:${currency}`;
-/** Pays for what arrived in other shards, if a database restored from a backup no longer knows that it had left. */
+/**
+ * Is debited for money that arrived in other shards, if the debit of its source was lost when a database was restored
+ * from a backup.
+ */
 export const lossAccount = (currency: string): string => `~loss:${currency}`;
 
 /** The id of an attempt to pay out what a transfer left on the account of returns. An attempt that was refused stays refused. */
@@ -42,8 +45,8 @@ export function clientOrderOf(order: TransferOrder): TransferOrder {
 }
 
 /**
- * `out` of a transfer whose debit was lost with a database: the same transfer for clients, but it debits the account of losses,
- * which never refuses. @param refusal why the destination refused the transfer, if it did
+ * `out` of a transfer whose debit was lost with a database: to clients it is the same transfer, but it debits the
+ * account of losses, which never refuses. @param refusal why the destination refused the transfer, if it did
  */
 export function lostOutOrder(
   order: TransferOrder,

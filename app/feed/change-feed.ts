@@ -23,7 +23,7 @@ import { ShardReading } from './shard-reading.ts';
 
 /** Entries per second that a pod reads again for listeners and pages, all together: about a fifth of a core. */
 const REPLAYED_PER_SECOND_MAX = 20_000;
-/** A page ends after it has examined this many entries, however few of them are wanted. */
+/** A page ends after it has examined this many entries, however few of them match the filter. */
 const EXAMINED_MAX = 10_000;
 const WAITING_MAX = 64 * 1024 * 1024;
 
@@ -43,7 +43,7 @@ export interface ChangeFeedDependencies {
   onEnd(reason: FeedEnd | 'client_gone'): void;
   /** A listener gets older events from the log again, because its client did not take the new ones in time. */
   onBehind(): void;
-  /** Characters of events that may wait for the listeners of a pod, all together. */
+  /** How many characters of events may wait for all listeners of a pod together. */
   waitingMax?: number;
 }
 
@@ -140,7 +140,7 @@ export class ChangeFeed implements Feed {
     };
   }
 
-  /** The shards in which a filter can find something. */
+  /** The shards that can contain events that match a filter. */
   #shardsOf({ accounts }: FeedFilter): readonly FeedShard[] {
     if (accounts === null) return this.#shards;
     const numbers = new Set([...accounts].map((account) => shardOfAccount(account, this.shards)));

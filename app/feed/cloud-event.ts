@@ -20,7 +20,7 @@ export interface EventOrigin {
   shard: number;
   position: number;
   index: number;
-  /** Of the row; see `Place`. Without it, an id would be used again after a backup was restored. */
+  /** The check of the row; see `Place`. Without it, ids would be reused after a backup was restored. */
   check: string;
 }
 

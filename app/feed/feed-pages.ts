@@ -12,8 +12,8 @@ interface ShardPage {
 }
 
 /**
- * Reads up to `limit` events of one shard. @param examinedMax the page ends when it has examined this many entries, however
- * few of them are wanted @throws Problem events_gone, database_unavailable
+ * Reads up to `limit` events of one shard. @param examinedMax the page ends when it has examined this many entries,
+ * however few of them match the filter @throws Problem events_gone, database_unavailable
  */
 export async function pageOf(
   reader: RowReader,
@@ -47,7 +47,8 @@ export async function pageOf(
 }
 
 /**
- * The position at which to begin. Of a given position, the places of the shards that are not read stay as they are.
+ * The position at which to begin. If a position is given, the places of the shards that are not read are left
+ * unchanged.
  * @param read the shards that are read @throws Problem events_gone, validation_failed, feature_not_active, and the 503s
  */
 export async function beginAt(
@@ -76,7 +77,7 @@ async function check(place: Place | null, { oldest, newest }: Bounds, reader: Ro
   if (place === null)
     throw new Problem('validation_failed', 'The position belongs to a stream of other accounts: begin anew.');
   if (place.position < (place.index === null ? oldest - 1 : oldest)) throw gone();
-  // Another pod may have sent what was sealed a moment ago.
+  // Another pod may have returned the position of a row that was sealed a moment ago.
   if (place.position > newest && place.position > (await reader.currentBounds()).newest) throw otherLog();
   if (place.check === undefined || place.position < oldest) return;
   const [row] = await reader.replay(place.position - 1);

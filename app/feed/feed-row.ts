@@ -6,10 +6,10 @@ import type { EventType, FeedEvent, FeedFilter, Place } from '../ledger/ports/fe
 import type { PersonalData, SealedLines } from '../ledger/ports/sealed-log.ts';
 import { cloudEventOf, type EventOrigin, type VisibleEntry } from './cloud-event.ts';
 
-/** With so many hexadecimal digits, one of four billion other rows is taken for the same. */
+/** With this many hexadecimal digits, one in four billion other rows is mistaken for the same one. */
 const CHECK_LENGTH = 8;
 
-/** What a row does not contain. */
+/** What is needed to make the events of a row, but is not in the row. */
 export interface RowContext extends Pick<EventOrigin, 'ledgerId' | 'shard'> {
   /** The currencies of the accounts that were changed, by the id of the change. */
   currencies: ReadonlyMap<string, string>;
@@ -41,7 +41,7 @@ export class RowEvent implements FeedEvent {
   }
 
   /**
-   * The event for listeners that want details. It is not kept, because what is erased must not be sent any more.
+   * The event for listeners that want details. It is not cached, because data that was erased must no longer be sent.
    * @param details null if there are none, or they were erased
    */
   withDetails(details: PersonalData | null): FeedEvent {
@@ -64,8 +64,8 @@ export class RowEvent implements FeedEvent {
 }
 
 /**
- * A row of the log as events. Rows never change, so one is shared by everybody who reads it. Entries are decoded when they
- * are first wanted: most of them are wanted by nobody.
+ * A row of the log as events. Rows never change, so all readers of a row share one object. An entry is decoded when it
+ * is first needed, because most entries never are.
  */
 export class FeedRow {
   readonly position: number;
@@ -97,7 +97,7 @@ export class FeedRow {
     return this.#lines.flatMap((_, index) => this.#at(index) ?? []);
   }
 
-  /** The events of accounts that are wanted, in order. */
+  /** The events of the wanted accounts, in order. */
   eventsOf(isWanted: (account: string) => boolean): RowEvent[] {
     return this.#lines.flatMap((line, index) => {
       const ends = transferAccountsIn(line);
@@ -107,7 +107,7 @@ export class FeedRow {
     });
   }
 
-  /** The events that a filter lets through, in order. @param after only those behind this index; null: all */
+  /** The events that a filter lets through, in order. @param after only those after this index; null: all */
   matching({ accounts, types }: FeedFilter, after: number | null): RowEvent[] {
     const found = accounts ? this.#ofAccounts(accounts) : this.events;
     return found.filter(({ index, type }) => (after === null || index > after) && (!types || types.has(type)));
@@ -125,7 +125,7 @@ export class FeedRow {
       });
   }
 
-  /** For each account, the entries that may be an event of it. */
+  /** For each account, the entries that may be events of it. */
   #indexed(): Map<string, number[]> {
     const byAccount = new Map<string, number[]>();
     for (const [index, line] of this.#lines.entries()) {
@@ -162,7 +162,7 @@ interface Seen {
   accounts: readonly string[];
 }
 
-/** What clients see of an entry; null: nothing. */
+/** What clients see of an entry; null if they see nothing. */
 function seenIn(entry: SealedEntry): Seen | null {
   switch (entry.kind) {
     case 'transfer':
@@ -186,7 +186,10 @@ function seenIn(entry: SealedEntry): Seen | null {
 const ofClient = (type: EventType, accountId: string): Seen | null =>
   isInnerAccount(accountId) ? null : { type, accounts: [accountId] };
 
-/** A leg is an event of the account of the client that it moves money of. What the ledger does with itself is hidden. */
+/**
+ * A leg is an event of the client's account whose balance it changes. Transfers between the ledger's own accounts are
+ * hidden.
+ */
 function seenInTransfer({ status, order }: SealedTransfer): Seen | null {
   const type = status === 'POSTED' ? 'holdfast.transfer.posted' : 'holdfast.transfer.rejected';
   const { leg } = order;

@@ -13,7 +13,7 @@ const RETRY_BASE_MS = 100;
 const RETRY_DOUBLINGS_MAX = 4;
 const DETAILED: FeedFilter = { accounts: null, types: null, details: true };
 
-/** Someone who gets the events of new rows. */
+/** A recipient of the events of new rows. */
 export interface Follower {
   readonly filter: FeedFilter;
   /**
@@ -21,7 +21,7 @@ export interface Follower {
    * @param seen the event as this follower sees it
    */
   offer(row: FeedRow, event: RowEvent, seen: FeedEvent): void;
-  /** The log no longer has the next rows. */
+  /** Called when the log no longer contains the next rows. */
   fail(): void;
 }
 
@@ -129,7 +129,7 @@ export class LogFollower {
       this.#report.succeeded();
       for (const row of rows) {
         await this.#give(row);
-        // A row has the transfers of a whole flush: requests come first.
+        // A row can contain the transfers of a whole flush, so let requests run in between.
         await new Promise<void>((resolve) => clock.endOfTurn(resolve));
       }
       this.#behindSinceMs = rows.length > 0 ? (this.#behindSinceMs ?? clock.monotonic()) : null;
@@ -168,7 +168,7 @@ export class LogFollower {
     for (const account of accounts) yield* this.#byAccount.get(account) ?? [];
   }
 
-  /** The events whose details somebody wants, without those that were read. */
+  /** The events whose details a follower wants and which have not been read yet. */
   #lacking(events: readonly RowEvent[], read: ReadonlyMap<RowEvent, FeedEvent>): RowEvent[] {
     if (this.#detailed === 0) return [];
     const wanted = (event: RowEvent) => {

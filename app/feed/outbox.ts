@@ -1,16 +1,16 @@
 import type { Clock } from '../kernel/clock.ts';
 import type { FeedEnd, FeedEvent, FeedPosition, FeedSink, SentEvent } from '../ledger/ports/feed.ts';
 
-/** Characters of events that wait for one listener. */
+/** How many characters of events may wait for one listener. */
 const WAITING_MAX = 128 * 1024;
-/** Characters of events that are handed over at once. */
+/** How many characters of events are handed over at once. */
 const SENT_AT_ONCE = 32 * 1024;
-/** What a waiting event takes besides its text. */
+/** How many characters a waiting event counts in addition to its text. */
 const OVERHEAD = 256;
-/** A listener that takes nothing for this long is ended, ms. */
+/** A listener that takes nothing for this long is disconnected, ms. */
 const STALLED_MS_MAX = 20_000;
 
-/** Characters that wait for all listeners of a pod together. */
+/** The characters that may wait for all listeners of a pod together. */
 export interface Budget {
   used: number;
   readonly max: number;

@@ -14,12 +14,12 @@ export class Pace {
     this.#unitMs = 1000 / unitsPerSecondMax;
   }
 
-  /** Call after work has been done: waits until it has been paid for. */
+  /** Call after doing some work: waits until the rate permits more. */
   async pay(units: number): Promise<void> {
     const now = this.#clock.monotonic();
     this.#freeAtMs = Math.max(now, this.#freeAtMs) + units * this.#unitMs;
     const waitMs = this.#freeAtMs - now;
-    // Timers are not more exact than this.
+    // Timers are no more precise than this.
     if (waitMs >= 1) await this.#clock.sleep(waitMs);
   }
 }

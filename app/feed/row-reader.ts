@@ -9,9 +9,9 @@ import type { Pace } from './pace.ts';
 
 /** The size of one read. Everything in it is decoded at once, so it must not occupy the event loop for long. */
 const READ_MAX = { rows: 16, bytes: 1024 * 1024 };
-/** Reads of a shard at the same time, other than those that follow the end of the log. */
+/** How many reads of a shard run at the same time, not counting the one that follows the end of the log. */
 const READS_MAX = 4;
-/** How many entries of recent rows are kept for listeners that come back after a moment: about 20 MB. */
+/** How many entries of recent rows are kept for listeners that reconnect after a moment: about 20 MB. */
 const KEPT_ENTRIES_MAX = 20_000;
 
 export type Bounds = Awaited<ReturnType<SealedLog['bounds']>>;
@@ -42,7 +42,7 @@ export class RowReader {
     return this.#deps.shard;
   }
 
-  /** Callers share queries, so the newest position may be a little too low. @throws Problem database_unavailable */
+  /** Callers share queries, so the newest position may be slightly out of date. @throws Problem database_unavailable */
   bounds(): Promise<Bounds> {
     this.#bounds ??= this.currentBounds().finally(() => {
       this.#bounds = null;

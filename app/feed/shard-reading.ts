@@ -31,7 +31,7 @@ interface ShardReadingDependencies {
  */
 export class ShardReading implements Follower {
   readonly #deps: ShardReadingDependencies;
-  /** After everything that was put into the outbox, or skipped. */
+  /** The place after everything that was put into the outbox or skipped. */
   #place: Place;
   #isLive = false;
   #latest: RowEvent | null = null;
@@ -45,12 +45,12 @@ export class ShardReading implements Follower {
     return this.#deps.filter;
   }
 
-  /** After the last event that was put into the outbox. */
+  /** The place after the last event that was put into the outbox. */
   get place(): Place {
     return this.#place;
   }
 
-  /** After everything that was skipped, too. Call only between rows. */
+  /** The place after everything that was put into the outbox or skipped. Call only between rows. */
   get reached(): Place {
     const { place } = this.#deps.follower;
     return this.#isLive && place.position >= this.#place.position ? place : this.#place;
@@ -65,7 +65,7 @@ export class ShardReading implements Follower {
       if (outbox.hasRoomFor(seen)) this.#put(row, event, seen);
       else this.#fallBehind(row, event);
     } catch (error) {
-      // An event that cannot be written must not keep the others from their events.
+      // An event that cannot be written must not prevent other listeners from getting theirs.
       this.#failWith(error);
     }
   }
@@ -93,7 +93,7 @@ export class ShardReading implements Follower {
     this.#deps.follower.remove(this);
   }
 
-  /** Reads rows until it can be live. Errors of MySQL are retried: the client notices nothing but the delay. */
+  /** Reads rows until it can be live. Errors of MySQL are retried: the client notices only a delay. */
   async read(): Promise<void> {
     const { clock, outbox } = this.#deps;
     for (let failures = 0; !outbox.ended; ) {

@@ -23,8 +23,9 @@ export interface LegLine {
 export type InnerPosting = LegLine & { version: number };
 
 /**
- * What a shard's MySQL has of transfers between shards, in pages. Every leg moves money from or to an inner account, so the postings
- * of these accounts are all legs, and transfers inside the shard are not read. @throws Problem database_unavailable
+ * The transfers between shards in a shard's MySQL, and their legs, in pages. Every leg moves money from or to an inner
+ * account, so the postings of these accounts are all legs, and transfers inside the shard are not read. @throws Problem
+ * database_unavailable
  */
 export interface CrossingPages {
   crossings(afterId: string, limit: number): Promise<CrossingLine[]>;

@@ -8,7 +8,7 @@ import {
 
 /** The log as it is stored: in MySQL, or in exported files. */
 export interface StoredLog {
-  /** Its end, according to the place that is changed together with it. */
+  /** The end of the log, as recorded by the transactions that append to it. */
   head(): Promise<LogHead>;
   /** The rows after a position, in order; none at the end. */
   stored(after: number, max: { rows: number; bytes: number }): Promise<StoredRow[]>;
@@ -24,7 +24,7 @@ const PAGE = { rows: 500, bytes: 8 * 1024 * 1024 };
 /**
  * Recomputes the hashes of a log up to its present end, page by page.
  * @param from where to begin: the beginning, or a head that was verified earlier or is known from elsewhere
- * @returns the end of the log, or the first position that is wrong. `head`: the log ends elsewhere than it says
+ * @returns the end of the log, or the first position that is wrong. `head`: the log does not end at its recorded end
  */
 export async function verifyLog(log: StoredLog, from = EMPTY_LOG, page = PAGE): Promise<{ head: LogHead } | LogFault> {
   // Read first: rows that are added in the meantime are left to the next run.

@@ -13,7 +13,7 @@ function formatPlace(place: Place | null): string {
   return `${position}${index === null ? '' : `.${index}`}${check === undefined ? '' : `~${check}`}`;
 }
 
-/** Null for any text but one that `formatPosition` returns for this number of shards. */
+/** Null unless the text is one that `formatPosition` returns for this number of shards. */
 export function parsePosition(text: string, shards: number): FeedPosition | null {
   const parts = text.split(BETWEEN_SHARDS, shards + 1);
   if (parts.length !== shards) return null;

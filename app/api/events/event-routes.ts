@@ -158,7 +158,7 @@ interface Start {
   pointer: string;
 }
 
-/** Browsers repeat the address of a stream with the header, so the header takes precedence. */
+/** Browsers reconnect to the original URL and add the header, so the header takes precedence. */
 function startIn(given: string | undefined, header: Call['header'], feed: Feed): Start {
   const lastId = header('last-event-id');
   const pointer = lastId ? '/Last-Event-ID' : '/after';
@@ -168,7 +168,7 @@ function startIn(given: string | undefined, header: Call['header'], feed: Feed):
 const beginning = (feed: Feed, wanted: FeedFilter, { start, pointer }: Start) =>
   located(pointer, () => feed.begin(start, wanted));
 
-/** Says where the position was given that the feed does not accept. */
+/** If the feed rejects the position, adds to the problem where the position was given. */
 async function located<T>(pointer: string, read: () => Promise<T>): Promise<T> {
   try {
     return await read();

@@ -5,9 +5,9 @@ import { formatPosition } from './event-cursor.ts';
 
 export const EVENT_STREAM = 'text/event-stream';
 
-/** A stream without events is heard of at least this often, so that proxies and clients do not give it up, ms. */
+/** How often a stream without events sends something, so that proxies and clients do not close it, ms. */
 const HEARTBEAT_MS = 15_000;
-/** Listeners that lost their pod come back spread over this time, ms. */
+/** Listeners that lost their pod reconnect after a random time in this range, ms. */
 const RETRY_MS_MIN = 1_000;
 const RETRY_MS_MAX = 5_000;
 
@@ -48,7 +48,8 @@ const sinkOf = (connection: LiveConnection): FeedSink => ({
 });
 
 /**
- * A block without data is not an event, but clients remember its id: a filtered stream without events does not fall behind.
+ * A block without data is not an event, but clients store its id, so the position of a filtered stream advances even
+ * without events.
  */
 function beating(clock: Clock, connection: LiveConnection, subscription: Subscription): () => void {
   let cancel = () => {};

@@ -270,7 +270,7 @@ function changeHold(deps: HoldDependencies): Route {
   });
 }
 
-/** A hold of an account that the caller may not use is answered as if it did not exist. */
+/** For a hold of an account that the caller may not use, the response is as if the hold did not exist. */
 export function requireVisibleHold(
   identity: Identity,
   { holdId, account }: Pick<HoldFacts, 'holdId' | 'account'>,
@@ -278,7 +278,7 @@ export function requireVisibleHold(
   if (!mayUse(identity, account)) throw holdNotFound(holdId);
 }
 
-/** @throws Problem hold_not_found, also if the hold is of another account than the query names */
+/** @throws Problem hold_not_found, also if the hold belongs to an account other than the one in the query */
 async function factsOf(
   holds: Holds,
   { params, query, identity }: Call<{ holdId: string }, { account?: string | undefined }>,

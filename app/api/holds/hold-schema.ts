@@ -55,7 +55,7 @@ export const HoldQuery = z.strictObject({
   }),
 });
 
-/** @param account the account that the hold must have, if any. @throws Problem hold_not_found */
+/** @param account the account to which the hold must belong, if any. @throws Problem hold_not_found */
 export function requireHoldOf(account: string | undefined, hold: Pick<HoldFacts, 'holdId' | 'account'>): void {
   if (account === undefined || account === hold.account) return;
   throw new Problem('hold_not_found', `there is no hold ${hold.holdId} of ${account}`);

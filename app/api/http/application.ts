@@ -22,22 +22,22 @@ export interface ApiState {
   content: string | Buffer | null;
   /** A response that is generated while it is sent. */
   stream?: { slot: StreamSlot; content: StreamedContent };
-  /** A response that stays open, and whose it is. */
+  /** A response that stays open, and the caller to which it belongs. */
   live?: { slot: LiveSlot; content: LiveContent };
   caller?: LiveCaller;
 }
 export type ApiContext = ParameterizedContext<ApiState>;
 export type ApiMiddleware = KoaMiddleware<ApiState>;
 
-/** Responses that take longer than their request. */
+/** Responses that outlast their request. */
 export interface LongResponses {
   streams: Streams;
   lives: LiveResponses;
 }
 
 /**
- * @throws Problem overloaded, too_many_listeners, shutting_down if the answer is a stream or stays open, and no further one
- * is possible
+ * @throws Problem overloaded, too_many_listeners, shutting_down if the response is a stream or stays open, and no
+ * further one can be started
  */
 export function send(ctx: ApiContext, answer: Answer, { streams, lives }: LongResponses): void {
   const { body, content, stream, live, headers } = answer;
@@ -95,7 +95,7 @@ async function respondWith({ slot, content }: NonNullable<ApiState['stream']>, c
   if (error !== null) app.emit('error', error, ctx);
 }
 
-/** The request is over as soon as its headers are sent. */
+/** The request counts as completed as soon as the response headers are sent. */
 function stayOpen({ slot, content }: NonNullable<ApiState['live']>, { res, method }: ApiContext): void {
   if (res.writableEnded || res.destroyed) return;
   if (method === 'HEAD') res.end();
@@ -243,14 +243,19 @@ export function authenticate(keys: KeyStore, jwt: JwtVerifier | undefined): ApiM
   };
 }
 
-/** @throws Problem forbidden if the route does not enforce the accounts of the caller, or the path names another one */
+/**
+ * @throws Problem forbidden if the route does not enforce the accounts of the caller, or the path names an account that
+ * the caller may not use
+ */
 function restrict(identity: Identity, route: Route, params: PathParams): void {
   if (route.accounts === undefined)
     throw new Problem('forbidden', 'These credentials are restricted to some accounts, and may not call this.');
   if (route.accounts === 'path') requireAccounts(identity, [params['id'] ?? '']);
 }
 
-/** Whether credentials are accepted again. A store or an issuer that is away is no reason to refuse them. */
+/**
+ * Whether the credentials are still accepted. They are not rejected because the key store or the issuer is unavailable.
+ */
 async function isAllowed(identify: () => Promise<Identity | null>, route: Route, params: PathParams): Promise<boolean> {
   try {
     const identity = await identify();

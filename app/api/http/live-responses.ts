@@ -10,21 +10,21 @@ const CHECK_AFTER_MS_MIN = 1_000;
  * A live response ends after a random 50 to 100 % of this time, because a client chooses a pod only when it connects, ms.
  */
 const AGE_MAX_MS = 15 * 60_000;
-/** How long the end of a response may wait for its client to read it, ms. */
+/** How long to wait for a client to read the end of its response, ms. */
 const END_MS_MAX = 1_000;
 
-/** Why this side ends a live response. */
+/** Why the server ends a live response. */
 export type LiveEnd = 'shutting_down' | 'credentials' | 'reconnect';
 
-/** A response without an end: its content is sent when it is there. */
+/** A response that stays open: content is sent as it becomes available. */
 export interface LiveContent {
   type: string;
-  /** Begins to send; the headers have been sent. */
+  /** Starts sending; the headers have already been sent. */
   open(connection: LiveConnection): LiveSender;
 }
 
 export interface LiveConnection {
-  /** @returns false if the client has to read first; then wait for `whenDrained` */
+  /** @returns false if the client must read before more is written; then wait for `whenDrained` */
   write(text: string): boolean;
   /** Calls back once, when the client has read everything that was written. */
   whenDrained(action: () => void): void;
@@ -33,9 +33,9 @@ export interface LiveConnection {
 }
 
 export interface LiveSender {
-  /** Ends the response, with `end` of the connection. */
+  /** Ends the response by calling `end` of the connection. */
   end(reason: LiveEnd): void;
-  /** The connection is closed, whoever closed it. */
+  /** Called when the connection is closed, by either side. */
   closed(): void;
 }
 
@@ -48,7 +48,7 @@ export interface LiveCaller extends Identity {
 /** A place for a live response. It is free again when the response has ended, or after `release`. */
 export interface LiveSlot {
   start(response: ServerResponse, content: LiveContent): void;
-  /** Does nothing if the response has been started. */
+  /** Does nothing if the response has started. */
   release(): void;
 }
 
@@ -59,8 +59,9 @@ export interface LiveLimits {
 }
 
 /**
- * Responses that stay open. They wait nearly all the time, so they do not count as requests in flight: they have a limit of
- * their own. They end with their credentials, after a while, and first of all when the pod shuts down.
+ * Responses that stay open. They are idle nearly all the time, so they do not count as requests in flight but have a
+ * limit of their own. Each ends when its credentials become invalid or it reaches its maximum age. When the pod shuts
+ * down, they end before everything else.
  */
 export class LiveResponses {
   readonly #clock: Clock;
@@ -113,7 +114,7 @@ export class LiveResponses {
     };
   }
 
-  /** Ends all, now and from now on. */
+  /** Ends all live responses and accepts no new ones. */
   end(): void {
     this.#ended = true;
     for (const open of [...this.#open]) open.end('shutting_down');
@@ -144,7 +145,7 @@ export class LiveResponses {
     else response.once('close', close);
   }
 
-  /** Checks the credentials again and again, and when they expire. */
+  /** Checks the credentials periodically and when they expire. */
   #checking(caller: LiveCaller, sender: LiveSender): () => void {
     const { expiresAt = Number.POSITIVE_INFINITY } = caller;
     let isCancelled = false;

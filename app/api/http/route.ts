@@ -14,8 +14,8 @@ export type Method = 'GET' | 'POST' | 'PATCH';
 export interface Answer {
   status: number;
   /**
-   * An object is sent as JSON, other content with its own type, and a stream while it is generated. The answer of a live
-   * route stays open. If all are absent, the response has no content.
+   * An object is sent as JSON, other content with its own type, and a stream while it is generated. The response of a
+   * live route stays open. If all are absent, the response has no content.
    */
   body?: object;
   content?: { type: string; data: string | Buffer };
@@ -79,7 +79,7 @@ interface RouteDescription {
   headers?: z.ZodObject;
   /** The handler reads the Idempotency-Key; all other routes reject it. */
   takesIdempotencyKey?: true;
-  /** The answer stays open; see `LiveResponses`. */
+  /** The response stays open; see `LiveResponses`. */
   isLive?: true;
   answers: Readonly<Record<number, AnswerDefinition>>;
   /** Problems in addition to those that every route of this kind can return. */

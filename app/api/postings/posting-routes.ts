@@ -57,7 +57,7 @@ export function postingRoutes({ books, history }: PostingDependencies): Route[] 
     return { status: 200, body };
   }
 
-  /** The history of an account contains the ids of its counterparties. A name belongs to an account of its own. */
+  /** Items always contain the ids of counterparties, but their names only if the caller may use those accounts. */
   async function itemAnswers(items: readonly HistoryItem[], identity: Identity) {
     const names = await history.names(counterpartiesOf(items).filter((id) => mayUse(identity, id)));
     return items.map((item) => itemAnswer(item, names));

@@ -25,7 +25,7 @@ export function single<T>(results: readonly (T | Problem | undefined)[], transac
 /**
  * The two schemas of a batch. `documented` describes its items in full. `envelope` is the same without validating the
  * items, so that each invalid item gets its own 400 while the others are processed.
- * @param more members of the body next to the list
+ * @param more further members of the body, besides the list
  */
 export function batchOf<
   Field extends string,
@@ -46,7 +46,7 @@ function listUnder<Field extends string, Item extends z.ZodType>(field: Field, i
 /**
  * The response to a batch: for each item the numeric HTTP status that it would have had alone, and its result or
  * problem.
- * @param more members of the response next to the results
+ * @param more further members of the response, besides the results
  */
 export function batchAnswerOf(answer: z.ZodObject, id: string, more: z.ZodRawShape = {}) {
   const success = answer.extend({ status: z.union([z.literal(200), z.literal(201)]) });

@@ -18,7 +18,10 @@ import { MemoryLedger } from './memory-ledger.ts';
 
 export const NOW = Date.UTC(2026, 0, 31, 12);
 
-/** In the tests, a key is the list of its scopes: `balances:read+ops`, and of the account prefixes if it is restricted. */
+/**
+ * In the tests, a key is the list of its scopes, such as `balances:read+ops`, followed by its account prefixes if it is
+ * restricted.
+ */
 export function keyWith(...scopes: Scope[]): string {
   return scopes.join('+');
 }

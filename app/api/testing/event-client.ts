@@ -28,7 +28,7 @@ export class EventClient {
   readonly status: number;
   readonly headers: Headers;
   readonly blocks: EventBlock[] = [];
-  /** The response has ended, or was broken off. */
+  /** The response has ended or was aborted. */
   ended = false;
   readonly #controller: AbortController;
   #rest = '';
@@ -58,7 +58,7 @@ export class EventClient {
     );
   }
 
-  /** What `Last-Event-ID` must be to go on. */
+  /** The value of `Last-Event-ID` with which to resume. */
   get lastEventId(): string | undefined {
     return this.blocks.findLast(({ id }) => id !== undefined)?.id;
   }

@@ -8,7 +8,7 @@ import { ApiUnderTest, NOW, type Reply, restrictedKey } from '../testing/api-und
 const KEY = restrictedKey(['mine:', 'till'], ...SCOPES);
 const [OWN, OWN_2, TILL] = ['mine:a', 'mine:b', 'till'];
 const [FOREIGN, FOREIGN_2] = ['theirs:a', 'mine'];
-/** The balances of foreign accounts contain these digits, and nothing else does. */
+/** Only the balances of accounts that the key may not use contain these digits. */
 const SECRET = /7777|8888/;
 /** Generated ids may contain these digits by chance. */
 const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
@@ -42,11 +42,11 @@ const restricted = (method: string, path: string, body?: unknown, headers?: Reco
 const anyone = (method: string, path: string, body?: unknown): Promise<Reply> =>
   api.request(method, path, body === undefined ? {} : { body });
 
-/** A case shows what a caller gets for its own accounts, and for those of others. */
+/** Sends the requests of one route for accounts that the key may use, and for others. */
 interface Case {
-  /** The statuses for its own accounts. */
+  /** For accounts that the key may use. */
   own(): Promise<Reply[]>;
-  /** For accounts of others, with the status expected for each request. */
+  /** For other accounts, with the status expected for each request. */
   foreign(): Promise<[number, Reply][]>;
 }
 const path = (suffix: string): Case => ({

@@ -26,7 +26,7 @@ describe('A batch with an id', () => {
     { ...transfer, transactionId: 't4', sourceAccount: 'no' },
   ];
 
-  it('has a record of what became of each item, also of those that are not transfers', async () => {
+  it('has a record of what became of each item, including items that are not transfers', async () => {
     const { status, json } = await post(mixed);
     expect(status).toBe(200);
     expect(json).toMatchObject({
@@ -74,7 +74,7 @@ describe('A batch with an id', () => {
     expect((await items())['items']).toEqual([{ transactionId: 't', status: 'POSTED', recordedAt: TIME }]);
   });
 
-  it('shows what became of an item outside the batch apart from what the batch was answered', async () => {
+  it('shows the present status of an item sent again outside the batch beside its recorded status', async () => {
     await post([{ ...transfer, transactionId: 't', destinationAccount: 'new' }]);
     api.ledger.open('new');
     await api.post('/v1/transfers', { ...transfer, transactionId: 't', destinationAccount: 'new' });
@@ -103,7 +103,7 @@ describe('A batch with an id', () => {
     expect(await items()).toMatchObject({ items: [{ status: 'UNDECIDED', transfer: 'PENDING' }] });
   });
 
-  it('is not shown while the ledger cannot tell the outcomes of open items', async () => {
+  it('is not shown while the ledger cannot determine the outcomes of open items', async () => {
     await post([{ ...transfer, transactionId: 't', destinationAccount: 'no' }]);
     api.ledger.failures.set('outcome', new Problem('ledger_switching', 'Moving.'));
     expect(await api.get('/v1/batches/salaries/transfers')).toMatchObject({
@@ -112,7 +112,7 @@ describe('A batch with an id', () => {
     });
   });
 
-  it('keeps little of a long problem', async () => {
+  it('records only the beginning of a long problem', async () => {
     const metadata = Object.fromEntries(Array.from({ length: 30 }, (_, i) => [`\u0001${i}${'x'.repeat(200)}`, 1]));
     await post([{ ...transfer, transactionId: 't', metadata }]);
     const [item] = (await items())['items'] as [{ errors: unknown[] }];
@@ -137,7 +137,7 @@ describe('A request with a batch id', () => {
     expect(api.batches.batches.size).toBe(0);
   });
 
-  it('is refused along with an Idempotency-Key, and with an invalid id', async () => {
+  it('is refused if it has an Idempotency-Key or an invalid id', async () => {
     const one = [{ ...transfer, transactionId: 't1' }];
     expect(await post(one, 'salaries', { 'Idempotency-Key': 'k' })).toMatchObject({ status: 400 });
     expect(await post(one, 'a b')).toMatchObject({ status: 400, json: { errors: [{ pointer: '/batchId' }] } });
@@ -148,13 +148,13 @@ describe('A request with a batch id', () => {
   it.each([
     [new Problem('database_unavailable', 'away'), 'database_unavailable'],
     [new BatchFull(), 'batch_full'],
-  ])('returns the outcomes although they cannot be recorded (%s)', async (failure, reason) => {
+  ])('returns the outcomes even if they cannot be recorded (%s)', async (failure, reason) => {
     api.batches.failure = failure;
     expect(await post([{ ...transfer, transactionId: 't' }])).toMatchObject({
       status: 200,
       json: { results: [{ status: 201 }], batch: { batchId: 'salaries', recorded: false, reason } },
     });
-    // Sent again later, the outcome is recorded.
+    // When the request is sent again later, its outcome is recorded.
     api.batches.failure = null;
     expect(await post([{ ...transfer, transactionId: 't' }])).toMatchObject({
       json: { results: [{ status: 200, replayed: true }], batch: { recorded: true } },
@@ -173,7 +173,7 @@ describe('The record of a batch', () => {
   const read = (query: string, ...scopes: Parameters<typeof keyWith>) =>
     api.get(`/v1/batches/salaries${query}`, { key: keyWith(...scopes) });
 
-  it('is for the user who posted it, and for those who may read all accounts', async () => {
+  it('can be read by the user who posted it, and by those who may read all accounts', async () => {
     expect(await read('', 'transfers:write')).toMatchObject({ status: 200, json: { postedBy: 'tester' } });
     expect(await read('?postedBy=tester', 'transfers:write')).toMatchObject({ status: 200 });
     expect(await read('?postedBy=other', 'transfers:write')).toMatchObject({ status: 403 });

@@ -12,7 +12,7 @@ const READ = keyWith('balances:read');
 
 let clock: VirtualClock;
 let api: ApiUnderTest;
-/** What the key store says about every key but `READ`. */
+/** What the key store returns for every key but `READ`. */
 let identity: (() => Identity | null) | null;
 
 async function start(overrides: Partial<ApiDependencies> = {}): Promise<void> {
@@ -34,7 +34,7 @@ const open = (options: Partial<Parameters<typeof EventClient.open>[1]> = {}) =>
 const transfer = (...accounts: string[]) => api.feed.add({ type: 'holdfast.transfer.posted', accounts });
 
 describe('GET /v1/events', () => {
-  it('sends a time to retry, a position, and each event with the position after it', async () => {
+  it('sends the time before a retry, a position, and each event with the position after it', async () => {
     transfer('ada', 'bob');
     const client = await open();
     expect(client.status).toBe(200);
@@ -81,7 +81,7 @@ describe('GET /v1/events', () => {
     client.close();
   });
 
-  it('refuses what is no filter and no position, however hostile', async () => {
+  it('refuses invalid filters and positions, however hostile', async () => {
     for (const query of [
       'account=',
       'account=a,,b',
@@ -125,7 +125,7 @@ describe('GET /v1/events', () => {
     });
   });
 
-  it('needs the scope balances:read, and no body is sent to HEAD', async () => {
+  it('requires the scope balances:read, and sends no body in reply to HEAD', async () => {
     await api.stop();
     api = await ApiUnderTest.start();
     expect(await api.get('/v1/events', { key: keyWith('transfers:write', 'ops', 'accounts:write') })).toMatchObject({
@@ -218,7 +218,7 @@ describe('GET /v1/events', () => {
     expect(client.endReason).toBe('reconnect');
   });
 
-  it('ends first when the pod shuts down, and no further one begins', async () => {
+  it('ends before everything else when the pod shuts down, and no new stream begins', async () => {
     const clients = await Promise.all([open(), open(), open()]);
     await until('all have begun', () => clients.every(({ blocks }) => blocks.length === 1));
     api.lives.end();
@@ -230,7 +230,7 @@ describe('GET /v1/events', () => {
 });
 
 describe('GET /v1/events/page', () => {
-  it('leads through all events, and says when there are no more', async () => {
+  it('pages through all events, and states when there are no more', async () => {
     for (let count = 0; count < 5; count++) transfer(count % 2 === 0 ? 'ada' : 'bob');
     api.feed.events.splice(0, 5, ...api.feed.events.map((event) => ({ ...event, json: () => EVENT })));
     const first = await api.get('/v1/events/page?account=ada&limit=2', { key: READ });
@@ -258,7 +258,7 @@ describe('A position', () => {
     for (const text of ['12~', '12~0123abc', '12~0123ABCD', '12~0123abcd.3', '12~0123abcd~'])
       expect(parsePosition(text, 1), text).toBeNull();
   });
-  it('has a place for each shard, or none', () => {
+  it('has a place or an empty field for each shard', () => {
     expect(parsePosition('12_3.4_', 3)).toEqual([{ position: 12, index: null }, { position: 3, index: 4 }, null]);
     for (const text of ['12_3', '12_3_4_5', '_', '1__ ', '1_2.x_3']) expect(parsePosition(text, 3), text).toBeNull();
     expect(parsePosition('', 1)).toBeNull();

@@ -50,7 +50,7 @@ async function refusalOf(verified: Promise<unknown>): Promise<string | undefined
 }
 
 describe('jwtVerifier', () => {
-  it('reads the user, marked as a token user, the known scopes, and when it expires, with the tolerance', async () => {
+  it('reads the user (marked as a token user), the known scopes, and the expiry (plus the tolerance)', async () => {
     const expiresAt = NOW + 65_000;
     expect(await verify(claims)).toEqual({ user: 'jwt:ada', scopes: new Set(['balances:read', 'ops']), expiresAt });
     const { scope: _scope, ...without } = claims;

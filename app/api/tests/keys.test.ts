@@ -21,7 +21,7 @@ const pointersIn = ({ json }: Reply) => (json['errors'] as { pointer: string }[]
 const LATER = new Date(NOW + 86_400_000).toISOString();
 
 describe('POST /v1/ops/keys', () => {
-  it('returns the key with its secret, and never again', async () => {
+  it('returns the new key with its secret, which is never returned again', async () => {
     const { status, json, headers } = await create({ name: 'Cards', expiresAt: LATER });
     expect([status, headers.get('cache-control')]).toEqual([201, 'no-store']);
     expect(json).toEqual({
@@ -71,7 +71,7 @@ describe('POST /v1/ops/keys', () => {
     expect(api.keys.stored.size).toBe(0);
   });
 
-  it('cannot give away more rights than the caller has', async () => {
+  it('cannot grant more rights than the caller has', async () => {
     const key = keyWith('ops', 'balances:read');
     const reply = await api.post('/v1/ops/keys', wanted(), { key });
     expect([reply.status, reply.json['code']]).toEqual([403, 'forbidden']);

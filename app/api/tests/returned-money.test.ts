@@ -49,7 +49,7 @@ beforeEach(async () => {
 afterEach(() => api.stop());
 
 describe('paying out returned money', () => {
-  it('passes on what the operator named, and answers who paid what, why and when', async () => {
+  it('passes on what the operator sent, and returns who paid what, why and when', async () => {
     const asked: PayoutOrder[] = [];
     api.deps.returnedMoney.payOut = async (payout) => {
       asked.push(payout);
@@ -63,7 +63,7 @@ describe('paying out returned money', () => {
     expect(await api.post(PATH, request, { key })).toMatchObject({ status: 200, json: { replayed: true } });
   });
 
-  it('names the returned transfer, and no inner id, in a refusal', async () => {
+  it('names the returned transfer in a refusal, and no inner id', async () => {
     api.deps.returnedMoney.payOut = async () => ({ status: 'REJECTED', order, refusal: 'account_frozen' });
     const refused = await api.post(PATH, request, { key });
     expect(refused).toMatchObject({ status: 422, json: { code: 'account_frozen', transactionId: 't-1' } });

@@ -10,7 +10,7 @@ import {
 } from '../../ledger/ports/batch-records.ts';
 import type { BatchRecording } from './batch-schema.ts';
 
-/** What is kept of a problem: enough to find the mistake. */
+/** How much of a problem is recorded: enough to find the mistake. */
 const DETAIL_LENGTH_MAX = 300;
 const ERRORS_MAX = 5;
 const POINTER_LENGTH_MAX = 100;
@@ -22,8 +22,8 @@ interface SentItem {
 }
 
 /**
- * Records the answers to the items of a request, which gets its response afterwards: a client that reads `recorded: true`
- * will find them. The transfers are already made, so a record that cannot be written is no reason to fail.
+ * Records the results of the items of a request before the response is sent, so a client that reads `recorded: true`
+ * can look them up. The transfers have already been made, so the request does not fail if the record cannot be written.
  */
 export async function recordAnswers(
   batches: BatchRecords,
@@ -57,7 +57,7 @@ function itemOf({ transactionId, sourceAccount }: SentItem, answer: unknown): Ba
   };
 }
 
-/** An error on our side may have happened after the transfer was made, so it is undecided, too. */
+/** A server error may have occurred after the transfer was made, so the item is undecided, too. */
 function stateOf({ code, status, retryable }: Problem): BatchState {
   if ((REFUSALS as readonly string[]).includes(code)) return 'REJECTED';
   return retryable || status >= 500 ? 'UNDECIDED' : 'FAILED';

@@ -22,9 +22,9 @@ interface BatchDependencies {
   ledger: Pick<Ledger, 'outcome'>;
 }
 
-/** Ids that are looked up at the same time. */
+/** How many ids are looked up at the same time. */
 const LOOKUPS_MAX = 50;
-/** Why the ledger may have no answer for an id, other than that it cannot answer now. */
+/** The problems that mean that the ledger has no single transfer for an id, rather than that it is unavailable. */
 const NO_TRANSFER: ReadonlySet<string> = new Set(['transfer_not_found', 'transaction_id_ambiguous']);
 
 const tag = 'Transfers';
@@ -81,7 +81,10 @@ function readItems({ batches, ledger }: BatchDependencies): Route {
   });
 }
 
-/** Batches of other users name their accounts, so they are only for those who may read all accounts. */
+/**
+ * A batch names accounts of the user who posted it, so only callers who may read all accounts can read the batches of
+ * others.
+ */
 function nameOf(batchId: string, postedBy: string | undefined, identity: Identity): BatchName {
   const own = postedBy === undefined || postedBy === identity.user;
   if (!own && !identity.scopes.has('balances:read'))

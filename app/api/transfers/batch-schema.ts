@@ -41,8 +41,8 @@ export const TransferBatchAnswer = batchAnswerOf(Transfer, 'TransferBatchAnswer'
 const IdentifiedItems = z.object({ transfers: z.array(z.looseObject({ transactionId: TransactionId })) });
 
 /**
- * Items of a batch with a record are found by their ids, so each must have one, and no two the same. @throws Problem
- * validation_failed
+ * Items of a recorded batch are found by their ids, so each must have an id, and no two may have the same one. @throws
+ * Problem validation_failed
  */
 export function identifiedItems(body: { transfers: readonly unknown[] }): readonly IdentifiedItem[] {
   const { transfers } = validate(IdentifiedItems, body);

@@ -317,7 +317,7 @@ function partsOf({ split: text, orders }: GroupOrder): z.input<typeof Part>[] | 
   });
 }
 
-/** The destinations of a split, also those that get nothing. */
+/** The destinations of a split, including those that get nothing. */
 export const splitAccountsOf = (group: GroupOrder): string[] => (partsOf(group) ?? []).map(({ account }) => account);
 
 /** The problem of a refused group, the same for a new refusal and for its replay. */

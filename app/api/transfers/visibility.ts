@@ -11,9 +11,9 @@ import { outcomeFrom } from './reversal.ts';
 import type { TransferRecord } from './transfer-schema.ts';
 
 /**
- * What a caller that may use only some accounts can see. It sees a transfer from or to one of its accounts, but neither the
- * balance nor the version of the other account. It sees a group only if it may use all accounts of the group. Everything else
- * is answered as if it did not exist, so that ids cannot be probed.
+ * What a caller that may use only some accounts can see. It sees a transfer from or to one of its accounts, but neither
+ * the balance nor the version of the other account. It sees a group only if it may use all accounts of the group. For
+ * everything else, the response is as if it did not exist, so that ids cannot be probed.
  */
 
 export const accountsOf = (orders: readonly Pick<TransferOrder, 'source' | 'destination'>[]): string[] =>
@@ -56,5 +56,5 @@ export function requireVisibleGroup(identity: Identity, { group }: GroupOutcome)
   throw groupNotFound(group.groupId);
 }
 
-/** All accounts of a group, also those to which a split assigns nothing. */
+/** All accounts of a group, including those to which a split assigns nothing. */
 export const groupAccountsOf = (group: GroupOrder): string[] => [...accountsOfGroup(group), ...splitAccountsOf(group)];

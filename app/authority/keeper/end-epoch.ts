@@ -7,9 +7,9 @@ interface Stores {
 }
 
 /**
- * Ends the epoch of a database without the journal, which is not its own or does not fit it: what MySQL does not have is
- * dropped, as if an operator had accepted its loss. Afterwards the mode is DIRECT, and nothing waits. An interrupted call is
- * repeated.
+ * Ends the epoch of a database without reading the journal, which belongs to another database or does not match this
+ * one. Whatever MySQL does not contain is dropped, as if an operator had accepted its loss. Afterwards the mode is
+ * DIRECT, and nothing is pending. If a call is interrupted, call again.
  * @throws Error if the authority has moved in the meantime
  */
 export async function endEpochWithoutJournal({ authority, recoveryStore }: Stores, by: MovedBy): Promise<Authority> {

@@ -7,7 +7,7 @@ interface ParsedEvent {
   data: Record<string, unknown>;
 }
 
-/** Collects what a listener gets. It can stop taking events, as a client does that does not read. */
+/** Collects what a listener gets. It can stop taking events, like a client that does not read. */
 export class CollectingSink implements FeedSink {
   readonly sent: SentEvent[] = [];
   ended: FeedEnd | null = null;

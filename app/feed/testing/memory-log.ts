@@ -15,7 +15,7 @@ export class MemoryLog implements SealedLog {
   history = 'first';
   reads = 0;
   failure: Error | null = null;
-  /** Awaited by each read, before it returns what the log has then. */
+  /** Each read awaits this before it returns what the log contains at that time. */
   held: Promise<void> = Promise.resolve();
 
   get newest(): number {

@@ -87,7 +87,7 @@ describe('A listener', () => {
     }
   });
 
-  it('gets only events of its accounts and types, each once, and moves on nevertheless', async () => {
+  it('gets only events of its accounts and types, each once, and advances past all others', async () => {
     const sink = await listen('latest', {
       accounts: new Set(['ada', 'eve']),
       types: new Set(['holdfast.transfer.posted']),
@@ -107,7 +107,7 @@ describe('A listener', () => {
     expect(sink.subscription.position).toMatchObject([{ position: 3, index: null }]);
   });
 
-  it('gets references and metadata if it wants them, read once for all, also from the log and in pages', async () => {
+  it('gets references and metadata if wanted, read once for all listeners, from the log and in pages too', async () => {
     const detailed = { ...ALL, details: true };
     const plain = await listen();
     const live = [await listen('latest', detailed), await listen('latest', detailed)];
@@ -139,7 +139,7 @@ describe('A listener', () => {
     expect(sink.subjects).toEqual(['a']);
   });
 
-  it('costs no reads when there is none', async () => {
+  it('causes no more reads after it has left', async () => {
     const sink = await listen();
     sink.subscription.cancel();
     await clock.pass(1_000);
@@ -162,7 +162,7 @@ describe('A listener', () => {
     expect(log().reads - between).toBeLessThanOrEqual(ofOne + 2);
   });
 
-  it('notices nothing but a delay while MySQL is away', async () => {
+  it('notices only a delay while MySQL is away', async () => {
     const live = await listen();
     log().failure = new Problem('database_unavailable', 'away');
     seal(['a']);
@@ -215,7 +215,7 @@ describe('A slow listener', () => {
     expect(ends).toEqual([]);
   });
 
-  it('is ended after 20 seconds in which it takes nothing', async () => {
+  it('is disconnected after 20 seconds in which it takes nothing', async () => {
     const slow = await listen();
     slow.room = 1;
     seal(ids);
@@ -313,7 +313,7 @@ describe('A position', () => {
 });
 
 describe('Pages', () => {
-  it('lead through everything, whatever their size', async () => {
+  it('cover all events, whatever the size of a page', async () => {
     seal(['a', 'b', 'c'], ['d'], [], ['e', 'f']);
     for (const limit of [1, 2, 3, 4, 100]) {
       const found: string[] = [];
@@ -329,7 +329,7 @@ describe('Pages', () => {
     }
   });
 
-  it('end after 10,000 entries that nobody wants', async () => {
+  it('end after 10,000 entries that do not match the filter', async () => {
     for (let row = 0; row < 30; row++) seal(Array.from({ length: 1_000 }, (_, index) => `${row}.${index}`));
     const page = await clock.until(feed.page('oldest', ofAccounts('nobody'), 10));
     expect(page).toMatchObject({ events: [], caughtUp: false, next: [{ position: 10, index: null }] });

@@ -61,7 +61,7 @@ describe('The events of a row', () => {
     expect(named('refused', 'transfer.rejected')[0]?.data).not.toHaveProperty('sourceVersion');
   });
 
-  it('show of a transfer between shards the accounts of the client, and the side that the leg changed', () => {
+  it('show the accounts that the client named for a transfer between shards, and the side that the leg changed', () => {
     const legs = named('x', 'transfer.posted').map(({ data }) => data as Record<string, unknown>);
     expect(legs.map(({ leg }) => leg)).toEqual(['out', 'in', 'back']);
     for (const data of legs)

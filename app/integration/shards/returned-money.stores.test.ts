@@ -75,7 +75,10 @@ const payOut = async (payout: PayoutOrder, by = pod): Promise<string> => {
   }
 };
 
-/** A transfer of everything that the source has, which its destination refuses after it has left, and the source, too. */
+/**
+ * A transfer of the whole balance of the source. The destination refuses it after the money has left, and then so does
+ * the source.
+ */
 async function returned(source: string, amount = 10_000): Promise<TransferOrder> {
   const transactionId = newUuidV7(systemClock.now());
   const order = bench.pod(0).order({ transactionId, source, destination: refusing, amount });
@@ -148,7 +151,7 @@ describe('money that no account could take', () => {
     expect(await restIn(0)).toBe(10_000);
   });
 
-  it('waits on for another account if the one that was named cannot take it', async () => {
+  it('can still be paid out to another account if the one that was named cannot take it', async () => {
     const order = await returned(sources[0] ?? '');
     await setStatus(payee, 'FROZEN');
     for (let tries = 0; tries < 3; tries++) expect(await payOut(payoutOf(order))).toBe('account_frozen');
@@ -206,7 +209,7 @@ describe('a payout', () => {
     expect([await balanceOf(payee), await restIn(0)]).toEqual([20_000, 0]);
   });
 
-  it('is made once by many operators at once, over two processes with lost replies, to different accounts', async () => {
+  it('is made once despite concurrent requests for different accounts in two processes that lose replies', async () => {
     const orders = [await returned(sources[0] ?? ''), await returned(sources[1] ?? '')];
     const others: PodBench[] = [];
     for (const one of bench.pods) others.push(await one.another());

@@ -184,7 +184,7 @@ describe('The codec of the log', () => {
     );
   });
 
-  // Lines are hashed: a change of this form would make every existing log unreadable or wrong.
+  // Lines are hashed: a change to this format would make every existing log unreadable or wrong.
   it('keeps the form of its lines', () => {
     const plain: SealedOrder = {
       ...{ kind: 'transfer', transactionId: 't1', source: 'ada', destination: 'bob', amount: 5, currency: 'EUR' },
@@ -203,7 +203,7 @@ describe('The codec of the log', () => {
     ).toBe('["r",3,7,1000,"t1","ada","bob",5,"EUR","insufficient_funds","D",{"groupId":"g1"}]');
   });
 
-  it('escapes what JSON has to escape, also in a plain transfer', () => {
+  it('escapes what JSON requires to be escaped, also in a plain transfer', () => {
     const order: SealedOrder = {
       ...{ kind: 'transfer', transactionId: 'a"b', source: 'c\\d', destination: 'e\nü', amount: 5, currency: 'EUR' },
       ...{ timestamp: null, reverses: null },
@@ -222,7 +222,7 @@ describe('The codec of the log', () => {
     expect(decodeEntry('["zz",1,{}]')).toEqual({ kind: 'unknown', type: 'zz' });
   });
 
-  it('ignores fields that a later release has added to the rare ones', () => {
+  it('ignores rare fields that a later release has added', () => {
     const line = '["t",3,7,1000,"t1","ada","bob",5,"EUR",2,-5,1,9,5,4,"D",{"later":1,"reverses":"t0"}]';
     expect(decodeEntry(line)).toMatchObject({ kind: 'transfer', order: { reverses: 't0', kind: 'transfer' } });
   });

@@ -13,11 +13,11 @@ import type {
 } from './sealed-entry.ts';
 
 /**
- * An entry of the log is one line: a JSON array that begins with its type. Fields that most entries have stand at fixed
+ * An entry of the log is one line: a JSON array that begins with its type. Fields that most entries have are at fixed
  * positions; rare ones are in an object at the end. Lines are ASCII, so characters are bytes.
  *
- * Lines are hashed, so their form must never change. A field that is added goes into the object at the end; anything else
- * needs a new type.
+ * Lines are hashed, so their format must never change. A field that is added goes into the object at the end; anything
+ * else needs a new type.
  */
 export const TYPES = {
   posted: 't',
@@ -37,7 +37,7 @@ export const TYPES = {
 type TransferFields<T extends SealedTransfer = SealedTransfer> = T extends unknown ? Omit<T, 'kind' | 'digest'> : never;
 type PostedFields = Extract<TransferFields, { status: 'POSTED' }>;
 
-/** For each transfer of a flush, without the detour through an entry. */
+/** Called for each transfer of a flush: encodes it without creating an entry first. */
 export function encodeTransfer(one: TransferFields, digest: string): string {
   const more = moreOfTransfer(one);
   const { transactionId, source, destination, currency } = one.order;

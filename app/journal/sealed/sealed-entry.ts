@@ -23,8 +23,8 @@ export type SealedEntry =
   | UnknownEntry;
 
 /**
- * SHA-256 of a random salt and of the JSON of the personal data, base64url: see personal.ts. The salt stands with the
- * data in the books.
+ * SHA-256 of a random salt and of the JSON of the personal data, base64url: see personal.ts. The salt is stored with
+ * the data in the books.
  */
 interface Digested {
   digest: string;
@@ -36,7 +36,7 @@ type Unsealed = 'order' | 'takenAt' | 'replayed' | 'persisted';
 
 export type SealedOrder = Omit<TransferOrder, Personal | 'leg'> & { leg?: Omit<Leg, 'refusal'> };
 
-/** The outcome of a transfer: also of a member of a group, of a capture, or of a leg. */
+/** The outcome of a transfer, including a member of a group, a capture, or a leg. */
 export type SealedTransfer = { kind: 'transfer'; order: SealedOrder } & Digested &
   (Omit<Posted, Unsealed> | Omit<Rejected, Unsealed>);
 
@@ -106,7 +106,7 @@ export type SealedMove = {
 /** An outcome, or an in-doubt attempt, that was dropped because an operator accepted the loss. */
 export type SealedLoss = { kind: 'loss-accepted'; epoch: number; what: string; id: string } & Digested;
 
-/** Anything else that was done to the ledger, such as an order of an operator. */
+/** Anything else that was done to the ledger, such as an operator's command. */
 export interface SealedAction {
   kind: 'action';
   /** For example `api-key-added`. */
@@ -119,7 +119,7 @@ export interface SealedAction {
   digest: string | null;
 }
 
-/** An entry of a type that this release does not know, so that the indexes of the others stay the same. */
+/** An entry of a type that this release does not know. It is kept so that the indexes of the others stay the same. */
 export interface UnknownEntry {
   kind: 'unknown';
   type: string;

@@ -10,7 +10,7 @@ export const LOG_FORMAT = 1;
 
 /**
  * Maximum size of the lines of one row, in characters, which are bytes. A reader holds a whole row in memory, and a row
- * has to fit into a statement. A line is never divided, and none is nearly as long.
+ * has to fit into a statement. A line is never divided; no line comes close to this length.
  */
 export const ROW_BYTES_MAX = 1024 * 1024;
 

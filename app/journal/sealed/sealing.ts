@@ -52,7 +52,7 @@ export const NO_SALTS: Salts = {
 /** The entries of a transaction, so that those of each account are in the order of its versions. */
 export function sealingOf({ epoch, decided, groups = [], changes = [] }: Committed): Sealing {
   const drawn = new DrawnSalts(decided.length);
-  // The sort is stable: a group stands before its members, and what MySQL decided stays in its order.
+  // The sort is stable: a group comes before its members, and what MySQL decided stays in its order.
   const all = [...groups, ...decided, ...changes].sort((a, b) => a.seq - b.seq);
   return { lines: all.map((one) => drawn.lineOf(one, epoch)), salts: drawn };
 }

@@ -1,14 +1,16 @@
 import type { FieldError, ProblemCode } from '../../domain/problem.ts';
 
 /**
- * The records of batches: what became of each transfer that was sent under a batch id, also of those that never became
- * a transfer. A record says what a request was answered, so it never has more than the client could have known.
+ * The records of batches: what became of each transfer that was sent under a batch id, including items that never
+ * became a transfer. A record contains what a response contained, so it never reveals more than the client could have
+ * learned from the response.
  */
 export interface BatchRecords {
   /**
-   * Records what was answered to items of a batch. The latest answer counts, but an outcome that the ledger keeps
-   * (`POSTED`, `REJECTED`) is replaced only by another outcome. Repeating it changes nothing.
-   * @throws Problem database_unavailable if it takes longer than a moment (it may be recorded then nevertheless), BatchFull
+   * Records the results of items of a batch. The latest result counts, but an outcome that the ledger keeps (`POSTED`,
+   * `REJECTED`) is replaced only by another outcome. Repeating it changes nothing.
+   * @throws Problem database_unavailable if it takes longer than a moment (the results may then be recorded
+   * nevertheless), BatchFull
    */
   record(batch: BatchName, items: readonly BatchItem[]): Promise<void>;
   /** Null if there is no such batch. @throws Problem database_unavailable */
@@ -76,8 +78,8 @@ export class BatchFull extends Error {
 const isOutcome = (state: BatchState): boolean => state === 'POSTED' || state === 'REJECTED';
 
 /**
- * Whether a new answer replaces the recorded one. Two requests with the same item may be recorded in either order, so an
- * answer without an outcome never replaces an outcome.
+ * Whether a new result replaces the recorded one. Two requests with the same item may be recorded in either order, so a
+ * result without an outcome never replaces an outcome.
  */
 export const replaces = (answered: BatchState, recorded: BatchState): boolean =>
   isOutcome(answered) || !isOutcome(recorded);
