@@ -1,6 +1,6 @@
 import { formatAmount, parseAmount } from '../app/domain/money.ts';
 import { FileError, type FileRow, isInvalid, isValid, transactionIdOf } from './payment.ts';
-import { RepeatedIds, ROWS_MAX, type RowStates } from './row-states.ts';
+import { RepeatedIds, ROWS_MAX, type RowState, type RowStates } from './row-states.ts';
 
 /** What the first reading of a file finds. */
 export interface Checked {
@@ -14,7 +14,7 @@ export interface Checked {
 
 const ERRORS_MAX = 20;
 
-/** The results of an earlier run: rows that were posted must be as they were then. */
+/** The results of an earlier run: rows that were or may have been posted must be as they were then. */
 interface Earlier {
   scope: string;
   states: RowStates;
@@ -49,23 +49,30 @@ export async function check(path: string, rows: AsyncIterable<FileRow>, earlier:
   return checked;
 }
 
+const WAS_POSTED: { [State in RowState]?: string } = {
+  POSTED: 'was posted by an earlier run',
+  UNDECIDED: 'may have been posted by an earlier run',
+};
+
 /**
- * A posted row that has changed, or moved, would get another id, and be paid again. @throws FileError
+ * A row that was or may have been posted would get another id if it had changed or moved, and be paid again. @throws
+ * FileError
  */
 function requireUnchanged(path: string, row: FileRow, { scope, states }: Earlier): void {
-  if (states.state(row.row) !== 'POSTED') return;
+  const was = WAS_POSTED[states.state(row.row)];
+  if (was === undefined) return;
   if (isValid(row) && states.hasId(row.row, transactionIdOf(scope, row))) return;
   throw new FileError(
-    `${path}:${row.line}: row ${row.row} was posted by an earlier run, and is different now; it would be paid again. ` +
+    `${path}:${row.line}: row ${row.row} ${was}, and is different now; it would be paid again. ` +
       'Restore the row, or put new payments into a file of their own.',
   );
 }
 
 function requireNoneMissing(path: string, rows: number, states: RowStates): void {
-  const last = states.last('POSTED');
+  const last = states.last('POSTED', 'UNDECIDED');
   if (last > rows)
     throw new FileError(
-      `${path} has ${rows} rows now, but row ${last} was posted by an earlier run. Restore the rows.`,
+      `${path} has ${rows} rows now, but row ${last} ${WAS_POSTED[states.state(last)]}. Restore the rows.`,
     );
 }
 

@@ -1,4 +1,5 @@
 import { open, readFile, rename } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { FileError } from './payment.ts';
 
 /** What a later run of the same import must know. Written before the first payment is sent. */
@@ -9,7 +10,8 @@ export interface ImportState {
   batchId: string;
   /** Of the content of the file. */
   fileDigest: string;
-  /** Where the results come from. */
+  rows: number;
+  /** Where all results come from; none while they may come from several ledgers or versions of the file. */
   urls: readonly string[];
 }
 
@@ -24,7 +26,9 @@ export async function readState(path: string): Promise<ImportState | null> {
   }
   try {
     const state = JSON.parse(text) as ImportState;
-    if (state.version === 1 && typeof state.scope === 'string' && typeof state.batchId === 'string') return state;
+    const { version, scope, batchId, rows } = state;
+    if (version === 1 && typeof scope === 'string' && typeof batchId === 'string' && Number.isInteger(rows))
+      return state;
   } catch {
     // The error below says the same.
   }
@@ -42,4 +46,11 @@ export async function writeState(path: string, state: ImportState): Promise<void
     await file.close();
   }
   await rename(temporary, path);
+  // Only then is the new name of the file on the disk, too.
+  const folder = await open(dirname(path));
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
 }

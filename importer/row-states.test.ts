@@ -11,6 +11,17 @@ it('the states of rows are known by row, with their ids and counts', () => {
   expect([states.hasId(3, 'a'), states.hasId(3, 'b'), states.hasId(200_000, 'c')]).toEqual([true, false, true]);
   expect([states.count('POSTED'), states.count('FAILED'), states.count('INVALID')]).toEqual([2, 1, 0]);
   expect([states.last('POSTED'), states.last('FAILED'), states.last('INVALID')]).toEqual([200_000, 7, 0]);
+  expect(states.last('FAILED', 'POSTED', 'INVALID')).toBe(200_000);
+});
+
+it('the first row without a state is found, however many rows there are', () => {
+  const states = new RowStates();
+  expect([states.firstOpen(0), states.firstOpen(1), states.firstOpen(9_000_000)]).toEqual([0, 1, 1]);
+  const rows = 65_536;
+  for (let row = 1; row < rows; row++) states.set(row, row === 9 ? 'UNDECIDED' : 'POSTED', `t${row}`);
+  expect([states.firstOpen(8), states.firstOpen(rows - 1), states.firstOpen(rows)]).toEqual([0, 0, rows]);
+  states.set(rows, 'POSTED', 't');
+  expect([states.firstOpen(rows), states.firstOpen(rows + 5)]).toEqual([0, rows + 1]);
 });
 
 it('ids that are there twice are found with their rows', () => {

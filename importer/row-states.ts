@@ -30,9 +30,16 @@ export class RowStates {
     return this.#digests[row] === digestOf(transactionId);
   }
 
-  /** The last row in this state; 0 if there is none. */
-  last(state: RowState): number {
-    return Math.max(0, this.#states.lastIndexOf(STATES.indexOf(state)));
+  /** The last row in one of these states; 0 if there is none. */
+  last(...states: RowState[]): number {
+    return Math.max(0, ...states.map((state) => this.#states.lastIndexOf(STATES.indexOf(state))));
+  }
+
+  /** The first of the rows 1 to `rows` without a state; 0 if there is none. */
+  firstOpen(rows: number): number {
+    const row = this.#states.subarray(0, rows + 1).indexOf(0, 1);
+    if (row !== -1) return row;
+    return rows < this.#states.length ? 0 : this.#states.length;
   }
 
   set(row: number, state: RowState, transactionId: string): void {

@@ -2,6 +2,7 @@ import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 
 import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
 import { systemClock } from '../app/kernel/clock.ts';
 import { FakeService } from '../mock-data/testing/fake-service.ts';
+import { FileError } from './payment.ts';
 import { EXIT, type ImportOptions, importFile } from './run.ts';
 import { painMessage, transaction } from './testing/pain-message.ts';
 import { temporaryFile } from './testing/temporary-file.ts';
@@ -159,6 +160,33 @@ describe('An import', () => {
     expect(service.posted).toHaveLength(5);
   });
 
+  it('that was killed on its way to another ledger does not take the results of the first for those of the second', async () => {
+    const path = temporaryFile(HEADER + rows(20));
+    await run(path);
+    const first = service;
+    service = new FakeService();
+    try {
+      url = await service.listen();
+      for (const accountId of ['world', 'a0', 'a1', 'a2']) openAccount(accountId);
+      const stop = new AbortController();
+      service.faults = (request) => {
+        if (request === 1) stop.abort(new Error('stopped'));
+        return 'none';
+      };
+      await expect(run(path, { concurrency: 1 }, stop.signal)).rejects.toThrow('stopped');
+      expect(service.posted.length).toBeLessThan(20);
+      service.faults = () => 'none';
+      expect((await run(path)).code).toBe(EXIT.posted);
+      expect(service.posted).toHaveLength(20);
+      // From here on, the results are those of the second ledger.
+      const requests = service.requests.length;
+      await run(path);
+      expect(service.requests).toHaveLength(requests);
+    } finally {
+      await first[Symbol.asyncDispose]();
+    }
+  });
+
   it('takes the ids of a column', async () => {
     const path = temporaryFile(`transactionId,${HEADER}x1,world,a0,1.00,EUR\nx2,world,a0,1.00,EUR\n`);
     await run(path);
@@ -265,6 +293,41 @@ describe('A file', () => {
       expect(service.posted).toHaveLength(3);
     });
 
+    it('is refused on request, too, while a row has no result: it may have been posted', async () => {
+      const unsent = temporaryFile(HEADER + rows(20));
+      const before = service.requests.length;
+      service.faults = (request) => (request === before ? 'none' : 'drop');
+      await expect(run(unsent, { batch: 10, concurrency: 1, giveUpAfterMs: 1 })).rejects.toThrow('Gave up');
+      service.faults = () => 'none';
+      const { length } = service.posted;
+      expect(length).toBe(3 + 20);
+      expect(results(unsent)).toHaveLength(10);
+      writeFileSync(unsent, HEADER + rows(19) + rows(1, '2.00'));
+      await expect(run(unsent, { edited: true })).rejects.toThrow('row 11 has no result, but may have been posted');
+      writeFileSync(unsent, HEADER + rows(20));
+      expect((await run(unsent)).code).toBe(EXIT.posted);
+      writeFileSync(unsent, HEADER + rows(21));
+      expect((await run(unsent, { edited: true })).code).toBe(EXIT.posted);
+      expect(service.posted).toHaveLength(length + 1);
+    });
+
+    it('is refused on request, too, if a row without a known outcome was changed or deleted', async () => {
+      writeFileSync(`${path}.results.csv`, readFileSync(`${path}.results.csv`, 'utf8').replace('FAILED', 'UNDECIDED'));
+      writeFileSync(path, start.replace('later', 'a0'));
+      await expect(run(path, { edited: true })).rejects.toThrow('row 4 may have been posted by an earlier run');
+      writeFileSync(path, HEADER + rows(3));
+      await expect(run(path, { edited: true })).rejects.toThrow('row 4 may have been posted by an earlier run');
+      expect(service.posted).toHaveLength(3);
+    });
+
+    it('has its posted rows sent again if their ids are in the file, because only the ledger knows their content', async () => {
+      const own = temporaryFile(`transactionId,${HEADER}x1,world,a0,1.00,EUR\n`);
+      await run(own);
+      writeFileSync(own, `transactionId,${HEADER}x1,world,a0,2.00,EUR\nx2,world,a0,1.00,EUR\n`);
+      await run(own, { edited: true });
+      expect(service.requests.at(-1)).toEqual(['x1', 'x2']);
+    });
+
     it('is refused if its results are there, but not what their ids were derived from', async () => {
       rmSync(`${path}.results.csv.state.json`);
       await expect(run(path)).rejects.toThrow('is missing');
@@ -278,7 +341,10 @@ describe('A file', () => {
       if (request === 0) writeFileSync(path, HEADER + rows(60_000, '9.00'));
       return 'none';
     };
-    await expect(run(path, { batch: 1000 })).rejects.toThrow('was changed while it was being imported');
+    const error = await run(path, { batch: 1000 }).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ message: expect.stringContaining('was changed while it was being imported') });
+    // A FileError would claim that nothing was sent.
+    expect(error).not.toBeInstanceOf(FileError);
     expect(service.posted.every(({ amount }) => amount === '1.00')).toBe(true);
   });
 });

@@ -10,8 +10,8 @@ import { type ImportState, readState, writeState } from './import-state.ts';
 import { PainMessage, type PainOptions } from './pain.ts';
 import { FileError, type FileRow } from './payment.ts';
 import { ResultFile } from './results.ts';
-import type { RowState } from './row-states.ts';
-import { sendRows } from './send.ts';
+import type { RowState, RowStates } from './row-states.ts';
+import { type SendOptions, sendRows } from './send.ts';
 import { SourceFile } from './source-file.ts';
 
 /** Exit codes: scripts depend on them, and `--help` explains them. */
@@ -60,19 +60,24 @@ export async function importFile(options: ImportOptions, target: ImportTarget | 
     return reportDryRun(checked, io);
   }
   await using results = await ResultFile.open(resultsPath);
-  if (!earlier && results.states.last('POSTED') > 0)
+  if (!earlier && results.states.last('POSTED', 'UNDECIDED') > 0)
     throw new FileError(`${resultsPath} has results, but ${statePath}, which tells their ids, is missing.`);
   const checked = await check(path, source.rows(), earlier && { scope: earlier.scope, states: results.states });
-  const state = stateOf(file, source, options, target, earlier);
+  const state = stateOf(file, source, checked, options, target, earlier);
   if (checked.invalid > 0 && !options.skipInvalid) throw new FileError(describeInvalid(checked));
-  requireSameFile(state, earlier, options);
-  await writeState(statePath, state);
-  return await send(
-    { ...options, source, checked, state, results, skipsPosted: isSameLedger(state, earlier) },
-    target,
-    io,
-  );
+  if (earlier) requireSameFile(state, earlier, results.states, options);
+  const isSameLedger = earlier !== null && sorted(earlier.urls) === sorted(state.urls);
+  const isSameFile = earlier?.fileDigest === state.fileDigest;
+  // If this run is killed, the results of earlier ones must not be taken for its own.
+  const areOwn = earlier === null || (isSameLedger && isSameFile);
+  await writeState(statePath, areOwn ? state : { ...state, urls: [] });
+  const sending = { ...options, source, checked, state, results };
+  const code = await send({ ...sending, skips: isSameLedger ? (isSameFile ? 'all' : 'derived') : 'none' }, target, io);
+  if (!areOwn) await writeState(statePath, state);
+  return code;
 }
+
+const sorted = (urls: readonly string[]): string => [...urls].sort().join();
 
 interface Source {
   rows(): AsyncIterable<FileRow>;
@@ -99,6 +104,7 @@ const digestOf = (text: string): string => createHash('sha256').update(text).dig
 function stateOf(
   file: SourceFile,
   source: Source,
+  { rows }: Checked,
   { batchId }: ImportOptions,
   { urls }: ImportTarget,
   earlier: ImportState | null,
@@ -107,42 +113,50 @@ function stateOf(
   const id = earlier?.batchId ?? batchId ?? `import-${digestOf(scope).slice(0, BATCH_DIGITS)}`;
   if (batchId !== null && id !== batchId)
     throw new FileError(`The results are those of the batch ${id}; for the batch ${batchId}, use other --results.`);
-  return { version: 1, scope, batchId: id, fileDigest: file.digest, urls };
+  return { version: 1, scope, batchId: id, fileDigest: file.digest, rows, urls };
 }
 
-/** @throws FileError if the results belong to another file, or to an earlier version of this one */
+/**
+ * @throws FileError if the results belong to another file, or to an earlier version of this one. On request, the file may
+ * be another version, but not while a row of the earlier one has no result: an interrupted run may have sent it, and nothing
+ * tells whether it is still the same
+ */
 function requireSameFile(
   state: ImportState,
-  earlier: ImportState | null,
+  earlier: ImportState,
+  states: RowStates,
   { path, resultsPath, edited }: ImportOptions,
 ): void {
-  if (!earlier || earlier.fileDigest === state.fileDigest || edited) return;
-  throw new FileError(
-    `${path} is not the file whose results are in ${resultsPath}. If it is another file, name other --results. ` +
-      'If you have corrected rows that were not posted, or added rows at the end, use --edited.',
-  );
+  if (earlier.fileDigest === state.fileDigest) return;
+  if (!edited)
+    throw new FileError(
+      `${path} is not the file whose results are in ${resultsPath}. If it is another file, name other --results. ` +
+        'If you have corrected rows that were not posted, or added rows at the end, use --edited.',
+    );
+  const open = states.firstOpen(earlier.rows);
+  if (open > 0)
+    throw new FileError(
+      `${path} was edited, but the run before did not finish: row ${open} has no result, but may have been posted. ` +
+        'Restore the file as it was, and run the command again; when all rows have results, edit it.',
+    );
 }
-
-/** The results may be those of another ledger, for example of a test. */
-const isSameLedger = ({ urls }: ImportState, earlier: ImportState | null): boolean =>
-  earlier !== null && [...urls].sort().join() === [...earlier.urls].sort().join();
 
 interface Sending extends ImportOptions {
   source: Source;
   checked: Checked;
   state: ImportState;
   results: ResultFile;
-  skipsPosted: boolean;
+  skips: SendOptions['skips'];
 }
 
 async function send(sending: Sending, { urls, apiKey }: ImportTarget, io: ImportIo): Promise<number> {
-  const { source, checked, state, results, batch, concurrency, giveUpAfterMs, skipsPosted } = sending;
+  const { source, checked, state, results, batch, concurrency, giveUpAfterMs, skips } = sending;
   const { clock, signal } = io;
   using client = new ApiClient({ urls, apiKey, signal, clock, retry: { ...DEFAULT_RETRY, giveUpAfterMs } });
   const progress = new Progress('Sent', checked.rows, io.progress, clock);
   try {
     const sent = await sendRows(client, source.rows(), results, {
-      ...{ scope: state.scope, batchId: state.batchId, batch, concurrency, skipsPosted },
+      ...{ scope: state.scope, batchId: state.batchId, batch, concurrency, skips },
       onRow: (rows) => progress.add(rows),
       onRetry: (reason) => progress.hint(`retrying after ${reason}`),
     });

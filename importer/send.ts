@@ -9,8 +9,11 @@ export interface SendOptions {
   batchId: string;
   batch: number;
   concurrency: number;
-  /** Whether rows that an earlier run posted are left out: not if that may have been another ledger. */
-  skipsPosted: boolean;
+  /**
+   * Which of the rows that an earlier run posted are left out: none if that may have been another ledger, and only those with
+   * derived ids if it may have been another version of the file: the id of any other says nothing about its content.
+   */
+  skips: 'all' | 'derived' | 'none';
   onRow(count: number): void;
   onRetry(reason: string): void;
 }
@@ -73,13 +76,13 @@ export async function sendRows(
 async function* openRows(
   rows: AsyncIterable<FileRow>,
   results: ResultFile,
-  { skipsPosted, onRow }: SendOptions,
+  { skips, onRow }: SendOptions,
 ): AsyncGenerator<ValidRow> {
   for await (const row of rows) {
     const state = results.states.state(row.row);
     if (isValid(row)) {
-      const isDone = state === 'POSTED' && skipsPosted;
-      if (isDone) onRow(1);
+      const isSkipped = skips === 'all' || (skips === 'derived' && row.content.transactionId === undefined);
+      if (state === 'POSTED' && isSkipped) onRow(1);
       else yield row;
     }
     if (!isInvalid(row)) continue;

@@ -46,7 +46,8 @@ export class SourceFile implements AsyncDisposable {
 
   /**
    * The text of the file, block by block, without a byte order mark.
-   * @throws FileError with the line if it is not UTF-8, or if it has changed since it was first read
+   * @throws FileError with the line if it is not UTF-8; Error if it has changed since it was first read, because some of it
+   * may have been sent by then
    */
   async *text(): AsyncGenerator<string> {
     const decoder = new TextDecoder('utf-8', { fatal: true });
@@ -77,8 +78,8 @@ export class SourceFile implements AsyncDisposable {
     if (this.#digests !== null && this.#digests[index] !== digests[index]) throw this.#changed();
   }
 
-  #changed(): FileError {
-    return new FileError(`${this.path} was changed while it was being imported. Run the command again.`);
+  #changed(): Error {
+    return new Error(`${this.path} was changed while it was being imported. Run the command again.`);
   }
 
   #refuseUtf16(block: Uint8Array): void {
