@@ -195,6 +195,33 @@ describe('Expired records', () => {
     expect(await page()).toMatchObject([{ transactionId: 't1', state: 'FAILED' }]);
   });
 
+  it('are removed faster than a busy user can make batches of one transfer each', async () => {
+    for (let i = 0; i < 300; i++) await records.record({ ...BATCH, batchId: `b${i}` }, [item('t', 'POSTED')]);
+    await db.database.rows('UPDATE transfer_batches SET last_recorded_at = NOW(3) - INTERVAL 99 HOUR');
+    await rounds({ keptDays: 2, itemsMax: 1e9 }, 4);
+    expect(await left()).toEqual({ batches: 0, items: 0 });
+  });
+
+  it('leave no more than there is room for, and are not more than are needed for it', async () => {
+    for (const [i, size] of [4, 3, 2, 1].entries()) {
+      await records.record({ ...BATCH, batchId: `b${i}` }, many(size));
+      await idle(90 - i, `b${i}`);
+    }
+    await rounds({ keptDays: 90, itemsMax: 5 }, 4);
+    expect(await left()).toEqual({ batches: 2, items: 3 });
+    expect(await records.summary({ ...BATCH, batchId: 'b2' })).not.toBeNull();
+  });
+
+  it('are counted again within a minute after there was room for all', async () => {
+    const retention = new BatchRetention(db.database, { keptDays: 90, itemsMax: 5 });
+    await retention.round();
+    await records.record(BATCH, many(10));
+    await idle(50);
+    // A round every two seconds, and one more that removes what has expired.
+    for (let round = 0; round <= 30; round++) await retention.round();
+    expect(await left()).toEqual({ batches: 0, items: 0 });
+  });
+
   it('include those idle for longest if there are too many items, but none from the last day', async () => {
     for (const [batchId, hours] of [
       ['old', 50],

@@ -4,6 +4,11 @@ import type { Database } from '../connection/pool.ts';
  * Number of items deleted in a round: a few milliseconds of work, so that locks are brief and the undo log stays short.
  */
 const DELETED_MAX = 2_000;
+/** Number of records that expire, or are emptied, in a round: users may send many batches of a few items. */
+const RECORDS_MAX = 500;
+/** Counting reads all records, so it is done only in one of so many rounds while there is room. */
+const ROUNDS_PER_COUNT = 30;
+const ITEMS = 'posted + rejected + failed + undecided';
 /** A record that was changed within this time, in hours, is never removed to make room. */
 const RECENT_HOURS = 24;
 const DAY_HOURS = 24;
@@ -25,6 +30,7 @@ interface Limits {
 export class BatchRetention {
   readonly #database: Database;
   readonly #limits: Limits;
+  #roundsBeforeCount = 0;
 
   constructor(database: Database, limits: Limits) {
     this.#database = database;
@@ -33,43 +39,58 @@ export class BatchRetention {
 
   /** One small step. @throws Problem database_unavailable */
   async round(): Promise<void> {
-    const [expired] = await this.#database.rows<{ batch_key: number }>(
-      'SELECT batch_key FROM transfer_batches WHERE batch_id IS NULL ORDER BY batch_key LIMIT 1',
+    const expired = await this.#database.rows<{ batch_key: number }>(
+      'SELECT batch_key FROM transfer_batches WHERE batch_id IS NULL ORDER BY batch_key LIMIT ?',
+      [RECORDS_MAX],
     );
-    if (expired) return this.#empty(expired.batch_key);
-    if (await this.#expire(this.#limits.keptDays * DAY_HOURS)) return;
-    if ((await this.#items()) > this.#limits.itemsMax) await this.#expire(RECENT_HOURS);
+    if (expired.length > 0) return this.#empty(expired.map(({ batch_key }) => batch_key));
+    if (await this.#expire(this.#limits.keptDays * DAY_HOURS, Number.POSITIVE_INFINITY)) return;
+    if (this.#roundsBeforeCount-- > 0) return;
+    const excess = (await this.#items()) - this.#limits.itemsMax;
+    if (excess > 0 && (await this.#expire(RECENT_HOURS, excess))) this.#roundsBeforeCount = 0;
+    else this.#roundsBeforeCount = ROUNDS_PER_COUNT - 1;
   }
 
   /**
-   * Removes the id of the record that has been idle longest. A writer that is changing the record has its row locked,
-   * so the condition holds when the id is removed. @returns false if no record has been idle for this long
+   * Removes the ids of the records that have been idle longest. A writer that is changing a record has its row locked,
+   * so the condition holds when the id is removed.
+   * @param items how many items are to be removed, if there are so many
+   * @returns false if no record has been idle for this long
    */
-  async #expire(idleHours: number): Promise<boolean> {
-    const [idle] = await this.#database.rows<{ batch_key: number }>(
-      `SELECT batch_key FROM transfer_batches
-       WHERE batch_id IS NOT NULL AND last_recorded_at < NOW(3) - INTERVAL ? HOUR ORDER BY last_recorded_at LIMIT 1`,
-      [idleHours],
+  async #expire(idleHours: number, items: number): Promise<boolean> {
+    const idle = await this.#database.rows<{ batch_key: number; items: number | string }>(
+      `SELECT batch_key, ${ITEMS} AS items FROM transfer_batches
+       WHERE batch_id IS NOT NULL AND last_recorded_at < NOW(3) - INTERVAL ? HOUR ORDER BY last_recorded_at LIMIT ?`,
+      [idleHours, RECORDS_MAX],
     );
-    if (!idle) return false;
+    const keys: number[] = [];
+    let left = items;
+    for (const record of idle) {
+      if (left <= 0) break;
+      keys.push(record.batch_key);
+      left -= Number(record.items);
+    }
+    if (keys.length === 0) return false;
     await this.#database.rows(
       `UPDATE transfer_batches SET batch_id = NULL
-       WHERE batch_key = ? AND last_recorded_at < NOW(3) - INTERVAL ? HOUR`,
-      [idle.batch_key, idleHours],
+       WHERE batch_key IN (?) AND last_recorded_at < NOW(3) - INTERVAL ? HOUR`,
+      [keys, idleHours],
     );
     return true;
   }
 
-  async #empty(batchKey: number): Promise<void> {
-    await this.#database.rows('DELETE FROM batch_items WHERE batch_key = ? LIMIT ?', [batchKey, DELETED_MAX]);
-    const left = await this.#database.rows('SELECT 1 FROM batch_items WHERE batch_key = ? LIMIT 1', [batchKey]);
-    if (left.length === 0)
-      await this.#database.rows('DELETE FROM transfer_batches WHERE batch_key = ? AND batch_id IS NULL', [batchKey]);
+  async #empty(batchKeys: readonly number[]): Promise<void> {
+    await this.#database.rows('DELETE FROM batch_items WHERE batch_key IN (?) LIMIT ?', [batchKeys, DELETED_MAX]);
+    await this.#database.rows(
+      `DELETE FROM transfer_batches WHERE batch_key IN (?) AND batch_id IS NULL
+         AND (SELECT 1 FROM batch_items i WHERE i.batch_key = transfer_batches.batch_key LIMIT 1) IS NULL`,
+      [batchKeys],
+    );
   }
 
   async #items(): Promise<number> {
     const [row] = await this.#database.rows<{ items: string | null }>(
-      'SELECT CAST(SUM(posted + rejected + failed + undecided) AS CHAR) AS items FROM transfer_batches WHERE batch_id IS NOT NULL',
+      `SELECT CAST(SUM(${ITEMS}) AS CHAR) AS items FROM transfer_batches WHERE batch_id IS NOT NULL`,
     );
     return Number(row?.items ?? 0);
   }
