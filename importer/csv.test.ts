@@ -77,6 +77,7 @@ describe('A CSV file', () => {
   test.each([
     ['no header', '', 'is empty'],
     ['an unknown column', `${HEADER},iban\n`, ':1: unknown column "iban"'],
+    ['metadata that would be lost', `${HEADER},metadata.__proto__\n`, ':1: unknown column "metadata.__proto__"'],
     ['a column twice', `${HEADER},Source-Account\n`, ':1: the column "sourceAccount" is there twice'],
     ['too few columns', 'sourceAccount,amount\n', ':1: no column destinationAccount, currency.'],
     ['a quote that is not closed', `${HEADER}\na,b,1,EUR\na,"b,1,EUR\n`, /:\d: not CSV: /],

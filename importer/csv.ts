@@ -27,7 +27,8 @@ const COLUMNS = [
   'reference',
 ] as const;
 type Column = (typeof COLUMNS)[number];
-const METADATA = /^metadata\.(.+)$/i;
+/** An object cannot have the member `__proto__`, and the API would refuse it. */
+const METADATA = /^metadata\.(?!__proto__$)(.+)$/i;
 
 /** What a column of the file is for: a member of the payment, metadata under a name, or nothing. */
 type Meaning = { member: Column } | { metadata: string } | null;
