@@ -1,5 +1,5 @@
 import { formatAmount, parseAmount } from '../app/domain/money.ts';
-import { FileError, type FileRow, isInvalid, isValid, transactionIdOf } from './payment.ts';
+import { FileError, type FileRow, isInvalid, isValid, printable, transactionIdOf } from './payment.ts';
 import { RepeatedIds, ROWS_MAX, type RowState, type RowStates } from './row-states.ts';
 
 /** What the first reading of a file finds. */
@@ -39,7 +39,7 @@ export async function check(path: string, rows: AsyncIterable<FileRow>, earlier:
     if (isInvalid(row)) {
       checked.invalid++;
       const problem = `${path}:${row.line}: row ${row.row}: ${row.content.join('; ')}`;
-      if (checked.errors.length < ERRORS_MAX) checked.errors.push(problem);
+      if (checked.errors.length < ERRORS_MAX) checked.errors.push(printable(problem));
     }
   }
   const [pair] = repeated.pairs(1);

@@ -37,7 +37,14 @@ export const isValid = (row: FileRow): row is ValidRow => !isInvalid(row);
 /** An input file that cannot be imported as it is. Nothing has been sent because of it. */
 export class FileError extends Error {
   override readonly name = 'FileError';
+
+  constructor(message: string) {
+    super(printable(message));
+  }
 }
+
+/** Messages quote the file, and control characters in it could send commands to a terminal. Line ends are kept. */
+export const printable = (text: string): string => text.replace(/[^\P{Cc}\n]+/gu, ' ');
 
 /** The values of a row as the file has them; absent members are empty in the file. */
 export type Cells = { [Name in Exclude<keyof Payment, 'metadata'>]?: string } & Pick<Payment, 'metadata'>;

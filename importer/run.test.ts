@@ -229,6 +229,14 @@ describe('A file', () => {
     expect(existsSync(`${path}.results.csv`)).toBe(false);
   });
 
+  it('cannot send commands to the terminal that shows what is wrong with it', async () => {
+    const named = temporaryFile(HEADER.replace('amount', 'am\u001bount') + rows(1, 'x'));
+    const { out } = await run(named, { dryRun: true });
+    expect(out).toContain('row 1: am ount must be a decimal number');
+    const unknown = run(temporaryFile(`${HEADER.trim()},\u001b]0;\u0007\u009bm\n`));
+    await expect(unknown).rejects.toThrow('unknown column " ]0; m"');
+  });
+
   it('with invalid rows can be sent without them', async () => {
     const path = temporaryFile(`${HEADER}world,a0,1.001,EUR\n${rows(3)}`);
     for (let time = 0; time < 2; time++) {
