@@ -3,7 +3,7 @@ import { OutcomeUnknownError, ProblemError } from './errors.ts';
 import type { Transport, WireRequest } from './http/transport.ts';
 import type { Ids } from './ids.ts';
 import type { Settled } from './retry/progress.ts';
-import { type AttemptLimits, type Exchange, type RetryOptions, settleOne } from './retry/settle.ts';
+import { type AttemptLimits, type Exchange, type LookedUp, type RetryOptions, settleOne } from './retry/settle.ts';
 import { type Accept, type Verdict, verdictOf } from './retry/verdict.ts';
 
 /** Options of every method. */
@@ -74,18 +74,32 @@ export async function attempt<V>(
   return verdictOf(await transport.send({ ...content, correlationId }, limits), correlationId, accept);
 }
 
+/** The outcome of an earlier attempt of a call, or null if none is visible. */
+export type LookUp<V> = (call: Call, limits: AttemptLimits) => Promise<LookedUp<V> | null>;
+
+interface SettleOptions<V> {
+  readonly lookUp?: LookUp<V> | undefined;
+  /** Whether an attempt of an earlier call may have been carried out. */
+  readonly isInDoubt?: boolean;
+  /** The service does not remember refusals, so that of one attempt says nothing about an earlier one. */
+  readonly forgetsRefusals?: boolean;
+}
+
 /** Sends one request until it is answered. */
 export function settleCall<V>(
   caller: Caller,
   call: Call,
   content: Content,
   accept: Accept<V>,
-  lookUp?: Exchange<undefined, V>['lookUp'],
-  isInDoubt = false,
+  { lookUp, isInDoubt = false, forgetsRefusals = false }: SettleOptions<V> = {},
 ): Promise<Settled<V>> {
   const exchange: Exchange<undefined, V> = {
-    send: async (_, limits) => [await attempt(caller, call, content, accept, limits)],
-    ...(lookUp && { lookUp }),
+    send: async (_, limits) => {
+      const verdict = await attempt(caller, call, content, accept, limits);
+      const isForgotten = forgetsRefusals && verdict.verdict === 'refused';
+      return [isForgotten ? { ...verdict, conclusive: false } : verdict];
+    },
+    ...(lookUp && { lookUp: (_: undefined, limits: AttemptLimits) => lookUp(call, limits) }),
     isInDoubt: () => isInDoubt,
   };
   return settleOne(exchange, call, caller.clock);
@@ -116,20 +130,10 @@ export async function change<V>(
   content: Content,
   accept: Accept<V>,
   options: CallOptions = {},
-  lookUp?: Exchange<undefined, V>['lookUp'],
+  lookUp?: LookUp<V>,
 ): Promise<V> {
-  const call = callWith(caller, options);
-  const exchange: Exchange<undefined, V> = {
-    send: async (_, limits) => [notRemembered(await attempt(caller, call, content, accept, limits))],
-    ...(lookUp && { lookUp }),
-  };
-  return settledValue(await settleOne(exchange, call, caller.clock));
-}
-
-/** A refused change is not stored, so the refusal of one attempt says nothing about an earlier one. */
-function notRemembered<V>(verdict: Verdict<V>): Verdict<V> {
-  if (verdict.verdict !== 'refused') return verdict;
-  return { verdict: 'failed', error: new ProblemError(verdict.problem, null), conclusive: false };
+  const settling = { lookUp, forgetsRefusals: true };
+  return settledValue(await settleCall(caller, callWith(caller, options), content, accept, settling));
 }
 
 /** @throws ProblemError, OutcomeUnknownError, or the reason of the signal */

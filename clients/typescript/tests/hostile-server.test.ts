@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Holdfast, type HoldfastOptions } from '../src/client.ts';
-import { NoAnswerError, ProblemError } from '../src/errors.ts';
+import { NoAnswerError, OutcomeUnknownError, ProblemError } from '../src/errors.ts';
 import { answer, HostileServer, problem } from '../src/testing/hostile-server.ts';
 
 const TRANSFER = { sourceAccount: 'a', destinationAccount: 'b', amount: '1.00', currency: 'EUR' };
@@ -108,6 +108,17 @@ describe('A server that', () => {
     await expect(impatient().accounts.get('a')).rejects.toThrow(NoAnswerError);
   });
 
+  it('loses a reversal and refuses the next attempt leaves the outcome unknown: the lost one may still arrive', async () => {
+    server.handler = (_, response) => {
+      if (server.requests.length === 1) return void response.destroy();
+      answer(response, 422, problem('insufficient_funds', 422));
+    };
+    const reversal = { transactionId: 'mine' };
+    const outcome = await client().transfers.reverse(reversal);
+    expect(outcome).toMatchObject({ outcome: 'unknown', error: { code: 'insufficient_funds' }, attempts: 2 });
+    expect(await client().transfers.reverse(reversal)).toMatchObject({ outcome: 'rejected', attempts: 1 });
+  });
+
   it('redirects does not get the key and the transfer to another address', async () => {
     const other = await HostileServer.start((_, response, body) => answer(response, 201, posted(body)));
     try {
@@ -161,6 +172,18 @@ describe('A request', () => {
       { method: 'POST', path: '/v1/transfers', status: null, correlationId: 'mine' },
       { method: 'POST', path: '/v1/transfers', status: 201, correlationId: 'mine' },
     ]);
+  });
+
+  it('that changes a hold has the same correlation id when it is looked up', async () => {
+    server.handler = (request, response) => {
+      if (request.method === 'GET') return answer(response, 404, problem('hold_not_found', 404));
+      if (server.requests.length === 1) return void response.destroy();
+      answer(response, 412, problem('hold_changed', 412));
+    };
+    const change = client().holds.change('h', { amount: '1.00' }, { revision: 1 });
+    await expect(change).rejects.toThrow(OutcomeUnknownError);
+    expect(server.requests.map(({ method }) => method)).toEqual(['PATCH', 'PATCH', 'GET']);
+    expect(new Set(server.requests.map(({ headers }) => headers['x-correlation-id'])).size).toBe(1);
   });
 
   it('can be given up while it is under way: it is then in doubt', async () => {

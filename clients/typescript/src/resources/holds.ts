@@ -4,7 +4,6 @@ import {
   type Call,
   type Caller,
   type CallOptions,
-  callWith,
   change,
   type OutcomeOptions,
   objectWith,
@@ -108,7 +107,6 @@ export class Holds {
     options: CallOptions & { revision: number | '*' },
   ): Promise<ChangedHold> {
     const { revision } = options;
-    const call = callWith(this.#caller, options);
     const path = holdPath(holdId);
     const headers = { 'If-Match': revision === '*' ? '*' : `"${revision}"` };
     return change(
@@ -116,7 +114,7 @@ export class Holds {
       { method: 'PATCH', path, body: JSON.stringify(terms), headers },
       (answer) => objectWith<ChangedHold>(answer, { holdId }),
       options,
-      (_, limits) => this.#lookUpChange(call, holdId, { terms, revision }, limits),
+      (call, limits) => this.#lookUpChange(call, holdId, { terms, revision }, limits),
     );
   }
 

@@ -1,14 +1,13 @@
 import {
-  type Call,
   type Caller,
   type Content,
   callWith,
   isDoubtful,
+  type LookUp,
   type OutcomeOptions,
   settleCall,
 } from '../calls.ts';
 import type { Settled } from '../retry/progress.ts';
-import type { AttemptLimits, LookedUp } from '../retry/settle.ts';
 import type { Accept } from '../retry/verdict.ts';
 import type { Problem, ProblemCode } from '../types.ts';
 
@@ -21,7 +20,7 @@ interface Common<Request> {
 
 export interface Rejected {
   readonly outcome: 'rejected';
-  /** Why. Permanent for this id: to try again, use a new one. */
+  /** Why. Permanent for this id: to try again, use a new one. Only a reversal, which has no id, may be called again. */
   readonly code: ProblemCode;
   readonly detail: string;
   /** The answer of the service; null if the outcome was looked up. */
@@ -81,7 +80,9 @@ export function itemOutcome<Done, Request extends object>(
 interface Parts<Done> {
   readonly content: Content;
   readonly accept: Accept<Found<Done>>;
-  readonly lookUp?: (call: Call, limits: AttemptLimits) => Promise<LookedUp<Found<Done>> | null>;
+  readonly lookUp?: LookUp<Found<Done>>;
+  /** See `settleCall`. */
+  readonly forgetsRefusals?: boolean;
 }
 
 /**
@@ -93,11 +94,11 @@ interface Parts<Done> {
 export async function outcomeOf<Done, Request extends object>(
   caller: Caller,
   { given, sent, options }: { given: object; sent: Request; options: OutcomeOptions },
-  { content, accept, lookUp }: Parts<Done>,
+  { content, accept, ...settling }: Parts<Done>,
 ): Promise<Outcome<Done, Request>> {
   const call = callWith(caller, options);
-  const find = lookUp && ((_: undefined, limits: AttemptLimits) => lookUp(call, limits));
-  const settled = await settleCall(caller, call, content, accept, find, isDoubtful(caller, given, options));
+  const isInDoubt = isDoubtful(caller, given, options);
+  const settled = await settleCall(caller, call, content, accept, { ...settling, isInDoubt });
   if (settled.kind === 'failed') throw settled.error;
   return itemOutcome(caller, sent, settled) as Outcome<Done, Request>;
 }

@@ -75,14 +75,15 @@ export class Transfers {
   }
 
   /**
-   * Transfers the amount back, once, however often it is called.
+   * Transfers the amount back, once, however often it is called. After a refusal, it may be called again.
    * @throws ProblemError or NoAnswerError: nothing was changed
    */
   async reverse(request: ReversalRequest, options: OutcomeOptions = {}): Promise<ReversalOutcome> {
     const { transactionId, sourceAccount, durability } = request;
     const path = withQuery(`/v1/transfers/${segment(transactionId)}/reversal`, { sourceAccount });
     const content = { method: 'POST', path, body: JSON.stringify({ durability }) } as const;
-    const parts = { content, accept: (body: unknown) => postedIn(body, {}) };
+    // The service makes another attempt after a refusal, so a lost request that arrives late can still be carried out.
+    const parts = { content, accept: (body: unknown) => postedIn(body, {}), forgetsRefusals: true };
     return outcomeOf<Posted | Pending, ReversalRequest>(
       this.#caller,
       { given: request, sent: request, options },

@@ -1,4 +1,4 @@
-import type { HoldfastError } from '../errors.ts';
+import { type HoldfastError, ProblemError } from '../errors.ts';
 import type { Problem } from '../types.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -39,8 +39,12 @@ export function stepAfter<V>({ attempts: before, inDoubt }: Progress, verdict: V
   switch (verdict.verdict) {
     case 'accepted':
       return { step: 'finish', settled: { kind: 'accepted', value: verdict.value, attempts } };
-    case 'refused':
-      return { step: 'finish', settled: { kind: 'refused', problem: verdict.problem, attempts } };
+    case 'refused': {
+      const { problem, conclusive } = verdict;
+      if (inDoubt && !conclusive)
+        return { step: 'look-up', progress: { attempts, inDoubt }, error: new ProblemError(problem, null) };
+      return { step: 'finish', settled: { kind: 'refused', problem, attempts } };
+    }
     case 'failed': {
       const { error, conclusive } = verdict;
       // An expired key, for example, says nothing about what an earlier attempt with a valid key has done.

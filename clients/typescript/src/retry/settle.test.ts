@@ -1,15 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import { NoAnswerError } from '../errors.ts';
+import { problem } from '../testing/hostile-server.ts';
 import { VirtualClock } from '../testing/virtual-clock.ts';
 import { type Exchange, type RetryOptions, settle } from './settle.ts';
 import type { Verdict } from './verdict.ts';
 
 const OPTIONS: RetryOptions = { deadlineMs: 60_000, attemptTimeoutMs: 10_000 };
 const error = new NoAnswerError('lost', 'c', null);
+const PROBLEM = { ...problem('insufficient_funds', 422), code: 'insufficient_funds' } as const;
 const POSTED: Verdict<string> = { verdict: 'accepted', value: 'posted' };
 const LOST: Verdict<string> = { verdict: 'again', error, inDoubt: true, retryAfterMs: null };
 const busy = (retryAfterMs: number): Verdict<string> => ({ verdict: 'again', error, inDoubt: false, retryAfterMs });
 const forbidden: Verdict<string> = { verdict: 'failed', error, conclusive: false };
+const refused = (conclusive: boolean): Verdict<string> => ({ verdict: 'refused', problem: PROBLEM, conclusive });
 const idOfAnother: Verdict<string> = { verdict: 'failed', error, conclusive: true };
 
 /** Answers the attempts with these verdicts; the last one is repeated forever. */
@@ -83,6 +86,11 @@ describe('settle', () => {
     expect(await new Script([LOST, busy(1_000)]).run()).toMatchObject({ kind: 'unknown', retryAfterMs: 1_000 });
     expect(await new Script([LOST, forbidden]).run()).toMatchObject({ kind: 'unknown', attempts: 2 });
     expect(await new Script([forbidden]).run()).toMatchObject({ kind: 'failed', attempts: 1 });
+  });
+  it('reports a refusal after a lost attempt only if it is final for the id', async () => {
+    expect(await new Script([LOST, refused(true)]).run()).toMatchObject({ kind: 'refused', attempts: 2 });
+    expect(await new Script([LOST, refused(false)]).run()).toMatchObject({ kind: 'unknown', attempts: 2 });
+    expect(await new Script([refused(false)]).run()).toMatchObject({ kind: 'refused', attempts: 1 });
   });
   it('accepts an answer that rules every attempt out', async () => {
     expect(await new Script([LOST, idOfAnother]).run()).toMatchObject({ kind: 'failed', attempts: 2 });

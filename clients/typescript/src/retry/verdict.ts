@@ -20,8 +20,8 @@ import type { KnownProblemCode, Problem } from '../types.ts';
 
 export type Verdict<V> =
   | { readonly verdict: 'accepted'; readonly value: V }
-  /** A business rule refused it: the final answer for its id. */
-  | { readonly verdict: 'refused'; readonly problem: Problem }
+  /** A business rule refused it. If `conclusive`, this is the final answer for its id, also for earlier attempts. */
+  | { readonly verdict: 'refused'; readonly problem: Problem; readonly conclusive: boolean }
   /**
    * This attempt changed nothing, and repeating it would not help. If `conclusive`, no earlier attempt with the same
    * content can have changed anything either.
@@ -114,7 +114,7 @@ export function itemVerdict<V>(
 
 function problemVerdict<V>(problem: Problem, retryAfterMs: number | null): Verdict<V> {
   const { code, status } = problem;
-  if (status === REFUSED_STATUS) return { verdict: 'refused', problem };
+  if (status === REFUSED_STATUS) return { verdict: 'refused', problem, conclusive: true };
   const error = new ProblemError(problem, retryAfterMs);
   if (NOTHING_DONE.has(code) || RETRYABLE_STATUS.includes(status))
     return { verdict: 'again', error, inDoubt: false, retryAfterMs };
