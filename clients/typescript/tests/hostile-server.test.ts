@@ -67,6 +67,21 @@ describe('A server that', () => {
     expect(outcomes).toEqual(['unknown', 'unknown']);
   });
 
+  it('accepts only small batches and then hangs takes no longer than the deadline', async () => {
+    const ids = Array.from({ length: 16 }, (_, i) => ({ ...TRANSFER, transactionId: `t${i}` }));
+    server.handler = (_, response, body) => {
+      if (body === '') return answer(response, 404, problem('transfer_not_found', 404));
+      const { transfers } = JSON.parse(body) as { transfers: object[] };
+      if (transfers.length > 1) answer(response, 413, problem('payload_too_large', 413));
+    };
+    const since = performance.now();
+    const outcomes = [];
+    for await (const one of impatient().transfers.createMany(ids)) outcomes.push(one.outcome);
+    expect(performance.now() - since).toBeLessThan(2_500);
+    // Only the first one was sent.
+    expect(outcomes).toEqual(['unknown', ...Array(15).fill('failed')]);
+  });
+
   it('answers 503 forever has done nothing, and the client reports this within its deadline', async () => {
     server.handler = (_, response) => answer(response, 503, problem('overloaded', 503), { 'Retry-After': '1' });
     await expect(impatient().transfers.create(TRANSFER)).rejects.toThrow(ProblemError);

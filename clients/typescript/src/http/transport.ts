@@ -38,6 +38,9 @@ export interface Limits {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** No answer arrives in less time, ms: a request would only raise a doubt. */
+const ATTEMPT_MS_MIN = 10;
+
 /** Sends one request at a time, and never repeats one. */
 export class Transport {
   readonly #options: TransportOptions;
@@ -70,6 +73,8 @@ export class Transport {
   ): Promise<T | Attempt> {
     const { clock, onAttempt } = this.#options;
     if (signal?.aborted) return { kind: 'unsent', cause: signal.reason };
+    if (timeoutMs < ATTEMPT_MS_MIN)
+      return { kind: 'unsent', cause: new DOMException('no time is left', 'TimeoutError') };
     const since = clock.monotonic();
     const cancel = new AbortController();
     const arrived = new AbortController();

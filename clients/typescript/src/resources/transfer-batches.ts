@@ -73,6 +73,7 @@ function exchangeOf(caller: Caller, call: Call): Exchange<Item, Found<Posted | P
   };
 }
 
+/** @param limits for all parts together, if the batch is divided */
 async function sendBatch(
   caller: Caller,
   call: Call,
@@ -82,12 +83,15 @@ async function sendBatch(
   const { correlationId } = call;
   const body = `{"transfers":[${items.map(({ json }) => json).join(',')}]}`;
   const request = { method: 'POST', path: '/v1/transfers/batch', body, correlationId } as const;
-  const attempt = await caller.transport.send(request, limits);
+  const { clock, transport } = caller;
+  const untilMs = clock.monotonic() + limits.timeoutMs;
+  const attempt = await transport.send(request, limits);
   if (attempt.kind === 'answered' && attempt.status === PAYLOAD_TOO_LARGE_STATUS && items.length > 1) {
     // The operator has set a lower limit. Nothing of the batch was processed.
     const middle = Math.ceil(items.length / 2);
-    const first = await sendBatch(caller, call, items.slice(0, middle), limits);
-    return [...first, ...(await sendBatch(caller, call, items.slice(middle), limits))];
+    const left = (): AttemptLimits => ({ ...limits, timeoutMs: untilMs - clock.monotonic() });
+    const first = await sendBatch(caller, call, items.slice(0, middle), left());
+    return [...first, ...(await sendBatch(caller, call, items.slice(middle), left()))];
   }
   const results = attempt.kind === 'answered' && attempt.status === 200 ? resultsIn(attempt.body, items.length) : null;
   const retryAfterMs = attempt.kind === 'answered' ? attempt.retryAfterMs : null;
