@@ -73,7 +73,8 @@ export function serviceOf(
   { env, profiles }: Pick<Surroundings, 'env' | 'profiles'>,
   { profile: named, url }: { profile?: string | undefined; url?: string | undefined },
 ): Profile {
-  const address = url ?? env['HOLDFAST_URL'];
+  // A profile that the command line names goes before the service of the environment.
+  const address = url ?? (named === undefined ? env['HOLDFAST_URL'] : undefined);
   const key = env['HOLDFAST_API_KEY'];
   if (address !== undefined && key !== undefined) return { url: address, apiKey: key };
   const name = named ?? env['HOLDFAST_PROFILE'] ?? profiles.current;
@@ -85,7 +86,8 @@ export function serviceOf(
   // The key of one service must not be sent to another.
   if (address !== undefined && address !== profile.url)
     throw new UsageError(`The profile "${name}" is for ${profile.url}. Set HOLDFAST_API_KEY to use another address.`);
-  return { url: profile.url, apiKey: key ?? profile.apiKey };
+  const isKeyOfOther = (env['HOLDFAST_URL'] ?? profile.url) !== profile.url;
+  return { url: profile.url, apiKey: isKeyOfOther ? profile.apiKey : (key ?? profile.apiKey) };
 }
 
 const MS_PER_SECOND = 1000;

@@ -113,6 +113,7 @@ describe('holdfast', () => {
     expect(await holdfast('transfers reverse mine')).toMatchObject({ code: 0 });
   });
   it('has an exit code for each kind of outcome', async () => {
+    expect(await holdfast(`${TRANSFER} --amount 1 --id mine2`)).toMatchObject({ code: 0 });
     expect(await holdfast(`${TRANSFER} --amount 1000000`)).toMatchObject({
       code: 3,
       out: expect.stringContaining('insufficient_funds'),
@@ -130,6 +131,12 @@ describe('holdfast', () => {
     api.ledger.failures.set('apply', new Problem('outcome_unknown', 'late', { retryAfterSeconds: 60 }));
     const unknown = await holdfast(`${TRANSFER} --amount 1 --id late`);
     expect(unknown).toMatchObject({ code: 5, out: expect.stringContaining('--id late --in-doubt') });
+    // A reversal has no id to repeat.
+    const reversed = await holdfast('transfers reverse mine2');
+    expect(reversed).toMatchObject({ code: 5, out: expect.stringMatching(/ with --in-doubt\n$/) });
+    api.ledger.failures.set('apply', new Problem('ledger_closed', 'closed', { retryAfterSeconds: 60 }));
+    expect(await holdfast('transfers reverse mine2')).toMatchObject({ code: 6 });
+    expect(await holdfast('transfers reverse mine2 --in-doubt')).toMatchObject({ code: 5 });
     api.ledger.failures.delete('apply');
     const env = { HOLDFAST_URL: 'http://127.0.0.1:9', HOLDFAST_API_KEY: 'k' };
     expect(await holdfast('status --timeout 1', { env })).toMatchObject({ code: 6 });
@@ -234,6 +241,14 @@ describe('Profiles', () => {
     const { err } = await holdfast('profile add open --url http://ledger.example.com', { stdin: KEY });
     expect(err).toContain('unencrypted');
     await holdfast('profile remove open');
+  });
+  it('go before the service of the environment if the command line names them', async () => {
+    const env = { HOLDFAST_URL: 'http://127.0.0.1:9', HOLDFAST_API_KEY: 'of another service' };
+    expect(await holdfast('status --profile test --timeout 1', { env })).toMatchObject({ code: 0 });
+    expect(await holdfast('status --timeout 1', { env })).toMatchObject({ code: 6 });
+    // Without an address, the key is for the profile.
+    const key = { HOLDFAST_API_KEY: keyWith('balances:read') };
+    expect(await holdfast('status --profile test', { env: key })).toMatchObject({ code: 4 });
   });
   it('are not needed if the environment contains the address and the key', async () => {
     const env = { HOLDFAST_URL: api.url, HOLDFAST_API_KEY: KEY, HOLDFAST_PROFILES: '/does/not/exist' };

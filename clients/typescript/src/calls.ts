@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts';
+import { type Clock, TIMER_MS_MAX } from './clock.ts';
 import { OutcomeUnknownError, ProblemError } from './errors.ts';
 import type { Transport, WireRequest } from './http/transport.ts';
 import type { Ids } from './ids.ts';
@@ -52,9 +52,6 @@ export function callWith({ defaults, ids }: Pick<Caller, 'defaults' | 'ids'>, op
   requirePositive('deadlineMs', deadlineMs);
   return { deadlineMs, attemptTimeoutMs: defaults.attemptTimeoutMs, correlationId, signal };
 }
-
-/** The longest time that timers support. */
-const TIMER_MS_MAX = 2 ** 31 - 1;
 
 export function requirePositive(name: string, value: number): void {
   if (!(value > 0 && value <= TIMER_MS_MAX))

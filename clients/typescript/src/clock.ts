@@ -10,6 +10,9 @@ export interface Clock {
   random(): number;
 }
 
+/** The longest time that timers support; a longer one would end at once. */
+export const TIMER_MS_MAX = 2 ** 31 - 1;
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
@@ -21,7 +24,7 @@ export const systemClock: Clock = {
         signal?.removeEventListener('abort', done);
         resolve();
       };
-      const timer = setTimeout(done, ms);
+      const timer = setTimeout(done, Math.min(ms, TIMER_MS_MAX));
       signal?.addEventListener('abort', done, { once: true });
     }),
   random: () => Math.random(),

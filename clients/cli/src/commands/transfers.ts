@@ -56,19 +56,25 @@ export const TRANSFER_COMMANDS = [
   }),
   command('transfers reverse', {
     about: 'Transfers the amount of a posted transfer back, once, however often you run it.',
-    options: { from: text('ACCOUNT', 'with several shards: the account that was debited'), durability },
+    options: {
+      from: text('ACCOUNT', 'with several shards: the account that was debited'),
+      durability,
+      'in-doubt': flag('an earlier run may have reversed it'),
+    },
     operands: { label: 'ID', help: 'the id of the transfer', min: 1, max: 1 },
     async run({ values, operands: [transactionId = ''], holdfast, output, signal }) {
       const request = { transactionId, durability: values.durability, ...given({ sourceAccount: values.from }) };
-      return reportTransfer(await holdfast().transfers.reverse(request, { signal }), output);
+      const doubt = values['in-doubt'] ? { inDoubt: true } : {};
+      const outcome = await holdfast().transfers.reverse(request, { signal, ...doubt });
+      return reportTransfer(outcome, output, '--in-doubt');
     },
   }),
 ];
 
 type Reported = TransferOutcome | ReversalOutcome;
 
-/** Prints an outcome. @returns its exit code */
-export function reportTransfer(outcome: Reported, output: Output): ExitCode {
+/** Prints an outcome. @param again see `reportUnknown` @returns its exit code */
+export function reportTransfer(outcome: Reported, output: Output, again?: string): ExitCode {
   const { transactionId } = outcome.request;
   switch (outcome.outcome) {
     case 'posted': {
@@ -92,7 +98,7 @@ export function reportTransfer(outcome: Reported, output: Output): ExitCode {
       );
       return EXIT.unknown;
     case 'unknown':
-      return reportUnknown(transactionId, outcome.error, output);
+      return reportUnknown(transactionId, outcome.error, output, again);
   }
 }
 
@@ -105,9 +111,10 @@ export function reportRejected(
   return EXIT.rejected;
 }
 
-export function reportUnknown(id: string, error: Error, output: Output): ExitCode {
+/** @param again the options with which the same command finds out */
+export function reportUnknown(id: string, error: Error, output: Output, again = `--id ${id} --in-doubt`): ExitCode {
   output.result({ outcome: 'unknown', id, detail: error.message }, () =>
-    factsOf({ unknown: id, why: error.message, next: `Run the same again with --id ${id} --in-doubt` }),
+    factsOf({ unknown: id, why: error.message, next: `Run the same again with ${again}` }),
   );
   return EXIT.unknown;
 }

@@ -1,0 +1,14 @@
+import { expect, it } from 'vitest';
+import { systemClock } from './clock.ts';
+
+it('a sleep for longer than timers support is not over at once', async () => {
+  const controller = new AbortController();
+  let isOver = false;
+  const sleeping = systemClock.sleep(2 ** 31, controller.signal).then(() => {
+    isOver = true;
+  });
+  await systemClock.sleep(50);
+  expect(isOver).toBe(false);
+  controller.abort();
+  await sleeping;
+});
