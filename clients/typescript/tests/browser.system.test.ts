@@ -1,12 +1,11 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { chromium } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ApiUnderTest, keyWith } from '../../../app/api/testing/api-under-test.ts';
+import { BrowserPage, CHROMIUM } from '../../../devstack/testing/browser.ts';
 import { temporaryFolder } from '../../../devstack/testing/temporary.mjs';
 import { buildClient } from '../../../scripts/clients/build.ts';
 
-const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
 const MS_MAX = 300_000;
 
 let api: ApiUnderTest;
@@ -24,30 +23,26 @@ test.skipIf(CHROMIUM === undefined)(
     const folder = temporaryFolder();
     await buildClient(folder);
     const script = readFileSync(join(folder, 'dist/holdfast.min.js'), 'utf8');
-    const browser = await chromium.launch({ executablePath: CHROMIUM ?? '', args: ['--no-sandbox'] });
-    try {
-      const page = await browser.newPage();
-      // The page and the script come from the origin of the service, as behind one proxy.
-      const html = { contentType: 'text/html', body: '<!doctype html><title>Shop</title>' };
-      await page.route(`${api.url}/shop`, (route) => route.fulfill(html));
-      await page.route(`${api.url}/holdfast.min.js`, (route) =>
-        route.fulfill({ contentType: 'text/javascript', body: script }),
-      );
-      await page.goto(`${api.url}/shop`);
-      // As text: Vitest would replace the import.
-      const options = JSON.stringify({ url: api.url, apiKey: keyWith('balances:read', 'transfers:write') });
-      const outcome = await page.evaluate(`(async () => {
-        const { Holdfast } = await import('${api.url}/holdfast.min.js');
-        const holdfast = new Holdfast(${options});
-        const accounts = { sourceAccount: 'ada', destinationAccount: 'bob', currency: 'EUR' };
-        const made = await holdfast.transfers.create({ ...accounts, amount: '2.34' });
-        const { balance } = await holdfast.accounts.balance('ada');
-        return { outcome: made.outcome, balance };
-      })()`);
-      expect(outcome).toEqual({ outcome: 'posted', balance: '10.00' });
-    } finally {
-      await browser.close();
-    }
+    await using browser = await BrowserPage.open();
+    const { page } = browser;
+    // The page and the script come from the origin of the service, as behind one proxy.
+    const html = { contentType: 'text/html', body: '<!doctype html><title>Shop</title>' };
+    await page.route(`${api.url}/shop`, (route) => route.fulfill(html));
+    await page.route(`${api.url}/holdfast.min.js`, (route) =>
+      route.fulfill({ contentType: 'text/javascript', body: script }),
+    );
+    await page.goto(`${api.url}/shop`);
+    // As text: Vitest would replace the import.
+    const options = JSON.stringify({ url: api.url, apiKey: keyWith('balances:read', 'transfers:write') });
+    const outcome = await page.evaluate(`(async () => {
+      const { Holdfast } = await import('${api.url}/holdfast.min.js');
+      const holdfast = new Holdfast(${options});
+      const accounts = { sourceAccount: 'ada', destinationAccount: 'bob', currency: 'EUR' };
+      const made = await holdfast.transfers.create({ ...accounts, amount: '2.34' });
+      const { balance } = await holdfast.accounts.balance('ada');
+      return { outcome: made.outcome, balance };
+    })()`);
+    expect(outcome).toEqual({ outcome: 'posted', balance: '10.00' });
   },
   MS_MAX,
 );

@@ -1,7 +1,11 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { PROBLEMS, type ProblemCode } from '../../../../app/domain/problem.ts';
 import type { Attempt } from '../http/attempt.ts';
 import { isProblem, itemVerdict, verdictOf } from './verdict.ts';
+
+const DOCUMENTATION = readFileSync(join(import.meta.dirname, '../../../../docs/api.md'), 'utf8');
 
 const answered = (status: number, body: unknown, retryAfterMs: number | null = null): Attempt => ({
   kind: 'answered',
@@ -39,26 +43,16 @@ describe('verdictOf', () => {
     expect(shortOf(attempt)).toBe(expected);
   });
 
-  // From docs/api.md: "Nothing was done" appears in the rows of exactly these codes.
-  const NOTHING_DONE: ProblemCode[] = [
-    'request_timeout',
-    'rate_limited',
-    'too_many_listeners',
-    'ledger_switching',
-    'ledger_closed',
-    'backlog_full',
-    'overloaded',
-    'transit_unavailable',
-    'clock_unsure',
-    'calendar_unavailable',
-    'issuer_unavailable',
-  ];
+  /** The codes whose rows in the documentation say "Nothing was done". */
+  const nothingDone = [...DOCUMENTATION.matchAll(/^\| `(\w+)` \| \d{3} \| (?:yes|no) \| (.*) \|$/gm)]
+    .filter(([, , text = '']) => /\bnothing was done\b/i.test(text))
+    .map(([, code]) => code);
   it.each(Object.keys(PROBLEMS) as ProblemCode[])('knows %s', (code) => {
     const { status, retryable } = PROBLEMS[code];
     const verdict = verdictOf(answered(status, problem(code, status), 2_000), 'c', acceptOk);
     if (code === 'internal_error') expect(verdict).toMatchObject({ verdict: 'again', inDoubt: true });
     else if (retryable)
-      expect(verdict).toMatchObject({ verdict: 'again', retryAfterMs: 2_000, inDoubt: !NOTHING_DONE.includes(code) });
+      expect(verdict).toMatchObject({ verdict: 'again', retryAfterMs: 2_000, inDoubt: !nothingDone.includes(code) });
     else if (status === 422) expect(verdict).toMatchObject({ verdict: 'refused', problem: { code } });
     else expect(verdict).toMatchObject({ verdict: 'failed', error: { code, status } });
   });
