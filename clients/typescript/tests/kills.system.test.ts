@@ -10,10 +10,17 @@ it(
   async () => {
     await using cluster = await Cluster.start({ pods: 2, env: { REDIS_STEADY_AFTER_MS: '500' } });
     cluster.keep = true;
-    const { counts, comparison, faults } = await throughKills(cluster, { transfers: TRANSFERS, pauseMs: 1_000 });
+    const { counts, repeated, comparison, faults } = await throughKills(cluster, {
+      transfers: TRANSFERS,
+      pauseMs: 1_000,
+    });
     expect(comparison).toEqual({ wrong: [], unexpected: [], balances: [] });
     expect((counts['posted'] ?? 0) + (counts['rejected'] ?? 0) + (counts['failed'] ?? 0)).toBe(TRANSFERS + 200);
     expect(counts['rejected']).toBeGreaterThan(0);
+    // One in 50 is for too much money.
+    expect(counts['posted']).toBeGreaterThan(0.9 * TRANSFERS);
+    // The faults met requests.
+    expect(repeated).toBeGreaterThan(0);
     // At least one pod and Redis.
     expect(faults.length).toBeGreaterThanOrEqual(2);
     cluster.keep = false;
