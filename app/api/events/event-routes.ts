@@ -6,6 +6,7 @@ import { EVENT_TYPES, type EventType, type Feed, type FeedFilter, type FeedStart
 import { LIST_MAX } from '../http/json-body.ts';
 import { type Call, type Route, route } from '../http/route.ts';
 import { invalid } from '../http/validation.ts';
+import { LIMIT_DEFAULT, ListLimit } from '../schemas/fields.ts';
 import { formatPosition, startOf } from './event-cursor.ts';
 import { EVENT_EXAMPLE } from './event-example.ts';
 import { EventPage } from './event-schema.ts';
@@ -17,7 +18,6 @@ interface EventDependencies {
 }
 
 const ACCOUNTS_MAX = 20;
-const LIMIT_DEFAULT = 100;
 
 const list = (text: string): ReadonlySet<string> => new Set(text.split(','));
 const isType = (type: string): type is EventType => (EVENT_TYPES as readonly string[]).includes(type);
@@ -64,13 +64,7 @@ const PageQuery = z.strictObject({
   ...filter,
   details,
   after: after('`oldest`'),
-  limit: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(LIST_MAX)
-    .optional()
-    .meta({ description: `How many events at most; up to ${LIST_MAX}.`, default: LIMIT_DEFAULT }),
+  limit: ListLimit.meta({ description: `How many events at most; up to ${LIST_MAX}.` }),
 });
 
 const LAST_EVENT_ID = z.object({

@@ -2,7 +2,7 @@ import type { HoldState } from '../../domain/hold-types.ts';
 import type { HoldOrder } from '../../domain/holds.ts';
 import type { HoldCapture } from '../../ledger/ports/holds.ts';
 import { type Route, route } from '../http/route.ts';
-import { AccountIdParams } from '../schemas/fields.ts';
+import { AccountIdParams, LIMIT_DEFAULT } from '../schemas/fields.ts';
 import { decodeIdCursor, encodeIdCursor } from '../schemas/id-cursor.ts';
 import { DEMO_HOLDS, ETAG, FINDING, type HoldDependencies, requireVisibleHold, tag } from './hold-routes.ts';
 import {
@@ -14,7 +14,6 @@ import {
   HoldsQuery,
   holdParams,
   holdRecord,
-  limitOf,
   listedAnswer,
   requireHoldOf,
 } from './hold-schema.ts';
@@ -80,7 +79,7 @@ function listHolds({ holds, holdBooks, books }: HoldDependencies): Route {
     problems: ['account_not_found', 'feature_not_active', 'ledger_switching', 'database_unavailable'],
     async handle({ params: { id: accountId }, query }) {
       holds.requireActive(accountId);
-      const limit = limitOf(query);
+      const { limit = LIMIT_DEFAULT } = query;
       const afterHoldId = query.cursor === undefined ? '' : decodeIdCursor(query.cursor);
       // One more hold than requested is read, to determine whether there is a next page.
       const found = await holdBooks.holds({ accountId, status: query.status ?? null, afterHoldId, limit: limit + 1 });

@@ -9,7 +9,6 @@ import { formatAmount } from '../../domain/money.ts';
 import { type FieldError, HOLD_REFUSALS, Problem, REFUSALS } from '../../domain/problem.ts';
 import type { Origin } from '../../domain/types.ts';
 import type { HoldCapture, HoldFacts, HoldView, ListedHold } from '../../ledger/ports/holds.ts';
-import { LIST_MAX } from '../http/json-body.ts';
 import { invalid, KEY_POINTER } from '../http/validation.ts';
 import {
   AccountId,
@@ -20,6 +19,7 @@ import {
   DurabilityInput,
   formatTimestamp,
   Id,
+  ListLimit,
   Metadata,
   Money,
   MoneyInput,
@@ -34,7 +34,6 @@ import { limitFigures } from '../transfers/transfer-schema.ts';
 /** How far ahead a hold may end. */
 const EXPIRES_MS_MAX = 366 * 24 * 60 * 60 * 1000;
 const STATUSES = ['OPEN', 'CAPTURED', 'VOIDED', 'EXPIRED'] as const;
-const LIMIT_DEFAULT = 100;
 /** The maximum number of captures shown. */
 export const CAPTURES_MAX = 100;
 
@@ -176,15 +175,8 @@ export const HoldRecord = z
 export const HoldsQuery = z.strictObject({
   status: z.enum(STATUSES).optional(),
   cursor: z.string().max(128).optional().meta({ description: 'The `nextCursor` of the previous response.' }),
-  limit: z
-    .string()
-    .regex(/^[1-9]\d{0,3}$/, `must be a whole number from 1 to ${LIST_MAX}`)
-    .transform(Number)
-    .refine((limit) => limit <= LIST_MAX, `must be a whole number from 1 to ${LIST_MAX}`)
-    .optional()
-    .meta({ type: 'integer', minimum: 1, maximum: LIST_MAX, default: LIMIT_DEFAULT }),
+  limit: ListLimit,
 });
-export const limitOf = ({ limit = LIMIT_DEFAULT }: z.output<typeof HoldsQuery>): number => limit;
 
 export const HoldList = z
   .object({

@@ -2,6 +2,7 @@ import type { KeyManagement } from '../../domain/api-keys.ts';
 import { newUuidV7 } from '../../domain/ids.ts';
 import { type Call, type Route, route } from '../http/route.ts';
 import { IdempotencyKeyHeader, idempotencyKeyOf, refused } from '../http/validation.ts';
+import { LIMIT_DEFAULT } from '../schemas/fields.ts';
 import {
   ApiKeyAnswer,
   ApiKeyList,
@@ -16,7 +17,6 @@ import {
   KeysQuery,
   keyAnswer,
   keyParams,
-  limitOf,
   logAnswer,
   rotationOf,
   wantedKeyOf,
@@ -79,7 +79,7 @@ function listKeys({ keyManagement }: KeyDependencies): Route {
     answers: { 200: { description: 'A page of keys', schema: ApiKeyList } },
     problems: ['database_unavailable'],
     async handle({ query }) {
-      const limit = limitOf(query);
+      const { limit = LIMIT_DEFAULT } = query;
       // One more than requested is read, to determine whether there is a next page.
       const found = await keyManagement.keys(query.cursor ?? '', limit + 1);
       const keys = found.slice(0, limit);
@@ -162,7 +162,7 @@ function readLog({ keyManagement }: KeyDependencies): Route {
     answers: { 200: { description: 'A page of the log', schema: KeyLog } },
     problems: ['database_unavailable'],
     async handle({ query }) {
-      const limit = limitOf(query);
+      const { limit = LIMIT_DEFAULT } = query;
       const found = await keyManagement.log(Number(query.cursor ?? Number.MAX_SAFE_INTEGER), limit + 1);
       const entries = found.slice(0, limit);
       const nextCursor = found.length > limit ? String(entries.at(-1)?.seq) : null;

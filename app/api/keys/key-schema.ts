@@ -13,9 +13,8 @@ import {
 import { SCOPES } from '../../domain/identity.ts';
 import { ACCOUNT_ID_PATTERN } from '../../domain/ids.ts';
 import type { FieldError } from '../../domain/problem.ts';
-import { LIST_MAX } from '../http/json-body.ts';
 import { invalid } from '../http/validation.ts';
-import { formatTimestamp, Id, NewId, Timestamp, TimestampInput, text } from '../schemas/fields.ts';
+import { formatTimestamp, Id, ListLimit, NewId, Timestamp, TimestampInput, text } from '../schemas/fields.ts';
 
 const USER_LENGTH_MAX = 64;
 const NAME_LENGTH_MAX = 140;
@@ -23,7 +22,6 @@ const REASON_LENGTH_MAX = 255;
 const PREFIXES_MAX = 16;
 const OVERLAP_S_DEFAULT = 86_400;
 const OVERLAP_S_MAX = 30 * 86_400;
-const LIMIT_DEFAULT = 100;
 
 export const KeyId = NewId.meta({
   description:
@@ -122,22 +120,14 @@ export const KeyLog = z
   })
   .meta({ id: 'KeyLog' });
 
-const limit = z
-  .string()
-  .regex(/^[1-9]\d{0,3}$/, `must be a whole number from 1 to ${LIST_MAX}`)
-  .transform(Number)
-  .refine((value) => value <= LIST_MAX, `must be a whole number from 1 to ${LIST_MAX}`)
-  .optional()
-  .meta({ type: 'integer', minimum: 1, maximum: LIST_MAX, default: LIMIT_DEFAULT });
 const cursorOf = (pattern: RegExp) =>
   z
     .string()
     .regex(pattern, 'is not a cursor from an earlier response')
     .optional()
     .meta({ description: 'The `nextCursor` of the previous response.' });
-export const KeysQuery = z.strictObject({ cursor: cursorOf(/^[A-Za-z0-9._:-]{1,64}$/), limit });
-export const KeyLogQuery = z.strictObject({ cursor: cursorOf(/^[1-9]\d{0,15}$/), limit });
-export const limitOf = (query: { limit?: number | undefined }): number => query.limit ?? LIMIT_DEFAULT;
+export const KeysQuery = z.strictObject({ cursor: cursorOf(/^[A-Za-z0-9._:-]{1,64}$/), limit: ListLimit });
+export const KeyLogQuery = z.strictObject({ cursor: cursorOf(/^[1-9]\d{0,15}$/), limit: ListLimit });
 
 /** @throws Problem validation_failed for rules that involve more than one field */
 export function wantedKeyOf(request: z.output<typeof ApiKeyRequest>, keyId: string, nowMs: number): WantedKey {

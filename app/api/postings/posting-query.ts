@@ -1,13 +1,11 @@
 import { z } from 'zod';
 import type { FieldError } from '../../domain/problem.ts';
 import type { HistoryFilter, HistoryQuery } from '../../ledger/ports/history.ts';
-import { LIST_MAX } from '../http/json-body.ts';
 import { invalid } from '../http/validation.ts';
-import { amountAt, MoneyInput, TimestampInput } from '../schemas/fields.ts';
+import { amountAt, LIMIT_DEFAULT, ListLimit, MoneyInput, TimestampInput } from '../schemas/fields.ts';
 import { decodeCursor } from './posting-cursor.ts';
 import { HOLD_KINDS, TRANSFER_KINDS } from './posting-schema.ts';
 
-const LIMIT_DEFAULT = 100;
 const KINDS = [...TRANSFER_KINDS, ...HOLD_KINDS] as const;
 type Kind = (typeof KINDS)[number];
 
@@ -42,13 +40,7 @@ const listing = {
     description:
       'The `nextCursor` or the `previousCursor` of an earlier response. It is a place between two items, so it stays valid, and may also be used with the other `order`.',
   }),
-  limit: z
-    .string()
-    .regex(/^[1-9]\d{0,3}$/, `must be a whole number from 1 to ${LIST_MAX}`)
-    .transform(Number)
-    .refine((limit) => limit <= LIST_MAX, `must be a whole number from 1 to ${LIST_MAX}`)
-    .optional()
-    .meta({ type: 'integer', minimum: 1, maximum: LIST_MAX, default: LIMIT_DEFAULT }),
+  limit: ListLimit,
   holds: z
     .enum(['true', 'false'])
     .optional()

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { ACCOUNT_ID_PATTERN, ID_PATTERN, isDotSegment } from '../../domain/ids.ts';
 import { isCurrency, parseAmount } from '../../domain/money.ts';
 import { type FieldError, Problem } from '../../domain/problem.ts';
+import { LIST_MAX } from '../http/json-body.ts';
 
 /**
  * Fields that several resources share: each is one schema for validation, types and the OpenAPI document. Optional
@@ -11,6 +12,18 @@ import { type FieldError, Problem } from '../../domain/problem.ts';
 
 /** How far the client's clock may be ahead of ours. */
 export const TIMESTAMP_AHEAD_MS_MAX = 5 * 60_000;
+
+/** How many items a page of a list has if the query does not say. */
+export const LIMIT_DEFAULT = 100;
+const NO_LIMIT = `must be a whole number from 1 to ${LIST_MAX}`;
+/** How many items a page of a list may have. */
+export const ListLimit = z
+  .string()
+  .regex(/^[1-9]\d{0,3}$/, NO_LIMIT)
+  .transform(Number)
+  .refine((limit) => limit <= LIST_MAX, NO_LIMIT)
+  .optional()
+  .meta({ type: 'integer', minimum: 1, maximum: LIST_MAX, default: LIMIT_DEFAULT });
 
 const CONTROL_CHARACTER = /\p{Cc}/u;
 const KEY_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;

@@ -4,6 +4,7 @@ import { Problem } from '../../domain/problem.ts';
 import type { BatchName, BatchRecords, RecordedItem } from '../../ledger/ports/batch-records.ts';
 import type { Ledger } from '../../ledger/ports/ledger.ts';
 import { type Route, route } from '../http/route.ts';
+import { LIMIT_DEFAULT } from '../schemas/fields.ts';
 import { decodeIdCursor, encodeIdCursor } from '../schemas/id-cursor.ts';
 import {
   Batch,
@@ -14,7 +15,6 @@ import {
   BatchQuery,
   batchAnswer,
   batchItemAnswer,
-  limitOf,
 } from './batch-schema.ts';
 
 interface BatchDependencies {
@@ -68,7 +68,7 @@ function readItems({ batches, ledger }: BatchDependencies): Route {
     problems: ['batch_not_found', 'account_unsettled', 'ledger_switching', 'ledger_closed', 'database_unavailable'],
     async handle({ params, query, identity }) {
       const name = nameOf(params.batchId, query.postedBy, identity);
-      const limit = limitOf(query);
+      const { limit = LIMIT_DEFAULT } = query;
       const afterTransactionId = query.cursor === undefined ? '' : decodeIdCursor(query.cursor);
       // One more item than requested is read, to determine whether there is a next page.
       const found = await batches.items(name, { state: query.status ?? null, afterTransactionId, limit: limit + 1 });

@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import { BATCH_STATES, type BatchSummary, type RecordedItem } from '../../ledger/ports/batch-records.ts';
-import { LIST_MAX } from '../http/json-body.ts';
 import { invalid, validate } from '../http/validation.ts';
-import { formatTimestamp, NewId, Timestamp, TransferId } from '../schemas/fields.ts';
+import { formatTimestamp, ListLimit, NewId, Timestamp, TransferId } from '../schemas/fields.ts';
 import { batchAnswerOf, batchOf } from '../schemas/items.ts';
 import { TransactionId, Transfer, TransferRequest } from './transfer-schema.ts';
 
@@ -67,20 +66,12 @@ const PostedBy = z.string().min(1).max(259).optional().meta({
 });
 export const BatchQuery = z.strictObject({ postedBy: PostedBy });
 
-const LIMIT_DEFAULT = 100;
 export const BatchItemsQuery = z.strictObject({
   postedBy: PostedBy,
   status: z.enum(BATCH_STATES).optional().meta({ description: 'Only items that were recorded in this state.' }),
   cursor: z.string().max(128).optional().meta({ description: 'The `nextCursor` of the previous response.' }),
-  limit: z
-    .string()
-    .regex(/^[1-9]\d{0,3}$/, `must be a whole number from 1 to ${LIST_MAX}`)
-    .transform(Number)
-    .refine((limit) => limit <= LIST_MAX, `must be a whole number from 1 to ${LIST_MAX}`)
-    .optional()
-    .meta({ type: 'integer', minimum: 1, maximum: LIST_MAX, default: LIMIT_DEFAULT }),
+  limit: ListLimit,
 });
-export const limitOf = ({ limit = LIMIT_DEFAULT }: z.output<typeof BatchItemsQuery>): number => limit;
 
 const count = (description: string) => z.int().min(0).meta({ description });
 export const Batch = z

@@ -9,13 +9,14 @@ import type {
   ReturnedMoneyQuery,
   ReturnedTransfer,
 } from '../../ledger/ports/returned-money.ts';
-import { LIST_MAX } from '../http/json-body.ts';
 import { invalid } from '../http/validation.ts';
 import {
   AccountId,
   amountAt,
   Currency,
   formatTimestamp,
+  LIMIT_DEFAULT,
+  ListLimit,
   Money,
   MoneyInput,
   Timestamp,
@@ -23,7 +24,6 @@ import {
   text,
 } from '../schemas/fields.ts';
 
-const LIMIT_DEFAULT = 100;
 const SHARDS_MAX = 16_384;
 
 const Shard = z.int().min(0).max(SHARDS_MAX).meta({ description: 'Number of the shard.' });
@@ -39,13 +39,7 @@ export const ReturnedMoneyParameters = z.strictObject({
     default: 'unpaid',
     description: '`unpaid`: only money that still lies there. `all`: also what was paid out.',
   }),
-  limit: z
-    .string()
-    .regex(/^[1-9]\d{0,3}$/, `must be a whole number from 1 to ${LIST_MAX}`)
-    .transform(Number)
-    .refine((limit) => limit <= LIST_MAX, `must be a whole number from 1 to ${LIST_MAX}`)
-    .optional()
-    .meta({ type: 'integer', minimum: 1, maximum: LIST_MAX, default: LIMIT_DEFAULT }),
+  limit: ListLimit,
   cursor: z.string().max(64).optional().meta({ description: 'The `nextCursor` of an earlier response.' }),
 });
 
