@@ -1,4 +1,4 @@
-import { transactionIdOf } from '../domain/crossing.ts';
+import { isPayoutId, transactionIdOf } from '../domain/crossing.ts';
 import { LIMITS, type LimitRefusal, type Limits } from '../domain/limits.ts';
 import { formatAmount } from '../domain/money.ts';
 import type {
@@ -83,23 +83,28 @@ function contentOf(entry: VisibleEntry, accounts: readonly string[], currency: s
 
 const timeOf = (ms: number): string => new Date(ms).toISOString();
 
-/** A transfer as its client sent it: the account that carries money between shards is not shown. */
+/**
+ * A transfer as its client sent it: the accounts that carry money between shards are not shown. A payout is part of the
+ * transfer that was returned, whose source the log has only in a hash.
+ */
 function transferContent(entry: SealedTransfer): Content {
   const { order, acceptedAt } = entry;
-  const { leg, capture, currency } = order;
-  const transactionId = leg ? transactionIdOf(order.transactionId) : order.transactionId;
+  const { capture, currency } = order;
+  const { source, destination } = order.leg ?? order;
+  const leg = order.leg?.name ?? (isPayoutId(order.transactionId) ? 'payout' : undefined);
+  const transactionId = transactionIdOf(order.transactionId);
   const data = {
     transactionId,
     status: entry.status,
     kind: order.kind,
-    sourceAccount: leg?.source ?? order.source,
-    destinationAccount: leg?.destination ?? order.destination,
+    ...(leg !== 'payout' && { sourceAccount: source }),
+    destinationAccount: destination,
     amount: formatAmount(order.amount, currency),
     currency,
     timestamp: timeOf(order.timestamp ?? acceptedAt),
     acceptedAt: timeOf(acceptedAt),
-    ...(entry.status === 'POSTED' ? sidesOf(entry) : refusalOf(entry, currency)),
-    ...(leg && { leg: leg.name }),
+    ...(entry.status === 'POSTED' ? sidesOf(entry, leg) : refusalOf(entry, currency)),
+    ...(leg && { leg }),
     ...(order.groupId !== undefined && { groupId: order.groupId }),
     ...(order.reverses !== null && { reverses: order.reverses }),
     ...(capture && { holdId: capture.holdId }),
@@ -107,12 +112,15 @@ function transferContent(entry: SealedTransfer): Content {
   return { subject: transactionId, at: acceptedAt, data };
 }
 
-function sidesOf({ order, source, destination, hold }: Extract<SealedTransfer, { status: 'POSTED' }>): object {
+/** @param leg absent for a transfer inside one shard */
+function sidesOf(
+  { order, source, destination, hold }: Extract<SealedTransfer, { status: 'POSTED' }>,
+  leg: string | undefined,
+): object {
   const money = (units: number) => formatAmount(units, order.currency);
-  const name = order.leg?.name;
   // The client's source is the destination of the leg `back`.
-  const sourceSide = name === undefined || name === 'out' ? source : name === 'back' ? destination : null;
-  const destinationSide = name === undefined || name === 'in' ? destination : null;
+  const sourceSide = leg === undefined || leg === 'out' ? source : leg === 'back' ? destination : null;
+  const destinationSide = leg === undefined || leg === 'in' || leg === 'payout' ? destination : null;
   return {
     ...(sourceSide && { sourceBalance: money(sourceSide.balance), sourceVersion: sourceSide.version }),
     ...(destinationSide && {

@@ -1,4 +1,4 @@
-import { isInnerAccount } from '../domain/crossing.ts';
+import { isInnerAccount, isPayoutId } from '../domain/crossing.ts';
 import { decodeEntry } from '../journal/sealed/entry-decoder.ts';
 import { transferAccountsIn } from '../journal/sealed/peek.ts';
 import type { SealedEntry, SealedTransfer } from '../journal/sealed/sealed-entry.ts';
@@ -117,12 +117,7 @@ export class FeedRow {
     this.#byAccount ??= this.#indexed();
     const found = new Set<number>();
     for (const account of accounts) for (const index of this.#byAccount.get(account) ?? []) found.add(index);
-    return [...found]
-      .sort((a, b) => a - b)
-      .flatMap((index) => {
-        const event = this.#at(index);
-        return event?.accounts.some((account) => accounts.has(account)) ? event : [];
-      });
+    return [...found].sort((a, b) => a - b).flatMap((index) => this.#at(index) ?? []);
   }
 
   /** For each account, the entries that may be events of it. */
@@ -187,15 +182,15 @@ const ofClient = (type: EventType, accountId: string): Seen | null =>
   isInnerAccount(accountId) ? null : { type, accounts: [accountId] };
 
 /**
- * A leg is an event of the client's account whose balance it changes. Transfers between the ledger's own accounts are
- * hidden.
+ * A leg is an event of the client's account whose balance it changes, and a payout one of its recipient. Transfers
+ * between the ledger's own accounts are hidden, and so are refusals that a client does not see as its transfer's outcome.
  */
 function seenInTransfer({ status, order }: SealedTransfer): Seen | null {
-  const type = status === 'POSTED' ? 'holdfast.transfer.posted' : 'holdfast.transfer.rejected';
-  const { leg } = order;
-  if (!leg) return { type, accounts: [order.source, order.destination] };
-  if (leg.name === 'returns' || (leg.name === 'back' && status === 'REJECTED')) return null;
-  return { type, accounts: [leg.name === 'in' ? leg.destination : leg.source] };
+  const { leg, source, destination, transactionId } = order;
+  const isPosted = status === 'POSTED';
+  const accounts = [source, destination].filter((account) => !isInnerAccount(account));
+  if (accounts.length === 0 || (!isPosted && (leg?.name === 'back' || isPayoutId(transactionId)))) return null;
+  return { type: isPosted ? 'holdfast.transfer.posted' : 'holdfast.transfer.rejected', accounts };
 }
 
 const GROUP_TYPES = { POSTED: 'holdfast.group.posted', REJECTED: 'holdfast.group.rejected' } as const;

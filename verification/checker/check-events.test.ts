@@ -21,11 +21,28 @@ const books: Books = {
       destination: at(0, 2),
       leg: { name: 'back', of: 'x', content },
     }),
-    row('x~returns', { source: at(-1, 5), destination: at(0, 2), leg: { name: 'returns', of: 'x', content } }),
+    row('x~returns', {
+      content: { ...content, source: '~transit:EUR:1', destination: '~returns:EUR' },
+      source: at(-1, 5),
+      destination: at(0, 2),
+      leg: { name: 'returns', of: 'x', content },
+    }),
+    row('lost', {
+      content: { ...content, source: '~loss:EUR', destination: '~transit:EUR:1' },
+      source: at(-150, 1),
+      destination: at(0, 2),
+      leg: { name: 'out', of: 'lost', content },
+    }),
+    row('y~paid:0', { content: { ...content, source: '~returns:EUR' }, refusal: 'account_frozen' }),
+    row('y~paid:1', {
+      content: { ...content, source: '~returns:EUR' },
+      source: at(0, 4),
+      destination: at(300, 2),
+    }),
   ],
   accounts: [
     { accountId: 'p:a', ...settings, ...at(0, 3) },
-    { accountId: 'p:b', ...settings, ...at(150, 1) },
+    { accountId: 'p:b', ...settings, ...at(300, 2) },
     { accountId: '~transit:EUR:1', ...settings, ...at(-1, 5) },
   ],
   changes: [],
@@ -77,6 +94,14 @@ beforeEach(() => {
       type: 'holdfast.transfer.posted',
       data: { transactionId: 'other', ...data, sourceAccount: 'q:a', destinationAccount: 'q:b' },
     },
+    {
+      id: '6',
+      type: 'holdfast.transfer.posted',
+      data: {
+        ...{ transactionId: 'y', leg: 'payout', destinationAccount: 'p:b', amount: '1.50', currency: 'EUR' },
+        ...{ destinationBalance: '3.00', destinationVersion: 2 },
+      },
+    },
   ];
 });
 const found = () => checkEvents(events, books, 'p:').map(({ what }) => what);
@@ -85,11 +110,11 @@ describe('A consumer of the change feed', () => {
   it('passes if it has exactly what was committed', () => {
     expect(found()).toEqual([]);
   });
-  it.each([1, 2, 3, 4])('fails if it lacks event %i', (index) => {
+  it.each([1, 2, 3, 4, 6])('fails if it lacks event %i', (index) => {
     events.splice(index, 1);
     expect(found()).not.toEqual([]);
   });
-  it.each([1, 2, 3, 4])('fails if it has event %i twice, with the same id or another', (index) => {
+  it.each([1, 2, 3, 4, 6])('fails if it has event %i twice, with the same id or another', (index) => {
     events.push({ ...(events[index] as ReceivedEvent) });
     expect(found()).not.toEqual([]);
     events.push({ ...(events.pop() as ReceivedEvent), id: 'new' });

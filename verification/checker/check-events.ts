@@ -96,22 +96,28 @@ function subjectsIn({ transfers, holds = [], holdEvents = [] }: Books): string[]
   ];
 }
 
-/** Null for legs that clients do not see. */
+/** Null for what clients do not see: refusals of `back` and of payouts, and transfers between the ledger's own accounts. */
 function bookedSubject(transfer: BookedTransfer): string | null {
   const { leg, refusal, source, destination } = transfer;
-  if (leg && (leg.name === 'returns' || (leg.name === 'back' && refusal !== null))) return null;
+  const [id = '', ...isPayout] = transfer.transactionId.split('~paid:');
+  const name = leg?.name ?? (isPayout.length > 0 ? 'payout' : undefined);
+  if (refusal !== null && (name === 'back' || name === 'payout')) return null;
+  if (isInner(transfer.content.source) && isInner(transfer.content.destination)) return null;
   const content = leg?.content ?? transfer.content;
   const { currency } = content;
-  const ofSource = leg?.name === 'in' ? null : leg?.name === 'back' ? destination : source;
-  const ofDestination = leg && leg.name !== 'in' ? null : destination;
+  const ofSource = name === 'in' || name === 'payout' ? null : name === 'back' ? destination : source;
+  const ofDestination = name === 'out' || name === 'back' ? null : destination;
   const position = (at: typeof source) => [at?.version, at === null ? null : inMajor(at.balance, currency)];
   return line('transfer', [
-    ...[leg?.of ?? transfer.transactionId, leg?.name, refusal],
-    ...[content.source, content.destination, inMajor(transfer.content.amount, currency), currency],
+    ...[leg?.of ?? id, name, refusal],
+    ...[name === 'payout' ? null : content.source, content.destination],
+    ...[inMajor(transfer.content.amount, currency), currency],
     ...position(ofSource),
     ...position(ofDestination),
   ]);
 }
+
+const isInner = (accountId: string): boolean => accountId.startsWith('~');
 
 const DECIMALS: Readonly<Record<string, number>> = { EUR: 2, USD: 2, CHF: 2, GBP: 2, JPY: 0, KWD: 3 };
 

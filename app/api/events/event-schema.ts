@@ -23,10 +23,13 @@ const transfer = {
     description: "The client's own time, or the time of acceptance if the client sent none.",
   }),
   acceptedAt: Timestamp,
-  leg: z.enum(LEGS).optional().meta({
-    description:
-      'Only with several shards, for a transfer between two of them: `out` is its event at the source, `in` at the destination, and `back` at the source if the destination refused it.',
-  }),
+  leg: z
+    .enum([...LEGS, 'payout'])
+    .optional()
+    .meta({
+      description:
+        'Only with several shards, for a transfer between two of them: `out` is its event at the source, `in` at the destination, and `back` at the source if the destination refused it. `payout`: an operator has paid to the destination of this event what neither of them could take.',
+    }),
   groupId: Id.optional().meta({ description: 'The group or split that the transfer is a member of.' }),
   reverses: TransferId.optional().meta({ description: 'Of a reversal: the transfer that it reverses.' }),
   holdId: Id.optional().meta({ description: 'Of a capture: the hold.' }),
@@ -36,6 +39,7 @@ const side = 'Absent in an event of a leg at the other account.';
 const TransferPosted = z.object({
   ...transfer,
   status: z.literal('POSTED'),
+  sourceAccount: AccountId.optional().meta({ description: 'Absent in an event of a payout.' }),
   sourceBalance: Money.optional().meta({ description: side }),
   sourceVersion: Version.optional(),
   destinationBalance: Money.optional().meta({ description: side }),

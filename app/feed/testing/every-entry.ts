@@ -46,6 +46,14 @@ export const EVERY_ENTRY: readonly SealedEntry[] = [
     destination: '~returns:EUR',
     leg: { name: 'returns', ...leg },
   }),
+  sealedTransfer({
+    transactionId: 'lost',
+    source: '~loss:EUR',
+    destination: '~transit:EUR:1',
+    leg: { name: 'out', ...leg },
+  }),
+  { ...sealedTransfer({ transactionId: 'kept~paid:0', source: '~returns:EUR' }), status: 'REJECTED', ...refused },
+  sealedTransfer({ transactionId: 'kept~paid:1', source: '~returns:EUR' }),
   {
     kind: 'group',
     groupId: 'g',

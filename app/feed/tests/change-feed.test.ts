@@ -87,6 +87,22 @@ describe('A listener', () => {
     }
   });
 
+  it('that joins a follower that is behind gets nothing from before its own beginning', async () => {
+    const first = await listen();
+    let release = () => {};
+    log().held = new Promise((resolve) => {
+      release = resolve;
+    });
+    seal(['a'], ['b']);
+    await clock.pass(200);
+    const second = await listen();
+    seal(['c']);
+    release();
+    await clock.pass(500);
+    expect(first.subjects).toEqual(['a', 'b', 'c']);
+    expect(second.subjects).toEqual(['c']);
+  });
+
   it('gets only events of its accounts and types, each once, and advances past all others', async () => {
     const sink = await listen('latest', {
       accounts: new Set(['ada', 'eve']),

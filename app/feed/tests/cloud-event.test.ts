@@ -21,8 +21,8 @@ const named = (subject: string, type: string) =>
 describe('The events of a row', () => {
   it('are CloudEvents, with the indexes of their entries, and leave out what belongs to the ledger itself', () => {
     expect(new Set(events.map(({ type }) => type))).toEqual(new Set(EVENT_TYPES));
-    const hidden = ['x~returns', '~transit:EUR:1'];
-    expect(events.map(({ subject }) => subject)).not.toEqual(expect.arrayContaining(hidden));
+    const hidden = ['x~returns', '~transit:EUR:1', 'lost'];
+    for (const subject of hidden) expect(events.map((event) => event.subject)).not.toContain(subject);
     expect(JSON.stringify(events)).not.toMatch(/~/);
     expect(events[0]).toEqual({
       specversion: '1.0',
@@ -75,6 +75,27 @@ describe('The events of a row', () => {
     expect(legs[2]?.['sourceBalance']).not.toMatch(/^-/);
     const ofEve = row.matching({ accounts: new Set(['eve']), types: null, details: false }, null);
     expect(ofEve.length).toBe(1);
+  });
+
+  it('show a payout of returned money only to its recipient, as part of the transfer that was returned', () => {
+    const [payout, ...others] = events.filter(({ subject }) => subject === 'kept');
+    expect(others).toEqual([]);
+    expect(payout).toMatchObject({
+      type: 'holdfast.transfer.posted',
+      data: { transactionId: 'kept', leg: 'payout', destinationAccount: 'bob', destinationVersion: expect.any(Number) },
+    });
+    for (const name of ['sourceAccount', 'sourceBalance', 'sourceVersion'])
+      expect(payout?.data).not.toHaveProperty(name);
+  });
+
+  it('of each account are those that name it, whether they are sought in the index or line by line', () => {
+    const clients = new Set(row.events.flatMap(({ accounts }) => accounts));
+    expect([...clients].sort()).toEqual(['ada', 'bob', 'eve']);
+    for (const account of clients) {
+      const naming = row.events.filter(({ accounts }) => accounts.includes(account));
+      expect(row.matching({ accounts: new Set([account]), types: null, details: false }, null)).toEqual(naming);
+      expect(row.eventsOf((one) => one === account)).toEqual(naming);
+    }
   });
 
   it('have the amounts of holds, groups and accounts in major units', () => {

@@ -124,6 +124,6 @@ describe('Pages of events', () => {
     });
     const { status, json } = await reply;
     expect([status, json['nextCursor'], json['caughtUp']]).toEqual([200, expect.stringMatching(/^1~/), true]);
-    expect((json['items'] as unknown[]).length).toBe(EVERY_ENTRY.length - 4);
+    expect((json['items'] as unknown[]).length).toBe(EVERY_ENTRY.length - 6);
   });
 });

@@ -3223,10 +3223,10 @@ export interface components {
                 /** @enum {string} */
                 readonly kind: "transfer" | "reversal" | "capture";
                 /**
-                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+                 * @description Absent in an event of a payout.
                  * @example customer-4711
                  */
-                readonly sourceAccount: string;
+                readonly sourceAccount?: string;
                 /**
                  * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
                  * @example customer-4711
@@ -3255,10 +3255,10 @@ export interface components {
                  */
                 readonly acceptedAt: string;
                 /**
-                 * @description Only with several shards, for a transfer between two of them: `out` is its event at the source, `in` at the destination, and `back` at the source if the destination refused it.
+                 * @description Only with several shards, for a transfer between two of them: `out` is its event at the source, `in` at the destination, and `back` at the source if the destination refused it. `payout`: an operator has paid to the destination of this event what neither of them could take.
                  * @enum {string}
                  */
-                readonly leg?: "out" | "in" | "back" | "returns";
+                readonly leg?: "out" | "in" | "back" | "returns" | "payout";
                 /**
                  * @description The group or split that the transfer is a member of.
                  * @example customer-4711
@@ -3380,10 +3380,10 @@ export interface components {
                  */
                 readonly acceptedAt: string;
                 /**
-                 * @description Only with several shards, for a transfer between two of them: `out` is its event at the source, `in` at the destination, and `back` at the source if the destination refused it.
+                 * @description Only with several shards, for a transfer between two of them: `out` is its event at the source, `in` at the destination, and `back` at the source if the destination refused it. `payout`: an operator has paid to the destination of this event what neither of them could take.
                  * @enum {string}
                  */
-                readonly leg?: "out" | "in" | "back" | "returns";
+                readonly leg?: "out" | "in" | "back" | "returns" | "payout";
                 /**
                  * @description The group or split that the transfer is a member of.
                  * @example customer-4711
