@@ -84,7 +84,7 @@ function transfer({ ledger, books, ledgerNow }: TransferDependencies): Route {
         throw refused('must equal the transactionId of the body, or one of the two must be omitted');
       }
       const order = orderOf(call.body, originOf(call), ledgerNow(), key);
-      requireAccounts(call.identity, accountsOf([order]));
+      requireAccounts(call.identity, accountsOf(order));
       if (call.body.dryRun) return dryTransfer({ ledger, books }, order, call.body.transactionId ?? key, call.identity);
       const result = single(await ledger.apply([order], durability), order.transactionId);
       return answerOf(result, durability, call);
@@ -124,7 +124,7 @@ function transferBatch({ ledger, batches, clock, ledgerNow }: TransferDependenci
         const request = validate(TransferBatch.item, item);
         const itemKey = key === null ? null : `${key}.${i}`;
         const order = orderOf(request, origin, now, itemKey);
-        requireAccounts(call.identity, accountsOf([order]));
+        requireAccounts(call.identity, accountsOf(order));
         return { order, durability: request.durability ?? 'cache' };
       };
       const requests = await attemptEach(call.body.transfers, check, clock);
@@ -204,7 +204,7 @@ function reverseTransfer({ ledger }: TransferDependencies): Route {
     async handle(call) {
       const durability = call.body.durability ?? 'cache';
       const original = await visibleOutcome(ledger, call);
-      requireAccounts(call.identity, accountsOf([original.order]));
+      requireAccounts(call.identity, accountsOf(original.order));
       const outcome = await reverse(ledger, original, durability, originOf(call));
       return answerOf(outcome, durability, call);
     },

@@ -16,8 +16,10 @@ import type { TransferRecord } from './transfer-schema.ts';
  * everything else, the response is as if it did not exist, so that ids cannot be probed.
  */
 
-export const accountsOf = (orders: readonly Pick<TransferOrder, 'source' | 'destination'>[]): string[] =>
-  orders.flatMap(({ source, destination }) => [source, destination]);
+export const accountsOf = ({ source, destination }: Pick<TransferOrder, 'source' | 'destination'>): string[] => [
+  source,
+  destination,
+];
 
 type LookUp = Call<{ transactionId: string }, { sourceAccount?: string | undefined }>;
 
@@ -34,7 +36,7 @@ export async function visibleOutcome(ledger: Ledger, { params, query, identity }
 }
 
 function requireVisible(identity: Identity, order: TransferOrder): void {
-  if (accountsOf([order]).some((accountId) => mayUse(identity, accountId))) return;
+  if (accountsOf(order).some((accountId) => mayUse(identity, accountId))) return;
   throw transferNotFound(order.transactionId);
 }
 
