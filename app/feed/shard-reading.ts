@@ -115,7 +115,10 @@ export class ShardReading implements Follower {
     if (outbox.ended || this.#joined(false)) return true;
     const rows = await reader.replay(this.#place.index === null ? this.#place.position : this.#place.position - 1);
     if (rows.length === 0) return !outbox.ended && this.#joined(true);
-    for (const row of rows) await this.#replay(row);
+    for (const row of rows) {
+      if (outbox.ended) return true;
+      await this.#replay(row);
+    }
     return false;
   }
 

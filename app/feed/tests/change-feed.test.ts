@@ -165,6 +165,19 @@ describe('A listener', () => {
     expect(ends).toEqual(['client_gone']);
   });
 
+  it('that leaves while it reads old rows causes no further reads of their details', async () => {
+    seal(...Array.from({ length: 10 }, (_, row) => Array.from({ length: 100 }, (_, index) => `${row}.${index}`)));
+    const sink = new CollectingSink();
+    sink.room = 1;
+    const { subscription } = await listen('oldest', { ...ALL, details: true }, sink);
+    await clock.pass(1_000);
+    expect(sink.isFull).toBe(true);
+    const { joined } = log();
+    subscription.cancel();
+    await clock.pass(1_000);
+    expect(log().joined).toBe(joined);
+  });
+
   it('shares one reader with all others', async () => {
     await listen();
     await clock.pass(1_000);
