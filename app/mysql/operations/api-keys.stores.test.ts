@@ -52,6 +52,14 @@ describe('An API key', () => {
     expect(JSON.stringify(rows)).not.toContain(KEY.slice(0, 8));
   });
 
+  it('returns when it expires, so that a response that stays open can end then', async () => {
+    expect(await keys.identify(KEY)).not.toHaveProperty('expiresAt');
+    await db.database.rows('UPDATE api_keys SET expires_at = NOW(3) + INTERVAL 1 HOUR');
+    keys.forget([hashOfKey(KEY)]);
+    const { expiresAt = 0 } = (await keys.identify(KEY)) ?? {};
+    expect(Math.abs(expiresAt - Date.now() - 3_600_000)).toBeLessThan(60_000);
+  });
+
   it('that is added again only changes its holder and scopes', async () => {
     await keys.add(KEY, 'eve', []);
     expect(await keys.identify(KEY)).toMatchObject({ user: 'eve', scopes: new Set() });

@@ -166,21 +166,23 @@ export class ApiKeyStore implements KeyStore {
       this.#unknown.set(hash, this.#clock.monotonic());
       return null;
     }
-    const identity = this.#identityIn(row);
-    const endsAtMs = row.remaining_us === null ? Number.POSITIVE_INFINITY : readAtMs + Number(row.remaining_us) / 1000;
+    const remainingMs = row.remaining_us === null ? Number.POSITIVE_INFINITY : Number(row.remaining_us) / 1000;
+    const endsAtMs = readAtMs + remainingMs;
+    const identity = this.#identityIn(row, remainingMs);
     // The cache is full: start with an empty one, which costs one read per active key.
     if (this.#known.size >= KEYS_MAX) this.#known = new Map();
     this.#known.set(key, { identity, hash, readAtMs, endsAtMs, wasUsed: true });
     return identity;
   }
 
-  #identityIn({ user, scopes, key_id, account_prefixes }: KeyRow): Identity {
+  #identityIn({ user, scopes, key_id, account_prefixes }: KeyRow, remainingMs: number): Identity {
     return {
       user: holderOf(user),
       scopes: new Set(scopes.split(' ').filter((scope): scope is Scope => this.#scopes.has(scope))),
       // An empty list allows no account.
       ...(account_prefixes !== null && { accountPrefixes: account_prefixes.split(' ').filter((one) => one !== '') }),
       ...(key_id !== null && { keyId: key_id }),
+      ...(remainingMs < Number.POSITIVE_INFINITY && { expiresAt: this.#clock.now() + remainingMs }),
     };
   }
 }
