@@ -4,13 +4,11 @@ import { isAccountChange } from '../journal/sealed/peek.ts';
 import type { FeedEvent, FeedFilter } from '../ledger/ports/feed.ts';
 import type { SealedLines, SealedLog } from '../ledger/ports/sealed-log.ts';
 import { FeedRow, type RowEvent } from './feed-row.ts';
-import { Gate } from './gate.ts';
 import type { Pace } from './pace.ts';
+import { Turns } from './turns.ts';
 
 /** The size of one read. Everything in it is decoded at once, so it must not occupy the event loop for long. */
 const READ_MAX = { rows: 16, bytes: 1024 * 1024 };
-/** How many reads of a shard run at the same time, not counting the one that follows the end of the log. */
-const READS_MAX = 4;
 /** How many entries of recent rows are kept for listeners that reconnect after a moment: about 20 MB. */
 const KEPT_ENTRIES_MAX = 20_000;
 
@@ -27,7 +25,7 @@ export interface RowReaderDependencies {
 /** Reads the rows of one shard. Rows that were read recently are kept, because many listeners read the same ones. */
 export class RowReader {
   readonly #deps: RowReaderDependencies;
-  readonly #gate = new Gate(READS_MAX);
+  readonly #turns = new Turns();
   /** By position, in the order in which they were read. */
   readonly #kept = new Map<number, FeedRow>();
   #keptEntries = 0;
@@ -64,11 +62,24 @@ export class RowReader {
     if (kept.length > 0) return kept;
     const known = this.#reads.get(after);
     if (known) return known;
-    const read = this.#gate.run(() => this.follow(after)).finally(() => this.#reads.delete(after));
+    const read = this.#inTurn(after).finally(() => this.#reads.delete(after));
     this.#reads.set(after, read);
-    const rows = await read;
-    await this.#deps.pace.pay(rows.reduce((sum, { size }) => sum + size, 0));
-    return rows;
+    return read;
+  }
+
+  async #inTurn(after: number): Promise<readonly FeedRow[]> {
+    await this.#turns.begin(after);
+    let units = 0;
+    try {
+      // Another reader may have read them in the meantime.
+      const kept = this.#keptAfter(after);
+      if (kept.length > 0) return kept;
+      const rows = await this.follow(after);
+      units = rows.reduce((sum, { size }) => sum + size, 0);
+      return rows;
+    } finally {
+      void this.#deps.pace.pay(units).then(() => this.#turns.end());
+    }
   }
 
   /** The events as a listener sees them. @throws Problem database_unavailable */

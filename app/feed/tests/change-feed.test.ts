@@ -216,6 +216,38 @@ describe('A listener', () => {
   });
 });
 
+describe('Listeners that are behind', () => {
+  const PER_ROW = 500;
+  const entry = sealedTransfer();
+  const grow = (rows: number) => {
+    for (let row = 0; row < rows; row++) log().seal(...Array.from({ length: PER_ROW }, () => entry));
+  };
+  const behindBy = (position: FeedPosition): number => log().newest - (position[0]?.position ?? 0);
+  const listenAt = (position: number) => listen([{ position, index: null }], ofAccounts('nobody'));
+
+  it('reach the end of a growing log, although they are at many different positions', async () => {
+    grow(100);
+    const sinks = await Promise.all(Array.from({ length: 20 }, (_, index) => listenAt(5 * index)));
+    for (let step = 0; step < 150; step++) {
+      grow(2);
+      await clock.pass(200);
+    }
+    await clock.pass(200);
+    for (const { subscription } of sinks) expect(behindBy(subscription.position)).toBe(0);
+  });
+
+  it('do not have to wait until another one has read the whole log', async () => {
+    grow(400);
+    const far = await listenAt(0);
+    const near = await listenAt(395);
+    await clock.pass(4_000);
+    expect(behindBy(near.subscription.position)).toBe(0);
+    expect(behindBy(far.subscription.position)).toBeGreaterThan(200);
+    await clock.pass(8_000);
+    expect(behindBy(far.subscription.position)).toBe(0);
+  });
+});
+
 describe('A slow listener', () => {
   const ids = Array.from({ length: 700 }, (_, index) => `t${index}`);
 
