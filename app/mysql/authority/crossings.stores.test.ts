@@ -6,11 +6,14 @@ import { NO_LIMITS, NO_USAGE } from '../../domain/testing/limits.ts';
 import type { Posting, TransferOrder } from '../../domain/types.ts';
 import { ACCEPTED_AT, account } from '../../journal/testing/epoch-under-test.ts';
 import { systemClock } from '../../kernel/clock.ts';
+import type { CrossingClosing } from '../../ledger/ports/crossings.ts';
+import { Database } from '../connection/pool.ts';
 import { SqlCrossingPages } from '../ledger/crossing-pages.ts';
 import { MysqlCrossingStore } from '../ledger/crossing-store.ts';
 import { DirectStore } from '../ledger/direct-store.ts';
 import { SqlHistory } from '../ledger/history.ts';
 import { LedgerReader } from '../ledger/ledger-reader.ts';
+import { poolOptions } from '../testing/test-database.ts';
 import { ACCOUNTS, BY, except, RecoveryBench } from './testing/recovery-bench.ts';
 
 const TRANSIT = '~transit:EUR:0';
@@ -212,6 +215,45 @@ describe('Open crossings', () => {
     ]);
     const rows = await bench.db.database.rows<object>('SELECT 1 FROM crossings');
     expect(rows).toHaveLength(4);
+  });
+});
+
+describe('A page of crossings', () => {
+  const ids = Array.from({ length: 600 }, (_, index) => `page-${String(index).padStart(3, '0')}`);
+  beforeEach(() =>
+    bench.db.database.rows(
+      'INSERT INTO crossings (transaction_id, to_shard, destination_account, currency, amount) VALUES ?',
+      [ids.map((id, index) => [id, 2, `account-${index}`, 'EUR', index])],
+    ),
+  );
+  const closingOf = (id: string, version: number): CrossingClosing =>
+    version % 2 === 0
+      ? { transactionId: id, state: 'DONE', balance: 10 * version, version }
+      : { transactionId: id, state: 'RETURNED', because: { refusal: 'account_closed' } };
+
+  it('is closed with a few statements, and nothing but the end of a row changes', async () => {
+    const rest = `SELECT transaction_id, to_shard, destination_account, currency, amount, opened_at FROM crossings
+      ORDER BY transaction_id`;
+    const before = await bench.db.database.rows(rest);
+    // It has one connection, whose statements are counted.
+    await using one = new Database({ ...poolOptions(bench.db.url), connectionsMax: 1 });
+    const statements = async () => {
+      const [row] = await one.rows<{ Value: string }>("SHOW SESSION STATUS LIKE 'Questions'");
+      return Number(row?.Value);
+    };
+    const began = await statements();
+    await new MysqlCrossingStore(one).close(ids.map(closingOf).reverse());
+    expect((await statements()) - began).toBeLessThan(10);
+    const byId = (a: CrossingClosing, b: CrossingClosing) => (a.transactionId < b.transactionId ? -1 : 1);
+    expect((await crossings.closed(ids)).sort(byId)).toEqual(ids.map(closingOf));
+    expect(await bench.db.database.rows(rest)).toEqual(before);
+    expect(await bench.db.database.rows('SELECT 1 FROM crossings WHERE closed_at IS NULL')).toEqual([]);
+  });
+
+  it('can be closed by two couriers at the same time', async () => {
+    const own = ids.map((transactionId): CrossingClosing => ({ transactionId, state: 'RETURNED', because: null }));
+    await Promise.all([own, own.toReversed(), own, own.toReversed()].map((page) => crossings.close(page)));
+    expect(await crossings.closed(ids)).toHaveLength(ids.length);
   });
 });
 

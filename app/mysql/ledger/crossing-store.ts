@@ -2,7 +2,7 @@ import type { LegVerdict } from '../../domain/leg-types.ts';
 import type { Outcome } from '../../domain/types.ts';
 import type { CrossingClosing, CrossingStore, OpenCrossing } from '../../ledger/ports/crossings.ts';
 import type { Database, Session } from '../connection/pool.ts';
-import { integer, statements, text } from '../connection/sql.ts';
+import { integer, statements, text, textOrNull } from '../connection/sql.ts';
 import { asRefusal, limitRefusalOf, refusedByOf } from '../rows/transfer-row.ts';
 import { rowsByIds } from '../rows/unsettled-rows.ts';
 
@@ -78,15 +78,24 @@ export class MysqlCrossingStore implements CrossingStore {
 
   async close(closings: readonly CrossingClosing[]): Promise<void> {
     if (closings.length === 0) return;
-    // In order of ids, so that two couriers that close the same rows wait for each other without a deadlock.
-    const sorted = [...closings].sort((a, b) => (a.transactionId < b.transactionId ? -1 : 1));
+    const byId = new Map(closings.map((closing) => [closing.transactionId, closing]));
     await this.#database.transaction(async (session) => {
-      for (const closing of sorted) {
-        const { version, balance, refusal, refusedBy } = columnsOf(closing);
+      // Locks in order of ids, so that two couriers that close the same rows wait for each other without a deadlock.
+      const open = await rowsByIds<{ transaction_id: string }>(
+        session,
+        `SELECT transaction_id FROM crossings FORCE INDEX (PRIMARY)
+         WHERE transaction_id IN (?) AND state = 'OPEN' ORDER BY transaction_id FOR UPDATE`,
+        [...byId.keys()].sort(),
+      );
+      const rows = open.flatMap(({ transaction_id }) => byId.get(transaction_id) ?? []).map(closedRow);
+      for (const values of statements(rows)) {
+        // The rows exist and are locked, so nothing is inserted.
         await session.run(
-          `UPDATE crossings SET state = ?, closed_at = NOW(3), destination_version = ?, destination_balance = ?, refusal = ?,
-             refused_by = ? WHERE transaction_id = ? AND state = 'OPEN'`,
-          [closing.state, version, balance, refusal, refusedBy, closing.transactionId],
+          `INSERT INTO crossings (transaction_id, to_shard, destination_account, currency, amount, state,
+             destination_version, destination_balance, refusal, refused_by) VALUES ${values.join(',')}
+           ON DUPLICATE KEY UPDATE state = VALUES(state), closed_at = NOW(3),
+             destination_version = VALUES(destination_version), destination_balance = VALUES(destination_balance),
+             refusal = VALUES(refusal), refused_by = VALUES(refused_by)`,
         );
       }
     });
@@ -114,14 +123,15 @@ export class MysqlCrossingStore implements CrossingStore {
   }
 }
 
-function columnsOf(closing: CrossingClosing) {
-  if (closing.state === 'DONE') {
-    const { version, balance } = closing;
-    return { version, balance, refusal: null, refusedBy: null };
-  }
-  const { because } = closing;
+/** The columns that a closing does not change have any value, because the row exists. */
+function closedRow(closing: CrossingClosing): string {
+  const [done, because] = closing.state === 'DONE' ? [closing, null] : [null, closing.because];
   const refusedBy = because?.limit ? refusedByOf(because.limit) : null;
-  return { version: null, balance: null, refusal: because?.refusal ?? null, refusedBy };
+  const end = [
+    ...[done?.version, done?.balance].map((value) => (value === undefined ? 'NULL' : integer(value))),
+    ...[because?.refusal ?? null, refusedBy].map(textOrNull),
+  ];
+  return `(${text(closing.transactionId)},0,'','',0,${text(closing.state)},${end.join(',')})`;
 }
 
 function closingOfRow(row: ClosedRow): CrossingClosing {
