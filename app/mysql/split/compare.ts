@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { shardOfAccount } from '../../domain/account-shard.ts';
-import { clientOrderOf, legIdOf, transactionIdOf } from '../../domain/crossing.ts';
-import type { Outcome, Side } from '../../domain/types.ts';
+import { clientOrderOf, isInnerAccount, legIdOf, lossAccount, transactionIdOf } from '../../domain/crossing.ts';
+import type { Outcome, Side, TransferOrder } from '../../domain/types.ts';
 import type { Database } from '../connection/pool.ts';
 import { outcomeOfRow, TRANSFER_COLUMNS, type TransferRow } from '../rows/transfer-row.ts';
 import { rowsByIds } from '../rows/unsettled-rows.ts';
@@ -124,11 +124,12 @@ function differenceOf(old: Outcome, there: readonly (Outcome | null)[]): string 
       : 'has another refusal';
   const into = second ?? first;
   if (first.status !== 'POSTED' || into.status !== 'POSTED') return 'is not posted';
-  const leg = old.order.leg?.name;
-  const isSource = leg === undefined ? !old.order.source.startsWith('~') : leg === 'out';
-  const isDestination = leg === undefined || leg === 'in' || leg === 'back';
-  if (isSource && !sameSide(first.source, old.source)) return 'has another source';
-  if (isDestination && !sameSide(into.destination, old.destination)) return 'has another destination';
+  const { source, destination, currency } = old.order;
+  const isLost = (order: TransferOrder) => order.source === lossAccount(currency);
+  if (isLost(first.order) !== isLost(old.order)) return 'is paid by another account';
+  // Inner accounts have new versions and balances.
+  if (!isInnerAccount(source) && !sameSide(first.source, old.source)) return 'has another source';
+  if (!isInnerAccount(destination) && !sameSide(into.destination, old.destination)) return 'has another destination';
   if ((first.counted ?? 0) + (second?.status === 'POSTED' ? (second.counted ?? 0) : 0) !== (old.counted ?? 0))
     return 'is counted otherwise';
   return isDeepStrictEqual(first.hold, old.hold) ? null : 'has another hold';

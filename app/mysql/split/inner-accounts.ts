@@ -1,4 +1,4 @@
-import { returnsAccount, transitAccount } from '../../domain/crossing.ts';
+import { lossAccount, returnsAccount, transitAccount } from '../../domain/crossing.ts';
 import { hashSlot } from '../../domain/hash-slot.ts';
 import type { Session } from '../connection/pool.ts';
 import type { InnerSide } from './split-rows.ts';
@@ -6,6 +6,8 @@ import type { InnerSide } from './split-rows.ts';
 /** Pods also open this many transit accounts at a time. */
 const STRIPES = 16;
 const STRIPES_MAX = 1024;
+/** Of these accounts, a shard has only one for each currency. */
+const ONLY = { returns: returnsAccount, loss: lossAccount };
 
 interface InnerAccount {
   accountId: string;
@@ -24,9 +26,9 @@ interface Moved {
 }
 
 /**
- * The transit accounts and the accounts of returns of a new shard. The legs that the shard gets are posted to these
- * accounts again, in the order in which they are copied: their versions and balances are independent of those of the
- * old accounts.
+ * The transit accounts and the accounts of returns and of losses of a new shard. The legs that the shard gets are posted
+ * to these accounts again, in the order in which they are copied: their versions and balances are independent of those
+ * of the old accounts.
  */
 export class InnerAccounts {
   readonly #accounts: Map<string, InnerAccount>;
@@ -54,14 +56,14 @@ export class InnerAccounts {
 
   /** An account for a leg that was refused, which moves nothing. */
   unmoved(account: InnerSide['account'], currency: string): string {
-    return this.#open(account === 'returns' ? returnsAccount(currency) : transitAccount(currency, 0), currency)
+    return this.#open(account === 'transit' ? transitAccount(currency, 0) : ONLY[account](currency), currency)
       .accountId;
   }
 
   /** Posts a side of a leg. @returns the account after it */
   move(account: InnerSide['account'], moved: Moved): Readonly<InnerAccount> {
     const { currency, amount, acceptedMs } = moved;
-    const found = account === 'returns' ? this.#open(returnsAccount(currency), currency) : this.#transitFor(moved);
+    const found = account === 'transit' ? this.#transitFor(moved) : this.#open(ONLY[account](currency), currency);
     found.balance += amount;
     if (!Number.isSafeInteger(found.balance)) throw new RangeError(`${found.accountId} would leave the exact range`);
     found.version += 1;

@@ -88,6 +88,22 @@ describe('a transfer of a ledger that is split', () => {
       expect(leg(name, 't~1').filter((one) => one !== null)).toHaveLength(1);
   });
 
+  it('is still paid by the account of losses if that has paid instead of its source', () => {
+    const row = {
+      source_account: '~loss:EUR',
+      destination_account: '~transit:EUR:0',
+      leg: 'OUT',
+      other_shard: 1,
+    } as const;
+    expect(placed(stored({ ...row, client_source: c, client_destination: d }))[2]).toMatchObject({
+      row: { client_source: c, other_shard: 3 },
+      inner: [
+        { side: 'source', account: 'loss' },
+        { side: 'destination', account: 'transit' },
+      ],
+    });
+  });
+
   it('stays with the transfer that was returned, if it is a payout', () => {
     const row = {
       source_account: '~returns:EUR',

@@ -31,7 +31,7 @@ export interface StoredTransfer extends Row {
  */
 export interface InnerSide {
   side: 'source' | 'destination';
-  account: 'transit' | 'returns';
+  account: 'transit' | 'returns' | 'loss';
 }
 /** The part of a transfer that a shard gets. */
 export interface PlacedTransfer {
@@ -134,5 +134,8 @@ function placedLeg(
     name === 'in'
       ? { transaction_id: legIdOf(transactionIdOf(transaction_id), 'in', from), other_shard: from }
       : { other_shard: to };
-  return { row: { ...row, ...other }, inner: INNER[name], crossing: null };
+  // After a recovery from a backup, the account of losses may have paid instead of the account that the client named.
+  const isLost = name === 'out' && isInnerAccount(row.source_account);
+  const inner: readonly InnerSide[] = isLost ? [{ side: 'source', account: 'loss' }, ...INNER.out] : INNER[name];
+  return { row: { ...row, ...other }, inner, crossing: null };
 }

@@ -2,9 +2,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from '../../../devstack/system/ports.mjs';
 import { loadConfig } from '../../config/config.ts';
 import { shardOfAccount } from '../../domain/account-shard.ts';
+import { inOrder, lostOutOrder } from '../../domain/crossing.ts';
+import { orderOf } from '../../domain/testing/orders.ts';
+import { systemClock } from '../../kernel/clock.ts';
 import { until } from '../../kernel/testing/until.ts';
 import { OwnLedger } from '../../mysql/connection/own-ledger.ts';
 import { Database } from '../../mysql/connection/pool.ts';
+import { SqlRestoredShard } from '../../mysql/ledger/restored-shard.ts';
 import { emptyDatabase, poolOptions } from '../../mysql/testing/test-database.ts';
 import { OwnRedis } from '../../redis/testing/own-redis.ts';
 import { startApi } from '../../roles/api-role.ts';
@@ -124,6 +128,38 @@ async function prepareInCrashes(oldUrls: readonly string[], newUrls: readonly st
     return;
   }
 }
+/**
+ * Makes a transfer between two shards as a recovery from a backup leaves it: the account of losses has paid, because
+ * the debit of the source is lost.
+ */
+async function loseADebit(urls: readonly string[]): Promise<void> {
+  const [source, destination] = [0, 1].map((shard) => CUSTOMERS.find((id) => shardOfAccount(id, 2) === shard)) as [
+    string,
+    string,
+  ];
+  const body = { transactionId: newId(), sourceAccount: source, destinationAccount: destination };
+  const order = orderOf({ ...body, transactionId: body.transactionId, source, destination, amount: 100 });
+  const transit = '~transit:EUR:0';
+  const inner = { currency: 'EUR', external: true, overdraftLimit: 0, name: null, limits: null };
+  const legs = [
+    lostOutOrder(order, { transit, toShard: 1, refusal: null }),
+    inOrder(order, { transit, fromShard: 0 }),
+  ] as const;
+  // As in reality, the transfer had arrived before its debit was written again.
+  for (const shard of [1, 0] as const) {
+    await using database = new Database(poolOptions(urls[shard] ?? ''));
+    const [authority] = await database.rows<{ epoch: number }>('SELECT epoch FROM authority');
+    const store = new SqlRestoredShard({ database, clock: systemClock, epoch: authority?.epoch ?? 0 });
+    await store.open(['~loss:EUR', transit].map((accountId) => ({ accountId, ...inner })));
+    expect(await store.apply([legs[shard]])).toMatchObject([{ status: 'POSTED' }]);
+  }
+  sent.push({
+    path: '/v1/transfers',
+    body: { ...body, amount: '1.00', currency: 'EUR' },
+    status: 201,
+    code: undefined,
+  });
+}
 async function expectBlocked(url: string, shards: number): Promise<void> {
   await using database = new Database({ ...poolOptions(url), ledger: new OwnLedger({ shard: 0, shards }) });
   await expect(database.rows('SELECT 1')).rejects.toThrow('which is being split, or was, not to shard 0');
@@ -194,13 +230,17 @@ describe('npm run shards -- split', () => {
     for (const server of servers) await server.kill();
     const apiOfTwo = two.roles.at(-1) as Role;
     await inDirect(apiOfTwo);
-    await until('no crossing is open', async () => {
-      const { faults, crossings } = await checkOf(
-        loadConfig({ ...two.settings(), MYSQL_URL: target.join(' '), ROLE: 'keeper' }),
-        60,
-      );
-      return crossings.length === 0 && faults.every((fault) => fault.includes('Redis'));
-    });
+    const noCrossingIsOpen = () =>
+      until('no crossing is open', async () => {
+        const { faults, crossings } = await checkOf(
+          loadConfig({ ...two.settings(), MYSQL_URL: target.join(' '), ROLE: 'keeper' }),
+          60,
+        );
+        return crossings.length === 0 && faults.every((fault) => fault.includes('Redis'));
+      });
+    await noCrossingIsOpen();
+    await loseADebit(target);
+    await noCrossingIsOpen();
     const beforeSecond = await readAll(apiOfTwo);
     await two.stop();
     await restAMinute(target);
