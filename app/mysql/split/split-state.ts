@@ -27,8 +27,8 @@ const hidden = (shard: number): number => IN_SPLIT + shard;
 /** A process that has reported within this time may still be running, s. */
 const RECENT_S = 60;
 
-export async function oldState(database: Database, shard: number, shards: number): Promise<OldState> {
-  const identity = await identityOf(database);
+export async function oldState(from: Pick<Session, 'rows'>, shard: number, shards: number): Promise<OldState> {
+  const identity = await identityOf(from);
   if (identity.shard === shard && identity.shards === shards) return 'in use';
   if (identity.shard === hidden(shard) && identity.shards === shards) return 'blocked';
   if (identity.shard === hidden(shard) && identity.shards === 0) return 'retired';
@@ -75,10 +75,20 @@ export async function runningProcesses(from: Pick<Session, 'rows'>, since: 'rece
   return Number(row?.running);
 }
 
+/** Locks an old database. @throws CannotSplit if another command has changed its state in the meantime */
+async function lockOld(session: Session, { shard, shards }: OldShard, wanted: OldState): Promise<void> {
+  await session.rows('SELECT 1 FROM authority FOR UPDATE');
+  const state = await oldState(session, shard, shards);
+  if (state !== wanted) throw new CannotSplit(`old shard ${shard} is ${state}: another command has changed it`);
+}
+
+/** The number of an old shard, and how many there are. */
+type OldShard = Pick<ShardIdentity, 'shard' | 'shards'>;
+
 /** Blocks a database: from now on, no process can start with it, or change a balance in it. */
 export async function block(database: Database, shard: number, shards: number): Promise<void> {
   await database.transaction(async (session) => {
-    await session.rows('SELECT 1 FROM authority FOR UPDATE');
+    await lockOld(session, { shard, shards }, 'in use');
     await originOf(session);
     const running = await runningProcesses(session, 'recent');
     if (running > 0)
@@ -93,7 +103,7 @@ export async function block(database: Database, shard: number, shards: number): 
 /** Returns a blocked database to its processes, in the next epoch: what was copied from it can no longer become final. */
 export async function unblock(database: Database, shard: number, shards: number): Promise<void> {
   await database.transaction(async (session) => {
-    await session.rows('SELECT 1 FROM authority FOR UPDATE');
+    await lockOld(session, { shard, shards }, 'blocked');
     const { epoch, mode } = await originOf(session);
     await session.run('UPDATE authority SET epoch = ?, changed_at = NOW(3)', [epoch + 1]);
     await session.run('INSERT INTO authority_log (epoch, `mode`, changed_by, reason) VALUES (?, ?, ?, ?)', [
@@ -103,9 +113,15 @@ export async function unblock(database: Database, shard: number, shards: number)
   });
 }
 
-/** Retires an old database for good. */
-export async function retire(database: Database, shard: number): Promise<void> {
+/**
+ * Retires a blocked database for good. @param copied what it was when it was copied
+ * @throws CannotSplit if it has changed since then, because a split was undone in the meantime
+ */
+export async function retire(database: Database, { shard, shards }: OldShard, copied: Origin): Promise<void> {
   await database.transaction(async (session) => {
+    await lockOld(session, { shard, shards }, 'blocked');
+    if (JSON.stringify(await originOf(session)) !== JSON.stringify(copied))
+      throw new CannotSplit(`old shard ${shard} has changed since it was copied`);
     await writeIdentity(session, { ...(await identityOf(session)), shard: hidden(shard), shards: 0 });
   });
 }

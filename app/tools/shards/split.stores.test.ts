@@ -9,6 +9,7 @@ import { until } from '../../kernel/testing/until.ts';
 import { OwnLedger } from '../../mysql/connection/own-ledger.ts';
 import { Database } from '../../mysql/connection/pool.ts';
 import { SqlRestoredShard } from '../../mysql/ledger/restored-shard.ts';
+import { migrate } from '../../mysql/schema/data-source.ts';
 import { emptyDatabase, poolOptions } from '../../mysql/testing/test-database.ts';
 import { OwnRedis } from '../../redis/testing/own-redis.ts';
 import { startApi } from '../../roles/api-role.ts';
@@ -219,6 +220,9 @@ describe('npm run shards -- split', () => {
     expect(await run(planFor(one, target), 'finish')).toBe('done');
     expect(await run(planFor(one, target), 'finish')).toBe('done');
     await expectBlocked(single.db.url, 1);
+    const others = await freshDatabases(2);
+    for (const url of others) await migrate(url);
+    expect(await run(planFor(one, others), 'finish')).toMatch(/the new shard 0 is not verified/);
 
     const servers = await Promise.all([OwnRedis.start(), OwnRedis.start()]);
     cleanUps.push(() => Promise.all(servers.map((server) => server.stop())));

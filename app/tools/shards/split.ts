@@ -87,24 +87,25 @@ export class Split implements AsyncDisposable {
     const old = this.#olds();
     const states = await Promise.all(old.map((database, shard) => oldState(database, shard, old.length)));
     // Once an old database is retired, the split is decided, and only the missing steps are carried out.
-    if (!states.includes('retired')) {
-      if (states.includes('in use')) throw new CannotSplit('the old databases are in use: prepare the split first');
-      const origins = await Promise.all(old.map(originOf));
-      for (const target of this.#targets()) {
-        const database = this.#newAt(target.shard);
-        const state = await newState(database, target, origins[target.parent] as Origin);
-        if (state !== 'filling' || !(await isDone(database, VERIFIED)))
-          throw new CannotSplit(`the new shard ${target.shard} is not verified: prepare the split first`);
-      }
-      await requireUntouched(old);
-    }
+    const isDecided = states.includes('retired');
+    if (!isDecided && states.includes('in use'))
+      throw new CannotSplit('the old databases are in use: prepare the split first');
     const origins = await Promise.all(old.map(originOf));
-    for (const shard of old.keys()) await this.#change(this.#oldUrl(shard), (database) => retire(database, shard));
-    log('the old databases are retired');
     for (const target of this.#targets()) {
-      const state = await newState(this.#newAt(target.shard), target, origins[target.parent] as Origin);
-      if (state !== 'unused') await this.#change(this.#newUrl(target.shard), (database) => activate(database, target));
+      const database = this.#newAt(target.shard);
+      const state = await newState(database, target, origins[target.parent] as Origin);
+      if (isDecided ? state === 'unused' : state !== 'filling' || !(await isDone(database, VERIFIED)))
+        throw new CannotSplit(`the new shard ${target.shard} is not verified: prepare the split first`);
     }
+    if (!isDecided) await requireUntouched(old);
+    for (const [shard, state] of states.entries()) {
+      if (state === 'retired') continue;
+      const own = { shard, shards: old.length };
+      await this.#change(this.#oldUrl(shard), (database) => retire(database, own, origins[shard] as Origin));
+    }
+    log('the old databases are retired');
+    for (const target of this.#targets())
+      await this.#change(this.#newUrl(target.shard), (database) => activate(database, target));
     log(`the ledger has ${this.#plan.shards} shards: set SHARDS and MYSQL_URL, and start keepers and pods`);
   }
 
