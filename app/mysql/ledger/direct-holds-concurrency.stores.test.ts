@@ -83,8 +83,9 @@ describe('Two pods at the same time', () => {
     for (let round = 0; round < ROUNDS; round++) {
       const holdId = `h-${round}`;
       await together(placing(holdId, 'a', 5));
-      // The hold expires now: which of the three requests can still win depends on when each of them gets the lock.
-      await db.database.rows('UPDATE holds SET expires_at_ms = ? WHERE hold_id = ?', [Date.now() + 5, holdId]);
+      // Which request can win depends on when the hold expires: long ago, about now, or much later.
+      const expiresInMs = [-60_000, 5, 60_000][round % 3] ?? 0;
+      await db.database.rows('UPDATE holds SET expires_at_ms = ? WHERE hold_id = ?', [Date.now() + expiresInMs, holdId]);
       const items = [
         capturing(`t-${round}`, of(holdId)),
         updating('expire', holdId, 'a'),
