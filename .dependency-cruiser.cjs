@@ -138,7 +138,16 @@ const LAYERS = {
   'mysql/operations': ['devstack', 'kernel', 'domain', 'jobs', 'mysql', 'mysql/connection', 'mysql/rows'],
 
   // Splits the databases of a stopped ledger.
-  'mysql/split': ['domain', 'journal', 'jobs', 'mysql/connection', 'mysql/rows', 'mysql/ledger', 'mysql/operations'],
+  'mysql/split': [
+    'domain',
+    'journal',
+    'jobs',
+    'mysql',
+    'mysql/connection',
+    'mysql/rows',
+    'mysql/ledger',
+    'mysql/operations',
+  ],
 
   // The composition roots: only they create the adapters.
   roles: [

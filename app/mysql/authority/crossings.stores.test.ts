@@ -6,7 +6,6 @@ import { NO_LIMITS, NO_USAGE } from '../../domain/testing/limits.ts';
 import type { Posting, TransferOrder } from '../../domain/types.ts';
 import { ACCEPTED_AT, account } from '../../journal/testing/epoch-under-test.ts';
 import { systemClock } from '../../kernel/clock.ts';
-import type { CrossingClosing } from '../../ledger/ports/crossings.ts';
 import { Database } from '../connection/pool.ts';
 import { SqlCrossingPages } from '../ledger/crossing-pages.ts';
 import { MysqlCrossingStore } from '../ledger/crossing-store.ts';
@@ -16,6 +15,7 @@ import { LedgerReader } from '../ledger/ledger-reader.ts';
 import { poolOptions } from '../testing/test-database.ts';
 import { ACCOUNTS, BY, except, RecoveryBench } from './testing/recovery-bench.ts';
 
+type CrossingClosing = Parameters<MysqlCrossingStore['close']>[0][number];
 const TRANSIT = '~transit:EUR:0';
 const INNER = [account(TRANSIT, { external: true }), account('~returns:EUR', { external: true })];
 const LONG = 'x'.repeat(64);

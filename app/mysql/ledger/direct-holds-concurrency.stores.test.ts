@@ -85,7 +85,10 @@ describe('Two pods at the same time', () => {
       await together(placing(holdId, 'a', 5));
       // Which request can win depends on when the hold expires: long ago, about now, or much later.
       const expiresInMs = [-60_000, 5, 60_000][round % 3] ?? 0;
-      await db.database.rows('UPDATE holds SET expires_at_ms = ? WHERE hold_id = ?', [Date.now() + expiresInMs, holdId]);
+      await db.database.rows('UPDATE holds SET expires_at_ms = ? WHERE hold_id = ?', [
+        Date.now() + expiresInMs,
+        holdId,
+      ]);
       const items = [
         capturing(`t-${round}`, of(holdId)),
         updating('expire', holdId, 'a'),
