@@ -331,7 +331,7 @@ module.exports = {
     },
     {
       name: 'command-line-uses-the-client',
-      comment: 'The command line is built into one file; of the service, it shares only the parser of command lines.',
+      comment: 'The command line is built into one file; it shares only the command-line parser with the service.',
       severity: 'error',
       from: { path: '^clients/cli/src/', pathNot: TESTS },
       to: { pathNot: '^clients/(cli|typescript)/src/|^app/config/command-line\\.mjs$', dependencyTypesNot: ['core'] },

@@ -28,7 +28,7 @@ RUN npm ci --omit=dev --ignore-scripts \
  && find node_modules -type f \( -name '*.map' -o -name '*.ts' -o -name '*.[cm]ts' \) -delete \
  && rm -rf node_modules/.package-lock.json node_modules/typeorm/browser node_modules/@opentelemetry/*/build/esm node_modules/@opentelemetry/*/build/esnext
 
-# Node.js and its shared libraries, with the package metadata that tells image scanners their versions, and with their
+# Node.js and its shared libraries, with the package metadata from which image scanners read their versions, and with their
 # licenses.
 FROM ${NODE_IMAGE} AS runtime
 WORKDIR /runtime

@@ -39,7 +39,9 @@ Exit codes: 0 all rows are posted; 1 not finished, run it again; 2 usage; 3 the 
     ignore: texts('COLUMN', 'a column of a CSV file that is not imported'),
     'execute-now': flag('make the payments of a pain.001 message now although they are for a later date'),
     'skip-invalid': flag('send the valid rows of a file that has others'),
-    edited: flag('go on with a file in which rows that were not posted were corrected, or rows were added at the end'),
+    edited: flag(
+      'continue with a file in which rows that were not posted were corrected, or rows were added at the end',
+    ),
     'dry-run': flag('only check the file'),
     'batch-size': wholeNumber('transfers per request', { min: 1, max: 1000, fallback: 500 }),
     concurrency: wholeNumber('concurrent requests', { min: 1, max: 64, fallback: 4 }),

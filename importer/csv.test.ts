@@ -65,7 +65,7 @@ describe('A CSV file', () => {
     ['a b,b,1.00,EUR', /^sourceAccount must be 1 to 64 characters/],
     ['a,b,1.00', 'has 3 cells, but the header has 4'],
     ['a,b,1,00,EUR', 'has 5 cells, but the header has 4'],
-  ])('says what is wrong with %s', async (line, error) => {
+  ])('reports what is wrong with %s', async (line, error) => {
     const [good, bad] = await read(`${HEADER}\na,b,12.30,EUR\n${line}\n`);
     expect(good).toMatchObject({ content: PAYMENT });
     expect(bad).toMatchObject({ row: 2, line: 3 });
@@ -101,7 +101,7 @@ describe('A CSV file', () => {
   });
 
   it('that is not UTF-8 far inside is refused with the line', async () => {
-    // Characters of three bytes lie across the blocks in which the file is read.
+    // Three-byte characters cross the boundaries of the blocks in which the file is read.
     const lines = Array.from({ length: 50_000 }, () => 'a,b,1.00,EUR,€€€€€€');
     const good = Buffer.from(`${HEADER},reference\n${lines.join('\n')}\n`);
     expect(await read(good)).toHaveLength(50_000);

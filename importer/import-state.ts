@@ -11,7 +11,7 @@ export interface ImportState {
   /** Of the content of the file. */
   fileDigest: string;
   rows: number;
-  /** Where all results come from; none while they may come from several ledgers or versions of the file. */
+  /** The ledger of all results; empty while they may be of several ledgers or versions of the file. */
   urls: readonly string[];
 }
 
@@ -30,7 +30,7 @@ export async function readState(path: string): Promise<ImportState | null> {
     if (version === 1 && typeof scope === 'string' && typeof batchId === 'string' && Number.isInteger(rows))
       return state;
   } catch {
-    // The error below says the same.
+    // The error below covers this, too.
   }
   throw new FileError(`${path} is damaged, and without it the transaction ids are not known.`);
 }
@@ -46,7 +46,7 @@ export async function writeState(path: string, state: ImportState): Promise<void
     await file.close();
   }
   await rename(temporary, path);
-  // Only then is the new name of the file on the disk, too.
+  // The rename is durable only when the directory is synced, too.
   const folder = await open(dirname(path));
   try {
     await folder.sync();

@@ -91,7 +91,7 @@ describe('An import that is killed at random', () => {
   const bad = Array.from({ length: ROWS }, (_, i) => i + 1).filter((row) => isUnknown(row) || isRefused(row));
   const posted = ROWS - bad.length;
 
-  it('goes on where it was, and posts each row exactly once', async () => {
+  it('continues where it stopped, and posts each row exactly once', async () => {
     const path = temporaryFile(csv());
     for (let kill = 0; kill < KILLS; kill++) {
       const { child, ended } = start(['--batch-size', '50', '--concurrency', '3', path]);
@@ -162,7 +162,7 @@ describe('The command', () => {
     expect(Number(await balance('a1'))).toBeCloseTo(before + 2.5, 5);
   });
 
-  it('says on which line a file is wrong, and sends nothing', async () => {
+  it('reports on which line a file is wrong, and sends nothing', async () => {
     const path = temporaryFile(
       'sourceAccount,destinationAccount,amount,currency\nworld,a1,1.00,EUR\nworld,a1,1.001,EUR\n',
     );

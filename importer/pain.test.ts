@@ -107,7 +107,7 @@ describe('A pain.001 message', () => {
       /ReqdExctnDt is 2026-02-01; payments are made now/,
     ],
     ['no date', one().replace(/<ReqdExctnDt>.*<\/ReqdExctnDt>/, ''), 'ReqdExctnDt is missing'],
-  ])('in which a payment has %s says so', async (_what, message, error) => {
+  ])('in which a payment has %s is refused with a message that names it', async (_what, message, error) => {
     const [row] = await read(message);
     expect(row).toMatchObject({ row: 1 });
     const text = (row as InvalidRow).content.join('; ');

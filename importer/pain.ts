@@ -16,7 +16,7 @@ export interface PainOptions {
   executeNow: boolean;
 }
 
-/** What the message says about its transactions, and what they are. */
+/** The totals that the message claims for its transactions, and their actual totals. */
 class Control {
   readonly where: string;
   transactions = 0;
@@ -68,8 +68,8 @@ export class PainMessage {
   }
 
   /**
-   * Names the message: who sends it, its id, and when it was made. A sender gives each message another id; the time tells
-   * apart those of senders who do not. Known once the first payment was read.
+   * Names the message: who sends it, its id, and when it was made. Senders should give each message another id; the
+   * time distinguishes the messages of those who do not. Known once the first payment has been read.
    */
   get scope(): string {
     const { 'GrpHdr/MsgId': id = [], 'GrpHdr/CreDtTm': time = [], ...rest } = Object.fromEntries(this.#group);

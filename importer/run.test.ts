@@ -132,7 +132,7 @@ describe('An import', () => {
     expect(results(path)).toHaveLength(200);
   });
 
-  it('tells which rows are not posted and why; they are sent again by the next run', async () => {
+  it('reports which rows are not posted and why; they are sent again by the next run', async () => {
     const path = temporaryFile(`${HEADER}${rows(3)}world,later,1.00,EUR\na0,world,99.00,EUR\n`);
     const first = await run(path);
     expect(first.code).toBe(EXIT.notAllPosted);
@@ -160,7 +160,7 @@ describe('An import', () => {
     expect(service.posted).toHaveLength(5);
   });
 
-  it('that was killed on its way to another ledger does not take the results of the first for those of the second', async () => {
+  it('that was killed while sending to another ledger does not take the results of the first for those of the second', async () => {
     const path = temporaryFile(HEADER + rows(20));
     await run(path);
     const first = service;
@@ -202,7 +202,7 @@ describe('An import', () => {
     expect(service.posted).toMatchObject([{ sourceAccount: 'acme', destinationAccount: 'a1', amount: '1.00' }]);
   });
 
-  it('names its batch after the file, or as it is told', async () => {
+  it('names its batch after the file, or as the options state', async () => {
     const content = HEADER + rows(1);
     await run(temporaryFile(content));
     await run(temporaryFile(content));
@@ -280,7 +280,7 @@ describe('A file', () => {
       expect(service.posted).toHaveLength(3);
     });
 
-    it('can be gone on with on request: rows that were not posted may change, and others be added', async () => {
+    it('is accepted on request: rows that were not posted may have changed, and rows may have been added', async () => {
       writeFileSync(path, `${start.replace('later', 'a0')}${rows(2)}`);
       expect((await run(path, { edited: true })).code).toBe(EXIT.posted);
       expect(service.posted).toHaveLength(6);

@@ -25,7 +25,7 @@ export interface ImportOptions {
   csv: CsvOptions;
   pain: PainOptions;
   skipInvalid: boolean;
-  /** Goes on with a file that has changed since an earlier run. */
+  /** Continues with a file that has changed since an earlier run. */
   edited: boolean;
   dryRun: boolean;
   batch: number;
@@ -61,7 +61,7 @@ export async function importFile(options: ImportOptions, target: ImportTarget | 
   }
   await using results = await ResultFile.open(resultsPath);
   if (!earlier && results.states.last('POSTED', 'UNDECIDED') > 0)
-    throw new FileError(`${resultsPath} has results, but ${statePath}, which tells their ids, is missing.`);
+    throw new FileError(`${resultsPath} has results, but ${statePath}, which their ids are derived from, is missing.`);
   const checked = await check(path, source.rows(), earlier && { scope: earlier.scope, states: results.states });
   const state = stateOf(file, source, checked, options, target, earlier);
   if (checked.invalid > 0 && !options.skipInvalid) throw new FileError(describeInvalid(checked));
@@ -117,9 +117,9 @@ function stateOf(
 }
 
 /**
- * @throws FileError if the results belong to another file, or to an earlier version of this one. On request, the file may
- * be another version, but not while a row of the earlier one has no result: an interrupted run may have sent it, and nothing
- * tells whether it is still the same
+ * @throws FileError if the results belong to another file, or to an earlier version of this one. On request, the file
+ * may be another version, unless a row of the earlier one has no result: an interrupted run may have sent that row, and
+ * nothing shows whether it is unchanged
  */
 function requireSameFile(
   state: ImportState,
@@ -136,8 +136,8 @@ function requireSameFile(
   const open = states.firstOpen(earlier.rows);
   if (open > 0)
     throw new FileError(
-      `${path} was edited, but the run before did not finish: row ${open} has no result, but may have been posted. ` +
-        'Restore the file as it was, and run the command again; when all rows have results, edit it.',
+      `${path} was edited, but the previous run did not finish: row ${open} has no result, but may have been posted. ` +
+        'Restore the original file and run the command again. Edit it once all rows have results.',
     );
 }
 

@@ -10,8 +10,9 @@ export interface SendOptions {
   batch: number;
   concurrency: number;
   /**
-   * Which of the rows that an earlier run posted are left out: none if that may have been another ledger, and only those with
-   * derived ids if it may have been another version of the file: the id of any other says nothing about its content.
+   * Which rows that an earlier run posted are skipped. None if that run may have used another ledger, and only those
+   * with derived ids if it may have read another version of the file: any other id does not depend on the content of
+   * its row.
    */
   skips: 'all' | 'derived' | 'none';
   onRow(count: number): void;

@@ -129,7 +129,7 @@ async function steady({ name, status }: Kind, load: Load & Pick<Plan, 'perSecond
   const answers = await paced({ ...load, connections: CONNECTIONS });
   const { answered, figures } = latencies(answers, (answer) => answer === status);
   const sent = load.perSecond * load.seconds;
-  if (answered !== sent) throw new Error(`${name}: ${answered} of ${sent} were answered with ${status}`);
+  if (answered !== sent) throw new Error(`${name}: ${answered} of ${sent} requests were answered with ${status}`);
   const { 'p50, ms': p50 = Number.NaN, 'p99, ms': p99 = Number.NaN } = figures;
   return { answered, figures: { 'p50, ms': p50, 'p99, ms': p99 } };
 }

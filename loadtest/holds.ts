@@ -10,7 +10,7 @@ const ACCOUNTS = 1000;
 exitOnSignals();
 const { values } = readCommandLine({
   name: 'npx tsx loadtest/holds.ts',
-  about: 'Measures CPU time and latency of placing and of capturing a hold, and of a transfer.',
+  about: 'Measures the CPU time and latency of placing a hold, capturing it, and posting a transfer.',
   options: {
     rate: wholeNumber('requests per second', { min: 1, max: 100_000, fallback: 2000 }),
     seconds: wholeNumber('length of each turn', { min: 1, max: 600, fallback: 5 }),

@@ -20,9 +20,13 @@ const OPEN_MS_MAX = 60_000;
 exitOnSignals();
 const { values } = readCommandLine({
   name: 'npx tsx loadtest/listeners.ts',
-  about: 'Measures what listeners of the change feed cost the transfers of a pod.',
+  about: 'Measures how much listeners of the change feed add to what a pod spends on transfers.',
   options: {
-    listeners: wholeNumber('idle listeners, each of an account of its own', { min: 1, max: 20_000, fallback: 1_000 }),
+    listeners: wholeNumber('number of idle listeners, each for a different account', {
+      min: 1,
+      max: 20_000,
+      fallback: 1_000,
+    }),
     seconds: wholeNumber('length of each turn', { min: 1, max: 600, fallback: 10 }),
     rounds: wholeNumber('number of rounds, with a turn of each kind', { min: 1, max: 100, fallback: 5 }),
     accounts: wholeNumber('number of accounts', { min: 1, max: 100_000, fallback: 10_000 }),
@@ -93,7 +97,7 @@ async function listen(
   });
   asked.on('error', () => {});
   const [response] = (await once(asked.end(), 'response')) as [IncomingMessage];
-  if (response.statusCode !== 200) throw new Error(`a stream was answered with ${response.statusCode}`);
+  if (response.statusCode !== 200) throw new Error(`the request for a stream was answered with ${response.statusCode}`);
   response.on('error', () => {});
   response.on('data', (bytes: Buffer) => {
     for (let at = bytes.indexOf(EVENT); at >= 0; at = bytes.indexOf(EVENT, at + 1)) counted.events += 1;

@@ -86,7 +86,7 @@ async function runAllSharded(): Promise<void> {
   for (const run of failed) show({ ...run, ending: `${run.shards} shards` }, VIOLATIONS_SHOWN);
   console.log(
     `${runs} seeds in ${seconds.toFixed(0)} s (${((seconds * 1000) / runs).toFixed(1)} ms each), ${failed.length} failed; ` +
-      `${transfers} transfers inside shards, between them ${JSON.stringify(crossings)}; ${losses} accepted losses, ${reversals} reversals, ` +
+      `${transfers} transfers inside shards, transfers between shards ${JSON.stringify(crossings)}; ${losses} accepted losses, ${reversals} reversals, ` +
       `epilogues ${JSON.stringify(epilogues)}`,
   );
   process.exitCode = failed.length > 0 ? 1 : 0;

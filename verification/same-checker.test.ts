@@ -68,7 +68,7 @@ it('a run of the simulator reports what the checker finds', async () => {
   const { violations } = await runSeed(1);
   expect(violations).toEqual([]);
   expect(check).toHaveBeenCalled();
-  const violation = { kind: 'lost', what: 'as the checker says' } as const;
+  const violation = { kind: 'lost', what: 'as the checker reports it' } as const;
   const verdict = vi.mocked(check).mock.results[0]?.value;
   vi.mocked(check).mockReturnValueOnce({ ...verdict, violations: [violation] });
   expect((await runSeed(1)).violations).toEqual([violation]);

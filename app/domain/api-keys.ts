@@ -68,7 +68,7 @@ export interface KeyRequest {
 
 /**
  * The management of API keys. Every change and every refusal for a lack of rights is recorded with who asked for it.
- * All methods throw Problem database_unavailable while MySQL is away; a change may then have been made.
+ * All methods throw Problem database_unavailable while MySQL is unavailable; a change may then have been made.
  */
 export interface KeyManagement {
   /** Creating a key again under its id returns it without its secret. @throws Problem forbidden, key_id_reused */
@@ -103,7 +103,7 @@ export interface Rotation {
  */
 export function exceededRights(identity: Identity, { scopes, accountPrefixes }: KeyRights): string | null {
   const scope = scopes.find((one) => !identity.scopes.has(one));
-  if (scope !== undefined) return `These credentials lack the scope ${scope}, so they cannot give it to a key.`;
+  if (scope !== undefined) return `These credentials lack the scope ${scope}, so they cannot grant it to a key.`;
   if (identity.accountPrefixes === undefined) return null;
   const isWithin = accountPrefixes?.every((prefix) => mayUse(identity, prefix)) ?? false;
   return isWithin ? null : 'These credentials are restricted to accounts that do not include all those of the key.';

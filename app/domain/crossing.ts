@@ -122,7 +122,9 @@ export class TransferPending extends Problem {
   constructor(out: Pick<Posted, 'order' | 'acceptedAt'>) {
     const order = clientOrderOf(out.order);
     const { transactionId } = order;
-    super('transfer_pending', `transfer ${transactionId} is on its way to ${order.destination}`, { transactionId });
+    super('transfer_pending', `transfer ${transactionId} is in progress: it has not reached ${order.destination} yet`, {
+      transactionId,
+    });
     this.order = order;
     this.acceptedAt = out.acceptedAt;
   }

@@ -38,7 +38,7 @@ export const PROBLEMS = {
   },
   key_id_reused: { status: 409, title: 'This key id belongs to another API key', ...FINAL },
   key_not_active: { status: 409, title: 'The API key has expired or is revoked', ...FINAL },
-  last_ops_key: { status: 409, title: 'No other API key could manage keys afterwards', ...FINAL },
+  last_ops_key: { status: 409, title: 'This is the last API key that can manage keys', ...FINAL },
   authority_moved: {
     status: 409,
     title: 'The authority is no longer in the state that this request requires',

@@ -85,7 +85,7 @@ const timeOf = (ms: number): string => new Date(ms).toISOString();
 
 /**
  * A transfer as its client sent it: the accounts that carry money between shards are not shown. A payout is part of the
- * transfer that was returned, whose source the log has only in a hash.
+ * transfer that was returned, whose source the log contains only as a hash.
  */
 function transferContent(entry: SealedTransfer): Content {
   const { order, acceptedAt } = entry;

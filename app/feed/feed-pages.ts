@@ -75,7 +75,10 @@ const edgeOf = ({ oldest, newest }: Bounds, edge: 'oldest' | 'latest'): Place =>
 
 async function check(place: Place | null, { oldest, newest }: Bounds, reader: RowReader): Promise<void> {
   if (place === null)
-    throw new Problem('validation_failed', 'The position belongs to a stream of other accounts: begin anew.');
+    throw new Problem(
+      'validation_failed',
+      'The position belongs to a stream of other accounts. Start again without it.',
+    );
   if (place.position < (place.index === null ? oldest - 1 : oldest)) throw gone();
   // Another pod may have returned the position of a row that was sealed a moment ago.
   if (place.position > newest && place.position > (await reader.currentBounds()).newest) throw otherLog();
@@ -87,5 +90,5 @@ async function check(place: Place | null, { oldest, newest }: Bounds, reader: Ro
 const otherLog = (): Problem =>
   new Problem(
     'validation_failed',
-    'The position does not belong to this log, but to another ledger, or to what was lost when a backup was restored.',
+    'The position does not belong to this log, but to another ledger, or to events that were lost when a backup was restored.',
   );

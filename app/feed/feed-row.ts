@@ -182,8 +182,9 @@ const ofClient = (type: EventType, accountId: string): Seen | null =>
   isInnerAccount(accountId) ? null : { type, accounts: [accountId] };
 
 /**
- * A leg is an event of the client's account whose balance it changes, and a payout one of its recipient. Transfers
- * between the ledger's own accounts are hidden, and so are refusals that a client does not see as its transfer's outcome.
+ * A leg is an event of the client's account whose balance it changes, and a payout is one of its recipient. Transfers
+ * between the ledger's own accounts are hidden, and so are refusals that a client does not see as its transfer's
+ * outcome.
  */
 function seenInTransfer({ status, order }: SealedTransfer): Seen | null {
   const { leg, source, destination, transactionId } = order;

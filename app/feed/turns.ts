@@ -1,4 +1,4 @@
-/** Every so many turns, the caller that has waited longest is next, so that nobody waits for a long sweep to end. */
+/** Every fourth turn goes to the caller that has waited longest, so that no caller waits until a long sweep ends. */
 const OLDEST_EVERY = 4;
 
 interface Waiting {
@@ -7,9 +7,9 @@ interface Waiting {
 }
 
 /**
- * Lets one reader of the log work at a time. The turns sweep over the waiting readers from the rearmost one to the end
- * of the log, so readers that are at different positions meet and continue together. If each got its share instead, many
- * readers would all be slower than the log grows, and would never reach its end.
+ * Lets one reader of the log work at a time. The turns sweep over the waiting readers from the one farthest behind to
+ * the end of the log, so readers at different positions meet and continue together. With equal shares, many readers
+ * would each read more slowly than the log grows, and never reach its end.
  */
 export class Turns {
   readonly #waiting: Waiting[] = [];

@@ -109,7 +109,7 @@ describe('The comparison of transfers between shards', () => {
     expect(await check()).toMatchObject({ clean: false, differences: expected.length });
   });
 
-  it('does not verify what a shard cannot show, and says so', async () => {
+  it('does not verify what a shard cannot show, and reports this', async () => {
     shard(1).isAway = true;
     post('stray', 'in', { from: 2, to: 0 });
     expect(await check()).toMatchObject({ clean: false, unverifiedShards: [1], differences: 1 });

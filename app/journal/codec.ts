@@ -47,7 +47,7 @@ export const RecordStatus = {
   UNCHANGED: 9,
   CLOCK_UNSURE: 10,
   NO_CALENDAR: 11,
-  /** For a leg: its transit account cannot take part; the detail says why, as in TRANSIT_REASONS. */
+  /** For a leg: its transit account cannot take part; the detail contains the reason, as in TRANSIT_REASONS. */
   TRANSIT: 12,
 } as const;
 

@@ -85,7 +85,7 @@ async function untilOpen({ authority, clock }: FormatContext, moved: Authority):
   const until = clock.monotonic() + ANSWERED_WITHIN_MS;
   while (!isOpen(now) && clock.monotonic() < until) {
     await clock.sleep(LOOK_EVERY_MS);
-    // The move is done. If this read fails, the progress of its recovery remains unknown.
+    // The move is complete. If this read fails, the progress of its recovery remains unknown.
     now = await authority.read().catch(() => now);
   }
   return now;

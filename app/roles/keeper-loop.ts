@@ -81,7 +81,7 @@ async function reconcileWhenDue(
     return cachePages({ redis, scripts, keyPrefix }, { ...caller, podId: 'keeper' });
   });
   while (!stopped.aborted) {
-    // The run is not awaited: a process that is asked to stop does not wait for a long reconciliation, which another
+    // The run is not awaited: a process that receives SIGTERM does not wait for a long reconciliation, which another
     // process restarts.
     reconciliation
       .whenDue(alongWithIt)

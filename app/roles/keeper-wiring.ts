@@ -38,7 +38,8 @@ export function createFlushers(context: ShardContext): { flusher: Flusher; recov
 export function createLogSealer({ logStore, logger, metrics }: ShardContext): LogSealer {
   return new LogSealer(logStore, {
     state: (now) => metrics.logState(now),
-    statesAdded: (accounts) => logger.log.info({ accounts }, 'accounts that are older than the log were added to it'),
+    statesAdded: (accounts) =>
+      logger.log.info({ accounts }, 'added the states of accounts that are older than the sealed log'),
   });
 }
 

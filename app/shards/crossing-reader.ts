@@ -22,7 +22,7 @@ export class CrossingReader {
 
   /**
    * @param found the outcome of a transaction id in shard `from`: any transfer, or the first leg of a crossing
-   * @param by how its destination is asked
+   * @param by how its destination is queried
    * @throws TransferPending if its destination has not decided yet; Problem if that cannot be determined in the shard of the
    * destination
    */

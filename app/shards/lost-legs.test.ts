@@ -65,7 +65,7 @@ describe('the plan for a row', () => {
     } as const;
     expect(planOfRow('DONE', facts).contradiction).toBe('was paid and returned');
     for (const out of ['absent', 'refused-persisted'] as const)
-      expect(planOfRow('OPEN', { ...facts, out }).contradiction).toBe('has a row, but nothing has left');
+      expect(planOfRow('OPEN', { ...facts, out }).contradiction).toBe('has a row, but no posted leg out');
   });
 });
 

@@ -30,7 +30,7 @@ export interface RowPlan {
  */
 export function planOfRow(row: 'OPEN' | CrossingClosing['state'], facts: CrossingFacts): RowPlan {
   const plan: RowPlan = { reopens: false, awaitsDelivery: false, lacksRefusal: false, contradiction: null };
-  if (facts.out !== 'posted-persisted') return { ...plan, contradiction: 'has a row, but nothing has left' };
+  if (facts.out !== 'posted-persisted') return { ...plan, contradiction: 'has a row, but no posted leg out' };
   const lacksRefusal = facts.in === 'absent' && facts.back !== 'absent';
   const step = nextStep(lacksRefusal ? { ...facts, in: 'refused-persisted' } : facts);
   if (step.do === 'end' && step.end === 'conflict') return { ...plan, contradiction: 'was paid and returned' };

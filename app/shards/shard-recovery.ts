@@ -172,7 +172,8 @@ export class ShardRecovery {
     const lost: Outcome[] = [];
     for (const into of arrivals) {
       const plan = planOfArrival(into, outs.get(idOf(into)) ?? null);
-      if (plan === 'contradiction') this.#contradicts(`${idOf(into)} arrived in shard ${to}, but has not left`);
+      if (plan === 'contradiction')
+        this.#contradicts(`${idOf(into)} arrived in shard ${to}, but never left its source`);
       else if (plan !== 'keep') lost.push(into);
     }
     for (const [currency, own] of grouped(lost)) {
@@ -217,7 +218,7 @@ export class ShardRecovery {
         if (isTransitUnavailable(answer)) return true;
         if (answer instanceof Problem) throw answer;
         if (answer?.status !== into.status)
-          throw new Error(`${into.order.transactionId} is ${into.status}, but its out is ${answer?.status}`);
+          throw new Error(`${into.order.transactionId} is ${into.status}, but its leg out is ${answer?.status}`);
         return false;
       });
     }

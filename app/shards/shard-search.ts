@@ -5,7 +5,7 @@ import type { NumberedShard, ShardMap } from './shard.ts';
 
 /** Once a shard has the item, the others have this much time to answer that they have it, too, ms. */
 const OTHERS_MS_MAX = 100;
-/** Interval at which shards are asked again while their authority moves, ms. */
+/** Interval at which shards are queried again while their authority moves, ms. */
 const AGAIN_MS = 50;
 
 interface ShardSearchDependencies<S> {
@@ -85,7 +85,7 @@ export class ShardSearch<S> {
 
 const codeOf = (error: unknown): ProblemCode | null => (error instanceof Problem ? error.code : null);
 
-/** A transfer that is still on its way is an answer, too. */
+/** A transfer that is still in progress is an answer, too. */
 const isFound = (answer: Answer<unknown>): boolean =>
   answer.status === 'fulfilled' || codeOf(answer.reason) === 'transfer_pending';
 

@@ -72,7 +72,7 @@ export class ShardedHolds implements Holds {
   }
 
   #find<A>(holdId: string, by: LookUpBy, ask: (shard: HoldShard, held?: boolean) => Promise<A>): Promise<A> {
-    const detail = `holds in several shards have the id ${holdId}: add its account to the query`;
+    const detail = `several shards have a hold with the id ${holdId}: add the account of the hold to the query`;
     return this.#search.find(by, ask, {
       absent: 'hold_not_found',
       ambiguous: () => new Problem('hold_id_ambiguous', detail, { holdId }),

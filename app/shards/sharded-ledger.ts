@@ -134,14 +134,14 @@ export class ShardedLedger implements Ledger {
       ambiguous: () =>
         new Problem(
           'transaction_id_ambiguous',
-          `transfers from accounts in several shards have the id ${transactionId}: add sourceAccount to the query`,
+          `several shards have a transfer with the id ${transactionId}: add sourceAccount to the query`,
           { transactionId },
         ),
     });
   }
 
   groupOutcome(groupId: string, by: LookUpBy = {}): Promise<GroupOutcome> {
-    const detail = `groups in several shards have the id ${groupId}: add one of its accounts to the query`;
+    const detail = `several shards have a group with the id ${groupId}: add one of its accounts to the query`;
     return this.#deps.search.find(by, ({ ledger }, held) => ledger.groupOutcome(groupId, { held }), {
       absent: 'group_not_found',
       ambiguous: () => new Problem('group_id_ambiguous', detail, { groupId }),

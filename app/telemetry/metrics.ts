@@ -30,12 +30,12 @@ export class Metrics extends MetricSet {
   );
   readonly #listenersEnded = this.counter(
     'event_listeners_ended_total',
-    'Streams of events that have ended, by the reason',
+    'Streams of events that have ended, by reason',
     ['reason'],
   );
   readonly #listenersBehind = this.counter(
     'event_listeners_behind_total',
-    'How often a listener did not take new events in time, and had to get them from the log later',
+    'How often a listener fell behind, so that its events had to be read from the log again',
   );
   readonly #logDropped = this.counter(
     'log_lines_dropped_total',

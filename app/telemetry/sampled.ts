@@ -3,7 +3,7 @@ export const SAMPLED = {
   eventListeners: ['event_listeners', 'Open streams of events'],
   eventFeedBehindSeconds: [
     'event_feed_behind_seconds',
-    'Seconds since this pod last reached the end of the sealed log; 0 while nobody listens',
+    'Seconds since this pod last reached the end of the sealed log; 0 while there are no listeners',
   ],
   clientConnections: ['client_connections', 'Open client connections'],
   queueTransfers: ['queue_transfers', 'Transfers queued in this pod for a script call'],

@@ -22,20 +22,22 @@ const command = {
     pods: wholeNumber('for plan: API pods whose connections are counted', { min: 0, fallback: 3 }),
     keepers: wholeNumber('for plan: keepers whose connections are counted', { min: 0, fallback: 2 }),
     'open-seconds': wholeNumber('for check: age of an open crossing that is a fault', { min: 0, fallback: 60 }),
-    'dry-run': flag('for recover and split: only say what would be done'),
-    'to-shards': wholeNumber('for split: number of shards afterwards', { min: 2, max: 1024 }),
+    'dry-run': flag('for recover and split: only print what would be done'),
+    'to-shards': wholeNumber('for split: number of shards after the split', { min: 2, max: 1024 }),
     'to-mysql-url': text('URL', 'for split: where the new databases are, with {shard}, or one URL for each'),
     finish: flag('for split: make a verified split final'),
-    undo: flag('for split: return the old databases to their processes'),
-    'allow-connections': flag('for recover: other connections to the databases are not of Holdfast'),
+    undo: flag('for split: undo the split and reopen the old databases'),
+    'allow-connections': flag(
+      'for recover: proceed although there are other connections, which do not belong to Holdfast',
+    ),
   },
   operands: {
     label: 'COMMAND [ACCOUNT… or SHARD…]',
     help: `where ACCOUNT… prints the shard of accounts. plan prints where the shards are, and how many connections their
-  servers need; Sentinels and clusters in REDIS_URL are asked. check compares the stores of all shards with the settings and
+  servers need; Sentinels and clusters in REDIS_URL are queried. check compares the stores of all shards with the settings and
   with each other; exit code 1: something is wrong. recover SHARD… makes shards whose databases were restored from a backup
-  agree with the others, before they open again: docs/shards.md; exit code 1: legs contradict each other; 75: not now. split copies
-  a ledger that rests into new databases: docs/shards.md; exit code 1: it cannot, or not yet.`,
+  agree with the others, before they open again: docs/shards.md; exit code 1: legs contradict each other; 75: it cannot start now, and nothing was done. split copies
+  a ledger at rest into new databases: docs/shards.md; exit code 1: the ledger cannot be split, or not yet.`,
     min: 1,
   },
   environment: {

@@ -62,7 +62,7 @@ export async function measurePage(
   });
 }
 
-/** A database that records what it is asked. */
+/** A database that records its statements. */
 class RecordingDatabase extends Database {
   readonly asked: { sql: string; values: unknown[] }[] = [];
   override rows<Row>(sql: string, values: unknown[] = []): Promise<Row[]> {
@@ -71,7 +71,7 @@ class RecordingDatabase extends Database {
   }
 }
 
-/** What MySQL says about the statements of a page, one line per table. */
+/** The execution plans of the statements of a page, one line per table. */
 export async function explain({ mysql }: StackFile, query: HistoryQuery): Promise<string[]> {
   const { host, port, user, password, database } = mysql;
   const url = `mysql://${user}:${encodeURIComponent(password)}@${host}:${port}/${database}`;

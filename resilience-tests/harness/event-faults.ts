@@ -17,6 +17,6 @@ export async function eventFaults(
   const giveUpAt = now() + EVENTS_MS_MAX;
   while (faults().length > 0 && now() < giveUpAt) await sleep(500);
   await consumer.stop();
-  notes.push(`events: ${consumer.events.length}, to a consumer that was killed ${consumer.kills} times`);
+  notes.push(`${consumer.events.length} events, received by a consumer that was killed ${consumer.kills} times`);
   return faults().slice(0, FAULTS_SHOWN_MAX);
 }

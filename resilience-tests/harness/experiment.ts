@@ -34,7 +34,7 @@ export interface Result extends Verdict, Pick<Seen, 'steadyRate' | 'waitMsMax'> 
   requests: number;
   /** Attempts without an outcome, apart from errors that the client caused itself. */
   errors: number;
-  /** The longest time without a posted transfer under load, and the expected maximum, ms. */
+  /** The longest time without a success under load, and the expected maximum, ms. */
   pauseMs: number;
   pauseMsMax: number;
   /** The time from the fault to the next mode in which balances may be changed; null if the authority did not move. */

@@ -35,7 +35,7 @@ export interface Hypothesis<G extends Ground<System> = Ground> {
    * The expectation in a few sentences. In addition, nothing may be lost, duplicated or overdrawn in any hypothesis.
    */
   expectation: string;
-  /** The longest expected time without a posted transfer, ms. */
+  /** The longest expected time without a success, ms. */
   pauseMsMax: number;
   /** The codes or connection errors that clients may get instead of an outcome; null: any. */
   errorsAllowed?: RegExp | null;

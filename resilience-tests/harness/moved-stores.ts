@@ -17,7 +17,7 @@ export interface WithSecondRedis extends ShardedGround {
 
 /** @param options.wired whether the host name of a shard's MySQL can move */
 export async function shardsAndSecondMysql({ wired }: { wired: boolean }): Promise<WithSecondMysql> {
-  if (MysqlServer.client() === null) throw new NotHere('the client of MariaDB is not installed');
+  if (MysqlServer.client() === null) throw new NotHere('the MariaDB client is not installed');
   const ground = await ownShards({ wired });
   const { stack } = ground;
   try {

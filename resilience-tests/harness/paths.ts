@@ -6,7 +6,7 @@ import { errorIn, listOf, type Seen } from './seen.ts';
 export interface PathsSeen {
   posted: number;
   errors: ReadonlyMap<string, number>;
-  /** The longest time without a posted transfer, ms. */
+  /** The longest time without a success, ms. */
   pauseMs: number;
   /** The longest time until an answer, ms, and percentiles of the time until a transfer was posted. */
   waitMsMax: number;

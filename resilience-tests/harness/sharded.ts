@@ -65,13 +65,15 @@ export function othersUnaffected(away: number) {
         if (!seen.excused?.test(code)) wrong(`${count} transfers ${what} got ${code}`);
       if (!short && paths.pauseMs > PAUSE_MS_MAX) late(`${Math.round(paths.pauseMs)} ms without a success ${what}`);
     };
-    note(`inside the other shards, before: ${textOfPaths(before(insideOthers(away)))}`);
-    note(`inside the other shards, from the fault on: ${textOfPaths(during(insideOthers(away)))}`);
-    note(`across the other shards, before: ${textOfPaths(before(acrossOthers(away)))}`);
-    note(`across the other shards, from the fault on: ${textOfPaths(during(acrossOthers(away)))}`);
-    note(`from, to and inside shard ${away}, from the fault on: ${textOfPaths(during(touching(away)))}`);
-    note(`holds of the other shards, before: ${textOfHolds(holdsBefore)}; from the fault on: ${textOfHolds(holds)}`);
-    soon('about a hold of the other shards', holds.waitMsMax, holdsBefore.waitMsMax);
+    note(`inside the other shards, before the fault: ${textOfPaths(before(insideOthers(away)))}`);
+    note(`inside the other shards, since the fault: ${textOfPaths(during(insideOthers(away)))}`);
+    note(`across the other shards, before the fault: ${textOfPaths(before(acrossOthers(away)))}`);
+    note(`across the other shards, since the fault: ${textOfPaths(during(acrossOthers(away)))}`);
+    note(`from, to and inside shard ${away}, since the fault: ${textOfPaths(during(touching(away)))}`);
+    note(
+      `holds in the other shards, before the fault: ${textOfHolds(holdsBefore)}; since the fault: ${textOfHolds(holds)}`,
+    );
+    soon('for a hold in the other shards', holds.waitMsMax, holdsBefore.waitMsMax);
     soon('inside the other shards', during(insideOthers(away)).waitMsMax, before(insideOthers(away)).waitMsMax);
     check('inside the other shards', during(insideOthers(away)));
     check('across the other shards', during(acrossOthers(away)));
@@ -85,8 +87,8 @@ export function bothPaths({ note }: Pick<Scene<ShardedGround>, 'note'>, seen: Se
     ['inside a shard', inside],
     ['across shards', across],
   ] as const) {
-    note(`${name}, before: ${textOfPaths(pathsSeen(seen, SHARDS, belongs, { from: began, to: fault }))}`);
-    note(`${name}, from the fault on: ${textOfPaths(pathsSeen(seen, SHARDS, belongs, { from: fault, to: ended }))}`);
+    note(`${name}, before the fault: ${textOfPaths(pathsSeen(seen, SHARDS, belongs, { from: began, to: fault }))}`);
+    note(`${name}, since the fault: ${textOfPaths(pathsSeen(seen, SHARDS, belongs, { from: fault, to: ended }))}`);
   }
 }
 

@@ -49,7 +49,7 @@ export const diskFull: Hypothesis<SmallDisk> = {
     writeFileSync(filler, Buffer.alloc(bavail * bsize - LEFT_BYTES));
     mark(`${LEFT_BYTES / 1024} KiB are left on the disk`);
     const ended = await cluster.redis.ended(30_000);
-    note(ended ? 'Redis ended itself' : 'Redis went on');
+    note(ended ? 'Redis exited' : 'Redis continued');
     await cluster.untilMode('DIRECT', 30_000);
     await sleep(3_000);
     rmSync(filler);

@@ -15,7 +15,7 @@ export const shardsMysqlAway: Hypothesis<ShardedGround> = {
   ground: () => ownShards({ wired: true }),
   async fault({ ground: { stack: cluster }, short, mark }) {
     for (const link of cluster.wires('mysql', AWAY)) link.cut();
-    mark('the MySQL of shard 0 is away');
+    mark('the MySQL of shard 0 is unavailable');
     await sleep(short ? 4_000 : 15_000);
     for (const link of cluster.wires('mysql', AWAY)) link.heal();
     mark('MySQL is back');

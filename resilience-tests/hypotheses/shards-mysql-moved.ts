@@ -26,10 +26,10 @@ export const shardsMysqlMoved: Hypothesis<WithSecondMysql> = {
     const since = mark('the service may no longer use the database of shard 1 on the old server');
     await handOver(ground, MOVED);
     cluster.renameMysql(MOVED, second);
-    const moved = mark('the new server has everything, and the name leads to it');
+    const moved = mark('the new server has everything, and the name points to it');
     await cluster.untilBack();
     mark('all pods are ready');
-    note(`the database was away for ${((moved - since) / 1000).toFixed(1)} s`);
+    note(`the database was unavailable for ${((moved - since) / 1000).toFixed(1)} s`);
     note(`moves of the authority: ${(await cluster.epoch(MOVED)) - before}`);
     await requireMoved(ground, MOVED, wrong);
   },

@@ -15,7 +15,7 @@ export const shardsMysqlUrlChanged: Hypothesis<WithSecondMysql> = {
   ...SHARDED,
   name: 'shards-mysql-url-changed',
   expectation:
-    'As shards-mysql-moved, but the database gets another MYSQL_URL: keepers and then pods are restarted one after the other. Transfers that do not touch that shard get no error and do not pause.',
+    'Like shards-mysql-moved, but MYSQL_URL changes instead of the host name: keepers and then pods are restarted one after the other. Transfers that do not touch that shard get no error and do not pause.',
   pauseMsMax: 1_500,
   errorsAllowed: new RegExp(
     `${WITHOUT_MYSQL.source}|${BROKEN.source}|^(ledger_switching|pending|backlog_full|no answer in time)$`,

@@ -86,7 +86,7 @@ export const shardsPodKilledAtEachStep: Hypothesis<ShardedGround> = {
   ...SHARDED,
   name: 'shards-pod-killed-at-each-step',
   expectation:
-    'A pod is killed at each step of transfers between shards: after the preview, after `out`, after `in`, and after `back`. The stores show that its transfers are at this step. The couriers of the other pods, or retries, finish them.',
+    'A pod is killed at each step of transfers between shards: after the preview, after `out`, after `in`, and after `back`. The stores confirm that its transfers have reached this step. The couriers of the other pods, or retries, finish them.',
   pauseMsMax: 2_000,
   errorsAllowed: new RegExp(`${BROKEN.source}|^(504 outcome_unknown|pending|no answer in time)$`),
   ground: () => ownShards({ wired: true }),

@@ -16,7 +16,7 @@ export const shardsRedisMoved: Hypothesis<ShardedGround> = {
     const before = await cluster.epoch(MOVED);
     const second = cluster.add(await RedisServer.in({ dir: cluster.dir, stack: cluster.dir }));
     await second.start();
-    mark('the name of the Redis of shard 1 leads to another one');
+    mark('the host name of the Redis of shard 1 points to another Redis');
     for (const link of cluster.wires('redis', MOVED)) link.redirect(second);
     await cluster.untilEpoch(MOVED, before + 1);
     await cluster.untilBack();

@@ -99,13 +99,13 @@ export const LEDGER_ROWS = [
       {
         title: 'Ended streams per second',
         about:
-          'By the reason. Slow clients are ended (too_slow), and clients of a pod that stops go on at another one.',
+          'By reason. Streams of slow clients are closed (too_slow); when a pod stops, its clients reconnect to another one.',
         unit: 'ops',
         queries: [[`sum by (reason) (${rate('holdfast_event_listeners_ended_total')})`, '{{reason}}']],
       },
       {
         title: 'Listeners that fell behind per second',
-        about: 'They did not take new events in time, and get them from the log when they read again.',
+        about: 'These listeners did not read new events in time. They get them from the log when they read again.',
         unit: 'ops',
         queries: [[`sum by (pod) (${rate('holdfast_event_listeners_behind_total')})`, '{{pod}}']],
       },

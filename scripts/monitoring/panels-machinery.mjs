@@ -42,7 +42,7 @@ export const MACHINERY_ROWS = [
         ],
       },
       {
-        title: 'Entries that wait to be sealed',
+        title: 'Age of the oldest unsealed entry',
         about: 'How long the oldest committed entry has been waiting to be appended to the sealed log.',
         unit: 's',
         thresholds: [1, 60],
@@ -50,7 +50,7 @@ export const MACHINERY_ROWS = [
       },
       {
         title: 'Rows of the sealed log per second',
-        about: 'About one for each flush; while MySQL has the authority, up to four.',
+        about: 'About one for each flush; up to four per second while MySQL has the authority.',
         queries: [[`sum(deriv(${gauge('holdfast_log_position')}[1m]))`, 'rows per second']],
       },
     ],

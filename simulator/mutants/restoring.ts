@@ -17,7 +17,7 @@ export const RESTORING: readonly ShardedMutant[] = [
   },
   {
     name: 'arrivals-are-not-compared',
-    rule: 'What has arrived from the restored shard is written there again.',
+    rule: 'Transfers that arrived from the restored shard are written to it again.',
     seed: 3,
     assembly: recovering({ surviving: (shard) => ({ ...shard, arrivalsFrom: async () => [] }) }),
   },
@@ -29,7 +29,7 @@ export const RESTORING: readonly ShardedMutant[] = [
   },
   {
     name: 'epochs-are-used-again',
-    rule: 'Epochs after a restore are beyond all epochs of before.',
+    rule: 'Epochs after a restore are higher than all earlier epochs.',
     seed: 7,
     assembly: recovering({ goesBeyond: false }),
   },

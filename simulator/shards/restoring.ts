@@ -32,7 +32,7 @@ export async function restoreSome(
     const until = scheduler.nowMs + SETTLED_WITHIN_MS;
     const others = shards.filter((_, shard) => !backups.has(shard));
     while (scheduler.nowMs < until && !(await areSettled(others))) await scheduler.run(scheduler.nowMs + LOOK_EVERY_MS);
-    if (!(await areSettled(others))) world.fail('stuck', 'the other shards do not come to rest');
+    if (!(await areSettled(others))) world.fail('stuck', 'the other shards did not come to rest');
   }
   if (recovering.stops) for (const shard of shards) for (const keeper of shard.liveKeepers) keeper.process.kill();
   if (recovering.stops) await scheduler.run(scheduler.nowMs + SILENCE_MS);

@@ -94,7 +94,7 @@ describe('the table of crossings', () => {
     sound.crossing('t1').state = 'OPEN';
     expect(said()).toEqual(['t1 is still open']);
   });
-  it('says how each has ended', () => {
+  it('shows how each has ended', () => {
     sound.crossing('t2').state = 'DONE';
     expect(said()).toContain('t2 is closed as DONE, but is not');
   });

@@ -38,9 +38,10 @@ export function checkEvents(events: readonly ReceivedEvent[], books: Books, pref
     }
   }
   const booked = new Set(subjectsIn(books));
-  for (const what of booked) if (!received.has(what)) fail(`there is no event, but MySQL has: ${what}`);
+  for (const what of booked)
+    if (!received.has(what)) fail(`MySQL contains this, but there is no event for it: ${what}`);
   for (const [what, id] of received)
-    if (!booked.has(what)) fail(`MySQL does not have what the event ${id} says: ${what}`);
+    if (!booked.has(what)) fail(`MySQL does not contain what event ${id} states: ${what}`);
   for (const { accountId, version } of books.accounts)
     if (accountId.startsWith(prefix) && (versions.get(accountId) ?? 0) !== version)
       fail(`the last event of ${accountId} has version ${versions.get(accountId) ?? 0}, but MySQL has ${version}`);

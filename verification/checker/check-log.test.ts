@@ -38,11 +38,11 @@ describe('The check of the log', () => {
       { expected: ['account a', 'account b', 'transfer t1'] },
       'the log has transfer t2, which is not in the books',
     ],
-    ['a wrong order', { entries: [last, first, stateOfA, stateOfB] }, 'transfer t1 has version 4 of a, and not 6'],
+    ['a wrong order', { entries: [last, first, stateOfA, stateOfB] }, 'transfer t1 has version 4 of a instead of 6'],
     [
       'a state that does not agree with the entries before it',
       { entries: [first, { ...stateOfA, positions: [at('a', 5, true)] }, stateOfB, last] },
-      'account a has version 5 of a, and not 4',
+      'account a has version 5 of a instead of 4',
     ],
   ])('finds %s', (_, damage, what) => {
     expect(violationsOf({ ...LOG, ...damage })).toContain(what);

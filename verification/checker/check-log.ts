@@ -29,7 +29,7 @@ function checkOrder({ entries }: BookedLog, violations: Violations): void {
       const before = versions.get(accountId);
       const expected = isState ? before : before === undefined ? version : before + 1;
       if (expected !== undefined && version !== expected)
-        violations.add('log', `${key} has version ${version} of ${accountId}, and not ${expected}`);
+        violations.add('log', `${key} has version ${version} of ${accountId} instead of ${expected}`);
       versions.set(accountId, version);
     }
   }

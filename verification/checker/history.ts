@@ -96,7 +96,7 @@ export type Answer =
   | (OutcomeFacts & { kind: 'posted'; source: ShownPosition; destination: ShownPosition })
   /** Also an outcome: a business rule refused the transfer (422). */
   | (OutcomeFacts & { kind: 'rejected'; code: string })
-  /** This attempt certainly wrote nothing; that says nothing about other attempts with the same id. */
+  /** This attempt certainly wrote nothing, but other attempts with the same id may have. */
   | { kind: 'refused'; status: number; code: string }
   /** Of a lookup: the service does not know the id. */
   | { kind: 'absent' }

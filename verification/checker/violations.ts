@@ -18,12 +18,12 @@ export const VIOLATIONS = {
   denied: 'something was not found although an earlier answer had confirmed that it exists',
   settings: 'settings are not those that were requested, or did not apply when they should have',
   stale: 'an answer shows an older state than another answer that had arrived before the request was sent',
-  crossing: 'the legs of a transfer between shards do not fit together, or it is still on its way',
+  crossing: 'the legs of a transfer between shards do not fit together, or it is still in progress',
   transit: 'money is in transit between shards that belongs to no transfer',
-  events: 'the change feed does not have exactly what MySQL has, or not in the order of the versions',
+  events: 'the change feed does not match MySQL exactly, or its events are not in version order',
   balance: 'MySQL, another view of the balances, and the sum of the postings disagree',
   sum: 'the balances of a currency do not add up to zero',
-  log: 'the sealed log lacks something, has it twice or in the wrong order, or its hashes do not fit',
+  log: 'the sealed log lacks entries, contains entries twice or in the wrong order, or its chain of hashes is broken',
 } as const;
 export type ViolationKind = keyof typeof VIOLATIONS;
 

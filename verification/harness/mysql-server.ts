@@ -52,7 +52,7 @@ export class MysqlServer extends Member {
   /** Runs statements as the administrator of the server. @returns the rows, their columns separated by tabs */
   async administer(sql: string): Promise<string> {
     const client = MysqlServer.client();
-    if (client === null) throw new Error('the client of MariaDB is not installed');
+    if (client === null) throw new Error('the MariaDB client is not installed');
     const args = [`--socket=${this.#socket}`, '--batch', '--skip-column-names', `--execute=${sql}`];
     const { stdout } = await promisify(execFile)(client, args, { timeout: COMMAND_MS_MAX });
     return stdout.trim();

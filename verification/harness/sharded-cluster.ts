@@ -196,7 +196,7 @@ export class ShardedCluster implements System, AsyncDisposable {
 
   /** Changes the address of a store of a shard, for each process from its next start on. */
   relocate(shard: number, to: { redis?: Address; mysql?: MysqlServer }): void {
-    if (this.#wires.size > 0) throw new Error('the processes have links to their stores');
+    if (this.#wires.size > 0) throw new Error('addresses cannot change while the processes have links to their stores');
     if (to.redis) this.#redisUrls[shard] = `redis://${to.redis.host}:${to.redis.port}/0`;
     if (to.mysql) this.#readFrom(shard, to.mysql);
     const MYSQL_URL = this.#addresses.map((address) => mysqlUrl(address)).join(' ');

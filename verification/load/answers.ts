@@ -75,7 +75,7 @@ export function answerOfLookUp({ status, body }: Reply, currency: string): Answe
   // Without an answer, the body is the reason.
   if (status !== 200)
     return { kind: 'refused', status, code: String(fields['code'] ?? (status === 0 ? body : status)) };
-  // Between shards, on its way: it has no outcome yet.
+  // Between shards, in progress: it has no outcome yet.
   if (fields['status'] === 'PENDING') return { kind: 'refused', status, code: 'pending' };
   if (fields['status'] !== 'REJECTED') return answerOf(status, { ...fields, replayed: true }, currency);
   return { kind: 'rejected', code: String(fields['refusal']), ...factsIn(fields) };

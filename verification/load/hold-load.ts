@@ -13,7 +13,7 @@ const EXPIRES_MS = [500, 5_000] as const;
 const VOIDED = 0.2;
 const LEFT = 0.15;
 const TWICE = 0.2;
-/** With several shards, the share of the requests that name the account, so that only its shard is asked. */
+/** With several shards, the share of the requests that name the account, so that only its shard is queried. */
 const BY_ACCOUNT = 0.5;
 
 const newId = (ownIds: number): string => (Math.random() < ownIds ? `own:${randomUUID()}` : newUuidV7(Date.now()));

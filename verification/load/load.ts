@@ -140,7 +140,7 @@ export class Load {
     const complete = this.#recorder.lookUp(transactionId);
     this.#recorder.requests += 1;
     const { source = '', currency = '' } = attempts[0]?.content ?? {};
-    // With several shards, only that of the source is asked.
+    // With several shards, only the shard of the source is queried.
     const query = this.#population.inOneShard ? `?sourceAccount=${encodeURIComponent(source)}` : '';
     const reply = await this.#client.get(`/v1/transfers/${transactionId}${query}`).catch(silence);
     complete(answerOfLookUp(reply, currency));

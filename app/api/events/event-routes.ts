@@ -47,7 +47,7 @@ const filter = {
 };
 const details = z.enum(['true', 'false']).optional().meta({
   description:
-    'With `true`, the events also have `reference`, `metadata`, `user`, `correlationId` and the names of accounts, as far as they have not been erased.',
+    'With `true`, the events also have `reference`, `metadata`, `user`, `correlationId` and the names of accounts, unless they have been erased.',
 });
 const after = (byDefault: string) =>
   z
@@ -64,14 +64,14 @@ const PageQuery = z.strictObject({
   ...filter,
   details,
   after: after('`oldest`'),
-  limit: ListLimit.meta({ description: `How many events at most; up to ${LIST_MAX}.` }),
+  limit: ListLimit.meta({ description: `Maximum number of events in the page, at most ${LIST_MAX}.` }),
 });
 
 const LAST_EVENT_ID = z.object({
   'Last-Event-ID': z
     .string()
     .optional()
-    .meta({ description: 'The `id` of the last block that was received; the stream goes on after it.' }),
+    .meta({ description: 'The `id` of the last block that was received; the stream resumes after it.' }),
 });
 
 const PROBLEMS: readonly ProblemCode[] = [
@@ -93,7 +93,7 @@ function streamEvents({ feed, clock }: EventDependencies): Route {
     tag: 'Events',
     summary: 'Receive everything that happens, as Server-Sent Events',
     description:
-      'Each block has the `id` to resume after it, and as `data` one `Event` (a CloudEvent 1.0 in JSON). Events arrive when they are in MySQL: exactly those that were committed, for each account in the order of its versions, and after a reconnection with `Last-Event-ID` without a gap. Every 15 seconds there is a comment, with a new `id`.\n\nBefore this side ends a stream it sends `event: end` with a `reason`: `shutting_down`, `reconnect` (streams last up to 15 minutes), `too_slow` (nothing was read for 20 seconds), `failed`, or `credentials` (expired or revoked). Connect again after `retry` milliseconds, except after `credentials`.',
+      'Each block has an `id`, after which the stream can be resumed, and one `Event` (a CloudEvent 1.0 in JSON) as `data`. Events are sent once they are in MySQL. The stream contains exactly the events that were committed, for each account in the order of its versions, and has no gap after a reconnection with `Last-Event-ID`. Every 15 seconds, the server sends a comment with a new `id`.\n\nBefore the server ends a stream, it sends `event: end` with a `reason`: `shutting_down`, `reconnect` (streams last up to 15 minutes), `too_slow` (nothing was read for 20 seconds), `failed`, or `credentials` (expired or revoked). Connect again after `retry` milliseconds, except after `credentials`.',
     query: StreamQuery,
     headers: LAST_EVENT_ID,
     isLive: true,
@@ -101,7 +101,7 @@ function streamEvents({ feed, clock }: EventDependencies): Route {
       200: {
         description: 'A stream of events, which stays open',
         contents: { [EVENT_STREAM]: EVENT_EXAMPLE },
-        headers: { 'X-Accel-Buffering': '`no`: proxies must pass events on at once.' },
+        headers: { 'X-Accel-Buffering': '`no`: proxies must not buffer the stream.' },
       },
     },
     problems: [...PROBLEMS, 'too_many_listeners', 'shutting_down'],

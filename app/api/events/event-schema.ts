@@ -28,23 +28,25 @@ const transfer = {
     .optional()
     .meta({
       description:
-        'Only with several shards, for a transfer between two of them: `out` is its event at the source, `in` at the destination, and `back` at the source if the destination refused it. `payout`: an operator has paid to the destination of this event what neither of them could take.',
+        'Only with several shards, for a transfer between two of them: `out` is its event at the source, `in` at the destination, and `back` at the source if the destination refused it. `payout`: an operator has paid the amount, which neither account could take, to the destination of this event.',
     }),
   groupId: Id.optional().meta({ description: 'The group or split that the transfer is a member of.' }),
-  reverses: TransferId.optional().meta({ description: 'Of a reversal: the transfer that it reverses.' }),
-  holdId: Id.optional().meta({ description: 'Of a capture: the hold.' }),
+  reverses: TransferId.optional().meta({ description: 'For a reversal: the transfer that it reverses.' }),
+  holdId: Id.optional().meta({ description: 'For a capture: the hold that it captures.' }),
 };
-const side = 'Absent in an event of a leg at the other account.';
+const side = 'Absent if the event reports a leg at the other account.';
 
 const TransferPosted = z.object({
   ...transfer,
   status: z.literal('POSTED'),
-  sourceAccount: AccountId.optional().meta({ description: 'Absent in an event of a payout.' }),
+  sourceAccount: AccountId.optional().meta({ description: 'Absent for a payout.' }),
   sourceBalance: Money.optional().meta({ description: side }),
   sourceVersion: Version.optional(),
   destinationBalance: Money.optional().meta({ description: side }),
   destinationVersion: Version.optional(),
-  heldAfter: Money.optional().meta({ description: 'Of a capture: what the holds of the source reserve after it.' }),
+  heldAfter: Money.optional().meta({
+    description: 'For a capture: the amount that the holds of the source reserve after it.',
+  }),
   heldChange: Money.optional(),
 });
 const TransferRejected = z.object({ ...transfer, status: z.literal('REJECTED'), ...refusal });
@@ -59,7 +61,7 @@ const GroupPosted = z.object({ ...group, status: z.literal('POSTED') });
 const GroupRejected = z.object({
   ...group,
   status: z.literal('REJECTED'),
-  index: z.int().min(0).meta({ description: 'The first transfer that was refused, from 0.' }),
+  index: z.int().min(0).meta({ description: 'The index of the first transfer that was refused, starting at 0.' }),
   ...refusal,
 });
 
@@ -72,9 +74,9 @@ const holdState = {
   captured: Money,
   expiresAt: Timestamp,
   revision: z.int().min(1),
-  heldAfter: Money.meta({ description: 'What all holds of the account reserve after this event.' }),
+  heldAfter: Money.meta({ description: 'The total that the holds of the account reserve after this event.' }),
   heldChange: Money,
-  balance: Money.meta({ description: 'Of the account; an event of a hold does not change it.' }),
+  balance: Money.meta({ description: 'The balance of the account, which an event of a hold does not change.' }),
   version: Version,
 };
 const HoldRejected = z.object({ ...hold, destinationAccount, amount: Money, ...refusal });

@@ -50,7 +50,7 @@ export const HoldQuery = z.strictObject({
   account: AccountId.optional().meta({
     example: 'demo-alice',
     description:
-      'The account of the hold. With several shards, only the shard of this account is asked, so the answer is faster, does not depend on other shards, and tells ids apart that several shards have.',
+      'The account of the hold. With several shards, only the shard of this account is queried, so the answer is faster, does not depend on other shards, and is unambiguous even if several shards have this id.',
   }),
 });
 

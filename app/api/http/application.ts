@@ -249,7 +249,7 @@ export function authenticate(keys: KeyStore, jwt: JwtVerifier | undefined): ApiM
  */
 function restrict(identity: Identity, route: Route, params: PathParams): void {
   if (route.accounts === undefined)
-    throw new Problem('forbidden', 'These credentials are restricted to some accounts, and may not call this.');
+    throw new Problem('forbidden', 'These credentials are restricted to some accounts and may not call this endpoint.');
   if (route.accounts === 'path') requireAccounts(identity, [params['id'] ?? '']);
 }
 

@@ -138,7 +138,7 @@ function revokeKey({ keyManagement }: KeyDependencies): Route {
     tag,
     summary: 'Revoke an API key',
     description:
-      'All pods reject the key within seconds; there is no way back. The last key with the scope `ops` cannot be revoked. Revoking a key again changes nothing.',
+      'All pods reject the key within seconds; this cannot be undone. The last key with the scope `ops` cannot be revoked. Revoking a key again changes nothing.',
     params: keyParams(DEMO_KEYS.revoke),
     body: { schema: KeyRevocationRequest, example: { reason: 'Found in a public repository' }, optional: true },
     answers: { 200: { description: 'The revoked key', schema: ApiKeyAnswer } },

@@ -58,7 +58,9 @@ export const ApiKeyRequest = z
 export const KeyRotationRequest = z
   .strictObject({
     keyId: KeyId.nullish().meta({ description: 'The id of the new key.' }),
-    expiresAt: TimestampInput.nullish().meta({ description: 'When the new key expires. If absent, it does not.' }),
+    expiresAt: TimestampInput.nullish().meta({
+      description: 'When the new key expires. If absent, it does not expire.',
+    }),
     overlapSeconds: z.int().min(0).max(OVERLAP_S_MAX).nullish().meta({
       description: 'How long the old key remains valid; at most 30 days.',
       default: OVERLAP_S_DEFAULT,
@@ -83,14 +85,16 @@ export const ApiKeyAnswer = z
     replaces: Id.nullable().meta({ description: 'The key that this one was rotated from.' }),
     expiresAt: Timestamp.nullable(),
     revokedAt: Timestamp.nullable(),
-    lastUsedAt: Timestamp.nullable().meta({ description: 'To within about ten minutes; null for never.' }),
+    lastUsedAt: Timestamp.nullable().meta({
+      description: 'Accurate to about ten minutes; null if the key was never used.',
+    }),
   })
   .meta({ id: 'ApiKey' });
 
 export const IssuedApiKey = ApiKeyAnswer.extend({
   secret: z.string().nullable().meta({
     description:
-      'The key to send as `Authorization: Bearer <secret>`. It is shown only here, and nobody can read it again: null if the request was repeated. If the first answer was lost, revoke the key and create another one.',
+      'The key to send as `Authorization: Bearer <secret>`. It is returned only once and cannot be read again: null if the request is repeated. If the first answer was lost, revoke the key and create another one.',
   }),
 }).meta({ id: 'IssuedApiKey' });
 
@@ -109,8 +113,8 @@ export const KeyLog = z
               '`REFUSED`: the caller had too few rights, or wanted to revoke the last key with the scope `ops`.',
           }),
           keyId: Id.meta({ description: 'The key that was created, rotated or revoked.' }),
-          user: z.string().meta({ description: 'Who did it.' }),
-          userKeyId: Id.nullable().meta({ description: 'The key of that user; null for a JWT.' }),
+          user: z.string().meta({ description: 'The user who made the request.' }),
+          userKeyId: Id.nullable().meta({ description: 'The key with which the request was made; null for a JWT.' }),
           correlationId: z.string().nullable(),
           content: z.looseObject({}).meta({ description: 'What was requested.' }),
         })

@@ -13,10 +13,10 @@ import { LIST_MAX } from '../http/json-body.ts';
 /** How far the client's clock may be ahead of ours. */
 export const TIMESTAMP_AHEAD_MS_MAX = 5 * 60_000;
 
-/** How many items a page of a list has if the query does not say. */
+/** Number of items on a page of a list if the query sets no limit. */
 export const LIMIT_DEFAULT = 100;
 const NO_LIMIT = `must be a whole number from 1 to ${LIST_MAX}`;
-/** How many items a page of a list may have. */
+/** The query parameter that limits the number of items on a page. */
 export const ListLimit = z
   .string()
   .regex(/^[1-9]\d{0,3}$/, NO_LIMIT)

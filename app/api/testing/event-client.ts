@@ -78,7 +78,7 @@ export class EventClient {
       const decoder = new TextDecoder();
       for await (const chunk of response.body ?? []) this.#take(decoder.decode(chunk as Uint8Array, { stream: true }));
     } catch {
-      // It was broken off; `ended` says so.
+      // The stream was cut off; `ended` reports this.
     }
     this.ended = true;
   }

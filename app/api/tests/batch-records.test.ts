@@ -188,7 +188,7 @@ describe('The record of a batch', () => {
     expect((await read('/transfers', 'balances:read')).json).toMatchObject({ items: [{ transactionId: 't' }] });
   });
 
-  it('is 404 for an unknown id, and 503 while MySQL is away', async () => {
+  it('is 404 for an unknown id, and 503 while MySQL is unavailable', async () => {
     for (const path of ['/v1/batches/no', '/v1/batches/no/transfers'])
       expect(await api.get(path)).toMatchObject({ status: 404, json: { code: 'batch_not_found' } });
     api.batches.failure = new Problem('database_unavailable', 'away');

@@ -68,7 +68,7 @@ describe('GET /v1/events', () => {
     expect(await ids({ lastEventId: '' })).toBe(1);
   });
 
-  it('sends only events of the accounts and types that are asked for', async () => {
+  it('sends only events of the requested accounts and types', async () => {
     const client = await open({
       query: { account: 'ada,bob', type: 'holdfast.transfer.posted,holdfast.account.opened' },
     });
@@ -173,7 +173,7 @@ describe('GET /v1/events', () => {
     expect(api.observed.filter(({ route, status }) => route === '/v1/events' && status === 200).length).toBe(5);
   });
 
-  it('ends when its credentials are revoked, lose the scope, or expire, but not while the store is away', async () => {
+  it('ends when its credentials are revoked, lose the scope, or expire, but not while the store is unavailable', async () => {
     const states: Record<string, () => Identity | null> = {
       revoked: () => null,
       scopeless: () => ({ user: 'u', scopes: new Set(['ops']) }),

@@ -199,7 +199,7 @@ describe('A long statement', () => {
     };
   });
 
-  /** A client that reads nothing until it is told to. */
+  /** A client that reads nothing until the test lets it. */
   function slowClient(): Promise<{ rest(): Promise<string>; destroy(): void }> {
     return new Promise((resolve, reject) => {
       const headers = { Authorization: `Bearer ${keyWith('balances:read')}` };

@@ -93,7 +93,7 @@ const BatchItem = z
     transactionId: TransferId,
     status: z.enum(BATCH_STATES).meta({
       description:
-        'What the last request with this item was answered. `POSTED` and `REJECTED` are outcomes, which `GET /v1/transfers/{transactionId}` returns too. `FAILED`: it was not accepted. `UNDECIDED`: send it again with the same id.',
+        'The result of the last request with this item. `POSTED` and `REJECTED` are outcomes, which `GET /v1/transfers/{transactionId}` returns too. `FAILED`: it was not accepted. `UNDECIDED`: send it again with the same id.',
     }),
     code: z.string().optional().meta({ description: 'Why it was not posted: the `code` of a problem.' }),
     detail: z.string().optional(),
@@ -101,7 +101,7 @@ const BatchItem = z
     recordedAt: Timestamp,
     transfer: z.enum(['POSTED', 'REJECTED', 'PENDING']).optional().meta({
       description:
-        'For `FAILED` and `UNDECIDED`: the status of the transfer that the ledger now has under this id, if there is one, such as after a retry outside the batch. Whether its content is that of the item, only sending the item again shows.',
+        'For `FAILED` and `UNDECIDED`: the status of the transfer that the ledger now has under this id, if there is one, such as after a retry outside the batch. Its content may differ from that of the item; to find out, send the item again.',
     }),
   })
   .meta({ id: 'BatchItem' });

@@ -55,7 +55,7 @@ export const GroupQuery = z.strictObject({
   account: AccountId.optional().meta({
     example: 'demo-alice',
     description:
-      'Any account of the group. With several shards, only the shard of this account is asked, so the answer is faster, does not depend on other shards, and tells ids apart that several shards have.',
+      'Any account of the group. With several shards, only the shard of this account is queried, so the answer is faster, does not depend on other shards, and is unambiguous even if several shards have this id.',
   }),
 });
 

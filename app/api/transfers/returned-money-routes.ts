@@ -32,7 +32,10 @@ function listReturnedMoney({ returnedMoney }: ReturnedMoneyDependencies): Route 
     summary: 'List money of transfers between shards that no account could take',
     query: ReturnedMoneyParameters,
     answers: {
-      200: { description: 'What MySQL has, oldest first in each shard and currency', schema: ReturnedMoneyList },
+      200: {
+        description: 'The returned money in MySQL, oldest first in each shard and currency',
+        schema: ReturnedMoneyList,
+      },
     },
     problems: ['database_unavailable'],
     handle: async ({ query }) => ({ status: 200, body: pageAnswer(await returnedMoney.list(queryOf(query))) }),

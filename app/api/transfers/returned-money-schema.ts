@@ -37,7 +37,7 @@ export const ReturnedMoneyParameters = z.strictObject({
     .meta({ type: 'integer', minimum: 0, description: 'Only this shard. All shards by default.' }),
   state: z.enum(['unpaid', 'all']).optional().meta({
     default: 'unpaid',
-    description: '`unpaid`: only money that still lies there. `all`: also what was paid out.',
+    description: '`unpaid`: only money that has not been paid out. `all`: also money that has.',
   }),
   limit: ListLimit,
   cursor: z.string().max(64).optional().meta({ description: 'The `nextCursor` of an earlier response.' }),
@@ -62,11 +62,12 @@ const Item = z
 export const ReturnedMoneyList = z
   .object({
     balances: z.array(z.object({ shard: Shard, currency: Currency, amount: Money })).meta({
-      description: 'What lies in the listed shards, by currency, whatever the page contains.',
+      description: 'The total that has not been paid out in the listed shards, by currency, regardless of the page.',
     }),
     items: z.array(Item),
     nextCursor: z.string().nullable().meta({
-      description: 'Leads to what follows; null at the end. A page can have fewer items than `limit`, even none.',
+      description:
+        'Send it as `cursor` to get the next page; null at the end. A page can have fewer items than `limit`, even none.',
     }),
   })
   .meta({ id: 'ReturnedMoneyList' });
@@ -79,7 +80,10 @@ export const PayoutRequest = z
     destinationAccount: AccountId.meta({
       description: 'The account that gets the money. It must be in the same shard.',
     }),
-    amount: MoneyInput.meta({ description: 'The whole amount that was returned: a check of what you mean.' }),
+    amount: MoneyInput.meta({
+      description:
+        'The whole amount that was returned. It must match, as a safeguard against paying out the wrong transfer.',
+    }),
     currency: Currency,
     reason: text(REASON_LENGTH.max)
       .trim()

@@ -117,7 +117,7 @@ function transferBatch({ ledger, batches, clock, ledgerNow }: TransferDependenci
       const { batchId } = call.body;
       const key = batchKeyOf(call, call.body.transfers.length);
       if (key !== null && batchId)
-        throw refused('has no meaning along with a batchId, which requires ids of all items');
+        throw refused('cannot be combined with a batchId, which requires an id for every item');
       const identified = batchId ? identifiedItems(call.body) : [];
       const origin = originOf(call);
       const check = (item: unknown, i: number): Request => {

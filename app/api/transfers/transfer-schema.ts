@@ -72,7 +72,7 @@ export const SourceQuery = z.strictObject({
   sourceAccount: AccountId.optional().meta({
     example: 'world',
     description:
-      'The source account of the transfer. With several shards, only the shard of this account is asked, so the answer is faster, and ids that several shards have are told apart.',
+      'The source account of the transfer. With several shards, only the shard of this account is queried, so the answer is faster, and is unambiguous even if several shards have this id.',
   }),
 });
 

@@ -59,7 +59,7 @@ function seal(...rows: string[][]): void {
 }
 
 describe('A listener', () => {
-  it('gets what is sealed after it began, and nothing from before', async () => {
+  it('gets what is sealed after its start, and nothing older', async () => {
     seal(['a']);
     const sink = await listen();
     seal(['b', 'c'], ['d']);
@@ -87,7 +87,7 @@ describe('A listener', () => {
     }
   });
 
-  it('that joins a follower that is behind gets nothing from before its own beginning', async () => {
+  it('that joins a follower that has fallen behind gets no events from before its own start', async () => {
     const first = await listen();
     let release = () => {};
     log().held = new Promise((resolve) => {
@@ -145,7 +145,7 @@ describe('A listener', () => {
     ]);
   });
 
-  it('that wants details when MySQL is away gets its events afterwards', async () => {
+  it('that wants details while MySQL is unavailable gets its events afterwards', async () => {
     const sink = await listen('latest', { ...ALL, details: true });
     seal(['a']);
     log().failure = new Problem('database_unavailable', 'away');
@@ -191,7 +191,7 @@ describe('A listener', () => {
     expect(log().reads - between).toBeLessThanOrEqual(ofOne + 2);
   });
 
-  it('notices only a delay while MySQL is away', async () => {
+  it('notices only a delay while MySQL is unavailable', async () => {
     const live = await listen();
     log().failure = new Problem('database_unavailable', 'away');
     seal(['a']);
@@ -203,7 +203,7 @@ describe('A listener', () => {
     expect(feed.behindMs(0)).toBe(0);
   });
 
-  it('that reads old rows while MySQL is away gets them afterwards', async () => {
+  it('that reads old rows while MySQL is unavailable gets them afterwards', async () => {
     seal(['a']);
     const from = await feed.begin('oldest', ALL);
     log().failure = new Problem('database_unavailable', 'away');

@@ -88,7 +88,7 @@ describe('The events of a row', () => {
       expect(payout?.data).not.toHaveProperty(name);
   });
 
-  it('of each account are those that name it, whether they are sought in the index or line by line', () => {
+  it('of each account are those that name it, whether found through the index or line by line', () => {
     const clients = new Set(row.events.flatMap(({ accounts }) => accounts));
     expect([...clients].sort()).toEqual(['ada', 'bob', 'eve']);
     for (const account of clients) {

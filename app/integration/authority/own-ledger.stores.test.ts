@@ -41,7 +41,7 @@ function poolFor(wanted: Pick<ShardIdentity, 'shard' | 'shards'> | null, ledger:
   opened.push(database);
   return database;
 }
-/** What the database says it is, changed behind the back of all processes. */
+/** The identity in the database, changed without the knowledge of any process. */
 const becomes = ({ ledgerId = LEDGER, shard = 0, shards = 2 }: Partial<ShardIdentity>) =>
   db.database.rows('UPDATE ledger_identity SET ledger_id = ?, shard = ?, shards = ?', [ledgerId, shard, shards]);
 const one = (database: Database) => database.rows<{ one: number }>('SELECT 1 AS one');

@@ -149,7 +149,9 @@ describe('A cache of 10 accounts with transfers among 300, flushed continuously'
     const stopped = new AbortController();
     const flushing = stage.flusher().run(() => stage.keeper, stopped.signal);
     const answered = new Map<string, string>();
-    /** Retries until there is an outcome, like a client that is asked to retry: everything in the cache was dirty. */
+    /**
+     * Retries until there is an outcome, like a client that gets a retryable error: everything in the cache was dirty.
+     */
     const insist = async (pod: Pod, orders: TransferOrder[]) => {
       let open = orders;
       for (let tries = 0; open.length > 0 && tries < 1_000; tries++) {

@@ -187,7 +187,7 @@ describe('A lookup that is older than what Redis has evicted', () => {
     const twin = await stage.pod();
     const held = new Gate();
     pod.cache.next('apply', held.command);
-    // The id has been looked up (MySQL does not have it), and the call is paused on its way to Redis.
+    // The id has been looked up (MySQL does not have it), and the call is paused before it reaches Redis.
     const slow = pod.apply([order(id)]);
     await held.reached;
     // In the meantime, another pod posts the transfer; it is flushed, and Redis forgets its id.

@@ -178,7 +178,7 @@ describe('each leg of a transfer', () => {
 });
 
 describe('while a shard has no Redis', () => {
-  it('transfers to it and from it go on in MySQL', async () => {
+  it('transfers to it and from it continue in MySQL', async () => {
     const cached = transfer();
     expect(await answer(cached)).toBe('POSTED');
     bench.notFlushed.add(1);

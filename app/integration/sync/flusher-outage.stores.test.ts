@@ -153,7 +153,7 @@ describe('MySQL killed in the middle of flushing, during writes', () => {
       await server.ended;
       const acknowledged = traffic.acknowledged;
       await until('the alert fires', () => traffic.alerts.at(-1) === true);
-      await until('writes go on', () => traffic.acknowledged > acknowledged + 100);
+      await until('writes continue', () => traffic.acknowledged > acknowledged + 100);
       server = await startMariadb({ dir, port: server.port, relaxed: true });
       await until('the alert ends', () => traffic.alerts.at(-1) === false);
     }

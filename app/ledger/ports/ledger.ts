@@ -67,8 +67,8 @@ export interface Ledger {
 /** How to look up an item by its id, which does not show its shard. */
 export interface LookUpBy {
   /**
-   * An account of the item: with several shards, only its shard is asked. The item that is found may belong to another
-   * account.
+   * An account of the item: with several shards, only its shard is queried. The item that is found may belong to
+   * another account.
    */
   account?: string | undefined;
   /**

@@ -231,11 +231,11 @@ describe('A page of crossings', () => {
       ? { transactionId: id, state: 'DONE', balance: 10 * version, version }
       : { transactionId: id, state: 'RETURNED', because: { refusal: 'account_closed' } };
 
-  it('is closed with a few statements, and nothing but the end of a row changes', async () => {
+  it('is closed with a few statements, which change only the columns of the outcome', async () => {
     const rest = `SELECT transaction_id, to_shard, destination_account, currency, amount, opened_at FROM crossings
       ORDER BY transaction_id`;
     const before = await bench.db.database.rows(rest);
-    // It has one connection, whose statements are counted.
+    // A pool with a single connection, whose statements are counted.
     await using one = new Database({ ...poolOptions(bench.db.url), connectionsMax: 1 });
     const statements = async () => {
       const [row] = await one.rows<{ Value: string }>("SHOW SESSION STATUS LIKE 'Questions'");

@@ -23,8 +23,10 @@ export class OtherLedger extends Problem {
 
 export const describe = ({ ledgerId, shard, shards }: ShardIdentity): string => {
   const of = `of ${shards} of ledger ${ledgerId}`;
-  if (isRecovering(shard)) return `shard ${recovering(shard)} ${of}, which waits for its recovery`;
-  return shard >= IN_SPLIT ? `shard ${shard - IN_SPLIT} ${of}, which is being split, or was` : `shard ${shard} ${of}`;
+  if (isRecovering(shard)) return `shard ${recovering(shard)} ${of}, which is being recovered`;
+  return shard >= IN_SPLIT
+    ? `shard ${shard - IN_SPLIT} ${of}, which is being or has been split`
+    : `shard ${shard} ${of}`;
 };
 
 /**

@@ -150,7 +150,7 @@ function withinBudget(rows: readonly HistoryRow[]): number {
 const positionAfter = (version: number, toward: HistoryQuery['toward']): number =>
   toward === 'newer' ? version : version - 1;
 
-/** Where to go on after a window; null if it reached the end of the range. */
+/** Where to continue after a window; null if it reached the end of the range. */
 function nextOf({ after, until }: Versions, window: Versions, toward: HistoryQuery['toward']): number | null {
   if (toward === 'newer') return window.until < until ? window.until : null;
   return window.after > after ? window.after : null;

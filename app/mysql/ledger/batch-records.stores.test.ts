@@ -202,7 +202,7 @@ describe('Expired records', () => {
     expect(await left()).toEqual({ batches: 0, items: 0 });
   });
 
-  it('leave no more than there is room for, and are not more than are needed for it', async () => {
+  it('leave no more items than there is room for, and remove no more than necessary', async () => {
     for (const [i, size] of [4, 3, 2, 1].entries()) {
       await records.record({ ...BATCH, batchId: `b${i}` }, many(size));
       await idle(90 - i, `b${i}`);
@@ -212,12 +212,12 @@ describe('Expired records', () => {
     expect(await records.summary({ ...BATCH, batchId: 'b2' })).not.toBeNull();
   });
 
-  it('are counted again within a minute after there was room for all', async () => {
+  it('are counted again within a minute after all of them fit', async () => {
     const retention = new BatchRetention(db.database, { keptDays: 90, itemsMax: 5 });
     await retention.round();
     await records.record(BATCH, many(10));
     await idle(50);
-    // A round every two seconds, and one more that removes what has expired.
+    // A round every two seconds, and one more that removes the expired records.
     for (let round = 0; round <= 30; round++) await retention.round();
     expect(await left()).toEqual({ batches: 0, items: 0 });
   });

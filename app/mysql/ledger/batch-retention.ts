@@ -4,9 +4,9 @@ import type { Database } from '../connection/pool.ts';
  * Number of items deleted in a round: a few milliseconds of work, so that locks are brief and the undo log stays short.
  */
 const DELETED_MAX = 2_000;
-/** Number of records that expire, or are emptied, in a round: users may send many batches of a few items. */
+/** Maximum number of records that expire or are emptied in a round. Users may send many small batches. */
 const RECORDS_MAX = 500;
-/** Counting reads all records, so it is done only in one of so many rounds while there is room. */
+/** Counting reads all records, so while there is room, it is done only once in this many rounds. */
 const ROUNDS_PER_COUNT = 30;
 const ITEMS = 'posted + rejected + failed + undecided';
 /** A record that was changed within this time, in hours, is never removed to make room. */
@@ -54,7 +54,7 @@ export class BatchRetention {
   /**
    * Removes the ids of the records that have been idle longest. A writer that is changing a record has its row locked,
    * so the condition holds when the id is removed.
-   * @param items how many items are to be removed, if there are so many
+   * @param items the number of items to remove, if there are that many
    * @returns false if no record has been idle for this long
    */
   async #expire(idleHours: number, items: number): Promise<boolean> {

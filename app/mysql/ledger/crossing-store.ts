@@ -123,7 +123,7 @@ export class MysqlCrossingStore implements CrossingStore {
   }
 }
 
-/** The columns that a closing does not change have any value, because the row exists. */
+/** The columns that a closing does not change may have any value, because the row exists. */
 function closedRow(closing: CrossingClosing): string {
   const [done, because] = closing.state === 'DONE' ? [closing, null] : [null, closing.because];
   const refusedBy = because?.limit ? refusedByOf(because.limit) : null;

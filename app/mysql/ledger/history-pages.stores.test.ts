@@ -244,7 +244,7 @@ describe('In a long history', () => {
     expect(await read(query)).toEqual([]);
   });
 
-  it('a page goes on where the examined rows end, in both directions', async () => {
+  it('a page continues where the examined rows end, in both directions', async () => {
     for (const toward of ['newer', 'older'] as const) {
       let pages = 1;
       const query: Query = { toward, limit: 10, filter: { kinds: ['reversal'] } };

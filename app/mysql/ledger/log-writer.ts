@@ -22,7 +22,7 @@ const PAGES_MAX = 16;
 export class UnsealedBacklogError extends Error {
   override readonly name = 'UnsealedBacklogError';
   constructor() {
-    super(`more than ${PAGES_MAX} pages of entries wait to be sealed; a keeper is sealing them`);
+    super(`more than ${PAGES_MAX} pages of entries are waiting to be sealed; try again when a keeper has sealed them`);
   }
 }
 

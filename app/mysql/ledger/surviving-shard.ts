@@ -52,7 +52,8 @@ export class SqlSurvivingShard implements SurvivingShard {
     const sorted = [...transactionIds].sort();
     await this.#database.transaction(async (session) => {
       for (let first = 0; first < sorted.length; first += IN_LIST_MAX) {
-        // The age begins anew: alerts concern crossings that couriers have not completed since they were opened again.
+        // The age starts from zero again: alerts concern crossings that couriers have not completed since they were
+        // opened again.
         await session.run(
           `UPDATE crossings SET state = 'OPEN', opened_at = NOW(3), closed_at = NULL, destination_version = NULL,
              destination_balance = NULL, refusal = NULL, refused_by = NULL

@@ -24,7 +24,8 @@ export class SealedLog1763850000000 implements MigrationInterface {
   async down(runner: QueryRunner): Promise<void> {
     if (await runner.hasTable('sealed')) {
       const sealed = (await runner.query('SELECT 1 FROM sealed LIMIT 1')) as unknown[];
-      if (sealed.length > 0) throw new Error('the log of this ledger has begun');
+      if (sealed.length > 0)
+        throw new Error('the sealed log of this ledger contains entries, so this migration cannot be reverted');
     }
     for (const table of ['sealed_head', 'unsealed', 'sealed']) await runner.query(`DROP TABLE IF EXISTS ${table}`);
     for (const table of SALTED) {

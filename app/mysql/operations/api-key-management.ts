@@ -215,7 +215,7 @@ async function requireOtherOpsKey(session: Session, keyId: string): Promise<void
     [keyId],
   );
   if (others.some((row) => storedKeyOf(row).key.scopes.includes('ops'))) return;
-  throw new Problem('last_ops_key', `${keyId} is the only key with the scope ops. Create another one first.`);
+  throw new Problem('last_ops_key', `${keyId} is the only valid key with the scope ops. Create another one first.`);
 }
 
 async function insert(

@@ -121,7 +121,8 @@ async function writeCrossings(session: Session, { rows }: Page, old: Database, t
   const own = rows.flatMap((row) => {
     const id = String(row['transaction_id']);
     const source = sourceOf.get(id);
-    if (source === undefined || row['state'] === 'OPEN') throw new Error(`crossing ${id} is open, or has not left`);
+    if (source === undefined || row['state'] === 'OPEN')
+      throw new Error(`crossing ${id} is still open, or its money has not left the source`);
     if (shardOfAccount(source, shards) !== shard) return [];
     return [{ ...row, to_shard: shardOfAccount(String(row['destination_account']), shards) }];
   });

@@ -6,7 +6,7 @@ import type { InnerSide } from './split-rows.ts';
 /** Pods also open this many transit accounts at a time. */
 const STRIPES = 16;
 const STRIPES_MAX = 1024;
-/** Of these accounts, a shard has only one for each currency. */
+/** A shard has only one of each of these accounts per currency. */
 const ONLY = { returns: returnsAccount, loss: lossAccount };
 
 interface InnerAccount {
@@ -65,7 +65,8 @@ export class InnerAccounts {
     const { currency, amount, acceptedMs } = moved;
     const found = account === 'transit' ? this.#transitFor(moved) : this.#open(ONLY[account](currency), currency);
     found.balance += amount;
-    if (!Number.isSafeInteger(found.balance)) throw new RangeError(`${found.accountId} would leave the exact range`);
+    if (!Number.isSafeInteger(found.balance))
+      throw new RangeError(`the balance of ${found.accountId} would leave the range of exact integers`);
     found.version += 1;
     found.lastAcceptedMs = Math.max(found.lastAcceptedMs, acceptedMs);
     this.#changed.add(found);

@@ -67,7 +67,7 @@ describe('a transfer of a ledger that is split', () => {
     [{ group_id: 'g' }, 'group g'],
     [{ kind: 'CAPTURE' as const }, 'capture t'],
   ])('cannot be divided with %j', (different, what) => {
-    expect(() => placed(stored(different))).toThrow(`${what} has accounts that would be in different shards`);
+    expect(() => placed(stored(different))).toThrow(`the accounts of ${what} would be in different shards`);
     expect(placed(stored({ ...different, destination_account: neighbor }))[0]).not.toBeNull();
   });
 
@@ -88,7 +88,7 @@ describe('a transfer of a ledger that is split', () => {
       expect(leg(name, 't~1').filter((one) => one !== null)).toHaveLength(1);
   });
 
-  it('is still paid by the account of losses if that has paid instead of its source', () => {
+  it('is still paid by the account of losses if that account paid instead of its source', () => {
     const row = {
       source_account: '~loss:EUR',
       destination_account: '~transit:EUR:0',
@@ -113,6 +113,6 @@ describe('a transfer of a ledger that is split', () => {
     expect(placed(stored({ ...row, destination_account: neighbor }))[0]).toMatchObject({
       inner: [{ side: 'source', account: 'returns' }],
     });
-    expect(() => placed(stored({ ...row, destination_account: b }))).toThrow('payout t~paid:0 has accounts');
+    expect(() => placed(stored({ ...row, destination_account: b }))).toThrow('the accounts of payout t~paid:0');
   });
 });

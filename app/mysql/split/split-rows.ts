@@ -46,7 +46,7 @@ export class SpansShards extends Error {
   override readonly name = 'SpansShards';
   readonly what: string;
   constructor(what: string) {
-    super(`${what} has accounts that would be in different shards`);
+    super(`the accounts of ${what} would be in different shards`);
     this.what = what;
   }
 }
@@ -77,7 +77,8 @@ export function placedTransfer(row: StoredTransfer, shard: number, shards: numbe
 function homeOfSource({ source_account, metadata }: StoredTransfer, shards: number): number {
   if (!isInnerAccount(source_account)) return shardOfAccount(source_account, shards);
   const { returnedFrom } = JSON.parse(metadata ?? '{}') as { returnedFrom?: string };
-  if (returnedFrom === undefined) throw new Error(`a transfer from ${source_account} does not say from whom`);
+  if (returnedFrom === undefined)
+    throw new Error(`a transfer from ${source_account} has no returnedFrom in its metadata`);
   return shardOfAccount(returnedFrom, shards);
 }
 

@@ -11,7 +11,7 @@ beforeEach(async () => {
 });
 afterEach(() => db.drop());
 
-/** On connections that were opened for the present identity of the database. */
+/** Runs `work` on connections that were opened for the current identity of the database. */
 async function on<T>(work: (database: Database) => Promise<T>): Promise<T> {
   await using database = new Database(poolOptions(db.url));
   return await work(database);
@@ -30,7 +30,7 @@ describe('An old database', () => {
     expect(await state()).toBe('retired');
   });
 
-  it('is not retired once processes may use it again, nor if it was blocked again after that', async () => {
+  it('is not retired once processes may use it again, even if it is blocked again after that', async () => {
     await blocked();
     const origin = await on(originOf);
     await unblocked();

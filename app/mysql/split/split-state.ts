@@ -32,7 +32,9 @@ export async function oldState(from: Pick<Session, 'rows'>, shard: number, shard
   if (identity.shard === shard && identity.shards === shards) return 'in use';
   if (identity.shard === hidden(shard) && identity.shards === shards) return 'blocked';
   if (identity.shard === hidden(shard) && identity.shards === 0) return 'retired';
-  throw new CannotSplit(`a database is shard ${identity.shard} of ${identity.shards}, not ${shard} of ${shards}`);
+  throw new CannotSplit(
+    `a database belongs to shard ${identity.shard} of ${identity.shards}, not to shard ${shard} of ${shards}`,
+  );
 }
 
 /**
@@ -59,7 +61,7 @@ export async function originOf(from: Pick<Session, 'rows'>): Promise<Origin> {
   const { epoch, mode, cache_epoch } = authority;
   if (mode !== 'DIRECT_2' || cache_epoch !== null)
     throw new CannotSplit(
-      `the authority is ${mode}${cache_epoch === null ? '' : ', and waits for a journal'}: it must be DIRECT in format 2`,
+      `the authority is ${mode}${cache_epoch === null ? '' : ', and a journal is not in MySQL yet'}: it must be DIRECT in format 2`,
     );
   return { ledgerId, epoch, mode, cursor: { epoch: cursor.epoch, seq: cursor.seq, idTimeMax: cursor.id_time_max } };
 }
@@ -82,7 +84,7 @@ async function lockOld(session: Session, { shard, shards }: OldShard, wanted: Ol
   if (state !== wanted) throw new CannotSplit(`old shard ${shard} is ${state}: another command has changed it`);
 }
 
-/** The number of an old shard, and how many there are. */
+/** The number of an old shard, and the number of old shards. */
 type OldShard = Pick<ShardIdentity, 'shard' | 'shards'>;
 
 /** Blocks a database: from now on, no process can start with it, or change a balance in it. */
@@ -114,7 +116,7 @@ export async function unblock(database: Database, shard: number, shards: number)
 }
 
 /**
- * Retires a blocked database for good. @param copied what it was when it was copied
+ * Retires a blocked database for good. @param copied its origin at the time it was copied
  * @throws CannotSplit if it has changed since then, because a split was undone in the meantime
  */
 export async function retire(database: Database, { shard, shards }: OldShard, copied: Origin): Promise<void> {
@@ -133,7 +135,9 @@ export async function newState(database: Database, { shard, shards }: Target, or
   if (same(identity, { ...wanted, shard: hidden(shard) })) {
     const [row] = await database.rows<{ position: string }>(`SELECT position FROM ${PROGRESS} WHERE step = ?`, [BEGUN]);
     if (row?.position === tokenOf(origin)) return 'filling';
-    throw new CannotSplit(`the database of the new shard ${shard} is from a split that was undone: use an empty one`);
+    throw new CannotSplit(
+      `the database of the new shard ${shard} was filled by a split that was undone: use an empty one`,
+    );
   }
   if (identity.shards === 1 && identity.shard === 0 && !(await isUsed(database))) return 'unused';
   throw new CannotSplit(`the database of the new shard ${shard} is in use: it must be empty`);

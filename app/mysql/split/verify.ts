@@ -54,7 +54,7 @@ export async function sameAs(old: Database, parts: readonly Database[], all: rea
     if (there !== sumOf(table)) faults.push(`${table} has ${there} rows, but ${sumOf(table)} were copied`);
   }
   if (sumOf('transfers') !== rows)
-    faults.push(`${transfers} transfers are ${rows} rows, but ${sumOf('transfers')} were copied`);
+    faults.push(`${transfers} transfers should be ${rows} rows, but ${sumOf('transfers')} rows were copied`);
   for (const [part, database] of parts.entries()) {
     for (const table of ['transfers', ...Object.keys(COPIED_BEFORE), ...Object.keys(COPIED_AFTER)]) {
       if (table === 'accounts' || !tables.has(table)) continue;

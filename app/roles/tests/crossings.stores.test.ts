@@ -186,7 +186,7 @@ describe('The API of a ledger with several shards', () => {
     expect(await openTransfers(shards, 1)).toEqual([]);
   });
 
-  it('goes on without the Redis of one shard, and completes what was on its way', async () => {
+  it('continues without the Redis of one shard, and completes the transfers in progress', async () => {
     const ids: string[] = [];
     let stop = false;
     const writing = Promise.all(

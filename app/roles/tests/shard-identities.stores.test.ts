@@ -81,7 +81,7 @@ describe('A process', () => {
     await requireOwnLedger([silent, away]);
   });
 
-  it('does not use a connection that leads to another shard, and says so', async () => {
+  it('does not use a connection that leads to another shard, and reports this', async () => {
     const config = configOf(...urls());
     await ONE_SHOT.migrate(config);
     const context = await createContext(config);

@@ -332,7 +332,7 @@ export class ModelShard {
   };
 
   #requireDatabase(): void {
-    if (this.isDatabaseAway) throw new Problem('database_unavailable', 'MySQL is away');
+    if (this.isDatabaseAway) throw new Problem('database_unavailable', 'MySQL is unavailable');
   }
 }
 

@@ -27,8 +27,8 @@ describe('random histories in which a database is restored from a backup', () =>
 const BROKEN: Record<string, Broken> = {
   'nothing is recovered': { skips: true },
   'closed rows stay closed': { surviving: () => ({ reopen: async () => {} }) },
-  'what arrived is not looked at': { surviving: () => ({ arrivalsFrom: async () => [] }) },
-  'what arrived and was refused is not looked at': {
+  'legs that arrived are not compared': { surviving: () => ({ arrivalsFrom: async () => [] }) },
+  'legs that arrived and were refused are not compared': {
     surviving: ({ arrivalsFrom }) => ({
       arrivalsFrom: async (...page) => (await arrivalsFrom(...page)).filter(({ status }) => status === 'POSTED'),
     }),

@@ -136,7 +136,7 @@ describe('The recovery of a restored shard', () => {
     const { contradictions, listed, ...rest } = await recovered();
     expect([contradictions, listed]).toEqual([
       2,
-      ['t1 from shard 1 was paid and returned', 't2 arrived in shard 1, but has not left'],
+      ['t1 from shard 1 was paid and returned', 't2 arrived in shard 1, but never left its source'],
     ]);
     expect(rest).toMatchObject({ reopened: 0, paid: 0, refused: 0 });
   });

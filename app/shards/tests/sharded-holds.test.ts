@@ -69,7 +69,7 @@ describe('holds in several shards', () => {
     expect(await codeOf(holds.hold('none'))).toBe('hold_not_found');
   });
 
-  it('are asked for in the shard of their account alone, if it is known', async () => {
+  it('are looked up only in the shard of their account, if it is known', async () => {
     const holds = holdsIn(shardsWith([['h', 'twice'], [], ['twice']], [1]));
     const [account, elsewhere] = [accountIn(0), accountIn(2)];
     expect(await holds.factsOf('twice', { account })).toMatchObject({ shard: 0 });

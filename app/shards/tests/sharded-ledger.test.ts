@@ -61,7 +61,7 @@ describe('the outcome of a transfer between shards', () => {
 });
 
 describe('an id', () => {
-  it('is unique within one shard: the source account tells apart two transfers that share it', async () => {
+  it('is unique within one shard: the source account distinguishes two transfers that share it', async () => {
     const other = stage.order({ source: stage.account(1, 'b'), destination: stage.account(2, 'c'), amount: 7 });
     expect([await stage.answer(), await stage.answer(other)]).toEqual(['POSTED', 'POSTED']);
     expect(await stage.outcome()).toBe('transaction_id_ambiguous');

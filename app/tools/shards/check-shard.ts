@@ -58,7 +58,8 @@ async function readDatabase({ database, shard }: ShardStores, shards: number, fa
   }
   facts.ledgerId = identity.ledger_id;
   facts.identity = { shard: identity.shard, shards: identity.shards };
-  if (isRecovering(identity.shard)) facts.faults.push('MySQL waits for its recovery: run recover again');
+  if (isRecovering(identity.shard))
+    facts.faults.push('the recovery of this database has not finished: run recover again');
   else if (identity.shard !== shard || identity.shards !== shards)
     facts.faults.push(`MySQL is shard ${identity.shard} of ${identity.shards}, not ${shard} of ${shards}`);
   const [authority] = await database.rows<{ mode: string }>('SELECT `mode` FROM authority');
@@ -74,7 +75,7 @@ export async function lackOfMigrations(database: Database): Promise<string | nul
   return `MySQL lacks ${missing.length} migrations, beginning with ${missing[0]}: run migrate`;
 }
 
-/** The innermost cause says more than what was wrapped around it. */
+/** The innermost cause is more specific than the errors that wrap it. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause instanceof Error ? reasonOf(error.cause) : error.message;

@@ -123,7 +123,7 @@ describe('npm run shards -- check', () => {
     );
   });
 
-  it('does not call it a fault while legs go on', async () => {
+  it('does not report a fault while legs are still being posted', async () => {
     const [, second] = roles.databases;
     await changed(
       1,

@@ -73,7 +73,7 @@ async function readCrossings(check: Check, stores: readonly ShardStores[], openS
     for (const { currency, minorUnits } of await lostMoney(database))
       if (minorUnits !== 0)
         check.notes.push(
-          `shard ${from}: ~loss:${currency} has paid ${-minorUnits} minor units that were lost with a database`,
+          `shard ${from}: ~loss:${currency} has paid ${-minorUnits} minor units for transfers that were lost with a database`,
         );
   }
 }
@@ -98,7 +98,9 @@ async function countInTransit(
     }
     before = check.inTransit;
   }
-  check.notes.push('transfers between shards went on, so money in transit could not be compared: check again at rest');
+  check.notes.push(
+    'transfers between shards were in progress, so money in transit could not be compared: check again while there are none',
+  );
 }
 
 const differenceIn = (sums: readonly InTransit[]): string =>

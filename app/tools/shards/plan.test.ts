@@ -9,7 +9,7 @@ const configOf = (env: Record<string, string>) =>
 const PROCESSES = { pods: 10, keepers: 2 };
 
 describe('The plan of shards', () => {
-  it('says which slots, which hash tag and which servers each shard has', async () => {
+  it('shows which slots, which hash tag and which servers each shard has', async () => {
     const { shards } = await planOf(configOf({ SHARDS: '3' }), PROCESSES);
     expect(shards).toEqual(
       [
@@ -44,7 +44,7 @@ describe('The plan of shards', () => {
     ]);
   });
 
-  it('says why a node was not found, and shows no password', async () => {
+  it('shows why a node was not found, but no password', async () => {
     const text = planText(
       await planOf(configOf({ SHARDS: '1', REDIS_URL: 'redis+cluster://:hunter2@127.0.0.1:1' }), PROCESSES),
     );

@@ -35,7 +35,7 @@ export async function whyNotRecoverable({ stores, restored, allowsConnections }:
         add(`MySQL is shard ${shard} of ${identity.shards}`);
         continue;
       }
-      if (isRecovering(identity.shard) && !restored.has(shard)) add('waits for its own recovery: name it, too');
+      if (isRecovering(identity.shard) && !restored.has(shard)) add('is itself waiting to be recovered: name it, too');
       (await whyNotStopped(store, allowsConnections)).forEach(add);
       if (!restored.has(shard)) (await whyNotSettled(store)).forEach(add);
     } catch (error) {
@@ -63,7 +63,9 @@ async function whyNotSettled(store: ShardStores): Promise<string[]> {
   const now = await authority.read();
   if (now.mode === 'DIRECT' && now.cacheEpoch === null) return [];
   if (now.mode !== 'CACHE')
-    return [`the authority is ${now.mode}, and something waits for the journal: let a keeper settle it`];
+    return [
+      `the authority is ${now.mode}, and entries of the journal are not in MySQL yet: run a keeper until they are`,
+    ];
   const reasons: string[] = [];
   const { registered } = await runningProcesses(store.database);
   if (registered > 0)

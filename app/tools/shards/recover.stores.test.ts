@@ -174,8 +174,8 @@ describe('A recovery', () => {
         },
       });
       await expect(broken).rejects.toThrow('interrupted');
-      await expect(startProcess()).rejects.toThrow(/shard 1 of 3 of ledger \w+, which waits for its recovery/);
-      expect((await recovered(0)).reasons).toContainEqual('shard 1: waits for its own recovery: name it, too');
+      await expect(startProcess()).rejects.toThrow(/shard 1 of 3 of ledger \w+, which is being recovered/);
+      expect((await recovered(0)).reasons).toContainEqual('shard 1: is itself waiting to be recovered: name it, too');
     }
     await databaseOf(1).rows("UPDATE job_leases SET holder = 'x', leased_until = NOW(3) + INTERVAL 1 MINUTE");
     expect((await recovered(1)).reasons).toEqual([expect.stringMatching(/^shard 1: another run is at work/)]);

@@ -146,7 +146,7 @@ async function loseADebit(urls: readonly string[]): Promise<void> {
     lostOutOrder(order, { transit, toShard: 1, refusal: null }),
     inOrder(order, { transit, fromShard: 0 }),
   ] as const;
-  // As in reality, the transfer had arrived before its debit was written again.
+  // As in reality, the transfer arrives before its debit is written again.
   for (const shard of [1, 0] as const) {
     await using database = new Database(poolOptions(urls[shard] ?? ''));
     const [authority] = await database.rows<{ epoch: number }>('SELECT epoch FROM authority');
@@ -163,7 +163,7 @@ async function loseADebit(urls: readonly string[]): Promise<void> {
 }
 async function expectBlocked(url: string, shards: number): Promise<void> {
   await using database = new Database({ ...poolOptions(url), ledger: new OwnLedger({ shard: 0, shards }) });
-  await expect(database.rows('SELECT 1')).rejects.toThrow('which is being split, or was, not to shard 0');
+  await expect(database.rows('SELECT 1')).rejects.toThrow('which is being or has been split, not to shard 0');
 }
 
 describe('npm run shards -- split', () => {
@@ -198,7 +198,7 @@ describe('npm run shards -- split', () => {
     await expectBlocked(single.db.url, 1);
     expect(await run(planFor(one, undone), 'undo')).toBe('done');
     expect(await run(planFor(one, undone), 'finish')).toMatch(/the old databases are in use/);
-    expect(await run(planFor(one, undone), 'prepare')).toMatch(/from a split that was undone/);
+    expect(await run(planFor(one, undone), 'prepare')).toMatch(/by a split that was undone/);
     expect(await run(planFor(one, undone), 'undo')).toBe('done');
 
     expect(await run(planFor(one, target), 'finish')).toMatch(/prepare the split first/);
@@ -296,7 +296,7 @@ describe('npm run shards -- split', () => {
     expect(await database.rows('SELECT 1 AS one')).toEqual([{ one: 1 }]);
     await database.rows('CREATE TABLE of_a_later_release (`id` INT PRIMARY KEY)');
     await database.rows('INSERT INTO of_a_later_release VALUES (1)');
-    expect(await run(planFor([roles.db.url], target), 'check')).toContain('does not know: of_a_later_release');
+    expect(await run(planFor([roles.db.url], target), 'check')).toContain('cannot handle: of_a_later_release');
     const three = [...target, 'mysql://127.0.0.1/another'];
     expect(() => new Split(planFor([roles.db.url, 'mysql://127.0.0.1/old'], three))).toThrow('not a multiple of 2');
     expect(() => new Split(planFor([roles.db.url], [...target, ...target]))).toThrow('a database of its own');

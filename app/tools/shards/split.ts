@@ -225,7 +225,7 @@ async function requireReady(database: Database, shard: number): Promise<void> {
   if (running > 0) throw new CannotSplit(`${running} processes have used old shard ${shard} within the last minute`);
   const unknown = await unknownTables(database);
   if (unknown.length > 0)
-    throw new CannotSplit(`old shard ${shard} has tables with rows that a split does not know: ${unknown.join(', ')}`);
+    throw new CannotSplit(`old shard ${shard} has tables with rows that a split cannot handle: ${unknown.join(', ')}`);
   if ((await database.rows("SELECT 1 FROM crossings WHERE state = 'OPEN' LIMIT 1")).length > 0)
     throw new CannotSplit(`old shard ${shard}: transfers to other shards are open`);
 }

@@ -33,8 +33,8 @@ export interface Given<O extends Options> extends Surroundings {
 
 /** Options of every command. There is none for the key, because other users of the machine can see options. */
 export const COMMON = {
-  profile: text('NAME', 'the profile to use; HOLDFAST_PROFILE, or else the current one'),
-  url: text('URL', 'the address of the service; HOLDFAST_URL, or else that of the profile'),
+  profile: text('NAME', 'the profile to use; by default HOLDFAST_PROFILE, or else the current profile'),
+  url: text('URL', 'the address of the service; by default HOLDFAST_URL, or else that of the profile'),
   json: flag('print JSON, one result per line'),
   timeout: wholeNumber('give up after this many seconds', { min: 1, max: 86_400, fallback: 60 }),
 };
@@ -43,7 +43,7 @@ const ENVIRONMENT = {
   HOLDFAST_PROFILE: 'the profile to use',
   HOLDFAST_URL: 'the address of the service; needs HOLDFAST_API_KEY',
   HOLDFAST_API_KEY: 'the key, instead of that of the profile',
-  HOLDFAST_PROFILES: 'the file of the profiles, instead of ~/.config/holdfast/profiles.json',
+  HOLDFAST_PROFILES: 'the profile file, instead of ~/.config/holdfast/profiles.json',
 };
 
 export interface CliCommand extends Command<Options> {
@@ -73,7 +73,7 @@ export function serviceOf(
   { env, profiles }: Pick<Surroundings, 'env' | 'profiles'>,
   { profile: named, url }: { profile?: string | undefined; url?: string | undefined },
 ): Profile {
-  // A profile that the command line names goes before the service of the environment.
+  // A profile named on the command line takes precedence over the service in the environment.
   const address = url ?? (named === undefined ? env['HOLDFAST_URL'] : undefined);
   const key = env['HOLDFAST_API_KEY'];
   if (address !== undefined && key !== undefined) return { url: address, apiKey: key };
@@ -97,7 +97,7 @@ export function clientOf(service: Profile, timeoutSeconds: number): Holdfast {
     return new Holdfast({ ...service, deadlineMs: timeoutSeconds * MS_PER_SECOND });
   } catch (error) {
     if (error instanceof TypeError)
-      throw new UsageError(`${service.url} is no address of a service: ${error.message}.`);
+      throw new UsageError(`${service.url} is not the address of a service: ${error.message}.`);
     throw error;
   }
 }
@@ -110,7 +110,7 @@ export function required<T>(name: string, value: T | undefined): T {
 
 export const durability = choice(
   ['cache', 'persisted'],
-  'wait until it is in Redis (cache) or in MySQL (persisted)',
+  'wait until the result is in Redis (cache) or in MySQL (persisted)',
   'cache',
 );
 

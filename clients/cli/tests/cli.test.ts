@@ -242,7 +242,7 @@ describe('Profiles', () => {
     expect(err).toContain('unencrypted');
     await holdfast('profile remove open');
   });
-  it('go before the service of the environment if the command line names them', async () => {
+  it('take precedence over the service in the environment if the command line names them', async () => {
     const env = { HOLDFAST_URL: 'http://127.0.0.1:9', HOLDFAST_API_KEY: 'of another service' };
     expect(await holdfast('status --profile test --timeout 1', { env })).toMatchObject({ code: 0 });
     expect(await holdfast('status --timeout 1', { env })).toMatchObject({ code: 6 });

@@ -78,7 +78,7 @@ interface SettleOptions<V> {
   readonly lookUp?: LookUp<V> | undefined;
   /** Whether an attempt of an earlier call may have been carried out. */
   readonly isInDoubt?: boolean;
-  /** The service does not remember refusals, so that of one attempt says nothing about an earlier one. */
+  /** Whether the service forgets refusals, so that the refusal of one attempt proves nothing about an earlier one. */
   readonly forgetsRefusals?: boolean;
 }
 

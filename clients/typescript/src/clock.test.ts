@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { systemClock } from './clock.ts';
 
-it('a sleep for longer than timers support is not over at once', async () => {
+it('a sleep longer than timers support does not end at once', async () => {
   const controller = new AbortController();
   let isOver = false;
   const sleeping = systemClock.sleep(2 ** 31, controller.signal).then(() => {

@@ -14,7 +14,7 @@ export function newUuidV7(nowMs: number): string {
   return `${time.slice(0, 8)}-${time.slice(8)}-7${hex.slice(0, 3)}-${variant}${hex.slice(4, 7)}-${hex.slice(7, 19)}`;
 }
 
-/** Smaller differences are ignored: the `Date` header is a whole second, and the answer was on its way for a while. */
+/** Smaller differences are ignored: the `Date` header is a whole second, and the answer took a while to arrive. */
 const DIFFERENCE_MS_MIN = 5_000;
 
 /**

@@ -15,7 +15,7 @@ export type BalanceAt = Schemas['BalanceAt'];
 export type Capture = Schemas['Capture'];
 export type ChangedHold = Schemas['ChangedHold'];
 export type EventPage = Schemas['EventPage'];
-/** A CloudEvent 1.0; its `type` says which one. */
+/** A CloudEvent 1.0; its `type` determines the type of `data`. */
 export type FeedEvent = Schemas['Event'];
 export type Hold = Schemas['Hold'];
 export type HoldEvent = Schemas['HoldEvent'];

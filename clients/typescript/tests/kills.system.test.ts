@@ -17,7 +17,7 @@ it(
     expect(comparison).toEqual({ wrong: [], unexpected: [], balances: [] });
     expect((counts['posted'] ?? 0) + (counts['rejected'] ?? 0) + (counts['failed'] ?? 0)).toBe(TRANSFERS + 200);
     expect(counts['rejected']).toBeGreaterThan(0);
-    // One in 50 is for too much money.
+    // One in 50 exceeds the balance of its source.
     expect(counts['posted']).toBeGreaterThan(0.9 * TRANSFERS);
     // The faults met requests.
     expect(repeated).toBeGreaterThan(0);

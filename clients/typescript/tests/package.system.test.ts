@@ -37,7 +37,7 @@ beforeAll(async () => {
 const run = (program: string, args: readonly string[], env: Record<string, string> = {}) =>
   promisify(execFile)(program, args, { cwd: project, env: { ...process.env, ...env } });
 
-/** @throws Error with what the compiler says */
+/** @throws Error with the output of the compiler */
 async function check(name: string, settings: object): Promise<void> {
   const file = `tsconfig.${name}.json`;
   writeFileSync(join(project, file), JSON.stringify(settings));
@@ -53,7 +53,7 @@ describe('The package', () => {
     expect({ dependencies, peerDependencies }).toEqual({});
   });
 
-  it('is about as large as its README says', () => {
+  it('is about as large as its README states', () => {
     for (const { file, kib, gzipKib } of sizesIn(installed)) {
       const [, stated, compressed] =
         new RegExp(`\`dist/${file}\`[^|]*\\| ([\\d.]+) KiB \\| ([\\d.]+) KiB`).exec(README) ?? [];

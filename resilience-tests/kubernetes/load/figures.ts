@@ -9,7 +9,7 @@ export interface LoadFigures {
   failedFirst: number;
   /** These failures by answer and by kind of connection. */
   failures: Record<string, number>;
-  /** The longest time without a posted transfer, and when it began, in ms after `from`. */
+  /** The longest time without a success, and when it began, in ms after `from`. */
   longestGapMs: number;
   longestGapAtMs: number;
   /** The longest time from the first attempt of a transfer to its outcome, for a client that retries. */

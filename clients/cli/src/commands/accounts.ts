@@ -20,7 +20,7 @@ const KINDS = [
 
 export const ACCOUNT_COMMANDS = [
   command('accounts open', {
-    about: 'Opens an account. The same again changes nothing.',
+    about: 'Opens an account. Repeating the command changes nothing.',
     options: {
       currency: text('CODE', 'the currency, such as EUR'),
       name: text('TEXT', 'the name of its holder'),
@@ -33,7 +33,7 @@ export const ACCOUNT_COMMANDS = [
       const more = given({ name: values.name, overdraftLimit: values['overdraft-limit'] });
       const external = values.external ? { external: true } : {};
       const opened = await holdfast().accounts.open({ accountId, currency, ...more, ...external }, { signal });
-      output.result(opened, () => `${opened.accountId} is open since ${opened.openedAt}.\n`);
+      output.result(opened, () => `${opened.accountId} has been open since ${opened.openedAt}.\n`);
       return EXIT.done;
     },
   }),

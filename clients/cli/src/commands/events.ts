@@ -8,7 +8,7 @@ const PAGE = 100;
 
 export const EVENT_COMMANDS = [
   command('events', {
-    about: 'Prints what was committed, in order. With --follow it goes on with what is committed from then on.',
+    about: 'Prints what was committed, in order. With --follow, it continues with new events as they are committed.',
     options: {
       follow: flag('wait for more events, until Ctrl-C'),
       account: text('IDS', 'only events of these accounts, separated by commas'),

@@ -12,7 +12,7 @@ export const HOLD_COMMANDS = [
     about: 'Reserves a part of a balance for a later transfer.',
     options: {
       account: text('ACCOUNT', 'whose money is reserved'),
-      to: text('ACCOUNT', 'where every capture goes; otherwise each capture says'),
+      to: text('ACCOUNT', 'the destination of every capture; otherwise each capture names its own'),
       amount: text('AMOUNT', 'such as 12.34'),
       currency: text('CODE', 'the currency, such as EUR'),
       expires: text('TIME', 'when it ends; after 7 days by default'),
@@ -64,7 +64,7 @@ export const HOLD_COMMANDS = [
     about: 'Transfers what a hold reserves, or a part of it.',
     options: {
       amount: text('AMOUNT', 'all of it by default'),
-      to: text('ACCOUNT', 'needed if the hold does not say'),
+      to: text('ACCOUNT', 'the destination; required if the hold has none'),
       'keep-rest': flag('keep the rest reserved; otherwise it is released'),
       id: text('ID', 'the id of the transfer; a new one by default'),
       reference: text('TEXT', 'a text for both sides'),

@@ -45,7 +45,7 @@ export const KEY_COMMANDS = [
     },
   }),
   command('keys rotate', {
-    about: 'Replaces an API key by a new one, and prints that. Both are valid until the overlap has passed.',
+    about: 'Replaces an API key with a new one, and prints the new key. Both are valid until the overlap has passed.',
     options: {
       'overlap-hours': wholeNumber('how long the old key remains valid', { min: 0, max: 720, fallback: 24 }),
       expires: text('TIME', 'when the new key expires; never by default'),
@@ -57,7 +57,7 @@ export const KEY_COMMANDS = [
     },
   }),
   command('keys revoke', {
-    about: 'Revokes an API key for good. The same again changes nothing.',
+    about: 'Revokes an API key for good. Revoking it again changes nothing.',
     options: { reason: text('TEXT', 'why, for the log') },
     operands: one,
     async run({ values, operands: [keyId = ''], holdfast, output, signal }) {

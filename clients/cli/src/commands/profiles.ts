@@ -56,7 +56,7 @@ export const PROFILE_COMMANDS = [
     },
   }),
   command('profile remove', {
-    about: 'Forgets a profile and its key. The key stays valid.',
+    about: 'Removes a profile and its key from this machine. The key stays valid.',
     options: {},
     operands,
     async run({ operands: [name = ''], profiles, output }) {

@@ -94,7 +94,7 @@ export function reportTransfer(outcome: Reported, output: Output, again?: string
       return reportRejected(transactionId, outcome, output);
     case 'pending':
       output.result(outcome, () =>
-        factsOf({ pending: transactionId, next: 'It is on its way, and always completed.' }),
+        factsOf({ pending: transactionId, next: 'It is in progress, and will be posted or rejected.' }),
       );
       return EXIT.unknown;
     case 'unknown':
@@ -111,10 +111,10 @@ export function reportRejected(
   return EXIT.rejected;
 }
 
-/** @param again the options with which the same command finds out */
+/** @param again the options with which the same command determines the outcome */
 export function reportUnknown(id: string, error: Error, output: Output, again = `--id ${id} --in-doubt`): ExitCode {
   output.result({ outcome: 'unknown', id, detail: error.message }, () =>
-    factsOf({ unknown: id, why: error.message, next: `Run the same again with ${again}` }),
+    factsOf({ unknown: id, why: error.message, next: `Run the same command again with ${again}` }),
   );
   return EXIT.unknown;
 }

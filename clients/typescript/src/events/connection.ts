@@ -39,7 +39,11 @@ export async function* connection(
     if (!(opened instanceof Response)) return refusedAs(verdictOf<never>(opened, correlationId, () => null));
     const isStream = opened.headers.get('content-type')?.startsWith('text/event-stream');
     if (!isStream || opened.body === null) {
-      const error = new NoAnswerError(`The answer ${opened.status} is no event stream`, correlationId, opened.status);
+      const error = new NoAnswerError(
+        `The answer ${opened.status} is not an event stream`,
+        correlationId,
+        opened.status,
+      );
       return { error, retryAfterMs: null, isFinal: false };
     }
     return yield* unlessSilent(caller, blocksOf(opened.body), (reason) => controller.abort(reason));

@@ -92,7 +92,7 @@ function step(place: Place, { id, event, data, retryMs }: Block): Followed | nul
   place.failures = 0;
   if (retryMs !== undefined) place.retryMs = retryMs;
   if (id !== undefined) place.cursor = id;
-  // A named block says only why the service ends the stream.
+  // A named block contains only the reason why the service ends the stream.
   if (data === undefined || event !== undefined || place.cursor === null) return null;
   return { event: JSON.parse(data) as FeedEvent, cursor: place.cursor };
 }

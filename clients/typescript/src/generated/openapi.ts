@@ -514,9 +514,9 @@ export interface paths {
         };
         /**
          * Receive everything that happens, as Server-Sent Events
-         * @description Each block has the `id` to resume after it, and as `data` one `Event` (a CloudEvent 1.0 in JSON). Events arrive when they are in MySQL: exactly those that were committed, for each account in the order of its versions, and after a reconnection with `Last-Event-ID` without a gap. Every 15 seconds there is a comment, with a new `id`.
+         * @description Each block has an `id`, after which the stream can be resumed, and one `Event` (a CloudEvent 1.0 in JSON) as `data`. Events are sent once they are in MySQL. The stream contains exactly the events that were committed, for each account in the order of its versions, and has no gap after a reconnection with `Last-Event-ID`. Every 15 seconds, the server sends a comment with a new `id`.
          *
-         *     Before this side ends a stream it sends `event: end` with a `reason`: `shutting_down`, `reconnect` (streams last up to 15 minutes), `too_slow` (nothing was read for 20 seconds), `failed`, or `credentials` (expired or revoked). Connect again after `retry` milliseconds, except after `credentials`.
+         *     Before the server ends a stream, it sends `event: end` with a `reason`: `shutting_down`, `reconnect` (streams last up to 15 minutes), `too_slow` (nothing was read for 20 seconds), `failed`, or `credentials` (expired or revoked). Connect again after `retry` milliseconds, except after `credentials`.
          *
          *     Scope: `balances:read`.
          */
@@ -666,7 +666,7 @@ export interface paths {
         readonly put?: never;
         /**
          * Move the ledger to the rule format of this release
-         * @description There is no way back: afterwards, a release that knows only the older format can neither change nor serve this ledger. With `dryRun: true`, the response says whether it would succeed, and what stands in the way, and nothing changes. Otherwise the response is 409, and nothing changes, if something stands in the way: a process of an older release that has sent a heartbeat within the last minute, accounts that wait for a journal, or an authority that is moving. Transfers are held while the last epoch of the older format is being recovered, as in a switch-over. Repeating the request afterwards changes nothing.
+         * @description This cannot be undone: afterwards, a release that supports only the older format can neither change nor serve this ledger. With `dryRun: true`, nothing changes, and the response states whether the move would succeed, and what prevents it. Without it, the response is 409, and nothing changes, if something prevents the move: a process of an older release that has sent a heartbeat within the last minute, accounts that wait for a journal, or an authority that is moving. Transfers are held while the last epoch of the older format is being recovered, as in a switch-over. Repeating the request afterwards changes nothing.
          *
          *     Scope: `ops`.
          */
@@ -758,7 +758,7 @@ export interface paths {
         readonly put?: never;
         /**
          * Revoke an API key
-         * @description All pods reject the key within seconds; there is no way back. The last key with the scope `ops` cannot be revoked. Revoking a key again changes nothing.
+         * @description All pods reject the key within seconds; this cannot be undone. The last key with the scope `ops` cannot be revoked. Revoking a key again changes nothing.
          *
          *     Scope: `ops`.
          */
@@ -1977,7 +1977,7 @@ export interface components {
             readonly durability?: "cache" | "persisted" | null;
         };
         readonly ReturnedMoneyList: {
-            /** @description What lies in the listed shards, by currency, whatever the page contains. */
+            /** @description The total that has not been paid out in the listed shards, by currency, regardless of the page. */
             readonly balances: readonly {
                 /** @description Number of the shard. */
                 readonly shard: number;
@@ -1993,7 +1993,7 @@ export interface components {
                 readonly amount: string;
             }[];
             readonly items: readonly components["schemas"]["ReturnedTransfer"][];
-            /** @description Leads to what follows; null at the end. A page can have fewer items than `limit`, even none. */
+            /** @description Send it as `cursor` to get the next page; null at the end. A page can have fewer items than `limit`, even none. */
             readonly nextCursor: string | null;
         };
         readonly ReturnedTransfer: {
@@ -2096,7 +2096,7 @@ export interface components {
              */
             readonly destinationAccount: string;
             /**
-             * @description The whole amount that was returned: a check of what you mean.
+             * @description The whole amount that was returned. It must match, as a safeguard against paying out the wrong transfer.
              * @example 12.34
              */
             readonly amount: string;
@@ -2149,7 +2149,7 @@ export interface components {
              */
             readonly transactionId: string;
             /**
-             * @description What the last request with this item was answered. `POSTED` and `REJECTED` are outcomes, which `GET /v1/transfers/{transactionId}` returns too. `FAILED`: it was not accepted. `UNDECIDED`: send it again with the same id.
+             * @description The result of the last request with this item. `POSTED` and `REJECTED` are outcomes, which `GET /v1/transfers/{transactionId}` returns too. `FAILED`: it was not accepted. `UNDECIDED`: send it again with the same id.
              * @enum {string}
              */
             readonly status: "POSTED" | "REJECTED" | "FAILED" | "UNDECIDED";
@@ -2167,7 +2167,7 @@ export interface components {
              */
             readonly recordedAt: string;
             /**
-             * @description For `FAILED` and `UNDECIDED`: the status of the transfer that the ledger now has under this id, if there is one, such as after a retry outside the batch. Whether its content is that of the item, only sending the item again shows.
+             * @description For `FAILED` and `UNDECIDED`: the status of the transfer that the ledger now has under this id, if there is one, such as after a retry outside the batch. Its content may differ from that of the item; to find out, send the item again.
              * @enum {string}
              */
             readonly transfer?: "POSTED" | "REJECTED" | "PENDING";
@@ -3223,7 +3223,7 @@ export interface components {
                 /** @enum {string} */
                 readonly kind: "transfer" | "reversal" | "capture";
                 /**
-                 * @description Absent in an event of a payout.
+                 * @description Absent for a payout.
                  * @example customer-4711
                  */
                 readonly sourceAccount?: string;
@@ -3255,7 +3255,7 @@ export interface components {
                  */
                 readonly acceptedAt: string;
                 /**
-                 * @description Only with several shards, for a transfer between two of them: `out` is its event at the source, `in` at the destination, and `back` at the source if the destination refused it. `payout`: an operator has paid to the destination of this event what neither of them could take.
+                 * @description Only with several shards, for a transfer between two of them: `out` is its event at the source, `in` at the destination, and `back` at the source if the destination refused it. `payout`: an operator has paid the amount, which neither account could take, to the destination of this event.
                  * @enum {string}
                  */
                 readonly leg?: "out" | "in" | "back" | "returns" | "payout";
@@ -3265,33 +3265,33 @@ export interface components {
                  */
                 readonly groupId?: string;
                 /**
-                 * @description Of a reversal: the transfer that it reverses.
+                 * @description For a reversal: the transfer that it reverses.
                  * @example 019b7650-2c00-7000-8000-000000000002
                  */
                 readonly reverses?: string;
                 /**
-                 * @description Of a capture: the hold.
+                 * @description For a capture: the hold that it captures.
                  * @example customer-4711
                  */
                 readonly holdId?: string;
                 /** @enum {string} */
                 readonly status: "POSTED";
                 /**
-                 * @description Absent in an event of a leg at the other account.
+                 * @description Absent if the event reports a leg at the other account.
                  * @example 12.34
                  */
                 readonly sourceBalance?: string;
                 /** @description Increases by one with every posting of the account, and every event of its holds. */
                 readonly sourceVersion?: number;
                 /**
-                 * @description Absent in an event of a leg at the other account.
+                 * @description Absent if the event reports a leg at the other account.
                  * @example 12.34
                  */
                 readonly destinationBalance?: string;
                 /** @description Increases by one with every posting of the account, and every event of its holds. */
                 readonly destinationVersion?: number;
                 /**
-                 * @description Of a capture: what the holds of the source reserve after it.
+                 * @description For a capture: the amount that the holds of the source reserve after it.
                  * @example 12.34
                  */
                 readonly heldAfter?: string;
@@ -3380,7 +3380,7 @@ export interface components {
                  */
                 readonly acceptedAt: string;
                 /**
-                 * @description Only with several shards, for a transfer between two of them: `out` is its event at the source, `in` at the destination, and `back` at the source if the destination refused it. `payout`: an operator has paid to the destination of this event what neither of them could take.
+                 * @description Only with several shards, for a transfer between two of them: `out` is its event at the source, `in` at the destination, and `back` at the source if the destination refused it. `payout`: an operator has paid the amount, which neither account could take, to the destination of this event.
                  * @enum {string}
                  */
                 readonly leg?: "out" | "in" | "back" | "returns" | "payout";
@@ -3390,12 +3390,12 @@ export interface components {
                  */
                 readonly groupId?: string;
                 /**
-                 * @description Of a reversal: the transfer that it reverses.
+                 * @description For a reversal: the transfer that it reverses.
                  * @example 019b7650-2c00-7000-8000-000000000002
                  */
                 readonly reverses?: string;
                 /**
-                 * @description Of a capture: the hold.
+                 * @description For a capture: the hold that it captures.
                  * @example customer-4711
                  */
                 readonly holdId?: string;
@@ -3528,7 +3528,7 @@ export interface components {
                 readonly acceptedAt: string;
                 /** @enum {string} */
                 readonly status: "REJECTED";
-                /** @description The first transfer that was refused, from 0. */
+                /** @description The index of the first transfer that was refused, starting at 0. */
                 readonly index: number;
                 /** @enum {string} */
                 readonly refusal: "currency_mismatch" | "insufficient_funds" | "account_suspended" | "account_frozen" | "account_closed" | "balance_out_of_range" | "limit_exceeded" | "hold_not_allowed" | "hold_not_open" | "hold_expired" | "hold_exceeded";
@@ -3628,7 +3628,7 @@ export interface components {
                 readonly expiresAt: string;
                 readonly revision: number;
                 /**
-                 * @description What all holds of the account reserve after this event.
+                 * @description The total that the holds of the account reserve after this event.
                  * @example 12.34
                  */
                 readonly heldAfter: string;
@@ -3638,7 +3638,7 @@ export interface components {
                  */
                 readonly heldChange: string;
                 /**
-                 * @description Of the account; an event of a hold does not change it.
+                 * @description The balance of the account, which an event of a hold does not change.
                  * @example 12.34
                  */
                 readonly balance: string;
@@ -3818,7 +3818,7 @@ export interface components {
                 readonly expiresAt: string;
                 readonly revision: number;
                 /**
-                 * @description What all holds of the account reserve after this event.
+                 * @description The total that the holds of the account reserve after this event.
                  * @example 12.34
                  */
                 readonly heldAfter: string;
@@ -3828,7 +3828,7 @@ export interface components {
                  */
                 readonly heldChange: string;
                 /**
-                 * @description Of the account; an event of a hold does not change it.
+                 * @description The balance of the account, which an event of a hold does not change.
                  * @example 12.34
                  */
                 readonly balance: string;
@@ -3915,7 +3915,7 @@ export interface components {
                 readonly expiresAt: string;
                 readonly revision: number;
                 /**
-                 * @description What all holds of the account reserve after this event.
+                 * @description The total that the holds of the account reserve after this event.
                  * @example 12.34
                  */
                 readonly heldAfter: string;
@@ -3925,7 +3925,7 @@ export interface components {
                  */
                 readonly heldChange: string;
                 /**
-                 * @description Of the account; an event of a hold does not change it.
+                 * @description The balance of the account, which an event of a hold does not change.
                  * @example 12.34
                  */
                 readonly balance: string;
@@ -4012,7 +4012,7 @@ export interface components {
                 readonly expiresAt: string;
                 readonly revision: number;
                 /**
-                 * @description What all holds of the account reserve after this event.
+                 * @description The total that the holds of the account reserve after this event.
                  * @example 12.34
                  */
                 readonly heldAfter: string;
@@ -4022,7 +4022,7 @@ export interface components {
                  */
                 readonly heldChange: string;
                 /**
-                 * @description Of the account; an event of a hold does not change it.
+                 * @description The balance of the account, which an event of a hold does not change.
                  * @example 12.34
                  */
                 readonly balance: string;
@@ -4339,11 +4339,11 @@ export interface components {
             readonly revokedAt: string | null;
             /**
              * Format: date-time
-             * @description To within about ten minutes; null for never.
+             * @description Accurate to about ten minutes; null if the key was never used.
              * @example 2026-01-31T12:00:00.000Z
              */
             readonly lastUsedAt: string | null;
-            /** @description The key to send as `Authorization: Bearer <secret>`. It is shown only here, and nobody can read it again: null if the request was repeated. If the first answer was lost, revoke the key and create another one. */
+            /** @description The key to send as `Authorization: Bearer <secret>`. It is returned only once and cannot be read again: null if the request is repeated. If the first answer was lost, revoke the key and create another one. */
             readonly secret: string | null;
         };
         readonly ApiKeyRequest: {
@@ -4415,7 +4415,7 @@ export interface components {
             readonly revokedAt: string | null;
             /**
              * Format: date-time
-             * @description To within about ten minutes; null for never.
+             * @description Accurate to about ten minutes; null if the key was never used.
              * @example 2026-01-31T12:00:00.000Z
              */
             readonly lastUsedAt: string | null;
@@ -4428,7 +4428,7 @@ export interface components {
             readonly keyId?: string | null;
             /**
              * Format: date-time
-             * @description When the new key expires. If absent, it does not.
+             * @description When the new key expires. If absent, it does not expire.
              */
             readonly expiresAt?: string;
             /**
@@ -4462,10 +4462,10 @@ export interface components {
              * @example customer-4711
              */
             readonly keyId: string;
-            /** @description Who did it. */
+            /** @description The user who made the request. */
             readonly user: string;
             /**
-             * @description The key of that user; null for a JWT.
+             * @description The key with which the request was made; null for a JWT.
              * @example customer-4711
              */
             readonly userKeyId: string | null;
@@ -4921,7 +4921,7 @@ export interface operations {
     readonly getTransfersTransactionId: {
         readonly parameters: {
             readonly query?: {
-                /** @description The source account of the transfer. With several shards, only the shard of this account is asked, so the answer is faster, and ids that several shards have are told apart. */
+                /** @description The source account of the transfer. With several shards, only the shard of this account is queried, so the answer is faster, and is unambiguous even if several shards have this id. */
                 readonly sourceAccount?: string;
             };
             readonly header?: never;
@@ -4947,7 +4947,7 @@ export interface operations {
     readonly postTransfersTransactionIdReversal: {
         readonly parameters: {
             readonly query?: {
-                /** @description The source account of the transfer. With several shards, only the shard of this account is asked, so the answer is faster, and ids that several shards have are told apart. */
+                /** @description The source account of the transfer. With several shards, only the shard of this account is queried, so the answer is faster, and is unambiguous even if several shards have this id. */
                 readonly sourceAccount?: string;
             };
             readonly header?: never;
@@ -4993,7 +4993,7 @@ export interface operations {
             readonly query?: {
                 /** @description Only this shard. All shards by default. */
                 readonly shard?: number;
-                /** @description `unpaid`: only money that still lies there. `all`: also what was paid out. */
+                /** @description `unpaid`: only money that has not been paid out. `all`: also money that has. */
                 readonly state?: "unpaid" | "all";
                 readonly limit?: number;
                 /** @description The `nextCursor` of an earlier response. */
@@ -5005,7 +5005,7 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
-            /** @description What MySQL has, oldest first in each shard and currency */
+            /** @description The returned money in MySQL, oldest first in each shard and currency */
             readonly 200: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -5228,7 +5228,7 @@ export interface operations {
     readonly getTransfersGroupGroupId: {
         readonly parameters: {
             readonly query?: {
-                /** @description Any account of the group. With several shards, only the shard of this account is asked, so the answer is faster, does not depend on other shards, and tells ids apart that several shards have. */
+                /** @description Any account of the group. With several shards, only the shard of this account is queried, so the answer is faster, does not depend on other shards, and is unambiguous even if several shards have this id. */
                 readonly account?: string;
             };
             readonly header?: never;
@@ -5303,7 +5303,7 @@ export interface operations {
     readonly postHoldsHoldIdCapture: {
         readonly parameters: {
             readonly query?: {
-                /** @description The account of the hold. With several shards, only the shard of this account is asked, so the answer is faster, does not depend on other shards, and tells ids apart that several shards have. */
+                /** @description The account of the hold. With several shards, only the shard of this account is queried, so the answer is faster, does not depend on other shards, and is unambiguous even if several shards have this id. */
                 readonly account?: string;
             };
             readonly header?: {
@@ -5350,7 +5350,7 @@ export interface operations {
     readonly postHoldsHoldIdVoid: {
         readonly parameters: {
             readonly query?: {
-                /** @description The account of the hold. With several shards, only the shard of this account is asked, so the answer is faster, does not depend on other shards, and tells ids apart that several shards have. */
+                /** @description The account of the hold. With several shards, only the shard of this account is queried, so the answer is faster, does not depend on other shards, and is unambiguous even if several shards have this id. */
                 readonly account?: string;
             };
             readonly header?: never;
@@ -5387,7 +5387,7 @@ export interface operations {
     readonly getHoldsHoldId: {
         readonly parameters: {
             readonly query?: {
-                /** @description The account of the hold. With several shards, only the shard of this account is asked, so the answer is faster, does not depend on other shards, and tells ids apart that several shards have. */
+                /** @description The account of the hold. With several shards, only the shard of this account is queried, so the answer is faster, does not depend on other shards, and is unambiguous even if several shards have this id. */
                 readonly account?: string;
             };
             readonly header?: never;
@@ -5415,7 +5415,7 @@ export interface operations {
     readonly patchHoldsHoldId: {
         readonly parameters: {
             readonly query?: {
-                /** @description The account of the hold. With several shards, only the shard of this account is asked, so the answer is faster, does not depend on other shards, and tells ids apart that several shards have. */
+                /** @description The account of the hold. With several shards, only the shard of this account is queried, so the answer is faster, does not depend on other shards, and is unambiguous even if several shards have this id. */
                 readonly account?: string;
             };
             readonly header: {
@@ -5487,13 +5487,13 @@ export interface operations {
                 readonly account?: string;
                 /** @description Only events of these types, separated by commas: `holdfast.transfer.posted`, `holdfast.transfer.rejected`, `holdfast.group.posted`, `holdfast.group.rejected`, `holdfast.hold.placed`, `holdfast.hold.rejected`, `holdfast.hold.changed`, `holdfast.hold.voided`, `holdfast.hold.expired`, `holdfast.account.opened`, `holdfast.account.changed`. */
                 readonly type?: string;
-                /** @description With `true`, the events also have `reference`, `metadata`, `user`, `correlationId` and the names of accounts, as far as they have not been erased. */
+                /** @description With `true`, the events also have `reference`, `metadata`, `user`, `correlationId` and the names of accounts, unless they have been erased. */
                 readonly details?: "true" | "false";
                 /** @description A position from an earlier response, `oldest` or `latest`. Defaults to `latest`, or `Last-Event-ID`, which takes precedence. */
                 readonly after?: string;
             };
             readonly header?: {
-                /** @description The `id` of the last block that was received; the stream goes on after it. */
+                /** @description The `id` of the last block that was received; the stream resumes after it. */
                 readonly "Last-Event-ID"?: string;
             };
             readonly path?: never;
@@ -5504,7 +5504,7 @@ export interface operations {
             /** @description A stream of events, which stays open */
             readonly 200: {
                 headers: {
-                    /** @description `no`: proxies must pass events on at once. */
+                    /** @description `no`: proxies must not buffer the stream. */
                     readonly "X-Accel-Buffering"?: string;
                     readonly [name: string]: unknown;
                 };
@@ -5531,11 +5531,11 @@ export interface operations {
                 readonly account?: string;
                 /** @description Only events of these types, separated by commas: `holdfast.transfer.posted`, `holdfast.transfer.rejected`, `holdfast.group.posted`, `holdfast.group.rejected`, `holdfast.hold.placed`, `holdfast.hold.rejected`, `holdfast.hold.changed`, `holdfast.hold.voided`, `holdfast.hold.expired`, `holdfast.account.opened`, `holdfast.account.changed`. */
                 readonly type?: string;
-                /** @description With `true`, the events also have `reference`, `metadata`, `user`, `correlationId` and the names of accounts, as far as they have not been erased. */
+                /** @description With `true`, the events also have `reference`, `metadata`, `user`, `correlationId` and the names of accounts, unless they have been erased. */
                 readonly details?: "true" | "false";
                 /** @description A position from an earlier response, `oldest` or `latest`. Defaults to `oldest`. */
                 readonly after?: string;
-                /** @description How many events at most; up to 1000. */
+                /** @description Maximum number of events in the page, at most 1000. */
                 readonly limit?: number;
             };
             readonly header?: never;

@@ -17,11 +17,11 @@ describe('isUnsent', () => {
     ],
     ['a connection that was opened, and then reset', fetchFailed(failed('ECONNRESET')), false],
     [
-      'two addresses, of which one may have got it',
+      'two addresses, one of which may have received the request',
       fetchFailed(new AggregateError([failed('ECONNREFUSED'), failed('EPIPE')])),
       false,
     ],
-    ['what a browser says', new TypeError('Failed to fetch'), false],
+    ['the error of a browser', new TypeError('Failed to fetch'), false],
     ['a time-out', new DOMException('', 'TimeoutError'), false],
     ['something else', 'text', false],
   ])('%s', (_, error, expected) => {

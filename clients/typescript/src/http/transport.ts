@@ -38,7 +38,7 @@ export interface Limits {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** No answer arrives in less time, ms: a request would only raise a doubt. */
+/** No answer arrives in less time than this (ms): a request would only leave an outcome in doubt. */
 const ATTEMPT_MS_MIN = 10;
 
 /** Sends one request at a time, and never repeats one. */

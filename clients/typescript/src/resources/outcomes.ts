@@ -20,7 +20,10 @@ interface Common<Request> {
 
 export interface Rejected {
   readonly outcome: 'rejected';
-  /** Why. Permanent for this id: to try again, use a new one. Only a reversal, which has no id, may be called again. */
+  /**
+   * The reason. It is permanent for this id: to try again, use a new id. Only a reversal, which has no id, may be
+   * called again.
+   */
   readonly code: ProblemCode;
   readonly detail: string;
   /** The answer of the service; null if the outcome was looked up. */
@@ -107,6 +110,6 @@ export async function outcomeOf<Done, Request extends object>(
 export const foundRefusal = (code: ProblemCode | undefined): Rejected => ({
   outcome: 'rejected',
   code: code ?? 'rejected',
-  detail: 'It was refused; the look-up does not say more.',
+  detail: 'It was refused; the look-up does not return the details.',
   problem: null,
 });

@@ -17,7 +17,7 @@ export type TransferOutcome = Outcome<Posted | Pending, Identified<TransferReque
 export interface ReversalRequest {
   /** The transfer to reverse. */
   readonly transactionId: string;
-  /** With several shards, only the shard of this account is asked. */
+  /** With several shards, only the shard of this account is queried. */
   readonly sourceAccount?: string;
   readonly durability?: Durability;
 }

@@ -47,7 +47,7 @@ export function stepAfter<V>({ attempts: before, inDoubt }: Progress, verdict: V
     }
     case 'failed': {
       const { error, conclusive } = verdict;
-      // An expired key, for example, says nothing about what an earlier attempt with a valid key has done.
+      // An expired key, for example, proves nothing about what an earlier attempt with a valid key has done.
       if (inDoubt && !conclusive) return { step: 'look-up', progress: { attempts, inDoubt }, error };
       return { step: 'finish', settled: { kind: 'failed', error, attempts } };
     }

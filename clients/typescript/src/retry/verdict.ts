@@ -7,7 +7,7 @@
  * | 2xx with the content that the operation promises               | `accepted` |
  * | 422: a business rule                                           | `refused`  |
  * | another 4xx, a redirect, `feature_not_active`                  | `failed`   |
- * | 429, 408, and 503 with a code that says "nothing was done"     | `again`    |
+ * | 429, 408, and 503 with a code that means "nothing was done"     | `again`    |
  * | 504, 500, any other 503, a 2xx with other content, no answer   | `again`, in doubt |
  * | no connection                                                  | `again`    |
  *
@@ -87,7 +87,7 @@ export function verdictOf<V>(attempt: Attempt, correlationId: string, accept: Ac
   if (isSuccess(status)) {
     const value = accept(body, status, headers);
     if (value !== null) return { verdict: 'accepted', value };
-    const error = new NoAnswerError(`The answer ${status} is not one of Holdfast`, correlationId, status);
+    const error = new NoAnswerError(`The answer ${status} did not come from Holdfast`, correlationId, status);
     return { verdict: 'again', error, inDoubt: true, retryAfterMs };
   }
   if (isProblem(body)) return problemVerdict(body, retryAfterMs);
@@ -108,7 +108,7 @@ export function itemVerdict<V>(
   const status = typeof item === 'object' && item !== null && 'status' in item ? Number(item.status) : 0;
   const value = isSuccess(status) ? accept(item, status, new Headers()) : null;
   if (value !== null) return { verdict: 'accepted', value };
-  const error = new NoAnswerError('The batch has a result that is not one of Holdfast', correlationId, null);
+  const error = new NoAnswerError('The batch contains a result that did not come from Holdfast', correlationId, null);
   return { verdict: 'again', error, inDoubt: true, retryAfterMs };
 }
 

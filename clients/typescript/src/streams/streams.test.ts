@@ -54,7 +54,7 @@ describe('A statement', () => {
     await expect(new Response(body).text()).rejects.toThrow();
   });
 
-  it('that is not ready yet is asked for again', async () => {
+  it('that is not ready yet is requested again', async () => {
     let asked = 0;
     server.handler = (_, response) => {
       if (asked++ === 0) return answer(response, 503, problem('history_incomplete', 503), { 'Retry-After': '0' });

@@ -64,8 +64,8 @@ describe('verifyWebhook', () => {
     ['no signature', { ...good, headers: without('webhook-signature') }],
     ['no id', { ...good, headers: without('webhook-id') }],
     ['no time', { ...good, headers: without('webhook-timestamp') }],
-    ['a time that is no number', { ...good, headers: withHeader('webhook-timestamp', 'NaN') }],
-    ['a signature that is no base64', { ...good, headers: withHeader('webhook-signature', 'v1,%%%') }],
+    ['a time that is not a number', { ...good, headers: withHeader('webhook-timestamp', 'NaN') }],
+    ['a signature that is not base64', { ...good, headers: withHeader('webhook-signature', 'v1,%%%') }],
     ['a signature of another version', { ...good, headers: withHeader('webhook-signature', 'v2,AAAA') }],
     ['many signatures', { ...good, headers: withHeader('webhook-signature', Array(1_000).fill('v1,AAAA').join(' ')) }],
   ] as [string, Webhook][])('refuses %s', async (_, webhook) => {

@@ -54,7 +54,7 @@ export async function verifyWebhook(webhook: Webhook): Promise<unknown> {
         return JSON.parse(new TextDecoder().decode(bytes));
     }
   }
-  throw new WebhookError('No signature of the webhook is right.');
+  throw new WebhookError('The webhook has no valid signature.');
 }
 
 function headerOf(headers: Webhook['headers'], name: string): string {
