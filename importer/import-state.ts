@@ -13,6 +13,8 @@ export interface ImportState {
   rows: number;
   /** The ledger of all results; empty while they may be of several ledgers or versions of the file. */
   urls: readonly string[];
+  /** Where rows were sent last; absent in files of earlier releases. */
+  sentTo?: readonly string[];
 }
 
 /** The state of the import whose results are in that file, or null if there is none. @throws FileError if it is damaged */

@@ -37,7 +37,8 @@ async function run(
 ): Promise<Outcome> {
   let out = '';
   const options: ImportOptions = {
-    ...{ path, resultsPath: `${path}.results.csv`, batchId: null, skipInvalid: false, edited: false, dryRun: false },
+    ...{ path, resultsPath: `${path}.results.csv`, batchId: null, skipInvalid: false, edited: false },
+    ...{ sameLedger: false, dryRun: false },
     csv: { decimalComma: false, ignored: [] },
     pain: { today: '2026-01-31', executeNow: false },
     ...{ batch: 7, concurrency: 3, giveUpAfterMs: 60_000 },
@@ -150,12 +151,17 @@ describe('An import', () => {
     expect(service.posted).toHaveLength(4);
   });
 
-  it('sends rows to another ledger although they are posted in the first', async () => {
+  it('keeps the results of a ledger from those of others, and sends all rows again to a new address of the same', async () => {
     const path = temporaryFile(HEADER + rows(5));
     await run(path);
-    // Its address is different, so it may be another ledger.
+    const before = results(path);
     url = await service.listen();
-    await run(path);
+    await expect(run(path)).rejects.toThrow(/has the results of http.*, not of http.*--results.*--same-ledger/);
+    expect({ requests: service.requests.flat().length, results: results(path) }).toEqual({
+      requests: 5,
+      results: before,
+    });
+    await run(path, { sameLedger: true });
     expect(service.requests.flat()).toHaveLength(10);
     expect(service.posted).toHaveLength(5);
   });
@@ -173,7 +179,7 @@ describe('An import', () => {
         if (request === 1) stop.abort(new Error('stopped'));
         return 'none';
       };
-      await expect(run(path, { concurrency: 1 }, stop.signal)).rejects.toThrow('stopped');
+      await expect(run(path, { concurrency: 1, sameLedger: true }, stop.signal)).rejects.toThrow('stopped');
       expect(service.posted.length).toBeLessThan(20);
       service.faults = () => 'none';
       expect((await run(path)).code).toBe(EXIT.posted);

@@ -27,6 +27,8 @@ export interface ImportOptions {
   skipInvalid: boolean;
   /** Continues with a file that has changed since an earlier run. */
   edited: boolean;
+  /** The results are those of the same ledger, though its URLs have changed. */
+  sameLedger: boolean;
   dryRun: boolean;
   batch: number;
   concurrency: number;
@@ -65,7 +67,10 @@ export async function importFile(options: ImportOptions, target: ImportTarget | 
   const checked = await check(path, source.rows(), earlier && { scope: earlier.scope, states: results.states });
   const state = stateOf(file, source, checked, options, target, earlier);
   if (checked.invalid > 0 && !options.skipInvalid) throw new FileError(describeInvalid(checked));
-  if (earlier) requireSameFile(state, earlier, results.states, options);
+  if (earlier) {
+    requireSameLedger(state, earlier, options);
+    requireSameFile(state, earlier, results.states, options);
+  }
   const isSameLedger = earlier !== null && sorted(earlier.urls) === sorted(state.urls);
   const isSameFile = earlier?.fileDigest === state.fileDigest;
   // If this run is killed, the results of earlier ones must not be taken for its own.
@@ -113,7 +118,25 @@ function stateOf(
   const id = earlier?.batchId ?? batchId ?? `import-${digestOf(scope).slice(0, BATCH_DIGITS)}`;
   if (batchId !== null && id !== batchId)
     throw new FileError(`The results are those of the batch ${id}; for the batch ${batchId}, use other --results.`);
-  return { version: 1, scope, batchId: id, fileDigest: file.digest, rows, urls };
+  return { version: 1, scope, batchId: id, fileDigest: file.digest, rows, urls, sentTo: urls };
+}
+
+/**
+ * A file of results is of one ledger: those of another one would replace it row by row.
+ * @throws FileError if the results belong to other URLs, unless the user says that they are the same ledger
+ */
+function requireSameLedger(
+  { urls }: ImportState,
+  { sentTo, urls: earlierUrls }: ImportState,
+  { resultsPath, sameLedger }: ImportOptions,
+): void {
+  const before = sentTo ?? earlierUrls;
+  if (sameLedger || before.length === 0 || sorted(before) === sorted(urls)) return;
+  throw new FileError(
+    `${resultsPath} has the results of ${before.join(', ')}, not of ${urls.join(', ')}. For another ledger, name another ` +
+      'file with --results. If it is the same ledger at another address, use --same-ledger: its rows are then sent again, ' +
+      'and nothing is paid twice.',
+  );
 }
 
 /**

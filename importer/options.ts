@@ -1,0 +1,25 @@
+import { choice, flag, text, texts, wholeNumber } from '../app/config/command-line.mjs';
+
+/** What `npm run import` and `holdfast import` have in common: the options that say what is imported, and how. */
+export const FILE_OPERAND = {
+  label: 'FILE',
+  help: 'CSV with the columns sourceAccount, destinationAccount, amount and currency (optional: transactionId, timestamp, reference, metadata.NAME), or pain.001.001.03 or .09 (ISO 20022)',
+  min: 1,
+  max: 1,
+};
+
+export const IMPORT_OPTIONS = {
+  results: text('FILE', 'the file of results (FILE.results.csv)'),
+  batch: text('NAME', 'the batch id; transaction ids are derived from it in place of the content of the file'),
+  currency: text('CODE', 'the currency of a CSV file without that column'),
+  delimiter: choice(['comma', 'semicolon', 'tab'], 'what separates the columns of a CSV file (detected)'),
+  'decimal-comma': flag('amounts of a CSV file have a decimal comma'),
+  ignore: texts('COLUMN', 'a column of a CSV file that is not imported'),
+  'execute-now': flag('make the payments of a pain.001 message now although they are for a later date'),
+  'skip-invalid': flag('send the valid rows of a file that has others'),
+  edited: flag('continue with a file in which rows that were not posted were corrected, or rows were added at the end'),
+  'same-ledger': flag('the results are those of the same ledger, which has another address now'),
+  'dry-run': flag('only check the file'),
+  'batch-size': wholeNumber('transfers per request', { min: 1, max: 1000, fallback: 500 }),
+  concurrency: wholeNumber('concurrent requests', { min: 1, max: 64, fallback: 4 }),
+};
