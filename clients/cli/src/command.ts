@@ -29,6 +29,8 @@ export interface Given<O extends Options> extends Surroundings {
   readonly operands: readonly string[];
   /** A client of the chosen service. @throws UsageError if none is chosen */
   readonly holdfast: () => Holdfast;
+  /** The chosen service. @throws UsageError if none is chosen */
+  readonly service: () => Profile;
 }
 
 /** Options of every command. There is none for the key, because other users of the machine can see options. */

@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream';
+import type { WriteStream } from 'node:tty';
 
 /** Characters that would move the cursor, hide text or reverse it: names and references come from other people. */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Co}\p{Cs}]/gu;
@@ -32,6 +33,33 @@ export function factsOf(facts: Readonly<Record<string, Cell>>): string {
   return given.map(([name, value]) => `${name.padEnd(width)}${GAP}${printable(value)}\n`).join('');
 }
 
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const cellOf = (value: unknown): Cell =>
+  value === null || ['string', 'number', 'boolean', 'undefined'].includes(typeof value)
+    ? (value as Cell)
+    : JSON.stringify(value);
+
+/**
+ * A report whose members are not known in advance: facts, and a table for each list of objects. Members of objects have the
+ * name of the object before theirs.
+ */
+export function reportOf(report: Readonly<Record<string, unknown>>): string {
+  const facts: Record<string, Cell> = {};
+  const tables: string[] = [];
+  const add = (name: string, value: unknown): void => {
+    if (isRecord(value)) for (const [member, more] of Object.entries(value)) add(`${name} ${member}`, more);
+    else if (Array.isArray(value) && value.length > 0 && value.every(isRecord)) {
+      const titles = [...new Set(value.flatMap(Object.keys))];
+      const rows = value.map((row) => titles.map((title) => cellOf(row[title])));
+      tables.push(`\n${printable(name)}\n${tableOf(titles, rows)}`);
+    } else facts[name] = Array.isArray(value) && value.length === 0 ? 'none' : cellOf(value);
+  };
+  for (const [name, value] of Object.entries(report)) add(name, value);
+  return factsOf(facts) + tables.join('');
+}
+
 /** Where a command writes. With `--json`, every result is one line of JSON. */
 export class Output {
   readonly isJson: boolean;
@@ -42,6 +70,16 @@ export class Output {
     this.#stdout = stdout;
     this.#stderr = stderr;
     this.isJson = isJson;
+  }
+
+  /** Where progress is shown. */
+  get progress(): { isTTY: boolean; columns?: number; write(text: string): unknown } {
+    const { isTTY = false, columns } = this.#stderr as Partial<WriteStream>;
+    return {
+      isTTY,
+      write: (text) => !this.isJson && this.#stderr.write(text),
+      ...(columns !== undefined && { columns }),
+    };
   }
 
   /** A result: as JSON, or as text for people. */

@@ -51,8 +51,9 @@ export async function run(args: readonly string[], machine: Machine): Promise<Ex
 async function execute(found: CliCommand, args: readonly string[], surroundings: Surroundings): Promise<ExitCode> {
   const { values, operands } = parseCommandLine(found, args);
   const { profile, url, timeout } = values as { profile?: string; url?: string; timeout: number };
-  const holdfast = () => clientOf(serviceOf(surroundings, { profile, url }), timeout);
-  return found.run({ ...surroundings, values: values as never, operands, holdfast });
+  const service = () => serviceOf(surroundings, { profile, url });
+  const holdfast = () => clientOf(service(), timeout);
+  return found.run({ ...surroundings, values: values as never, operands, service, holdfast });
 }
 
 const isPrefix = (words: readonly string[], args: readonly string[]) => words.every((word, i) => args[i] === word);

@@ -46,6 +46,15 @@ describe('The built command line', () => {
     MS_MAX,
   );
   it(
+    'imports a file, and lists what failed, as its README shows',
+    async () => {
+      const { stdout } = await bash(blocks.find((block) => block.includes('holdfast import')) ?? '');
+      expect(stdout).toMatch(/^1 of 2 payments are posted\.\n/);
+      expect(stdout).toMatch(/\n\S+ +FAILED +account_not_found +.*nobody/);
+    },
+    MS_MAX,
+  );
+  it(
     'makes a payment in a loop, as its README shows',
     async () => {
       const loop = blocks.find((block) => block.includes('new-id')) ?? '';

@@ -186,6 +186,7 @@ describe('holdfast', () => {
     expect(await holdfast(`keys rotate ${keyId} --overlap-hours 1`)).toMatchObject({ code: 0 });
     expect(await holdfast(`keys revoke ${keyId} --reason test`)).toMatchObject({ code: 0 });
     expect(await holdfast('keys revoke no-such-key')).toMatchObject({ code: 4 });
+    expect((await holdfast('keys log --limit 1')).out).toMatch(/^TIME .*\n\S+ +REVOKE[^\n]*\n$/i);
   });
 
   it('writes a statement to a file only if it is complete', async () => {

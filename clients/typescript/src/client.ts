@@ -4,6 +4,7 @@ import { Events } from './events/events.ts';
 import { type AttemptReport, Transport } from './http/transport.ts';
 import { Ids } from './ids.ts';
 import { Accounts } from './resources/accounts.ts';
+import { Batches } from './resources/batches.ts';
 import { Groups } from './resources/groups.ts';
 import { Holds } from './resources/holds.ts';
 import { Keys } from './resources/keys.ts';
@@ -32,6 +33,7 @@ const DEFAULTS: CallDefaults = { deadlineMs: 60_000, attemptTimeoutMs: 15_000 };
 export class Holdfast {
   readonly accounts: Accounts;
   readonly transfers: Transfers;
+  readonly batches: Batches;
   readonly groups: Groups;
   readonly holds: Holds;
   readonly events: Events;
@@ -63,6 +65,7 @@ export class Holdfast {
     };
     this.accounts = new Accounts(caller);
     this.transfers = new Transfers(caller);
+    this.batches = new Batches(caller);
     this.groups = new Groups(caller);
     this.holds = new Holds(caller);
     this.events = new Events(caller);

@@ -12,6 +12,9 @@ export type ApiKeyList = Schemas['ApiKeyList'];
 export type ApiKeyRequest = Schemas['ApiKeyRequest'];
 export type Balance = Schemas['Balance'];
 export type BalanceAt = Schemas['BalanceAt'];
+export type Batch = Schemas['Batch'];
+export type BatchItem = Schemas['BatchItem'];
+export type BatchItemList = Schemas['BatchItemList'];
 export type Capture = Schemas['Capture'];
 export type ChangedHold = Schemas['ChangedHold'];
 export type EventPage = Schemas['EventPage'];
@@ -51,6 +54,7 @@ export type Durability = 'cache' | 'persisted';
 type Query<Operation extends keyof operations> = NonNullable<operations[Operation]['parameters']['query']>;
 /** Filters of an account's history; the client follows the cursors. `limit` is the size of a page. */
 export type PostingFilters = Omit<Query<'getAccountsIdPostings'>, 'cursor' | 'at'>;
+export type BatchFilters = Omit<Query<'getBatchesBatchIdTransfers'>, 'cursor'>;
 export type HoldFilters = Omit<Query<'getAccountsIdHolds'>, 'cursor'>;
 export type StatementPeriod = Query<'getAccountsIdStatement'>;
 

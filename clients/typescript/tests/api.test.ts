@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ApiUnderTest, keyWith } from '../../../app/api/testing/api-under-test.ts';
 import { Problem } from '../../../app/domain/problem.ts';
+import { BatchFull } from '../../../app/ledger/ports/batch-records.ts';
 import { Holdfast } from '../src/client.ts';
 import { ProblemError } from '../src/errors.ts';
 import { collect } from '../src/testing/collect.ts';
@@ -95,6 +96,33 @@ describe('Transfers', () => {
       { outcome: 'rejected', code: 'insufficient_funds' },
       { outcome: 'failed', error: { code: 'account_not_found' } },
     ]);
+  });
+});
+
+describe('Batches', () => {
+  it('record what became of each item of a list, also of those that never became transfers', async () => {
+    const items = [
+      { ...EUR, transactionId: 'in-batch-1' },
+      { ...EUR, transactionId: 'in-batch-2', sourceAccount: 'no' },
+    ];
+    const outcomes = await collect(holdfast.transfers.createMany(items, { batchId: 'wages' }));
+    expect(outcomes).toMatchObject([
+      { outcome: 'posted', recorded: true },
+      { outcome: 'failed', recorded: true },
+    ]);
+    expect(await holdfast.batches.get('wages')).toMatchObject({ batchId: 'wages', items: 2, posted: 1, failed: 1 });
+    const failed = await collect(holdfast.batches.items('wages', { status: 'FAILED', limit: 1 }));
+    expect(failed).toMatchObject([{ transactionId: 'in-batch-2', code: 'account_not_found' }]);
+    expect((await collect(holdfast.batches.items('wages', { limit: 1 }))).length).toBe(2);
+    await expect(holdfast.batches.get('no-such-batch')).rejects.toMatchObject({ code: 'batch_not_found' });
+  });
+  it('that cannot be recorded do not change outcomes', async () => {
+    api.batches.failure = new BatchFull('there is no room');
+    const [outcome] = await collect(holdfast.transfers.createMany([EUR], { batchId: 'wages' }));
+    api.batches.failure = null;
+    expect(outcome).toMatchObject({ outcome: 'posted', recorded: false });
+    const [without] = await collect(holdfast.transfers.createMany([EUR]));
+    expect(without).not.toHaveProperty('recorded');
   });
 });
 

@@ -3,8 +3,10 @@ import { type CliCommand, command } from '../command.ts';
 import { SCRIPTS } from '../completion.ts';
 import { EXIT } from '../exit-code.ts';
 import { ACCOUNT_COMMANDS } from './accounts.ts';
+import { BATCH_COMMANDS } from './batches.ts';
 import { EVENT_COMMANDS } from './events.ts';
 import { HOLD_COMMANDS } from './holds.ts';
+import { IMPORT_COMMANDS } from './import.ts';
 import { KEY_COMMANDS } from './keys.ts';
 import { OPS_COMMANDS } from './ops.ts';
 import { PROFILE_COMMANDS } from './profiles.ts';
@@ -38,6 +40,8 @@ export const COMMANDS: readonly CliCommand[] = [
   ...ACCOUNT_COMMANDS,
   ...TRANSFER_COMMANDS,
   ...HOLD_COMMANDS,
+  ...IMPORT_COMMANDS,
+  ...BATCH_COMMANDS,
   ...STATEMENT_COMMANDS,
   ...EVENT_COMMANDS,
   ...OPS_COMMANDS,

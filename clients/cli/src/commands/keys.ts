@@ -1,5 +1,6 @@
 import { some, text, wholeNumber } from '../../../../app/config/command-line.mjs';
-import type { ApiKey, IssuedApiKey } from '../../../typescript/src/types.ts';
+import { OutcomeUnknownError } from '../../../typescript/src/errors.ts';
+import type { ApiKey, IssuedApiKey, KeyLogEntry } from '../../../typescript/src/types.ts';
 import { command, given, required } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-code.ts';
 import { factsOf, type Output, tableOf } from '../output.ts';
@@ -17,9 +18,12 @@ export const KEY_COMMANDS = [
       name: text('TEXT', 'what the key is for'),
       'account-prefixes': text('PREFIXES', 'only accounts that begin with one of these, separated by commas'),
       expires: text('TIME', 'when it expires; never by default'),
+      id: text('ID', 'the id of the key; a new one by default'),
     },
     async run({ values, holdfast, output, signal }) {
+      const client = holdfast();
       const request = {
+        keyId: values.id ?? client.newId(),
         user: required('user', values.user),
         scopes: [...required('scopes', values.scopes)],
         ...given({
@@ -28,7 +32,7 @@ export const KEY_COMMANDS = [
           expiresAt: values.expires,
         }),
       };
-      return reportIssued(await holdfast().keys.create(request, { signal }), output);
+      return issue(request.keyId, () => client.keys.create(request, { signal }), output);
     },
   }),
   command('keys list', {
@@ -44,16 +48,31 @@ export const KEY_COMMANDS = [
       return EXIT.done;
     },
   }),
+  command('keys log', {
+    about: 'Lists who created, rotated and revoked which keys, the latest first. Needs the scope ops.',
+    options: { limit: wholeNumber('how many', { min: 1, max: SHOWN_MAX, fallback: 50 }) },
+    async run({ values: { limit }, holdfast, output, signal }) {
+      const entries: KeyLogEntry[] = [];
+      for await (const entry of holdfast().keys.log({ signal })) if (entries.push(entry) === limit) break;
+      if (output.isJson) for (const entry of entries) output.result(entry, () => '');
+      else output.result({}, () => logText(entries));
+      return EXIT.done;
+    },
+  }),
   command('keys rotate', {
     about: 'Replaces an API key with a new one, and prints the new key. Both are valid until the overlap has passed.',
     options: {
       'overlap-hours': wholeNumber('how long the old key remains valid', { min: 0, max: 720, fallback: 24 }),
       expires: text('TIME', 'when the new key expires; never by default'),
+      id: text('ID', 'the id of the new key; a new one by default'),
     },
     operands: one,
     async run({ values, operands: [keyId = ''], holdfast, output, signal }) {
-      const request = { overlapSeconds: values['overlap-hours'] * 3600, ...given({ expiresAt: values.expires }) };
-      return reportIssued(await holdfast().keys.rotate(keyId, request, { signal }), output);
+      const client = holdfast();
+      const newKeyId = values.id ?? client.newId();
+      const overlapSeconds = values['overlap-hours'] * 3600;
+      const request = { keyId: newKeyId, overlapSeconds, ...given({ expiresAt: values.expires }) };
+      return issue(newKeyId, () => client.keys.rotate(keyId, request, { signal }), output);
     },
   }),
   command('keys revoke', {
@@ -68,6 +87,18 @@ export const KEY_COMMANDS = [
   }),
 ];
 
+/** Runs a request for a new key. If its outcome is unknown, the id is all that the user has to find the key by. */
+async function issue(keyId: string, request: () => Promise<IssuedApiKey>, output: Output): Promise<ExitCode> {
+  try {
+    return reportIssued(await request(), output);
+  } catch (error) {
+    if (!(error instanceof OutcomeUnknownError)) throw error;
+    const detail = `${error.message}\nThe key ${keyId} may exist. Run: holdfast keys revoke ${keyId} (exit code 4: it does not exist), and create another one.`;
+    output.error({ error: error.name, keyId, detail, correlationId: error.correlationId }, detail);
+    return EXIT.unknown;
+  }
+}
+
 /** Only the secret goes to the standard output, so that it can be piped into a secret store. */
 function reportIssued({ secret, ...key }: IssuedApiKey, output: Output): ExitCode {
   if (secret === null) {
@@ -79,6 +110,12 @@ function reportIssued({ secret, ...key }: IssuedApiKey, output: Output): ExitCod
   output.result({ ...key, secret }, () => `${secret}\n`);
   return EXIT.done;
 }
+
+const logText = (entries: readonly KeyLogEntry[]): string =>
+  tableOf(
+    ['TIME', 'ACTION', 'KEY', 'BY', 'CONTENT'],
+    entries.map(({ at, action, keyId, user, content }) => [at, action, keyId, user, JSON.stringify(content)]),
+  );
 
 const keysText = (keys: readonly ApiKey[]): string =>
   tableOf(

@@ -12,11 +12,18 @@ export interface BatchOptions extends OutcomeOptions {
    * particular order.
    */
   readonly concurrency?: number;
+  /** Names the batch: the service records what became of each item, for `batches.items`. */
+  readonly batchId?: string;
 }
 
 export type TransferItem = ItemOutcome<Posted | Pending, Identified<TransferRequest>> & {
   /** The place in the list, from 0. */
   readonly index: number;
+  /**
+   * With a `batchId`: whether the service has recorded the outcome. If not, the outcome is valid nevertheless; to record
+   * it, send the item again with the same ids.
+   */
+  readonly recorded?: boolean;
 };
 
 /** The limits of the service for one batch. Less than `BODY_BYTES_MAX`, to leave room for the JSON around the items. */
@@ -51,21 +58,36 @@ export async function* transferBatches(
     for (const outcome of outcomes) yield { ...outcome, index: index++ };
 }
 
-async function settleBatch(caller: Caller, items: readonly Item[], options: OutcomeOptions) {
+async function settleBatch(caller: Caller, items: readonly Item[], options: BatchOptions) {
   const call = callWith(caller, options);
-  const settled = await settle(items, exchangeOf(caller, call), call, caller.clock);
-  return items.map(({ request }, i) => {
+  const { batchId } = options;
+  const recorded = new Set<Item>();
+  const sending: Sending = { caller, call, batchId, recorded };
+  const settled = await settle(items, exchangeOf(sending), call, caller.clock);
+  return items.map((item, i) => {
     const one = settled[i];
     if (!one) throw new Error(`${items.length} items, but ${settled.length} outcomes`);
-    return itemOutcome<Posted | Pending, Identified<TransferRequest>>(caller, request, one);
+    const outcome = itemOutcome<Posted | Pending, Identified<TransferRequest>>(caller, item.request, one);
+    return batchId === undefined ? outcome : { ...outcome, recorded: recorded.has(item) };
   });
 }
 
-function exchangeOf(caller: Caller, call: Call): Exchange<Item, Found<Posted | Pending>> {
+interface Sending {
+  readonly caller: Caller;
+  readonly call: Call;
+  readonly batchId: string | undefined;
+  /** Items whose latest answer the service has recorded. */
+  readonly recorded: Set<Item>;
+}
+
+function exchangeOf(sending: Sending): Exchange<Item, Found<Posted | Pending>> {
+  const { caller, call } = sending;
   return {
-    send: (items, limits) => sendBatch(caller, call, items, limits),
+    send: (items, limits) => sendBatch(sending, items, limits),
     isInDoubt: ({ isInDoubt }) => isInDoubt,
-    lookUp: ({ request }, limits) => {
+    lookUp: (item, limits) => {
+      sending.recorded.delete(item);
+      const { request } = item;
       const { transactionId, sourceAccount, destinationAccount, amount, currency } = request;
       const expected = { sourceAccount, destinationAccount, amount, currency };
       return lookUpTransfer(caller, call, transactionId, expected, limits);
@@ -75,13 +97,14 @@ function exchangeOf(caller: Caller, call: Call): Exchange<Item, Found<Posted | P
 
 /** @param limits for all parts together, if the batch is divided */
 async function sendBatch(
-  caller: Caller,
-  call: Call,
+  sending: Sending,
   items: readonly Item[],
   limits: AttemptLimits,
 ): Promise<Verdict<Found<Posted | Pending>>[]> {
+  const { caller, call, batchId } = sending;
   const { correlationId } = call;
-  const body = `{"transfers":[${items.map(({ json }) => json).join(',')}]}`;
+  const name = batchId === undefined ? '' : `"batchId":${JSON.stringify(batchId)},`;
+  const body = `{${name}"transfers":[${items.map(({ json }) => json).join(',')}]}`;
   const request = { method: 'POST', path: '/v1/transfers/batch', body, correlationId } as const;
   const { clock, transport } = caller;
   const untilMs = clock.monotonic() + limits.timeoutMs;
@@ -90,17 +113,24 @@ async function sendBatch(
     // The operator has set a lower limit. Nothing of the batch was processed.
     const middle = Math.ceil(items.length / 2);
     const left = (): AttemptLimits => ({ ...limits, timeoutMs: untilMs - clock.monotonic() });
-    const first = await sendBatch(caller, call, items.slice(0, middle), left());
-    return [...first, ...(await sendBatch(caller, call, items.slice(middle), left()))];
+    const first = await sendBatch(sending, items.slice(0, middle), left());
+    return [...first, ...(await sendBatch(sending, items.slice(middle), left()))];
   }
   const results = attempt.kind === 'answered' && attempt.status === 200 ? resultsIn(attempt.body, items.length) : null;
   const retryAfterMs = attempt.kind === 'answered' ? attempt.retryAfterMs : null;
+  const isRecording = attempt.kind === 'answered' && results !== null && isRecorded(attempt.body);
+  for (const item of items) isRecording ? sending.recorded.add(item) : sending.recorded.delete(item);
   if (results === null) return items.map(() => verdictOf<Found<Posted | Pending>>(attempt, correlationId, () => null));
   return items.map(({ request: { transactionId, sourceAccount } }, i) =>
     itemVerdict(results[i], retryAfterMs, correlationId, (result) =>
       postedResult(result, { transactionId, sourceAccount }),
     ),
   );
+}
+
+function isRecorded(body: unknown): boolean {
+  const { batch } = objectWith<{ batch?: { recorded?: unknown } }>(body, {}) ?? {};
+  return batch?.recorded === true;
 }
 
 function resultsIn(body: unknown, items: number): readonly unknown[] | null {
