@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { batchOf } from '../../journal/flush-batch.ts';
 import { account, modelEpoch, order } from '../../journal/testing/epoch-under-test.ts';
+import { until } from '../../kernel/testing/until.ts';
 import type { OwnRow, Sql } from '../connection/own-ledger.ts';
 import { Database } from '../connection/pool.ts';
 import {
@@ -115,14 +116,16 @@ describe('LedgerReader', () => {
     const store = new FlushStore(db.database);
     const ROUNDS = 60;
     let flushing = true;
+    const seen = new Set<number>();
     const flush = (async () => {
       for (let seq = 0; seq < ROUNDS; seq++) {
         await epoch.apply(order(`m${seq + 1}`, { amount: 1 }));
         await store.commit(batchOf(await epoch.entries(seq), 1, seq), 1);
+        if (seq % 12 === 0) await until('the reader has seen another state', () => seen.size > seq / 12);
       }
+    })().finally(() => {
       flushing = false;
-    })();
-    const seen = new Set<number>();
+    });
     const all = Array.from({ length: ROUNDS }, (_, n) => `m${n + 1}`);
     while (flushing) {
       const loaded = await reader.loadAccounts(['ada', 'world']);
