@@ -66,6 +66,9 @@ const LAYERS = {
   'authority/keeper': ['kernel', 'domain', 'journal', 'journal/recovery', 'sync', 'authority'],
   jobs: ['kernel', 'domain', 'journal', 'journal/sealed'],
 
+  // Recomputes the books from the sealed log.
+  audit: ['domain', 'journal', 'journal/sealed'],
+
   // HTTP. The framework does not depend on any resource, and no resource depends on the internals of the ledger.
   'api/http': ['kernel', 'domain'],
   'api/http/connections': ['kernel', 'domain', 'api/http'],
@@ -123,6 +126,17 @@ const LAYERS = {
     'mysql/connection',
     'mysql/rows',
   ],
+  'mysql/audit': [
+    'kernel',
+    'domain',
+    'journal',
+    'journal/sealed',
+    'audit',
+    'mysql',
+    'mysql/connection',
+    'mysql/rows',
+    'mysql/ledger',
+  ],
   'mysql/authority': [
     'kernel',
     'domain',
@@ -134,6 +148,8 @@ const LAYERS = {
     'mysql/connection',
     'mysql/rows',
     'mysql/ledger',
+    'audit',
+    'mysql/audit',
   ],
   'mysql/operations': ['devstack', 'kernel', 'domain', 'jobs', 'mysql', 'mysql/connection', 'mysql/rows'],
 
@@ -197,7 +213,18 @@ const LAYERS = {
     'mysql/split',
     'roles',
   ],
-  tools: ['config', 'tools/shards'],
+  'tools/audit': [
+    'devstack',
+    'config',
+    'journal/sealed',
+    'domain',
+    'audit',
+    'mysql/connection',
+    'mysql/schema',
+    'mysql',
+    'mysql/audit',
+  ],
+  tools: ['config', 'tools/shards', 'tools/audit'],
 
   // Tests that cross layers, on real stores. Nothing imports them.
   integration: [

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { audit } from '../../audit/audit.ts';
 import type { HoldState } from '../../domain/hold-types.ts';
 import { assertCovering, below, shrinkingAtMost } from '../../domain/testing/covering.ts';
 import { batchOf } from '../../journal/flush-batch.ts';
@@ -14,12 +15,17 @@ import {
   PODS,
   replayed,
 } from '../../journal/recovery/testing/handed-over-history.ts';
+import { MysqlAuditBooks } from '../audit/audit-books.ts';
 import { LedgerReader } from '../ledger/ledger-reader.ts';
 import { expectWholeLog } from '../ledger/testing/whole-log.ts';
 import { RecoveryStore } from './recovery-store.ts';
 import { BY, RecoveryBench } from './testing/recovery-bench.ts';
 
 const TEST_MS_MAX = 3_600_000;
+
+/** Whatever was recovered, and in whatever order, the books follow from the log. */
+const expectAudited = async () =>
+  expect(await audit(new MysqlAuditBooks(bench.db.database), { accountsMax: 2 })).toMatchObject({ faults: [] });
 
 let bench: RecoveryBench;
 beforeAll(async () => {
@@ -82,6 +88,7 @@ it(
         }
         expect([await bench.frozenAccounts(), await bench.unsettledIds()]).toEqual([[], []]);
         await expectWholeLog(bench.db.database);
+        await expectAudited();
       }),
     );
     await assertCovering(property, { numRuns: 60 }, () => below(seen, { complete: 5, partial: 5, held: 1 }));
@@ -122,6 +129,7 @@ it(
         );
         await expectBooks(lived, (seq) => applied.has(seq));
         const log = await expectWholeLog(bench.db.database);
+        await expectAudited();
         const losses = log.filter(({ kind }) => kind === 'loss-accepted');
         expect(losses).toHaveLength(loss.held.flatMap(attemptsOf).length + inDoubt.size + loss.gaps.length);
         dropped += loss.held.length;

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { audit } from '../../audit/audit.ts';
 import { businessDaysFrom } from '../../domain/testing/business-days.ts';
 import { assertCovering, below, shrinkingAtMost } from '../../domain/testing/covering.ts';
 import type { Account } from '../../domain/types.ts';
@@ -9,15 +10,16 @@ import { systemClock } from '../../kernel/clock.ts';
 import { retried } from '../../kernel/retry.ts';
 import { isRolledBack } from '../connection/mysql-errors.ts';
 import { Database } from '../connection/pool.ts';
+import { AccountOpener } from '../ledger/account-opener.ts';
+import { DirectStore } from '../ledger/direct-store.ts';
+import { FlushStore } from '../ledger/flush-store.ts';
+import { LedgerReader } from '../ledger/ledger-reader.ts';
+import { MysqlLogStore } from '../ledger/log-store.ts';
+import { expectWholeLog } from '../ledger/testing/whole-log.ts';
 import { directItem } from '../testing/direct-accounts.ts';
 import { capturing, placing } from '../testing/direct-holds.ts';
 import { migratedDatabase, openIn, poolOptions, putBusinessDays, type TestDatabase } from '../testing/test-database.ts';
-import { AccountOpener } from './account-opener.ts';
-import { DirectStore } from './direct-store.ts';
-import { FlushStore } from './flush-store.ts';
-import { LedgerReader } from './ledger-reader.ts';
-import { MysqlLogStore } from './log-store.ts';
-import { expectWholeLog } from './testing/whole-log.ts';
+import { MysqlAuditBooks } from './audit-books.ts';
 
 const TEST_MS_MAX = 3_600_000;
 const NAMES = ['world', 'ada', 'bob', 'cy'];
@@ -174,7 +176,7 @@ async function directPhase(epoch: number, steps: readonly Step[], ids: Ids): Pro
 }
 
 it(
-  'Whatever is committed, by flushes, by pods and by keepers at the same time, is in the log exactly once and in order',
+  'Whatever is committed, by flushes, by pods and by keepers at the same time, is in the log exactly once and in order, and passes an audit',
   async () => {
     const seen = { cache: 0, direct: 0, both: 0, states: 0 };
     const property = fc.asyncProperty(
@@ -188,6 +190,7 @@ it(
           else await directPhase(index + 2, steps, ids);
         }
         const entries = await expectWholeLog(db.database);
+        expect(await audit(new MysqlAuditBooks(db.database), { accountsMax: 3 })).toMatchObject({ faults: [] });
         const caches = phases.filter(({ isCache }) => isCache).length;
         seen.cache += caches > 0 ? 1 : 0;
         seen.direct += caches < phases.length ? 1 : 0;

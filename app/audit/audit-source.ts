@@ -1,0 +1,70 @@
+import type { HoldState } from '../domain/hold-types.ts';
+import type { Windows } from '../domain/limits.ts';
+import type { Account } from '../domain/types.ts';
+import type { LogHead, StoredRow } from '../journal/sealed/sealed-rows.ts';
+import type { BookItem } from './book-items.ts';
+
+/** The books and the log of one database, or of its export. */
+export interface AuditSource {
+  /** Which database it is, and up to where it is audited: rows that were written later are left to the next audit. */
+  begin(): Promise<AuditScope>;
+  /** The rows of the log after a position, in order; none at the end. */
+  stored(after: number, max: { rows: number; bytes: number }): Promise<StoredRow[]>;
+  /** Rows of the books that never change, in pages: all that were written until `upTo`, ms. */
+  items(upTo: number): AsyncIterable<readonly BookItem[]>;
+  /** The business days, oldest first. */
+  calendar(): Promise<readonly Windows[]>;
+  /** Runs `work` on a view of what does change, at one moment. */
+  atOneMoment<T>(work: (view: MomentView) => Promise<T>): Promise<T>;
+}
+
+export interface AuditScope {
+  ledgerId: string;
+  shard: number;
+  /** The end of the log. */
+  head: LogHead;
+  /** The time at which this was its end, by the clock of the database, ms. */
+  at: number;
+  /** Whether all accounts that are older than the log have their states in it. */
+  isComplete: boolean;
+}
+
+export interface MomentView {
+  /** The end of the log at this moment. */
+  head: LogHead;
+  /** Lines that were committed, and are not in the log yet, in order. */
+  waiting: readonly string[];
+  /** Pages of accounts, in order of their ids. */
+  accounts(): AsyncIterable<readonly AuditedAccount[]>;
+  /** Pages of the holds that are in the log, except those that were refused. */
+  holds(): AsyncIterable<readonly AuditedHold[]>;
+}
+
+export interface AuditedAccount {
+  account: Account;
+  openingOverdraftLimit: number;
+  /** As stored, JSON. */
+  openingLimits: string | null;
+  /** The latest acceptance, ms; null if there was none. */
+  lastAcceptedAt: number | null;
+  /** Whether the account is in the log. */
+  isLogged: boolean;
+  openedAt: number;
+}
+
+export interface AuditedHold {
+  holdId: string;
+  account: string;
+  currency: string;
+  hold: HoldState;
+}
+
+/** Something that is not as the log says. */
+export interface AuditFault {
+  /** The position in the log, and the index of the entry in that row; null if the log does not contain it. */
+  position: number | null;
+  index: number | null;
+  /** For example `transfer 0195…` or `account ada`. */
+  what: string;
+  problem: string;
+}

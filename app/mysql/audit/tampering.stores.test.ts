@@ -1,0 +1,276 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { audit } from '../../audit/audit.ts';
+import { migratedDatabase, type TestDatabase } from '../testing/test-database.ts';
+import { MysqlAuditBooks } from './audit-books.ts';
+import { changeId, smallLedger } from './testing/small-ledger.ts';
+
+let db: TestDatabase;
+beforeAll(async () => {
+  db = await migratedDatabase();
+});
+afterAll(() => db.drop());
+beforeEach(() => smallLedger(db));
+
+const report = () => audit(new MysqlAuditBooks(db.database), { accountsMax: 2 });
+const sql = (...statements: string[]) =>
+  db.database.transaction(async (session) => {
+    // An insider may switch off the checks of keys.
+    await session.run('SET foreign_key_checks = 0, unique_checks = 0');
+    for (const statement of statements) await session.run(statement);
+    await session.run('SET foreign_key_checks = 1, unique_checks = 1');
+  });
+
+/** A transfer in all its columns, with some of them changed. */
+const copied = async (id: string, changes: Record<string, string>): Promise<string> => {
+  const columns = await db.database.rows<{ name: string }>(
+    `SELECT column_name AS name FROM information_schema.columns
+     WHERE table_schema = DATABASE() AND table_name = 'transfers' ORDER BY ordinal_position`,
+  );
+  const names = columns.map(({ name }) => `\`${name}\``).join(', ');
+  const values = columns.map(({ name }) => changes[name] ?? `\`${name}\``).join(', ');
+  return `INSERT INTO transfers (${names}) SELECT ${values} FROM transfers WHERE transaction_id = '${id}'`;
+};
+
+it('An honest ledger passes', async () => {
+  const found = await report();
+  expect(found).toMatchObject({ clean: true, faults: [], accounts: 4, olderRows: 0 });
+  expect(found.rows).toBeGreaterThan(25);
+});
+
+interface Found {
+  what: string;
+  problem: string | RegExp;
+  /** Whether the log contains it, so that a position is named. */
+  placed?: boolean;
+}
+type Manipulation = [name: string, statements: string[], found: Found];
+
+const MANIPULATIONS: Manipulation[] = [
+  [
+    'the amount of a transfer, and the balances after it',
+    [
+      "UPDATE transfers SET amount = 7000, source_balance = source_balance - 6300, destination_balance = destination_balance + 6300 WHERE transaction_id = 't2'",
+    ],
+    { what: 'transfer t2', problem: 'its row says 7000 where the log says 700', placed: true },
+  ],
+  [
+    'a balance after a transfer',
+    ["UPDATE transfers SET source_balance = 1 WHERE transaction_id = 't2'"],
+    { what: 'transfer t2', problem: /^its row says 1 where/, placed: true },
+  ],
+  [
+    'the destination of a transfer',
+    ["UPDATE transfers SET destination_account = 'lea', destination_version = 99 WHERE transaction_id = 't2'"],
+    { what: 'transfer t2', problem: 'its row says "lea" where the log says "bob"', placed: true },
+  ],
+  [
+    'the user of a transfer',
+    ["UPDATE transfers SET `user` = 'eve' WHERE transaction_id = 't1'"],
+    { what: 'transfer t1', problem: /^its personal data/, placed: true },
+  ],
+  [
+    'the reference of a transfer',
+    ["UPDATE transfers SET `reference` = 'Wages' WHERE transaction_id = 't1'"],
+    { what: 'transfer t1', problem: /^its personal data/, placed: true },
+  ],
+  [
+    'the metadata of a transfer',
+    ['UPDATE transfers SET metadata = \'{"invoice":"2"}\' WHERE transaction_id = \'t1\''],
+    { what: 'transfer t1', problem: /^its personal data/, placed: true },
+  ],
+  [
+    'the time of a transfer',
+    ["UPDATE transfers SET accepted_at = accepted_at - INTERVAL 1 DAY WHERE transaction_id = 't1'"],
+    { what: 'transfer t1', problem: /^its row says \d+ where the log says \d+/, placed: true },
+  ],
+  [
+    'the time of receipt of a transfer',
+    ["UPDATE transfers SET accepted_after_ms = accepted_after_ms + 5 WHERE transaction_id = 'd1'"],
+    { what: 'transfer d1', problem: /^its personal data/, placed: true },
+  ],
+  [
+    'a transfer that is deleted',
+    ["DELETE FROM transfers WHERE transaction_id = 't4'"],
+    { what: 'transfer t4', problem: 'its row is missing', placed: true },
+  ],
+  [
+    'a refusal that is deleted, so that its id is free again',
+    ["DELETE FROM transfers WHERE transaction_id = 't6'"],
+    { what: 'transfer t6', problem: 'its row is missing', placed: true },
+  ],
+  [
+    'the reason of a refusal',
+    ["UPDATE transfers SET refusal = 'account_closed' WHERE transaction_id = 't6'"],
+    {
+      what: 'transfer t6',
+      problem: 'its row says "account_closed" where the log says "insufficient_funds"',
+      placed: true,
+    },
+  ],
+  [
+    'a refusal that becomes a posting',
+    ["UPDATE transfers SET `status` = 'POSTED', refusal = NULL WHERE transaction_id = 't6'"],
+    { what: 'transfer t6', problem: /^its row cannot be read/, placed: true },
+  ],
+  [
+    'which side of a transfer windows counted',
+    ["UPDATE transfers SET counted = 0 WHERE transaction_id = 't4'"],
+    { what: 'transfer t4', problem: /./, placed: true },
+  ],
+  [
+    'what a reversal reverses',
+    ["UPDATE transfers SET reverses = 't1' WHERE transaction_id = 'd3'"],
+    { what: 'transfer d3', problem: /./, placed: true },
+  ],
+  [
+    'a salt that is removed',
+    ["UPDATE transfers SET salt = NULL WHERE transaction_id = 't1'"],
+    { what: 'transfer t1', problem: 'its row is not in the log' },
+  ],
+  [
+    'the balance of an account',
+    ["UPDATE accounts SET balance = balance + 1 WHERE account_id = 'ada'"],
+    { what: 'account ada', problem: /^its balance is/ },
+  ],
+  [
+    'the balances of two accounts, so that the sum stays',
+    ["UPDATE accounts SET balance = balance + IF(account_id = 'ada', 5, -5) WHERE account_id IN ('ada', 'bob')"],
+    { what: 'account bob', problem: /^its balance is/ },
+  ],
+  [
+    'the held amount of an account',
+    ["UPDATE accounts SET held = 0 WHERE account_id = 'ada'"],
+    { what: 'account ada', problem: /^its held amount is 0/ },
+  ],
+  [
+    'the overdraft limit of an account, without a change',
+    ["UPDATE accounts SET overdraft_limit = 1000000 WHERE account_id = 'ada'"],
+    { what: 'account ada', problem: 'its overdraft limit is 1000000, but 100 by the log' },
+  ],
+  [
+    'a limit of an account, without a change',
+    ["UPDATE accounts SET daily_debit_max = 99999 WHERE account_id = 'lea'"],
+    { what: 'account lea', problem: /^its limits is/ },
+  ],
+  [
+    'the usage of a limit',
+    ["UPDATE accounts SET day_debit = 0 WHERE account_id = 'lea'"],
+    { what: 'account lea', problem: /^its usage of its limits is/ },
+  ],
+  [
+    'the status of an account',
+    ["UPDATE accounts SET `status` = 'ACTIVE' WHERE account_id = 'bob'"],
+    { what: 'account bob', problem: 'its status is ACTIVE, but SUSPENDED by the log' },
+  ],
+  [
+    'the name of an account',
+    ["UPDATE accounts SET `name` = 'Ms Eve' WHERE account_id = 'ada'"],
+    { what: 'account ada', problem: /^its personal data/, placed: true },
+  ],
+  [
+    'an account that becomes external, so that it may be overdrawn',
+    ["UPDATE accounts SET `external` = 1 WHERE account_id = 'ada'"],
+    { what: 'account ada', problem: 'its row says true where the log says false', placed: true },
+  ],
+  [
+    'the overdraft limit with which an account was opened',
+    ["UPDATE accounts SET opening_overdraft_limit = 9 WHERE account_id = 'ada'"],
+    { what: 'account ada', problem: 'its overdraft limit at its opening is 9, but 100 by the log' },
+  ],
+  [
+    'an account that is inserted',
+    [`INSERT INTO accounts (account_id, currency, balance, version, opened_by) VALUES ('eve', 'EUR', 5000, 1, 'x')`],
+    { what: 'account eve', problem: 'its row is not in the log' },
+  ],
+  [
+    'an account that is deleted',
+    ["DELETE FROM accounts WHERE account_id = 'bob'"],
+    { what: 'account bob', problem: 'its row is missing', placed: true },
+  ],
+  [
+    'a change of an account',
+    [`UPDATE account_changes SET overdraft_limit = 5000 WHERE change_id = '${changeId(1)}'`],
+    { what: `change ${changeId(1)}`, problem: 'its row says 5000 where the log says 50', placed: true },
+  ],
+  [
+    'who changed an account',
+    [`UPDATE account_changes SET \`user\` = 'eve' WHERE change_id = '${changeId(3)}'`],
+    { what: `change ${changeId(3)}`, problem: /^its personal data/, placed: true },
+  ],
+  [
+    'a change of an account that is deleted',
+    [`DELETE FROM account_changes WHERE change_id = '${changeId(2)}'`],
+    { what: `change ${changeId(2)}`, problem: 'its row is missing', placed: true },
+  ],
+  [
+    'the amount of an open hold',
+    ["UPDATE holds SET hold_amount = 1 WHERE hold_id = 'h2'"],
+    { what: 'hold h2', problem: 'its row differs from its last event in the log', placed: true },
+  ],
+  [
+    'a hold that is opened again',
+    ["UPDATE holds SET `status` = 'OPEN' WHERE hold_id = 'h4'"],
+    { what: 'hold h4', problem: 'its row differs from its last event in the log', placed: true },
+  ],
+  [
+    'the reference of a hold',
+    ["UPDATE holds SET `reference` = 'x' WHERE hold_id = 'h1'"],
+    { what: 'hold h1', problem: /^its personal data/, placed: true },
+  ],
+  [
+    'an event of a hold that is deleted',
+    ["DELETE FROM hold_events WHERE hold_id = 'h4' AND kind = 'VOIDED'"],
+    { what: 'hold event', problem: 'its row is missing', placed: true },
+  ],
+  [
+    'the index of the captures',
+    ["DELETE FROM hold_captures WHERE transaction_id = 'k1'"],
+    { what: 'capture k1', problem: 'its row is missing', placed: true },
+  ],
+  [
+    'a group that loses a member',
+    ["UPDATE transfer_groups SET transaction_ids = '[\"m1\"]' WHERE group_id = 'g1'"],
+    { what: 'group g1', problem: /./, placed: true },
+  ],
+  [
+    'a refused group that is deleted',
+    ["DELETE FROM transfer_groups WHERE group_id = 'g2'"],
+    { what: 'group g2', problem: 'its row is missing', placed: true },
+  ],
+];
+
+describe('An audit finds, and names,', () => {
+  it.each(MANIPULATIONS)('%s', async (_, statements, { what, problem, placed }) => {
+    await sql(...statements);
+    const { clean, faults } = await report();
+    expect(clean).toBe(false);
+    const found = faults.find((fault) => fault.what.startsWith(what));
+    expect(faults.map((fault) => fault.what)).toContainEqual(expect.stringContaining(what));
+    expect(found?.problem).toMatch(problem);
+    if (placed) expect(found).toMatchObject({ position: expect.any(Number), index: expect.any(Number) });
+  });
+
+  it('a transfer that is inserted, with its balances and versions', async () => {
+    await sql(
+      await copied('t2', {
+        transaction_id: "'t9'",
+        source_version: '100',
+        destination_version: '100',
+        salt: "x'00112233445566778899aabbccddeeff'",
+      }),
+    );
+    expect((await report()).faults).toContainEqual({
+      ...{ position: null, index: null, what: 'transfer t9' },
+      problem: 'its row is not in the log',
+    });
+  });
+
+  it('a transfer that is inserted without a salt, as if it were older than the log, or from the future', async () => {
+    await sql(
+      await copied('t6', { transaction_id: "'t8'", salt: 'NULL', persisted_at: "'2020-01-01'" }),
+      await copied('t6', { transaction_id: "'t9'", persisted_at: "'2100-01-01'" }),
+    );
+    const { faults } = await report();
+    expect(faults.map(({ what }) => what).sort()).toEqual(['transfer t8', 'transfer t9']);
+  });
+});
