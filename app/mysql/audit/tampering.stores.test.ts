@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { audit } from '../../audit/audit.ts';
+import { MysqlLogStore } from '../ledger/log-store.ts';
 import { migratedDatabase, type TestDatabase } from '../testing/test-database.ts';
 import { MysqlAuditBooks } from './audit-books.ts';
 import { changeId, smallLedger } from './testing/small-ledger.ts';
@@ -272,5 +273,33 @@ describe('An audit finds, and names,', () => {
     );
     const { faults } = await report();
     expect(faults.map(({ what }) => what).sort()).toEqual(['transfer t8', 'transfer t9']);
+  });
+
+  it('a row without a salt in a ledger that is older than its log, unless the row claims to be older, too', async () => {
+    await db.database.rows(
+      "INSERT INTO accounts (account_id, currency, opened_by, opened_at) VALUES ('old', 'EUR', 'ann', '2020-01-01')",
+    );
+    await db.database.rows('UPDATE sealed_head SET states_done_at = NULL');
+    await new MysqlLogStore(db.database).addStates();
+    expect(await report()).toMatchObject({ clean: true, accounts: 5 });
+    await sql(
+      await copied('t6', { transaction_id: "'t8'", salt: 'NULL', persisted_at: "'2020-01-01'" }),
+      await copied('t6', { transaction_id: "'t9'", salt: 'NULL' }),
+    );
+    const { faults, olderRows } = await report();
+    expect(faults.map(({ what }) => what)).toEqual(['transfer t9']);
+    expect(olderRows).toBe(1);
+  });
+
+  it('an account that is inserted and gets its state in the log, because it does not begin empty', async () => {
+    await sql("INSERT INTO accounts (account_id, currency, balance, opened_by) VALUES ('eve', 'EUR', 5000, 'x')");
+    await db.database.rows('UPDATE sealed_head SET states_done_at = NULL');
+    await new MysqlLogStore(db.database).addStates();
+    expect((await report()).faults).toContainEqual(
+      expect.objectContaining({
+        ...{ what: 'account eve', position: expect.any(Number) },
+        problem: 'it was opened after the log began, but did not begin empty',
+      }),
+    );
   });
 });
