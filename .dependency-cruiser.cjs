@@ -213,17 +213,7 @@ const LAYERS = {
     'mysql/split',
     'roles',
   ],
-  'tools/audit': [
-    'devstack',
-    'config',
-    'journal/sealed',
-    'domain',
-    'audit',
-    'mysql/connection',
-    'mysql/schema',
-    'mysql',
-    'mysql/audit',
-  ],
+  'tools/audit': ['config', 'journal/sealed', 'domain', 'audit', 'mysql/connection', 'mysql', 'mysql/audit'],
   tools: ['config', 'tools/shards', 'tools/audit'],
 
   // Tests that cross layers, on real stores. Nothing imports them.

@@ -32,13 +32,13 @@ export class MysqlAuditBooks implements AuditSource {
 
   async begin(): Promise<AuditScope> {
     const identity = await readIdentity((sql) => this.#database.rows(sql));
-    const [row] = await this.#database.rows<HeadColumns & { at: Date; is_complete: number }>(
-      (own) => `SELECT \`position\`, \`hash\`, sealed_at, NOW(3) AS at, states_done_at IS NOT NULL AS is_complete
+    const [row] = await this.#database.rows<HeadColumns & { now_at: Date; is_complete: number }>(
+      (own) => `SELECT \`position\`, \`hash\`, sealed_at, NOW(3) AS now_at, states_done_at IS NOT NULL AS is_complete
        FROM sealed_head WHERE ${own()}`,
     );
     if (!row || !identity) throw new Error('sealed_head has no row: the schema is not migrated');
     const { ledgerId, shard } = identity;
-    return { ledgerId, shard, head: headOf(row), at: row.at.getTime(), isComplete: row.is_complete === 1 };
+    return { ledgerId, shard, head: headOf(row), at: row.now_at.getTime(), isComplete: row.is_complete === 1 };
   }
 
   stored: AuditSource['stored'] = (after, max) => this.#log.stored(after, max);

@@ -88,10 +88,10 @@ async function* transfers(database: Reader, upTo: Date): AsyncIterable<BookItem[
 }
 
 async function* groups(database: Reader, upTo: Date): AsyncIterable<BookItem[]> {
-  type Row = Written & { group_id: string; status: string; first: string | null };
+  type Row = Written & { group_id: string; status: string; first_id: string | null };
   const read = ([after]: readonly [string]) =>
     database.rows<Row>(
-      `SELECT group_id, \`status\`, JSON_VALUE(transaction_ids, '$[0]') AS first, salt, persisted_at AS written_at
+      `SELECT group_id, \`status\`, JSON_VALUE(transaction_ids, '$[0]') AS first_id, salt, persisted_at AS written_at
        FROM transfer_groups WHERE group_id > ? AND ${until('persisted_at')} ORDER BY group_id LIMIT ${GROUPS_PAGE}`,
       [after, upTo],
     );
@@ -100,11 +100,11 @@ async function* groups(database: Reader, upTo: Date): AsyncIterable<BookItem[]> 
     const salts = await rowsByIds<{ transaction_id: string; salt: Buffer | null }>(
       database,
       'SELECT transaction_id, salt FROM transfers WHERE transaction_id IN (?)',
-      page.flatMap(({ first }) => first ?? []),
+      page.flatMap(({ first_id }) => first_id ?? []),
     );
     const ofMember = new Map(salts.map(({ transaction_id, salt }) => [transaction_id, salt]));
     for (const row of page)
-      if (row.status === 'POSTED') row.salt = ofMember.get(row.first ?? '') ?? (salts.length > 0 ? null : NO_SALT);
+      if (row.status === 'POSTED') row.salt = ofMember.get(row.first_id ?? '') ?? (salts.length > 0 ? null : NO_SALT);
     yield Promise.all(page.map((row) => groupItem(database, row)));
   }
 }
