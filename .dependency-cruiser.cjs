@@ -81,7 +81,7 @@ const LAYERS = {
   'api/transfers': ['kernel', 'domain', 'ledger/ports', 'api/http', 'api/schemas'],
   'api/holds': ['kernel', 'domain', 'ledger/ports', 'api/http', 'api/schemas', 'api/transfers'],
   'api/events': ['kernel', 'domain', 'ledger/ports', 'api/http', 'api/schemas'],
-  'api/ops': ['api/http'],
+  'api/ops': ['domain', 'api/http', 'api/schemas'],
   'api/keys': ['domain', 'api/http', 'api/schemas'],
   'api/health': ['api/http'],
   'api/docs': ['domain', 'api/http'],

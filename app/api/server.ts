@@ -38,6 +38,7 @@ import { type Route, RouteTable } from './http/route.ts';
 import { Streams } from './http/streams.ts';
 import { keyRoutes } from './keys/key-routes.ts';
 import { opsRoutes } from './ops/ops-routes.ts';
+import { stopRoutes } from './ops/stop-routes.ts';
 import { postingRoutes } from './postings/posting-routes.ts';
 import { statementRoutes } from './statements/statement-routes.ts';
 import { batchRoutes } from './transfers/batch-routes.ts';
@@ -100,6 +101,7 @@ export function apiRoutes(deps: ApiDependencies): readonly Route[] {
     ...holdReadRoutes(deps),
     ...eventRoutes(deps),
     ...opsRoutes(deps),
+    ...stopRoutes(deps),
     ...keyRoutes(deps),
     ...healthRoutes(deps),
   ];

@@ -52,6 +52,11 @@ export interface Authority {
    * Redis with a lower seq has lost data and is not trusted. Otherwise null.
    */
   highestKnownSeq: number | null;
+  /**
+   * How often an operator has stopped or released the ledger: odd while it is stopped. It is independent of the epoch,
+   * and only increases.
+   */
+  stops: number;
   /** How long the authority has been in this state, ms. */
   ageMs: number;
 }

@@ -76,6 +76,7 @@ export const PROBLEMS = {
   internal_error: { status: 500, title: 'Something went wrong on our side', ...FINAL },
   ledger_switching: { status: 503, title: 'The ledger is moving between its stores', ...RETRY },
   ledger_closed: { status: 503, title: 'The ledger is closed until its journal is available again', ...RETRY },
+  ledger_stopped: { status: 503, title: 'An operator has stopped all changes to the ledger', ...RETRY },
   account_unsettled: { status: 503, title: 'The account is waiting for the journal', ...RETRY },
   backlog_full: { status: 503, title: 'Too many transfers are waiting to be persisted', ...RETRY },
   overloaded: { status: 503, title: 'The service is overloaded', ...RETRY },

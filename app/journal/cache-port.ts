@@ -98,8 +98,12 @@ export interface ChangeCommand {
 
 /** The calls of a pod to Redis. One implementation runs Lua; a model of it drives property tests and the simulator. */
 export interface CacheServer {
-  /** `marker`: the keys of the epoch must have it; they may have been lost and created again by a late command. */
-  register(caller: Caller, marker: string): Promise<Head>;
+  /**
+   * `marker`: the keys of the epoch must have it; they may have been lost and created again by a late command.
+   * `stops` is that of the authority: while it is odd, no call writes an outcome; the highest number that was ever passed
+   * applies, so a registered pod stops and releases the ledger by repeating this call.
+   */
+  register(caller: Caller, marker: string, stops?: number): Promise<Head>;
   /**
    * @param podNow the pod's clock, ms: while the ledger's time is far ahead of it, transfers that count in windows are
    * not decided. By default the two are not compared.

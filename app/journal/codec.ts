@@ -49,6 +49,8 @@ export const RecordStatus = {
   NO_CALENDAR: 11,
   /** For a leg: its transit account cannot take part; the detail contains the reason, as in TRANSIT_REASONS. */
   TRANSIT: 12,
+  /** An operator has stopped the ledger, and the id is new; nothing was written. */
+  STOPPED: 13,
 } as const;
 
 /** The details of TRANSIT, from 1. */

@@ -71,8 +71,8 @@ export class RedisScripts implements CacheServer, CacheKeeper {
     this.#keys = new Keys(prefix, NO_EPOCH);
   }
 
-  async register(caller: Caller, marker: string): Promise<Head> {
-    const args = [...prologue(caller), await this.#ledgerId(), marker];
+  async register(caller: Caller, marker: string, stops = 0): Promise<Head> {
+    const args = [...prologue(caller), await this.#ledgerId(), marker, stops];
     return decodeHead(await this.#call('register', ownedKeys(this.#keysOf(caller)), args));
   }
 

@@ -20,8 +20,8 @@ export class WatchedScripts implements CacheServer {
     this.#watch = watch;
   }
 
-  register(caller: Caller, marker: string) {
-    return this.#watched(this.#scripts.register(caller, marker));
+  register(...args: Parameters<CacheServer['register']>) {
+    return this.#watched(this.#scripts.register(...args));
   }
   apply(caller: Caller, items: readonly CallItem[], podNow?: number) {
     const call = () => this.#scripts.apply(caller, items, podNow);

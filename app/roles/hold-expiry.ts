@@ -1,4 +1,5 @@
 import type { PodSession } from '../authority/pod/pod-session.ts';
+import { isStopped } from '../domain/stop.ts';
 import { HoldExpiry } from '../jobs/hold-expiry.ts';
 import type { PodLedger } from '../ledger/pod-ledger.ts';
 import { HoldSchedule } from '../mysql/operations/hold-schedule.ts';
@@ -27,7 +28,7 @@ export async function expireHolds(
     holds: new HoldSchedule(database),
     ledger: ledger.holds,
     // While this pod shuts down, another one takes over.
-    ready: () => !shuttingDown() && session.format() === 2 && isOpen(),
+    ready: () => !shuttingDown() && session.format() === 2 && isOpen() && !isStopped(session.authority?.stops ?? 0),
     ledgerNow: () => ledgerClock.now(),
     clock,
     holder: processId,

@@ -1,5 +1,6 @@
 import type { PodSession } from '../authority/pod/pod-session.ts';
 import { FORMAT_MAX } from '../domain/authority.ts';
+import { isStopped } from '../domain/stop.ts';
 import { redisOwnership } from './operator.ts';
 import type { ShardContext } from './shard-context.ts';
 
@@ -32,6 +33,7 @@ export class OpsStatus {
     return {
       mode: now?.mode ?? 'UNKNOWN',
       epoch: now?.epoch ?? null,
+      stopped: now && isStopped(now.stops),
       format: now?.format ?? null,
       formatMax: FORMAT_MAX,
       redisNode: now?.redisNode ?? null,

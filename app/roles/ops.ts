@@ -9,8 +9,11 @@ import { acceptLoss, takeRedisOver, unsettled } from './operator.ts';
 import { OpsStatus } from './ops-status.ts';
 import type { PodShard } from './pod-shard.ts';
 import { SharedReconciliation } from './shared-reconciliation.ts';
+import { setStopped, stopReport } from './stop.ts';
 
 type Ops = ApiDependencies['ops'];
+/** The commands that concern a single shard. */
+type ShardOps = Omit<Ops, 'setStopped' | 'stop'>;
 
 /**
  * The reports and commands for operators. With several shards, every report contains each shard, and a command that changes a
@@ -18,7 +21,7 @@ type Ops = ApiDependencies['ops'];
  */
 export function opsOf(shards: readonly PodShard[], crossings: CrossingMetrics | null = null): Ops {
   const each = shards.map(opsOfShard);
-  const ofShard = (shard: number | undefined): Ops => {
+  const ofShard = (shard: number | undefined): ShardOps => {
     const ops = each[shard ?? (each.length === 1 ? 0 : -1)];
     if (ops) return ops;
     throw new Problem('validation_failed', `\`shard\` must be a number from 0 to ${each.length - 1}.`);
@@ -47,10 +50,12 @@ export function opsOf(shards: readonly PodShard[], crossings: CrossingMetrics | 
     },
     takeRedisOver: ({ shard, ...takeover }, user) => ofShard(shard).takeRedisOver(takeover, user),
     moveFormat: ({ shard, ...move }, user) => ofShard(shard).moveFormat(move, user),
+    setStopped: (stopped, by) => setStopped(shards, stopped, by),
+    stop: () => stopReport(shards),
   };
 }
 
-function opsOfShard({ context, session }: PodShard): Ops {
+function opsOfShard({ context, session }: PodShard): ShardOps {
   const { keyPrefix, redis, scripts } = context;
   const reconciliation = new SharedReconciliation(context, () => {
     const caller = session.view()?.caller;
@@ -67,7 +72,7 @@ function opsOfShard({ context, session }: PodShard): Ops {
 }
 
 /** A failing shard must not hide the others: its problem takes the place of its report. */
-async function fromAll(each: readonly Ops[], ask: (ops: Ops) => Promise<object>): Promise<object[]> {
+async function fromAll(each: readonly ShardOps[], ask: (ops: ShardOps) => Promise<object>): Promise<object[]> {
   const [only] = each;
   if (each.length === 1 && only) return [await ask(only)];
   return Promise.all(

@@ -7,6 +7,7 @@ import { AuthorityStore } from '../mysql/authority/authority-store.ts';
 import { FormatStore } from '../mysql/authority/format-store.ts';
 import { MysqlHandOverStore } from '../mysql/authority/hand-over-store.ts';
 import { RecoveryStore } from '../mysql/authority/recovery-store.ts';
+import { StopStore } from '../mysql/authority/stop-store.ts';
 import { UnsettledStore } from '../mysql/authority/unsettled-store.ts';
 import { OwnLedger } from '../mysql/connection/own-ledger.ts';
 import type { Database } from '../mysql/connection/pool.ts';
@@ -65,6 +66,7 @@ export interface ShardContext extends Omit<ProcessParts, 'metrics' | 'ledger'> {
   database: Database;
   authority: AuthorityStore;
   formats: FormatStore;
+  stops: StopStore;
   handOverStore: MysqlHandOverStore;
   recoveryStore: RecoveryStore;
   unsettled: UnsettledStore;
@@ -72,7 +74,7 @@ export interface ShardContext extends Omit<ProcessParts, 'metrics' | 'ledger'> {
    * The same stores, on the connections of requests: reads by operators must not delay the work that moves the
    * authority or flushes the journal.
    */
-  opsReads: { authority: AuthorityStore; formats: FormatStore; flushStore: FlushStore };
+  opsReads: { authority: AuthorityStore; formats: FormatStore; flushStore: FlushStore; stops: StopStore };
   direct: DirectStore;
   ledgerClock: LedgerClock;
   flushStore: FlushStore;
@@ -130,6 +132,7 @@ export function createShard(
     ledgerClock,
     authority: new AuthorityStore(protocol, (timeMs, mode) => ledgerClock.heardDatabase(timeMs, mode)),
     formats: new FormatStore(protocol),
+    stops: new StopStore(protocol),
     handOverStore: new MysqlHandOverStore(protocol),
     recoveryStore: new RecoveryStore(recovering),
     unsettled: new UnsettledStore(requests),
@@ -137,6 +140,7 @@ export function createShard(
       authority: new AuthorityStore(requests),
       formats: new FormatStore(requests),
       flushStore: new FlushStore(requests),
+      stops: new StopStore(requests),
     },
     direct: new DirectStore({ database: direct, clock, onReached: (reached) => metrics.limitsReached(reached) }),
     flushStore: new FlushStore(protocol, (reached) => metrics.limitsReached(reached)),

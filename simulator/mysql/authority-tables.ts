@@ -30,13 +30,14 @@ export const NOTHING_WAITS = {
 /** The update of a compare-and-set, which begins the next epoch. */
 export function setAuthority(
   { tables, nowMs }: MysqlServer,
-  to: Omit<AuthorityRow, 'epoch' | 'changedAtMs'>,
+  to: Omit<AuthorityRow, 'epoch' | 'stops' | 'changedAtMs'>,
   by: MovedBy,
 ): Authority {
+  const { stops } = tables.authority;
   const epoch = tables.authority.epoch + 1;
   const { mode, format, cacheEpoch, cacheFormat, redisNode, replid, marker, highestKnownSeq } = to;
   const cache = { cacheEpoch, cacheFormat, redisNode, replid, marker, highestKnownSeq };
-  tables.authority = { epoch, mode, format, ...cache, changedAtMs: nowMs };
+  tables.authority = { epoch, mode, format, ...cache, stops, changedAtMs: nowMs };
   tables.log.push({ epoch, mode, by: by.keeper, reason: by.reason, atMs: nowMs });
   return authorityOf(tables.authority, nowMs);
 }

@@ -23,6 +23,7 @@ export interface AuthorityRow {
   replid: string | null;
   marker: string | null;
   highestKnownSeq: number | null;
+  stops: number;
   changedAtMs: number;
 }
 export interface PodsRow {
@@ -94,6 +95,7 @@ export class Tables {
     replid: null,
     marker: null,
     highestKnownSeq: null,
+    stops: 0,
     changedAtMs: 0,
   };
   cursor: Cursor = { epoch: 0, seq: 0, idTimeMax: 0 };

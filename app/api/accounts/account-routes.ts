@@ -62,6 +62,7 @@ function openAccount({ books, ledger }: AccountDependencies): Route {
       'account_id_reused',
       'feature_not_active',
       'ledger_switching',
+      'ledger_stopped',
       'database_unavailable',
       'outcome_unknown',
     ],
@@ -84,7 +85,7 @@ function openAccounts({ books, ledger, clock }: AccountDependencies): Route {
     summary: 'Open up to 1000 accounts, with one outcome per account',
     body: { schema: AccountBatch.envelope, documented: AccountBatch.documented, isList: true, example: BATCH_EXAMPLE },
     answers: { 200: { description: 'One outcome per account, in request order', schema: AccountBatchAnswer } },
-    problems: ['database_unavailable', 'outcome_unknown'],
+    problems: ['ledger_stopped', 'database_unavailable', 'outcome_unknown'],
     async handle(call) {
       const take = (item: unknown) => {
         const account = newAccountFrom(item);
@@ -178,6 +179,7 @@ function changeAccount({ ledger, ledgerNow }: AccountDependencies): Route {
       'feature_not_active',
       'ledger_switching',
       'ledger_closed',
+      'ledger_stopped',
       'backlog_full',
       'database_unavailable',
       'outcome_unknown',

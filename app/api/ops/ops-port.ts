@@ -1,3 +1,5 @@
+import type { StopReport } from '../../domain/stop.ts';
+
 /**
  * What operators may see and start. Results are returned to them unchanged. `shard` is required if there are several.
  */
@@ -22,6 +24,10 @@ export interface OpsPort {
     /** With several shards: the transfers from and to this shard that were open. */
     openTransfers?: { transactionId: string; from: number; to: number }[];
   }>;
+  /** Stops all shards, or releases them. Repeating the call changes nothing. @throws Problem database_unavailable */
+  setStopped(stopped: boolean, by: { user: string; reason: string; correlationId: string }): Promise<StopReport>;
+  /** Whether the ledger is stopped, and the latest stops and releases. @throws Problem database_unavailable */
+  stop(): Promise<StopReport>;
   /** Takes over the Redis of another ledger. @throws Problem authority_moved if its owner has changed */
   takeRedisOver(
     takeover: { shard?: number | undefined; owner: string | null; reason: string },

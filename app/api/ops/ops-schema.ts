@@ -4,7 +4,7 @@ import { z } from 'zod';
 export const OpsStatus = z.looseObject({}).meta({
   id: 'OpsStatus',
   description:
-    'Mode, epoch, rule format, processes of an older release, cursor, length and age of the journal, progress of an epoch recovery, owner of Redis (in `DIRECT`), pods, keepers, frozen accounts with the reason, clock offset, breakers. With several shards: `mode` is that of all of them, or `MIXED`, and `shards` has the status of each.',
+    'Mode, epoch, rule format, processes of an older release, cursor, length and age of the journal, progress of an epoch recovery, owner of Redis (in `DIRECT`), pods, keepers, frozen accounts with the reason, clock offset, breakers, and whether an operator has stopped the ledger (`stopped`). With several shards: `mode` is that of all of them, or `MIXED`, and `shards` has the status of each.',
 });
 
 export const Reconciliation = z.looseObject({}).meta({
@@ -24,7 +24,7 @@ const Shard = z
   .optional()
   .meta({ description: 'Number of the shard; required if the ledger has several shards.' });
 
-const Reason = z
+export const Reason = z
   .string()
   .trim()
   .min(10)
@@ -85,12 +85,7 @@ export const FormatMoveRequest = z
       description: '`epoch` from `GET /v1/ops/status`; the request is refused if it has changed since.',
     }),
     dryRun: z.boolean().meta({ description: 'True: only report what would happen. False: move the ledger.' }),
-    reason: z
-      .string()
-      .trim()
-      .min(10)
-      .max(200)
-      .meta({ description: 'The reason, in a sentence; it is recorded with your name.' }),
+    reason: Reason,
   })
   .meta({ id: 'FormatMoveRequest' });
 

@@ -93,6 +93,8 @@ export class ApiUnderTest {
         reconcile: async () => ({ differences: 0 }),
         unsettled: async () => ({ frozenAccounts: [] }),
         acceptLoss: async ({ epoch }) => ({ epoch: epoch + 1, mode: 'DIRECT', dropped: 3, done: true }),
+        setStopped: async (stopped) => stopReport(stopped),
+        stop: async () => stopReport(false),
         takeRedisOver: async () => ({ epoch: 19, mode: 'DIRECT' }),
         moveFormat: async ({ epoch, dryRun }) => ({
           warning: 'There is no way back',
@@ -213,3 +215,5 @@ function identityOf(key: string): Identity | null {
     ...(prefixes !== undefined && { accountPrefixes: prefixes.split('|') }),
   };
 }
+
+const stopReport = (stopped: boolean) => ({ stopped, enforced: true, changes: [], olderProcesses: [] });

@@ -332,6 +332,7 @@ function amountOf({ amount, currency }: TransferOrder): string {
 export const WAITING_PROBLEMS: readonly ProblemCode[] = [
   'ledger_switching',
   'ledger_closed',
+  'ledger_stopped',
   'clock_unsure',
   'calendar_unavailable',
   'account_unsettled',

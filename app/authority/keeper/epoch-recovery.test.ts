@@ -16,6 +16,7 @@ const CLOSING: Authority = {
   replid: 'r',
   marker: 'm',
   highestKnownSeq: null,
+  stops: 0,
   ageMs: 0,
 };
 

@@ -102,7 +102,8 @@ export class CacheRegistration {
     const membership = this.#membership;
     const isOver = () => stopped.aborted || this.#membership !== membership || this.#podId !== caller.podId;
     try {
-      if (!(await membership.join(caller, now.marker, this.#deps, isOver)) || isOver()) return;
+      if (!(await membership.join(caller, { marker: now.marker, stops: now.stops }, this.#deps, isOver)) || isOver())
+        return;
     } catch (error) {
       if (isOver()) return;
       if (!(error instanceof CacheError || error instanceof Problem)) {

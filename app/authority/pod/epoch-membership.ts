@@ -48,20 +48,25 @@ export class EpochMembership {
 
   /**
    * Registers in MySQL, then in Redis, and retires the earlier ids of this process there. What the process knows of the
-   * epoch is kept under the new id.
+   * epoch is kept under the new id. `marker` and `stops` are those of the authority.
    * @param isOver whether the session has left this epoch, or this id, in the meantime
    * @returns false if MySQL refused because the epoch has ended, or if `isOver` returned true. The caller must call
    * `isOver` once more in the same synchronous step in which the session opens, because microtasks can run between the
    * end of this function and that step.
    * @throws CacheError, Problem
    */
-  async join(caller: Caller, marker: string, { authority, cache }: Stores, isOver: () => boolean): Promise<boolean> {
+  async join(
+    caller: Caller,
+    { marker, stops }: { marker: string; stops: number },
+    { authority, cache }: Stores,
+    isOver: () => boolean,
+  ): Promise<boolean> {
     const { podId } = caller;
     this.#podIds.add(podId);
     if (!this.#registered.has(podId) && !(await authority.register(podId, this.epoch))) return false;
     if (isOver()) return false;
     this.#registered.add(podId);
-    const head = await cache.register(caller, marker);
+    const head = await cache.register(caller, marker, stops);
     if (isOver()) return false;
     if (!this.#view) this.#view = new EpochView(caller);
     else if (this.#view.caller.podId !== podId) this.#view = this.#view.renewed(podId);

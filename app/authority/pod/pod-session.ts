@@ -19,6 +19,7 @@ import {
   type SessionFactsByEvent,
   type SessionState,
 } from './session-decision.ts';
+import { StopFence } from './stop-fence.ts';
 
 interface PodSessionDependencies {
   authority: PodAuthority;
@@ -73,6 +74,7 @@ export class PodSession implements Session {
   readonly #handOvers: HandOvers;
   readonly #heartbeat: Heartbeat;
   readonly #readiness: Readiness;
+  readonly #stopFence: StopFence;
   readonly #listeners: (() => void)[] = [];
   #state: SessionState = 'unknown';
   /** The authority's epoch in the state `direct`. */
@@ -94,6 +96,7 @@ export class PodSession implements Session {
     this.#handOvers = new HandOvers(deps.handOverStore, deps.logger);
     this.#heartbeat = new Heartbeat(deps);
     this.#readiness = new Readiness({ ...deps, reading: this.#reading });
+    this.#stopFence = new StopFence({ cache: deps.cache, suspect: (error, view) => this.suspect(error, view) });
   }
 
   get podId(): string {
@@ -145,6 +148,11 @@ export class PodSession implements Session {
   lostRedis(): void {
     const view = this.#membership?.view;
     if (view) this.suspect(new CacheError('not_sent', 'the connection to Redis was closed'), view);
+  }
+
+  /** Whether Redis obeys the stops and releases of this authority, after bringing them there if necessary. */
+  bringStops(authority: Authority): Promise<boolean> {
+    return this.#stopFence.bring(authority, this.view());
   }
 
   start(): void {
@@ -205,6 +213,7 @@ export class PodSession implements Session {
     }
     this.#handOvers.deliverInBackground((epoch) => this.#mustHandOver(epoch));
     if (!databaseSeen) return;
+    this.#stopFence.follow(now, this.view());
     const redisSeen = now.mode === 'CACHE' ? this.#state === 'open' : this.#probe.seen();
     await this.#heartbeat.report(redisSeen, this.#membership?.registrationOf(this.podId) ?? null);
   }

@@ -92,8 +92,8 @@ export class FaultyCache implements CacheServer {
     return this.#calls.get(method) ?? 0;
   }
 
-  register(caller: Caller, marker: string) {
-    return this.#through('register', () => this.#server.register(caller, marker));
+  register(...args: Parameters<CacheServer['register']>) {
+    return this.#through('register', () => this.#server.register(...args));
   }
   apply(caller: Caller, items: readonly CallItem[], podNow?: number) {
     this.applied.push(items.map(idOf));

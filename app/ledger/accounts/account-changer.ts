@@ -1,6 +1,7 @@
 import { notFound } from '../../domain/account-problems.ts';
 import { newUuidV7 } from '../../domain/ids.ts';
 import { Problem, type ProblemCode } from '../../domain/problem.ts';
+import { ledgerStopped } from '../../domain/stop.ts';
 import type { AccountChange, AccountView } from '../../domain/types.ts';
 import { CacheError, type CacheServer, type ChangeCommand } from '../../journal/cache-port.ts';
 import { type ChangePayload, type Head, RecordStatus, type ResultRecord, statusNumber } from '../../journal/codec.ts';
@@ -182,6 +183,8 @@ export class AccountChanger {
         // first received it: an id later than the old horizon would be too far ahead on every attempt.
         attempt.change = { ...change, changeId: newUuidV7(Math.max(head.time, head.lookupHorizon + 1)) };
         return null;
+      case RecordStatus.STOPPED:
+        throw ledgerStopped();
       default: {
         const [code, why] = REFUSALS[record.detail] ?? ['internal_error', 'it was refused'];
         throw new Problem(code, `account ${change.accountId} cannot be changed: ${why}`);

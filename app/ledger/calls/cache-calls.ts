@@ -5,6 +5,7 @@ import { memberIdTaken } from '../../domain/group.ts';
 import { idAhead, placeOf } from '../../domain/ids.ts';
 import { TransitUnavailable, transitOf } from '../../domain/leg-rules.ts';
 import { Problem } from '../../domain/problem.ts';
+import { ledgerStopped } from '../../domain/stop.ts';
 import type { Outcome } from '../../domain/types.ts';
 import { type ApplyReply, CacheError, type CacheServer } from '../../journal/cache-port.ts';
 import { type Head, outcomeOf, RecordStatus, type ResultRecord, TRANSIT_REASONS } from '../../journal/codec.ts';
@@ -122,6 +123,7 @@ export class CacheCalls {
       else if (record.status === RecordStatus.CLOCK_UNSURE) this.#sink.giveUp(pending, unwindowed('clock_unsure'));
       else if (record.status === RecordStatus.NO_CALENDAR)
         this.#sink.giveUp(pending, unwindowed('calendar_unavailable'));
+      else if (record.status === RecordStatus.STOPPED) this.#sink.giveUp(pending, ledgerStopped());
       else if (record.status === RecordStatus.TRANSIT) this.#sink.giveUp(pending, transitUnavailable(pending, record));
       else if (isGroup(pending)) {
         if (record.status === RecordStatus.SAME_CALL) known.push(pending);
@@ -176,6 +178,9 @@ export class CacheCalls {
           pending.renew(Math.max(head.time, head.lookupHorizon + 1));
           this.#sink.again([pending]);
         }
+        return true;
+      case RecordStatus.STOPPED:
+        this.#sink.giveUp(pending, ledgerStopped());
         return true;
       case RecordStatus.NO_CALENDAR:
         this.#sink.giveUp(pending, unwindowed('calendar_unavailable'));

@@ -4,6 +4,7 @@ import { accountsOfGroup, type GroupOutcome, memberIdTaken, membersOf } from '..
 import { idAhead, uuidV7Time } from '../../domain/ids.ts';
 import type { Windows } from '../../domain/limits.ts';
 import type { Problem } from '../../domain/problem.ts';
+import { ledgerStopped } from '../../domain/stop.ts';
 import type { Account, Outcome } from '../../domain/types.ts';
 import type { AccountMove } from '../../journal/flush-batch.ts';
 import type { DirectGroup } from '../ports/direct-server.ts';
@@ -70,7 +71,7 @@ function undecided(
   { group }: DirectGroup,
   accounts: ReadonlyMap<string, Account>,
   taken: ReadonlySet<string>,
-  { unsettledGroups, unsettled, frozen, time }: FoundForGroups,
+  { unsettledGroups, unsettled, frozen, time, stopped }: FoundForGroups,
 ): Problem | null {
   const { groupId } = group;
   if (unsettledGroups.has(groupId)) return unsettledId(groupId);
@@ -80,6 +81,7 @@ function undecided(
   const index = ids.findIndex((id, at) => taken.has(id) || ids.indexOf(id) < at);
   if (index >= 0) return memberIdTaken(group, index);
   if ([groupId, ...ids].some((id) => (uuidV7Time(id) ?? 0) > time.idTimeMax)) return idAhead('');
+  if (stopped) return ledgerStopped();
   const accountIds = accountsOfGroup(group);
   const missing = accountIds.find((id) => !accounts.has(id));
   if (missing !== undefined) return notFound(missing);

@@ -6,6 +6,7 @@ import { usageAfterEvent } from '../../domain/hold-usage.ts';
 import { idAhead, uuidV7Time, withoutMark } from '../../domain/ids.ts';
 import { type AccountLimits, counting, type Windows } from '../../domain/limits.ts';
 import { Problem } from '../../domain/problem.ts';
+import { ledgerStopped } from '../../domain/stop.ts';
 import type { Account, Outcome } from '../../domain/types.ts';
 import { HOLD_CHANGED, limitFields, RecordStatus, refusalNumber } from '../../journal/codec.ts';
 import type { AccountMove } from '../../journal/flush-batch.ts';
@@ -57,6 +58,7 @@ export function decideHolds(items: readonly DirectHold[], found: FoundForHolds):
     const existing = found.known.get(key) ?? results.get(key);
     if (existing) return { kind: 'result', result: existing, replayed: true };
     if ((uuidV7Time(withoutMark(key)) ?? 0) > found.time.idTimeMax) return idAhead();
+    if (found.stopped) return ledgerStopped();
     const parties = partiesOf(one.hold, { accounts, holds, frozen: found.frozen });
     if (parties instanceof Problem || 'kind' in parties) return parties;
     const accountIds = accountsOfItem(one.hold);

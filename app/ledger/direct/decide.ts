@@ -12,6 +12,7 @@ import {
 import { type Counted, changedLimits, countedSides, counting, isLimited, type Windows } from '../../domain/limits.ts';
 import { Problem } from '../../domain/problem.ts';
 import { type ChangeRefusal, changeRefusalOf } from '../../domain/rules.ts';
+import { ledgerStopped } from '../../domain/stop.ts';
 import type { Account, Outcome, Side, TransferOrder } from '../../domain/types.ts';
 import type { AccountMove, JournaledChange } from '../../journal/flush-batch.ts';
 import type { DirectChange, DirectItem } from '../ports/direct-server.ts';
@@ -51,6 +52,8 @@ export class LedgerTime {
 export interface Found {
   /** The authority's epoch, which is recorded with every decision. */
   epoch: number;
+  /** Whether an operator has stopped the ledger; false if absent. */
+  stopped?: boolean;
   /** Accounts by id; accounts that do not exist are absent. */
   accounts: ReadonlyMap<string, Account>;
   /** Committed outcomes, by transaction id. */
@@ -93,6 +96,7 @@ export function decideTransfers(items: readonly DirectItem[], found: Found): Dec
     const existing = found.existing.get(transactionId) ?? outcomes.get(transactionId);
     if (existing) return { ...existing, replayed: true };
     if ((uuidV7Time(transactionId) ?? 0) > found.time.idTimeMax) return idAhead();
+    if (found.stopped) return ledgerStopped();
     const answer = decide(item, accounts, found);
     if (!(answer instanceof Problem)) outcomes.set(transactionId, answer);
     return answer;
@@ -222,6 +226,8 @@ interface FoundForChange {
   /** Whether the account, or the change's id, waits for the journal of a cache epoch. */
   frozen: boolean;
   unsettled: boolean;
+  /** Whether an operator has stopped the ledger; false if absent. */
+  stopped?: boolean;
   time: LedgerTime;
 }
 
@@ -238,6 +244,7 @@ export function decideChange(
   if (found.unsettled) return unsettledId(changeId);
   if (!account) return notFound(accountId);
   if (found.done) return { account, write: null };
+  if (found.stopped) return ledgerStopped();
   if (found.frozen) return unsettledAccount(accountId);
   const wanted = { status: change.status, expectedSettingsVersion: change.expectedSettingsVersion };
   const refusal = changeRefusalOf(account, wanted);

@@ -20,6 +20,7 @@ const nothing = {
   replid: null,
   marker: null,
   highestKnownSeq: null,
+  stops: 0,
 };
 const server = { redisNode: 'node-1', replid: 'a'.repeat(40), marker: 'm' };
 
@@ -52,7 +53,7 @@ async function inCache(): Promise<Authority> {
   if (!cache) throw new Error('the authority has moved');
   return cache;
 }
-const existing = { ...server, format: 1, cacheEpoch: 2, cacheFormat: 1, highestKnownSeq: null };
+const existing = { ...server, format: 1, cacheEpoch: 2, cacheFormat: 1, highestKnownSeq: null, stops: 0 };
 const row = async () => {
   const { ageMs: _ageMs, ...rest } = await store.read();
   return rest;

@@ -12,6 +12,7 @@ const NOTHING = {
   replid: null,
   marker: null,
   highestKnownSeq: null,
+  stops: 0,
 };
 const OPERATOR = { keeper: 'olga', reason: 'the disk is gone' };
 
@@ -151,6 +152,7 @@ describe('RecoveryStore.unfreezeFromJournal', () => {
     expect(await bench.existing()).toEqual({
       epoch: 3,
       mode: 'DIRECT',
+      stops: 0,
       format: 1,
       cacheFormat: 1,
       cacheEpoch: 1,

@@ -12,6 +12,7 @@ const NOTHING = {
   replid: null,
   marker: null,
   highestKnownSeq: null,
+  stops: 0,
 };
 
 let bench: RecoveryBench;
@@ -69,6 +70,7 @@ describe('RecoveryStore.recoverFromHandOvers', () => {
     expect(await bench.existing()).toEqual({
       epoch: 3,
       mode: 'DIRECT',
+      stops: 0,
       ...IN_1,
       cacheEpoch: 1,
       ...SERVER,
@@ -249,6 +251,7 @@ describe('RecoveryStore.activate', () => {
       cacheEpoch: 5,
       ...SERVER,
       highestKnownSeq: null,
+      stops: 0,
       ageMs: 0,
     });
     expect(await bench.flushes.cursor()).toEqual({ epoch: 5, seq: 0, idTimeMax: 77 });

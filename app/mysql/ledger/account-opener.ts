@@ -1,6 +1,7 @@
 import { isLogged } from '../../domain/authority.ts';
 import { LIMITS, type Limits } from '../../domain/limits.ts';
 import { Problem } from '../../domain/problem.ts';
+import { isStopped, ledgerStopped } from '../../domain/stop.ts';
 import type { NewAccount } from '../../domain/types.ts';
 import { digestOf, personalOfAccount, SaltSource } from '../../journal/sealed/personal.ts';
 import type { SealedOpening } from '../../journal/sealed/sealed-entry.ts';
@@ -167,15 +168,17 @@ async function insertMissing(
 }
 
 /**
- * Opening an account needs no authority, so the authority row is not locked. If the log begins at this moment, the
+ * Opening an account needs no authority, so the authority row is not locked; an opening whose transaction has begun
+ * before an operator stops the ledger may still commit. If the log begins at this moment, the
  * opening is not noted: the state of the account is added to the log later, like those of all older accounts.
  */
 async function ledgerState(session: Session): Promise<{ epoch: number; isInLog: boolean; nowMs: number }> {
-  const [row] = await session.rows<Pick<AuthorityColumns, 'epoch' | 'mode' | 'now_ms'>>(
+  const [row] = await session.rows<Pick<AuthorityColumns, 'epoch' | 'mode' | 'stops' | 'now_ms'>>(
     (own) =>
-      `SELECT epoch, \`mode\`, CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED) AS now_ms FROM authority WHERE ${own()}`,
+      `SELECT epoch, \`mode\`, stops, CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED) AS now_ms FROM authority WHERE ${own()}`,
   );
   if (!row) throw new Error('authority has no row: the schema is not migrated');
+  if (isStopped(row.stops)) throw ledgerStopped();
   return { epoch: row.epoch, isInLog: isLogged(modeOf(row.mode).format), nowMs: row.now_ms };
 }
 

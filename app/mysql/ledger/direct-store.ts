@@ -4,6 +4,7 @@ import { accountsOfGroup, type GroupOutcome } from '../../domain/group.ts';
 import { ID_AHEAD_MS_MAX, uuidV7Time, withoutMark } from '../../domain/ids.ts';
 import type { LimitReached } from '../../domain/limits.ts';
 import { Problem } from '../../domain/problem.ts';
+import { isStopped } from '../../domain/stop.ts';
 import type { Account, Outcome } from '../../domain/types.ts';
 import { accountsOfItem, holdIdOf, keyOfItem } from '../../journal/hold-codec.ts';
 import { type Committed, NO_SALTS, type Salts, sealingOf } from '../../journal/sealed/sealing.ts';
@@ -44,6 +45,8 @@ const ID_TIME_STEP_MS = 10_000;
 interface DirectState {
   /** Whether anything waits for the journal of an ended epoch. */
   unsettled: boolean;
+  /** Whether an operator has stopped the ledger: only results that exist are returned. */
+  stopped: boolean;
   format: Format;
 }
 /** The work of a transaction, once the authority has been checked. */
@@ -77,11 +80,12 @@ export class DirectStore implements DirectServer {
     const ids = unique(items.map(({ order }) => order.transactionId));
     const accountIds = unique(items.flatMap(({ order }) => [order.source, order.destination]));
     let reached: LimitReached[] = [];
-    const answers = await this.#transaction(epoch, ids, async (session, { unsettled, format }) => {
+    const answers = await this.#transaction(epoch, ids, async (session, { unsettled, stopped, format }) => {
       const locked = await lockAccounts(session, accountIds);
       this.#mustCover(ids, locked.time);
       const decided = decideTransfers(items, {
         epoch,
+        stopped,
         ...locked,
         existing: await existingOutcomes(session, ids),
         frozen: unsettled ? await frozenAmong(session, accountIds) : NONE,
@@ -107,27 +111,32 @@ export class DirectStore implements DirectServer {
     const ids = unique(items.flatMap(({ group }) => group.orders.map(({ transactionId }) => transactionId)));
     const accountIds = unique(items.flatMap(({ group }) => accountsOfGroup(group)));
     let reached: LimitReached[] = [];
-    const answers = await this.#transaction(epoch, [...groupIds, ...ids], async (session, { unsettled, format }) => {
-      const locked = await lockAccounts(session, accountIds);
-      this.#mustCover([...groupIds, ...ids], locked.time);
-      const decided = decideGroups(items, {
-        epoch,
-        ...locked,
-        groups: await groupsByIds(session, groupIds),
-        existing: await existingOutcomes(session, ids),
-        frozen: unsettled ? await frozenAmong(session, accountIds) : NONE,
-        unsettled: unsettled ? await unsettledAmong(session, 'transfers', ids) : NONE,
-        unsettledGroups: unsettled ? await unsettledAmong(session, 'group', groupIds) : NONE,
-        calendar: await calendarFor(session, locked),
-        podNow: this.#clock.now(),
-      });
-      await moveAccounts(session, decided.moves);
-      reached = await countUsage(session, decided.outcomes, []);
-      const salts = await note(session, format, { epoch, decided: decided.outcomes, groups: decided.groups });
-      await insertOutcomes(session, decided.outcomes.sort(byTransactionId), salts);
-      await insertGroups(session, decided.groups.sort(byGroupId), salts);
-      return decided.answers;
-    });
+    const answers = await this.#transaction(
+      epoch,
+      [...groupIds, ...ids],
+      async (session, { unsettled, stopped, format }) => {
+        const locked = await lockAccounts(session, accountIds);
+        this.#mustCover([...groupIds, ...ids], locked.time);
+        const decided = decideGroups(items, {
+          epoch,
+          stopped,
+          ...locked,
+          groups: await groupsByIds(session, groupIds),
+          existing: await existingOutcomes(session, ids),
+          frozen: unsettled ? await frozenAmong(session, accountIds) : NONE,
+          unsettled: unsettled ? await unsettledAmong(session, 'transfers', ids) : NONE,
+          unsettledGroups: unsettled ? await unsettledAmong(session, 'group', groupIds) : NONE,
+          calendar: await calendarFor(session, locked),
+          podNow: this.#clock.now(),
+        });
+        await moveAccounts(session, decided.moves);
+        reached = await countUsage(session, decided.outcomes, []);
+        const salts = await note(session, format, { epoch, decided: decided.outcomes, groups: decided.groups });
+        await insertOutcomes(session, decided.outcomes.sort(byTransactionId), salts);
+        await insertGroups(session, decided.groups.sort(byGroupId), salts);
+        return decided.answers;
+      },
+    );
     this.#onReached(reached);
     return answers;
   }
@@ -138,11 +147,12 @@ export class DirectStore implements DirectServer {
     const ids = keys.map(withoutMark);
     const accountIds = unique(items.flatMap(({ hold }) => accountsOfItem(hold)));
     let reached: LimitReached[] = [];
-    const answers = await this.#transaction(epoch, ids, async (session, { unsettled, format }) => {
+    const answers = await this.#transaction(epoch, ids, async (session, { unsettled, stopped, format }) => {
       const locked = await lockAccounts(session, accountIds);
       this.#mustCover(ids, locked.time);
       const decided = decideHolds(items, {
         epoch,
+        stopped,
         ...locked,
         holds: await lockHolds(session, unique(items.map(({ hold }) => holdIdOf(hold)))),
         known: await knownResults(session, keys),
@@ -164,12 +174,13 @@ export class DirectStore implements DirectServer {
 
   async change(epoch: number, change: DirectChange): Promise<Account> {
     const { accountId, changeId } = change;
-    const decided = await this.#transaction(epoch, [changeId], async (session, { unsettled, format }) => {
+    const decided = await this.#transaction(epoch, [changeId], async (session, { unsettled, stopped, format }) => {
       const { accounts, time } = await lockAccounts(session, [accountId]);
       this.#mustCover([changeId], { idTimeMax: Number.POSITIVE_INFINITY });
       const decision = decideChange(change, {
         account: accounts.get(accountId),
         time,
+        stopped,
         done: await changeExists(session, changeId),
         frozen: unsettled && (await frozenAmong(session, [accountId])).has(accountId),
         unsettled: unsettled && (await unsettledAmong(session, 'account-change', [changeId])).has(changeId),
@@ -259,14 +270,14 @@ export async function note(session: Session, format: Format, committed: Committe
  * Share-locks the authority row. @throws DirectError `moved` if MySQL does not have the authority of this epoch
  */
 export async function requireAuthority(session: Session, epoch: number): Promise<DirectState> {
-  const [row] = await session.rows<Pick<AuthorityColumns, 'epoch' | 'mode' | 'cache_epoch'>>(
-    (own) => `SELECT epoch, \`mode\`, cache_epoch FROM authority WHERE ${own()} LOCK IN SHARE MODE`,
+  const [row] = await session.rows<Pick<AuthorityColumns, 'epoch' | 'mode' | 'cache_epoch' | 'stops'>>(
+    (own) => `SELECT epoch, \`mode\`, cache_epoch, stops FROM authority WHERE ${own()} LOCK IN SHARE MODE`,
   );
   const { mode, format } = row ? modeOf(row.mode) : NOWHERE;
   if (!row || row.epoch !== epoch || mode !== 'DIRECT') {
     throw new DirectError('moved', `the authority is at ${row?.mode} ${row?.epoch}, not at DIRECT ${epoch}`);
   }
-  return { unsettled: row.cache_epoch !== null, format };
+  return { unsettled: row.cache_epoch !== null, stopped: isStopped(row.stops), format };
 }
 
 const NOWHERE = { mode: null, format: 1 } as const;

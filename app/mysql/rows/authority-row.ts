@@ -39,13 +39,14 @@ export interface AuthorityColumns {
   marker: string | null;
   /** The highest known seq of the cache epoch while that epoch is not recovered; otherwise null. */
   bound: number | null;
+  stops: number;
   age_us: number;
   now_ms: number;
 }
 
 export const authoritySelect = (
   own: OwnRow,
-): string => `SELECT epoch, \`mode\`, cache_epoch, cache_format, redis_node, replid, marker, bound,
+): string => `SELECT epoch, \`mode\`, cache_epoch, cache_format, redis_node, replid, marker, bound, stops,
   TIMESTAMPDIFF(MICROSECOND, changed_at, NOW(3)) AS age_us,
   CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED) AS now_ms FROM authority WHERE ${own()}`;
 
@@ -61,6 +62,7 @@ export function authorityOf([row]: AuthorityColumns[]): Authority {
     replid: row.replid,
     marker: row.marker,
     highestKnownSeq: row.bound,
+    stops: row.stops,
     ageMs: row.age_us / 1000,
   };
 }
@@ -84,7 +86,7 @@ export const NOTHING_WAITS = {
   highestKnownSeq: null,
 };
 
-type AuthorityFields = Omit<Authority, 'epoch' | 'ageMs'>;
+type AuthorityFields = Omit<Authority, 'epoch' | 'stops' | 'ageMs'>;
 
 /**
  * Sets the authority, whose row is locked, to the next epoch, and adds a row to its history and an entry to the log.
@@ -119,7 +121,7 @@ export async function setAuthority(
       { kind: 'authority-moved', ...moved, digest: digestOf(salt, personalOfDeed(who)) },
     ]);
   }
-  return { ...to, epoch, ageMs: 0 };
+  return { ...to, epoch, stops: from.stops, ageMs: 0 };
 }
 
 const REASON_CHARS_MAX = 255;

@@ -20,6 +20,7 @@ import { LostShards1763846000000 } from '../migrations/1763846000000-lost-shards
 import { SealedLog1763850000000 } from '../migrations/1763850000000-sealed-log.ts';
 import { Batches1763854000000 } from '../migrations/1763854000000-batches.ts';
 import { ApiKeyManagement1763860000000 } from '../migrations/1763860000000-api-key-management.ts';
+import { LedgerStops1763864000000 } from '../migrations/1763864000000-ledger-stops.ts';
 import { AccountEntity, ApiKeyEntity, ReconciliationEntity } from './entities.ts';
 
 type Migration = new () => MigrationInterface;
@@ -45,6 +46,7 @@ const MIGRATIONS: readonly Migration[] = [
   SealedLog1763850000000,
   Batches1763854000000,
   ApiKeyManagement1763860000000,
+  LedgerStops1763864000000,
 ];
 
 /** The names under which the table `schema_migrations` lists them. */

@@ -28,6 +28,7 @@ const inFirstPart: Belongs = (_, { shard, parts }) => shard % parts === 0;
 export const COPIED_BEFORE: Readonly<Record<string, Belongs>> = {
   business_days: inAll,
   authority_log: inAll,
+  ledger_stops: inFirstPart,
   api_keys: inFirst,
   api_key_log: inFirst,
   transfer_batches: inFirst,

@@ -84,7 +84,9 @@ export async function migratedDatabase(serverUrl?: string, options: Partial<Pool
         'UPDATE authority SET epoch = ?, mode = ?, cache_epoch = ?, cache_format = ?, changed_at = NOW(3)',
         [epoch, format === 1 ? mode : `${mode}_${format}`, cacheEpoch, cacheEpoch === null ? null : format],
       );
-      await database.rows('UPDATE authority SET redis_node = NULL, replid = NULL, marker = NULL, bound = NULL');
+      await database.rows(
+        'UPDATE authority SET redis_node = NULL, replid = NULL, marker = NULL, bound = NULL, stops = 0',
+      );
       await database.rows('UPDATE flush_cursor SET epoch = ?, seq = 0, id_time_max = 0', [epoch]);
       await database.rows(
         "UPDATE sealed_head SET position = 0, hash = '', sealed_at = '1970-01-01', states_after = '', states_done_at = NULL",

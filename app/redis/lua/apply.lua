@@ -19,7 +19,7 @@
 -- Returns head, then a record per item (includes/layout.lua): POSTED, REJECTED; REPLAYED with the seq of the existing
 --   outcome; SAME_CALL with the index (from 0) of the item in this call that has the id; NEEDS_LOOKUP; MISSING with 1 =
 --   source, 2 = destination, 3 = both in its refusal byte; AHEAD for a new UUIDv7 that is too far ahead of the ledger's
---   time; for transfers that windows would count, CLOCK_UNSURE if the ledger's time is too far ahead of the pod's clock,
+--   time; STOPPED for any other new id while the ledger is stopped; for transfers that windows would count, CLOCK_UNSURE if the ledger's time is too far ahead of the pod's clock,
 --   and NO_CALENDAR if the business calendar does not cover the current day; for a leg, TRANSIT if its transit account
 --   cannot be used, with 1 = not active, 2 = it would leave the exact range, in its refusal byte. A posted group returns a record per member,
 --   any other group a single record: MEMBER_TAKEN with the index (from 0), in the refusal byte, of a member whose id is
@@ -99,7 +99,7 @@ local function locate(item, place, time, lookup)
     ask(KEYS[5], item)
     ask(KEYS[6], item)
   end
-  if time > time_max and item.looked_up then item.looked_up = AHEAD end
+  if item.looked_up and (time > time_max or ledger.is_stopped) then item.looked_up = time > time_max and AHEAD or STOPPED end
 end
 for chunk = 1, chunk_count do
   local count
@@ -198,7 +198,7 @@ local function decide(item, index)
   if item.known then return bare(REPLAYED, 0, item.known) end
   if in_call[item.id] then return bare(SAME_CALL, 0, in_call[item.id]) end
   if not item.looked_up then return bare(NEEDS_LOOKUP, 0, 0) end
-  if item.looked_up == AHEAD then return bare(AHEAD, 0, 0) end
+  if item.looked_up ~= true then return bare(item.looked_up, 0, 0) end
   local source, destination = account_at(item.source), account_at(item.destination)
   if not source or not destination then
     return bare(MISSING, (source and 0 or 1) + (destination and 0 or 2), 0)

@@ -6,7 +6,7 @@
 -- ARGV[7] expected settings version, or ''  ARGV[8] status, or ''  ARGV[9] overdraft limit, or ''
 -- ARGV[10] limits d x 5 (-1: none), or ''  ARGV[11] payload
 -- Returns head, then a record: POSTED; REPLAYED with the seq of the existing change; NEEDS_LOOKUP if the id is not
---   later than the lookup horizon, AHEAD if it is too far ahead of the ledger's time (the caller takes a new one); MISSING. REJECTED
+--   later than the lookup horizon, AHEAD if it is too far ahead of the ledger's time (the caller takes a new one); MISSING; STOPPED. REJECTED
 --   changes nothing and is not stored: its refusal byte is 1 = other settings version, 2 = closed permanently, 3 = not
 --   empty, 4 = settings version exhausted.
 --@include prologue
@@ -24,6 +24,7 @@ local id = '#' .. ARGV[5]
 local known = redis.call('HGET', KEYS[5], id)
 if known then return head(ledger) .. bare(REPLAYED, 0, tonumber(known)) end
 if not in_bucket(ledger, 1, tonumber(ARGV[6])) then return head(ledger) .. bare(NEEDS_LOOKUP, 0, 0) end
+if ledger.is_stopped then return head(ledger) .. bare(STOPPED, 0, 0) end
 -- If the lookup horizon is further ahead than AHEAD_MAX, only the id right after the horizon is accepted.
 if tonumber(ARGV[6]) > math.max(ledger.time + AHEAD_MAX, ledger.lookup_horizon + 1) then return head(ledger) .. bare(AHEAD, 0, 0) end
 local blob = redis.call('HGET', KEYS[3], ARGV[4])

@@ -23,6 +23,7 @@ local function undecided(group, last)
   end
   if needs_lookup then return bare(NEEDS_LOOKUP, 0, 0) end
   if ahead then return bare(AHEAD, 0, 0) end
+  if ledger.is_stopped then return bare(STOPPED, 0, 0) end
   if missing > 0 then return bare(MISSING, missing, 0) end
   if limited then
     local _, unwindowed = limit_rules.windows()

@@ -17,7 +17,7 @@ local function undecided_id(item)
   if item.known then return unchanged(REPLAYED, 0, item.known) end
   if in_call[item.id] then return unchanged(SAME_CALL, 0, in_call[item.id]) end
   if not item.looked_up then return unchanged(NEEDS_LOOKUP, 0, 0) end
-  if item.looked_up == AHEAD then return unchanged(AHEAD, 0, 0) end
+  if item.looked_up ~= true then return unchanged(item.looked_up, 0, 0) end
   return nil
 end
 

@@ -51,7 +51,7 @@ function decide_leg(item, index)
   if item.known then return bare(REPLAYED, 0, item.known) end
   if in_call[item.id] then return bare(SAME_CALL, 0, in_call[item.id]) end
   if not item.looked_up then return bare(NEEDS_LOOKUP, 0, 0) end
-  if item.looked_up == AHEAD then return bare(AHEAD, 0, 0) end
+  if item.looked_up ~= true then return bare(item.looked_up, 0, 0) end
   local source, destination = account_at(item.source), account_at(item.destination)
   if not source or not destination then
     return bare(MISSING, (source and 0 or 1) + (destination and 0 or 2), 0)

@@ -25,7 +25,7 @@ local ACTIVE, SUSPENDED, FROZEN, CLOSED = 0, 1, 2, 3
 -- the other version what was left of it.
 local RECORD = '<BBddddI4I4d'
 local NONE, POSTED, REJECTED, REPLAYED, SAME_CALL, NEEDS_LOOKUP, MISSING, AHEAD, MEMBER_TAKEN = 0, 1, 2, 3, 4, 5, 6, 7, 8
-local UNCHANGED, CLOCK_UNSURE, NO_CALENDAR, TRANSIT = 9, 10, 11, 12
+local UNCHANGED, CLOCK_UNSURE, NO_CALENDAR, TRANSIT, STOPPED = 9, 10, 11, 12, 13
 local function bare(status, detail, seq)
   return struct.pack(RECORD, status, detail, 0, 0, 0, 0, 0, 0, seq)
 end

@@ -30,11 +30,12 @@ end
 
 -- The ledger's counters, or nil and the refusal. The hash has the lookup horizon as 'm', and the seq up to which accounts
 -- and ids were evicted as 'dropped', because epochs that older releases began use these names. `time` is the time of this
--- call, `time_floor` the latest time stored.
+-- call, `time_floor` the latest time stored. `is_stopped`: an operator has stopped the ledger; scripts then write no outcome.
+-- 'stops' counts the stops and releases, as in MySQL: odd while stopped.
 local function enter()
   local refused = server_refusal()
   if refused then return nil, redis.error_reply(refused) end
-  local f = redis.call('HMGET', KEYS[2], 'seq', 'cursor', 'm', 'dropped', 'gen', 'time', 'pod:' .. ARGV[2])
+  local f = redis.call('HMGET', KEYS[2], 'seq', 'cursor', 'm', 'dropped', 'gen', 'time', 'pod:' .. ARGV[2], 'stops')
   if not f[1] then return nil, redis.error_reply('REFUSED lost') end
   if ARGV[2] ~= 'keeper' and f[7] ~= 'live' then
     return nil, redis.error_reply(f[7] and 'REFUSED retired' or 'REFUSED unregistered')
@@ -43,6 +44,7 @@ local function enter()
   return {
     seq = tonumber(f[1]), cursor = number_of(f[2]), lookup_horizon = number_of(f[3]), evicted_up_to = number_of(f[4]),
     gen = number_of(f[5]), time_floor = time_floor, time = time_from(time_floor),
+    is_stopped = number_of(f[8]) % 2 == 1,
   }, nil
 end
 

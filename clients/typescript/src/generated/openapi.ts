@@ -677,6 +677,54 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v1/ops/stop": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Read whether the ledger is stopped, and by whom
+         * @description Scope: `ops`.
+         */
+        readonly get: operations["getOpsStop"];
+        readonly put?: never;
+        /**
+         * Stop all changes to the ledger at once
+         * @description The emergency stop. From the response on, no pod makes a new transfer, hold or change of an account, whatever the mode and in all shards: such requests get `ledger_stopped`, which proves that they changed nothing. Reads continue, a request whose id already has an outcome gets that outcome, and the flush and the recovery of an epoch continue. The stop outlives restarts of all processes and the loss of Redis, until it is released. Repeating the request changes nothing.
+         *
+         *     Scope: `ops`.
+         */
+        readonly post: operations["postOpsStop"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/ops/release": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Release a stopped ledger
+         * @description Ends the emergency stop. Repeating the request changes nothing.
+         *
+         *     Scope: `ops`.
+         */
+        readonly post: operations["postOpsRelease"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v1/ops/keys": {
         readonly parameters: {
             readonly query?: never;
@@ -950,7 +998,7 @@ export interface components {
              * @description Stable, for programs.
              * @enum {string}
              */
-            readonly code: "validation_failed" | "unauthenticated" | "forbidden" | "not_found" | "account_not_found" | "transfer_not_found" | "hold_not_found" | "key_not_found" | "group_not_found" | "batch_not_found" | "method_not_allowed" | "request_timeout" | "transaction_id_reused" | "already_paid_out" | "group_id_reused" | "hold_id_reused" | "transaction_id_ambiguous" | "group_id_ambiguous" | "hold_id_ambiguous" | "account_id_reused" | "key_id_reused" | "key_not_active" | "last_ops_key" | "authority_moved" | "account_not_empty" | "events_gone" | "settings_version_mismatch" | "hold_changed" | "payload_too_large" | "unsupported_media_type" | "currency_mismatch" | "insufficient_funds" | "account_suspended" | "account_frozen" | "account_closed" | "balance_out_of_range" | "limit_exceeded" | "group_refused" | "group_spans_shards" | "hold_spans_shards" | "hold_not_allowed" | "hold_not_open" | "hold_expired" | "hold_exceeded" | "transfer_not_reversible" | "precondition_required" | "rate_limited" | "too_many_listeners" | "headers_too_large" | "internal_error" | "ledger_switching" | "ledger_closed" | "account_unsettled" | "backlog_full" | "overloaded" | "database_unavailable" | "transfer_pending" | "transit_unavailable" | "history_incomplete" | "clock_unsure" | "calendar_unavailable" | "issuer_unavailable" | "feature_not_active" | "shutting_down" | "outcome_unknown";
+            readonly code: "validation_failed" | "unauthenticated" | "forbidden" | "not_found" | "account_not_found" | "transfer_not_found" | "hold_not_found" | "key_not_found" | "group_not_found" | "batch_not_found" | "method_not_allowed" | "request_timeout" | "transaction_id_reused" | "already_paid_out" | "group_id_reused" | "hold_id_reused" | "transaction_id_ambiguous" | "group_id_ambiguous" | "hold_id_ambiguous" | "account_id_reused" | "key_id_reused" | "key_not_active" | "last_ops_key" | "authority_moved" | "account_not_empty" | "events_gone" | "settings_version_mismatch" | "hold_changed" | "payload_too_large" | "unsupported_media_type" | "currency_mismatch" | "insufficient_funds" | "account_suspended" | "account_frozen" | "account_closed" | "balance_out_of_range" | "limit_exceeded" | "group_refused" | "group_spans_shards" | "hold_spans_shards" | "hold_not_allowed" | "hold_not_open" | "hold_expired" | "hold_exceeded" | "transfer_not_reversible" | "precondition_required" | "rate_limited" | "too_many_listeners" | "headers_too_large" | "internal_error" | "ledger_switching" | "ledger_closed" | "ledger_stopped" | "account_unsettled" | "backlog_full" | "overloaded" | "database_unavailable" | "transfer_pending" | "transit_unavailable" | "history_incomplete" | "clock_unsure" | "calendar_unavailable" | "issuer_unavailable" | "feature_not_active" | "shutting_down" | "outcome_unknown";
             readonly correlationId: string;
             /** @description The id to look up or to send again. */
             readonly transactionId?: string;
@@ -4225,7 +4273,7 @@ export interface components {
                 readonly name?: string | null;
             };
         };
-        /** @description Mode, epoch, rule format, processes of an older release, cursor, length and age of the journal, progress of an epoch recovery, owner of Redis (in `DIRECT`), pods, keepers, frozen accounts with the reason, clock offset, breakers. With several shards: `mode` is that of all of them, or `MIXED`, and `shards` has the status of each. */
+        /** @description Mode, epoch, rule format, processes of an older release, cursor, length and age of the journal, progress of an epoch recovery, owner of Redis (in `DIRECT`), pods, keepers, frozen accounts with the reason, clock offset, breakers, and whether an operator has stopped the ledger (`stopped`). With several shards: `mode` is that of all of them, or `MIXED`, and `shards` has the status of each. */
         readonly OpsStatus: {
             readonly [key: string]: unknown;
         };
@@ -4296,6 +4344,45 @@ export interface components {
             readonly epoch: number;
             /** @description True: only report what would happen. False: move the ledger. */
             readonly dryRun: boolean;
+            /** @description The reason, in a sentence; it is recorded with your name. */
+            readonly reason: string;
+        };
+        readonly LedgerStop: {
+            /** @description With several shards: whether all of them are stopped. */
+            readonly stopped: boolean;
+            /** @description Whether the stores that decide confirm the state. If false, a pod may still act on the previous one. */
+            readonly enforced: boolean;
+            /** @description The latest stops and releases, at most 100, the most recent first; with several shards, those of shard 0. */
+            readonly changes: readonly {
+                /** @description From 1; odd for a stop, even for a release. */
+                readonly number: number;
+                readonly stopped: boolean;
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, UTC, milliseconds.
+                 * @example 2026-01-31T12:00:00.000Z
+                 */
+                readonly at: string;
+                /** @description The user of the operator. */
+                readonly by: string;
+                readonly reason: string;
+                readonly correlationId: string | null;
+            }[];
+            /** @description Processes of an older release, which do not obey a stop: end them. */
+            readonly olderProcesses: readonly string[];
+            /** @description With several shards: the state of each. */
+            readonly shards?: readonly {
+                readonly shard: number;
+                readonly stopped?: boolean;
+                readonly enforced?: boolean;
+                /** @description Why the state of the shard is unknown. */
+                readonly problem?: {
+                    readonly code: string;
+                    readonly detail: string;
+                };
+            }[];
+        };
+        readonly StopRequest: {
             /** @description The reason, in a sentence; it is recorded with your name. */
             readonly reason: string;
         };
@@ -5720,6 +5807,102 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["FormatMove"];
+                };
+            };
+        };
+    };
+    readonly getOpsStop: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The current state, and the latest stops and releases */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["LedgerStop"];
+                };
+            };
+        };
+    };
+    readonly postOpsStop: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "reason": "Wrong prices since 09:40, see incident 4711."
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["StopRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description All stores obey */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["LedgerStop"];
+                };
+            };
+            /** @description Recorded, but a store did not confirm it in time; the pods go on trying. Repeat the request until the response is 200 */
+            readonly 202: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["LedgerStop"];
+                };
+            };
+        };
+    };
+    readonly postOpsRelease: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "reason": "The prices are corrected."
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["StopRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description All stores obey */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["LedgerStop"];
+                };
+            };
+            /** @description Recorded, but a store did not confirm it in time; the pods go on trying. Repeat the request until the response is 200 */
+            readonly 202: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["LedgerStop"];
                 };
             };
         };

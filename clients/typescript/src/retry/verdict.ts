@@ -48,6 +48,7 @@ const NOTHING_DONE: ReadonlySet<string> = new Set<KnownProblemCode>([
   'too_many_listeners',
   'ledger_switching',
   'ledger_closed',
+  'ledger_stopped',
   'backlog_full',
   'overloaded',
   'transit_unavailable',

@@ -1,0 +1,44 @@
+import { z } from 'zod';
+import { Timestamp } from '../schemas/fields.ts';
+import { Reason } from './ops-schema.ts';
+
+export const StopRequest = z.strictObject({ reason: Reason }).meta({ id: 'StopRequest' });
+
+const StopChange = z.object({
+  number: z.int().meta({ description: 'From 1; odd for a stop, even for a release.' }),
+  stopped: z.boolean(),
+  at: Timestamp,
+  by: z.string().meta({ description: 'The user of the operator.' }),
+  reason: z.string(),
+  correlationId: z.string().nullable(),
+});
+
+export const LedgerStop = z
+  .object({
+    stopped: z.boolean().meta({ description: 'With several shards: whether all of them are stopped.' }),
+    enforced: z.boolean().meta({
+      description:
+        'Whether the stores that decide confirm the state. If false, a pod may still act on the previous one.',
+    }),
+    changes: z.array(StopChange).meta({
+      description:
+        'The latest stops and releases, at most 100, the most recent first; with several shards, those of shard 0.',
+    }),
+    olderProcesses: z.array(z.string()).meta({
+      description: 'Processes of an older release, which do not obey a stop: end them.',
+    }),
+    shards: z
+      .array(
+        z.object({
+          shard: z.int(),
+          stopped: z.boolean().optional(),
+          enforced: z.boolean().optional(),
+          problem: z.object({ code: z.string(), detail: z.string() }).optional().meta({
+            description: 'Why the state of the shard is unknown.',
+          }),
+        }),
+      )
+      .optional()
+      .meta({ description: 'With several shards: the state of each.' }),
+  })
+  .meta({ id: 'LedgerStop' });

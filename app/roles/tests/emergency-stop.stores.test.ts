@@ -1,0 +1,139 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { until } from '../../kernel/testing/until.ts';
+import { type Role, RolesUnderTest } from '../testing/roles-under-test.ts';
+import { ShardedRoles } from '../testing/sharded-roles.ts';
+
+const REASON = { reason: 'wrong prices since this morning' };
+const QUICK = { REDIS_LOST_AFTER_MS: '500', REDIS_LOST_BY_PODS_AFTER_MS: '250' };
+const REFUSED = { status: 503, json: { code: 'ledger_stopped' } };
+const stop = (api: Role) => api.request('POST', '/v1/ops/stop', REASON);
+const release = (api: Role) => api.request('POST', '/v1/ops/release', REASON);
+
+describe('An emergency stop', () => {
+  let roles: RolesUnderTest;
+  let api: Role;
+  beforeEach(async () => {
+    roles = await RolesUnderTest.start();
+    await roles.keeper(QUICK);
+    api = await roles.api();
+    await api.ready();
+    await api.worksIn('CACHE');
+    await roles.openAccounts(api);
+    expect(await api.transfer('before', '10.00')).toMatchObject({ status: 201 });
+  });
+  afterEach(() => roles.stop());
+
+  it('is obeyed by every pod in every kind of change once it is answered, while reads and the flush go on', async () => {
+    const other = await roles.api();
+    await other.worksIn('CACHE');
+    const hold = { holdId: 'h1', account: 'ada', amount: '1.00', currency: 'EUR' };
+    expect(await api.request('POST', '/v1/holds', hold)).toMatchObject({ status: 201 });
+    expect(await api.transfer('last')).toMatchObject({ status: 201 });
+    expect(await stop(api)).toMatchObject({ status: 200, json: { stopped: true, enforced: true, olderProcesses: [] } });
+    const order = { sourceAccount: 'world', destinationAccount: 'ada', amount: '1.00', currency: 'EUR' };
+    for (const pod of [api, other]) {
+      expect(await pod.transfer('after')).toMatchObject(REFUSED);
+      expect(await pod.request('POST', '/v1/transfers/before/reversal')).toMatchObject(REFUSED);
+      const group = { groupId: 'g1', transfers: [order, order] };
+      expect(await pod.request('POST', '/v1/transfers/group', group)).toMatchObject(REFUSED);
+      expect(await pod.request('POST', '/v1/holds', { ...hold, holdId: 'h2' })).toMatchObject(REFUSED);
+      expect(
+        await pod.request('POST', '/v1/holds/h1/capture', { transactionId: 'c1', destinationAccount: 'world' }),
+      ).toMatchObject(REFUSED);
+      expect(await pod.request('POST', '/v1/holds/h1/void')).toMatchObject(REFUSED);
+      expect(await pod.request('PATCH', '/v1/accounts/ada', { status: 'FROZEN' })).toMatchObject(REFUSED);
+      const opening = { accountId: 'new', currency: 'EUR' };
+      expect(await pod.request('POST', '/v1/accounts', opening)).toMatchObject(REFUSED);
+      // What already has an outcome is not a change.
+      expect(await pod.transfer('before', '10.00')).toMatchObject({ status: 200 });
+      expect(await pod.request('GET', '/v1/transfers/last')).toMatchObject({ status: 200 });
+      const balance = await pod.request('GET', '/v1/accounts/ada/balance');
+      expect(balance).toMatchObject({ status: 200, json: { balance: '11.00', source: 'cache' } });
+      expect(await pod.request('GET', '/v1/ops/status')).toMatchObject({ json: { stopped: true, mode: 'CACHE' } });
+    }
+    await until('the flush has caught up', async () => {
+      const found = await api.request('GET', '/v1/transfers/last');
+      return found.json['persisted'] === true;
+    });
+    expect(await release(other)).toMatchObject({ status: 200, json: { stopped: false, enforced: true } });
+    for (const pod of [api, other])
+      expect(await pod.transfer(`after-${pod.url.slice(-5)}`)).toMatchObject({ status: 201 });
+    expect(await api.transfer('after')).toMatchObject({ status: 201 });
+  });
+
+  it('records who stopped and released the ledger, when and why, once however often it is repeated', async () => {
+    for (let times = 0; times < 2; times++) expect(await stop(api)).toMatchObject({ status: 200 });
+    for (let times = 0; times < 2; times++) expect(await release(api)).toMatchObject({ status: 200 });
+    const { json } = await api.request('GET', '/v1/ops/stop');
+    const by = { by: 'bootstrap', ...REASON, at: expect.any(String), correlationId: expect.any(String) };
+    expect(json).toMatchObject({
+      stopped: false,
+      changes: [
+        { number: 2, stopped: false, ...by },
+        { number: 1, stopped: true, ...by },
+      ],
+    });
+    expect(json['changes']).toHaveLength(2);
+  });
+
+  it('that only MySQL has, because the pod that got it crashed, is brought to Redis by the other pods', async () => {
+    await roles.db.database.rows('UPDATE authority SET stops = stops + 1');
+    let attempts = 0;
+    await until('it is obeyed', async () => (await api.transfer(`after-${attempts++}`)).status === 503);
+    expect(await api.request('GET', '/v1/ops/stop')).toMatchObject({ json: { stopped: true, enforced: true } });
+  });
+
+  it('outlives the loss of Redis, a restart of every process, and the way back to a new Redis', async () => {
+    expect(await stop(api)).toMatchObject({ status: 200 });
+    await roles.redis.kill();
+    await api.worksIn('DIRECT');
+    expect(await api.transfer('after')).toMatchObject(REFUSED);
+    expect(await api.request('PATCH', '/v1/accounts/ada', { status: 'FROZEN' })).toMatchObject(REFUSED);
+    expect(await api.transfer('before', '10.00')).toMatchObject({ status: 200 });
+    await roles.stopRoles();
+    await roles.keeper(QUICK);
+    api = await roles.api();
+    await api.ready();
+    await api.worksIn('DIRECT');
+    expect(await api.transfer('after')).toMatchObject(REFUSED);
+    await roles.redis.startAgain();
+    await api.worksIn('CACHE');
+    expect(await api.transfer('after')).toMatchObject(REFUSED);
+    expect(await release(api)).toMatchObject({ status: 200, json: { enforced: true } });
+    expect(await api.transfer('after')).toMatchObject({ status: 201 });
+  });
+
+  it('takes effect in direct mode with its answer', async () => {
+    await roles.redis.kill();
+    await api.worksIn('DIRECT');
+    expect(await stop(api)).toMatchObject({ status: 200, json: { enforced: true } });
+    expect(await api.transfer('after')).toMatchObject(REFUSED);
+    expect(await release(api)).toMatchObject({ status: 200 });
+    expect(await api.transfer('after')).toMatchObject({ status: 201 });
+  });
+});
+
+describe('An emergency stop of several shards', () => {
+  it('stops transfers in each of them and between them, and reports each', async () => {
+    const roles = await ShardedRoles.start(2);
+    try {
+      await roles.keeper();
+      const api = await roles.api();
+      await api.ready();
+      const [here, there] = [roles.accountIn(0, 'a'), roles.accountIn(1, 'b')];
+      for (const accountId of [here, there])
+        await api.request('POST', '/v1/accounts', { accountId, currency: 'EUR', external: true });
+      const pay = (id: string, sourceAccount: string, destinationAccount: string) =>
+        api.transfer(id, '1.00', { sourceAccount, destinationAccount });
+      await until('both shards are open', async () => (await pay('open', here, there)).status < 300);
+      const shards = [0, 1].map((shard) => ({ shard, stopped: true, enforced: true }));
+      expect(await stop(api)).toMatchObject({ status: 200, json: { stopped: true, enforced: true, shards } });
+      expect(await pay('over', here, there)).toMatchObject(REFUSED);
+      expect(await pay('back', there, here)).toMatchObject(REFUSED);
+      expect(await release(api)).toMatchObject({ status: 200, json: { stopped: false } });
+      expect(await pay('over', here, there)).toMatchObject({ status: 201 });
+    } finally {
+      await roles.stop();
+    }
+  });
+});
