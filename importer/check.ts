@@ -2,7 +2,7 @@ import { formatAmount, parseAmount } from '../app/domain/money.ts';
 import { FileError, type FileRow, isInvalid, isValid, printable, transactionIdOf } from './payment.ts';
 import { RepeatedIds, ROWS_MAX, type RowState, type RowStates } from './row-states.ts';
 
-/** What the first reading of a file finds. */
+/** The result of the first reading of a file. */
 export interface Checked {
   rows: number;
   invalid: number;
@@ -22,7 +22,7 @@ interface Earlier {
 
 /**
  * Checks all rows before the first one is sent.
- * @throws FileError if the file is not what it should be as a whole, or if posted rows have changed
+ * @throws FileError if the file as a whole is invalid, or if posted rows have changed
  */
 export async function check(path: string, rows: AsyncIterable<FileRow>, earlier: Earlier | null): Promise<Checked> {
   const checked: Checked = { rows: 0, invalid: 0, errors: [], sums: new Map() };

@@ -9,14 +9,14 @@ import { importLocked, importOptionsOf } from './start.ts';
 
 const COMMAND = {
   name: 'npm run import --',
-  about: `Sends the payments of a file, and writes what became of each. Run it again after any interruption: nothing is paid twice.
+  about: `Sends the payments of a file, and records the outcome of each. Run it again after any interruption: nothing is paid twice.
 Exit codes: 0 all rows are posted; 1 not finished, run it again; 2 usage; 3 the file cannot be imported, and nothing was sent;
 4 finished, but not all rows are posted.`,
   operands: FILE_OPERAND,
   options: {
     url: texts('URL', 'the service (the stack of npm start)'),
     ...IMPORT_OPTIONS,
-    'give-up-after': wholeNumber('seconds without an answer after which it stops', {
+    'give-up-after': wholeNumber('stop after this many seconds without an answer', {
       min: 1,
       max: 86_400,
       fallback: 300,

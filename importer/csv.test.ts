@@ -78,7 +78,7 @@ describe('A CSV file', () => {
     ['no header', '', 'is empty'],
     ['an unknown column', `${HEADER},iban\n`, ':1: unknown column "iban"'],
     ['metadata that would be lost', `${HEADER},metadata.__proto__\n`, ':1: unknown column "metadata.__proto__"'],
-    ['a column twice', `${HEADER},Source-Account\n`, ':1: the column "sourceAccount" is there twice'],
+    ['a column twice', `${HEADER},Source-Account\n`, ':1: the column "sourceAccount" appears twice'],
     ['too few columns', 'sourceAccount,amount\n', ':1: no column destinationAccount, currency.'],
     ['a quote that is not closed', `${HEADER}\na,b,1,EUR\na,"b,1,EUR\n`, /:\d: not CSV: /],
     ['text after a quote', `${HEADER}\na,"b"x,1,EUR\n`, ':2: not CSV: '],
@@ -100,7 +100,7 @@ describe('A CSV file', () => {
     await expect(read(content)).rejects.toMatchObject({ name: 'FileError' });
   });
 
-  it('that is not UTF-8 far inside is refused with the line', async () => {
+  it('with invalid UTF-8 far from its beginning is refused with the line', async () => {
     // Three-byte characters cross the boundaries of the blocks in which the file is read.
     const lines = Array.from({ length: 50_000 }, () => 'a,b,1.00,EUR,€€€€€€');
     const good = Buffer.from(`${HEADER},reference\n${lines.join('\n')}\n`);
@@ -155,7 +155,7 @@ describe('Any table', () => {
       { numRuns: 60 },
     ));
 
-  it('that is no table gives rows or a FileError, and nothing else', () =>
+  it('that is not a table yields rows or a FileError, and no other error', () =>
     fc.assert(
       fc.asyncProperty(
         fc.string({ unit: fc.constantFrom('a', '"', ',', ';', '\n', '\r', '\0', '\uFEFF', 'é', '<'), maxLength: 60 }),

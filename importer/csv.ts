@@ -6,7 +6,7 @@ import type { SourceFile } from './source-file.ts';
 export interface CsvOptions {
   /** Detected in the header if it is absent. */
   delimiter?: ',' | ';' | '\t';
-  /** Whether amounts have a decimal comma. */
+  /** Whether amounts use a decimal comma. */
   decimalComma: boolean;
   /** The currency of files without that column. */
   currency?: string;
@@ -14,7 +14,7 @@ export interface CsvOptions {
   ignored: readonly string[];
 }
 
-/** More would be a quote that nobody closed, or an attack: the fields of a payment have at most 7,000 characters. */
+/** A longer row indicates an unclosed quote or an attack: the fields of a payment have at most 7,000 characters. */
 const RECORD_CHARS_MAX = 65_536;
 const DELIMITERS = [',', ';', '\t'] as const;
 const COLUMNS = [
@@ -86,7 +86,7 @@ function delimiterOf(start: string): string {
 /** Case and separators of words do not matter: `source_account`, `Source Account` and `sourceAccount` are the same. */
 const plain = (name: string): string => name.toLowerCase().replace(/[^a-z0-9]/g, '');
 
-/** @throws FileError if a column is unknown, missing or there twice */
+/** @throws FileError if a column is unknown, missing or duplicated */
 function columnsOf(header: readonly string[], options: CsvOptions, where: string): CsvColumn[] {
   const ignored = new Set(options.ignored.map(plain));
   const columns = header.map((cell): CsvColumn => {
@@ -97,14 +97,14 @@ function columnsOf(header: readonly string[], options: CsvOptions, where: string
     if (metadata !== undefined) return { name, meaning: { metadata } };
     if (ignored.has(plain(name))) return { name, meaning: null };
     throw new FileError(
-      `${where}: unknown column "${name}". Known are ${COLUMNS.join(', ')} and metadata.<name>; leave out others with --ignore.`,
+      `${where}: unknown column "${name}". Known columns are ${COLUMNS.join(', ')} and metadata.<name>; leave out others with --ignore.`,
     );
   });
   const known = columns.flatMap(({ meaning }) => (meaning === null ? [] : [JSON.stringify(meaning)]));
   const twice = columns.find(
     ({ meaning }) => meaning && known.filter((other) => other === JSON.stringify(meaning)).length > 1,
   );
-  if (twice) throw new FileError(`${where}: the column "${twice.name}" is there twice.`);
+  if (twice) throw new FileError(`${where}: the column "${twice.name}" appears twice.`);
   const missing = (['sourceAccount', 'destinationAccount', 'amount', 'currency'] as const).filter(
     (name) => !columns.some(({ meaning }) => meaning && 'member' in meaning && meaning.member === name),
   );

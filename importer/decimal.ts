@@ -3,7 +3,7 @@ const DECIMALS = 17;
 const DECIMAL = /^([+-]?)0*(\d*)(?:\.(\d*))?$/;
 const DIGITS_MAX = 40;
 
-/** A decimal of XML Schema, which may have a sign, and zeros that mean nothing; null for anything else. */
+/** A decimal of XML Schema, which may have a sign and redundant zeros; null for anything else. */
 export function parseDecimal(text: string): bigint | null {
   const [, sign, whole = '', decimals = ''] = DECIMAL.exec(text) ?? [];
   if (sign === undefined || !/\d/.test(text) || text.length > DIGITS_MAX) return null;
@@ -13,7 +13,7 @@ export function parseDecimal(text: string): bigint | null {
   return sign === '-' ? -value : value;
 }
 
-/** Plain decimal text, without zeros that mean nothing: `-0.5`, `12`. */
+/** Plain decimal text, without redundant zeros: `-0.5`, `12`. */
 export function formatDecimal(value: bigint): string {
   const digits = String(value < 0n ? -value : value).padStart(DECIMALS + 1, '0');
   const decimals = digits.slice(-DECIMALS).replace(/0+$/, '');

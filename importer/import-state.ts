@@ -5,10 +5,10 @@ import { FileError } from './payment.ts';
 /** What a later run of the same import must know. Written before the first payment is sent. */
 export interface ImportState {
   version: 1;
-  /** From which transaction ids are derived. */
+  /** The scope from which transaction ids are derived. */
   scope: string;
   batchId: string;
-  /** Of the content of the file. */
+  /** The digest of the content of the file. */
   fileDigest: string;
   rows: number;
   /** The ledger of all results; empty while they may be of several ledgers or versions of the file. */

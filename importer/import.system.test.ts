@@ -13,7 +13,7 @@ const ROOT = join(import.meta.dirname, '..');
 const ROWS = 4_000;
 const ACCOUNTS = 20;
 const KILLS = 6;
-/** A file between two rows that are no transfers: the account does not exist, or nothing is available. */
+/** Some rows must fail: their account does not exist, or it has no money. */
 const isUnknown = (row: number) => row % 1000 === 500;
 const isRefused = (row: number) => row % 1000 === 700;
 
@@ -128,7 +128,7 @@ describe('An import that is killed at random', () => {
     await until('all are in MySQL', async () => (await transfersInMysql()) >= posted);
     expect(await transfersInMysql()).toBe(posted);
 
-    // The service knows what failed, too.
+    // The service has recorded the failures, too.
     const batchId = /Batch: (\S+)\./.exec(last.output)?.[1];
     expect((await pod.request('GET', `/v1/batches/${batchId}`)).json).toMatchObject({
       ...{ items: ROWS, posted, rejected: 4, failed: 4, undecided: 0 },
@@ -171,7 +171,7 @@ describe('The command', () => {
     expect(output).toContain(`${path}:3: row 2: amount has 3 decimals, but EUR allows at most 2`);
   });
 
-  it('refuses to import a file twice at the same time, and no file', async () => {
+  it('refuses to import a file twice at the same time, or a file that does not exist', async () => {
     const path = temporaryFile(csv());
     const first = start(['--batch-size', '1', path]);
     await until('it has sent some', () => sizeOf(`${path}.results.csv`) > 200);

@@ -97,9 +97,9 @@ describe('A pain.001 message', () => {
       'Amt/InstdAmt is missing; Amt/InstdAmt@Ccy is missing',
     ],
     ['no creditor', one('12.34', ''), 'CdtrAcct/Id is missing'],
-    ['two accounts', one('12.34', '<IBAN>A</IBAN><IBAN>B</IBAN>'), 'CdtrAcct/Id/IBAN is there twice'],
-    ['an IBAN and another id', one('12.34', '<IBAN>A</IBAN><Othr><Id>B</Id></Othr>'), 'CdtrAcct/Id is there twice'],
-    ['two amounts', one('1</InstdAmt><InstdAmt Ccy="EUR">2'), 'Amt/InstdAmt is there twice'],
+    ['two accounts', one('12.34', '<IBAN>A</IBAN><IBAN>B</IBAN>'), 'CdtrAcct/Id/IBAN appears twice'],
+    ['an IBAN and another id', one('12.34', '<IBAN>A</IBAN><Othr><Id>B</Id></Othr>'), 'CdtrAcct/Id appears twice'],
+    ['two amounts', one('1</InstdAmt><InstdAmt Ccy="EUR">2'), 'Amt/InstdAmt appears twice'],
     ['a check', one().replace('TRF', 'CHK'), 'PmtMtd is CHK; only TRF is a transfer between accounts'],
     [
       'a later date',
@@ -187,7 +187,7 @@ describe('A pain.001 message', () => {
     for await (const row of new PainMessage(file, { today: '2026-01-31', executeNow: false }).rows()) {
       rows = row.row;
       // Payments arrive while most of the file has not been read.
-      if (rows === 1) expect(() => file.digest).toThrow('was not read yet');
+      if (rows === 1) expect(() => file.digest).toThrow('has not been read yet');
     }
     expect(rows).toBe(count);
   });

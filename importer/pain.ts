@@ -21,7 +21,7 @@ class Control {
   readonly where: string;
   transactions = 0;
   sum = 0n;
-  /** As stated; null if it is not. */
+  /** As stated in the message; null if absent. */
   statedTransactions: string | null = null;
   statedSum: string | null = null;
 
@@ -77,7 +77,7 @@ export class PainMessage {
     return JSON.stringify(['pain.001', id, time, sender.sort()]);
   }
 
-  /** @throws FileError if it is no such message, or its control sums are wrong */
+  /** @throws FileError if it is not such a message, or if its control sums are wrong */
   async *rows(): AsyncGenerator<FileRow> {
     const reading = parseXml(this.#file, {
       began: (element, namespace) => this.#began(element, namespace),
@@ -157,7 +157,7 @@ export class PainMessage {
     return errors;
   }
 
-  /** A member that is there twice could mean either of its values. */
+  /** A duplicate member could mean either of its values. */
   #repeated(): string[] {
     const of = (values: Values, names: readonly string[]) =>
       names.filter((name) => (values.get(name)?.length ?? 0) > 1);
@@ -167,7 +167,7 @@ export class PainMessage {
     found.push(...both(this.#block, 'DbtrAcct'), ...both(this.#transaction, 'CdtrAcct'));
     const lines = this.#transaction.get('RmtInf/Ustrd')?.length ?? 0;
     return [
-      ...found.map((name) => `${name} is there twice`),
+      ...found.map((name) => `${name} appears twice`),
       ...(lines >= VALUES_MAX ? [`RmtInf has ${VALUES_MAX} or more lines`] : []),
     ];
   }
@@ -214,7 +214,7 @@ const NAMES: Readonly<Record<string, string>> = {
   currency: 'Amt/InstdAmt@Ccy',
   reference: 'RmtInf',
 };
-/** Of each name, so many values are kept: the message is read in bounded memory. */
+/** Maximum number of values kept for each name, so that the message is read in bounded memory. */
 const VALUES_MAX = 10;
 const NAMES_MAX = 500;
 

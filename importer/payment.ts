@@ -52,7 +52,7 @@ export type Cells = { [Name in Exclude<keyof Payment, 'metadata'>]?: string } & 
 const REQUIRED = ['sourceAccount', 'destinationAccount', 'amount', 'currency'] as const;
 
 /**
- * Checks a row by the rules of the API, as far as they do not depend on the ledger.
+ * Checks a row by those rules of the API that do not depend on the ledger.
  * @param nameOf what the file calls a member, for messages
  */
 export function paymentOf(cells: Cells, nameOf: (member: string) => string): Payment | readonly string[] {

@@ -17,7 +17,7 @@ async function write(path: string, results: readonly RowResult[]): Promise<void>
   for (const result of results) file.add(result);
 }
 
-it('results are lines in the order of the outcomes, and known to a later run', async () => {
+it('results are lines in the order of the outcomes, and a later run reads them', async () => {
   const path = newPath();
   await write(path, [
     posted(2),
@@ -80,7 +80,7 @@ it('when all rows have results, they are sorted, with the last one of each row',
   );
   expect(text(path)).toBe(HEADER + wanted.join(''));
   expect(existsSync(`${path}.tmp`)).toBe(false);
-  // What a run that was killed while it sorted has left behind does not matter.
+  // The remains of a run that was killed while sorting do not matter.
   appendFileSync(`${path}.tmp`, 'rubbish');
   await using again = await ResultFile.open(path);
   expect(again.states.count('POSTED')).toBe(rows);

@@ -26,8 +26,8 @@ const BLOCK_BYTES = 32 * 1024;
 const BLOCKS_MAX = 256;
 
 /**
- * The file of results: a line for each row as soon as it has an outcome, in the order of the outcomes. If a row has several
- * lines, the last one counts. What is lost when the process is killed is a line at most whose row is sent again, which
+ * The file of results: a line for each row as soon as it has an outcome, in the order of the outcomes. If a row has
+ * several lines, the last one counts. If a line is lost because the process is killed, its row is sent again, which
  * returns the same outcome. When all rows have a line, the file is sorted.
  */
 export class ResultFile implements AsyncDisposable {
@@ -47,7 +47,7 @@ export class ResultFile implements AsyncDisposable {
     this.#isNew = isNew;
   }
 
-  /** Opens the file, and reads what it has. @throws FileError if it is not a file of results */
+  /** Opens the file, and reads its contents. @throws FileError if it is not a file of results */
   static async open(path: string): Promise<ResultFile> {
     const handle = await open(path, 'a+');
     try {
@@ -94,7 +94,7 @@ export class ResultFile implements AsyncDisposable {
     if (this.#failure !== null) throw this.#failure;
   }
 
-  /** Replaces the file by one with the last line of each row, in the order of the rows. */
+  /** Replaces the file with one that has only the last line of each row, in the order of the rows. */
   async sort(rows: number): Promise<void> {
     await this.written();
     const places = new Float64Array(rows + 1);
@@ -195,7 +195,7 @@ const foreign = (path: string): FileError =>
  */
 class LineReader {
   readonly #handle: FileHandle;
-  /** The blocks that were used last, by number. */
+  /** The most recently used blocks, by number. */
   readonly #blocks = new Map<number, Buffer>();
 
   constructor(handle: FileHandle) {

@@ -24,7 +24,7 @@ it('the first row without a state is found, however many rows there are', () => 
   expect([states.firstOpen(rows), states.firstOpen(rows + 5)]).toEqual([0, rows + 1]);
 });
 
-it('ids that are there twice are found with their rows', () => {
+it('duplicate ids are found with their rows', () => {
   const ids = new RepeatedIds();
   for (let row = 1; row <= 100_000; row++) ids.add(row, `id-${row % 99_998}`);
   expect(ids.pairs(10)).toEqual([

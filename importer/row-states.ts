@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 export const STATES = ['', 'POSTED', 'REJECTED', 'FAILED', 'UNDECIDED', 'INVALID'] as const;
 export type RowState = (typeof STATES)[number];
 
-/** The most rows of a file: as many as a batch of the service may have. */
+/** Maximum number of rows in a file: as many as a batch of the service may have. */
 export const ROWS_MAX = 10_000_000;
 const FIRST_SIZE = 65_536;
 
@@ -61,7 +61,7 @@ export class RowStates {
   }
 }
 
-/** Finds ids that a file has twice, with 8 bytes for each row. */
+/** Finds duplicate ids in a file, with 8 bytes for each row. */
 export class RepeatedIds {
   #digests = new BigUint64Array(FIRST_SIZE);
   #rows = 0;

@@ -80,7 +80,7 @@ describe('An import', () => {
     expect(service.batchIds.size).toBe(1);
   });
 
-  it('does not send posted rows again, and posts nothing twice even if it knows nothing of the first run', async () => {
+  it('does not send posted rows again, and posts nothing twice even without the state of the first run', async () => {
     const path = temporaryFile(HEADER + rows(20));
     await run(path);
     const requests = service.requests.length;
@@ -94,7 +94,7 @@ describe('An import', () => {
     expect(service.posted).toHaveLength(20);
   });
 
-  it('gets every row its outcome through failures of all kinds', async () => {
+  it('gets an outcome for every row, despite failures of all kinds', async () => {
     const kinds = [
       'none',
       'drop',
@@ -125,7 +125,7 @@ describe('An import', () => {
         (outcome) => outcome.code,
         () => -1,
       );
-      // A killed process also leaves a line cut off.
+      // A killed process also leaves an incomplete line.
       if (code !== EXIT.posted && existsSync(`${path}.results.csv`)) appendFileSync(`${path}.results.csv`, '7,cut');
     }
     expect(runs).toBeGreaterThan(3);
@@ -193,7 +193,7 @@ describe('An import', () => {
     }
   });
 
-  it('takes the ids of a column', async () => {
+  it('takes the ids from a column', async () => {
     const path = temporaryFile(`transactionId,${HEADER}x1,world,a0,1.00,EUR\nx2,world,a0,1.00,EUR\n`);
     await run(path);
     expect(service.posted.map(({ transactionId }) => transactionId).sort()).toEqual(['x1', 'x2']);
@@ -342,7 +342,7 @@ describe('A file', () => {
       expect(service.requests.at(-1)).toEqual(['x1', 'x2']);
     });
 
-    it('is refused if its results are there, but not what their ids were derived from', async () => {
+    it('is refused if its results exist, but not the state from which their ids were derived', async () => {
       rmSync(`${path}.results.csv.state.json`);
       await expect(run(path)).rejects.toThrow('is missing');
     });

@@ -12,7 +12,7 @@ const NEWLINE = 0x0a;
 export class SourceFile implements AsyncDisposable {
   readonly path: string;
   readonly #handle: FileHandle;
-  /** The digests of the blocks, once the file was read to its end. */
+  /** The digests of the blocks, once the file has been read to its end. */
   #digests: readonly string[] | null = null;
 
   private constructor(path: string, handle: FileHandle) {
@@ -32,9 +32,9 @@ export class SourceFile implements AsyncDisposable {
     throw new FileError(`${path} is not a regular file, and the import reads it twice.`);
   }
 
-  /** Identifies the content. @throws Error before the file was read to its end */
+  /** Identifies the content. @throws Error before the file has been read to its end */
   get digest(): string {
-    if (this.#digests === null) throw new Error('the file was not read yet');
+    if (this.#digests === null) throw new Error('the file has not been read yet');
     return createHash('sha256').update(this.#digests.join()).digest('hex');
   }
 

@@ -31,7 +31,7 @@ export async function* parseXml(file: SourceFile, handler: XmlHandler): AsyncGen
   const refuse = (why: string): never => {
     throw new FileError(`${file.path}:${parser.line + 1}: ${why}`);
   };
-  // An element with children has no text: it would grow with the spaces between them.
+  // The text of an element with children is discarded, because it would grow with the whitespace between them.
   const open: (XmlElement & { hasChildren: boolean })[] = [];
   let root: string | null = null;
   parser.onerror = (error) => refuse(`not well-formed XML: ${error.message.split('\n')[0]}`);

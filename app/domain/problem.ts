@@ -69,7 +69,7 @@ export const PROBLEMS = {
   hold_expired: { status: 422, title: 'The hold has expired', ...FINAL },
   hold_exceeded: { status: 422, title: 'The amount does not fit the hold', ...FINAL },
   transfer_not_reversible: { status: 422, title: 'This transfer cannot be reversed', ...FINAL },
-  precondition_required: { status: 428, title: 'The request must say which state it changes', ...FINAL },
+  precondition_required: { status: 428, title: 'The request must specify which state it changes', ...FINAL },
   rate_limited: { status: 429, title: 'Too many requests', ...RETRY },
   too_many_listeners: { status: 429, title: 'Too many open streams of events', ...RETRY },
   headers_too_large: { status: 431, title: 'The headers are larger than allowed', ...FINAL },

@@ -26,7 +26,7 @@ export interface EventOrigin {
 
 /** What the log does not contain. */
 interface Additions {
-  /** Of an account that was changed. */
+  /** The currency of an account that was changed. */
   currency: string | undefined;
   details: PersonalData | null;
 }

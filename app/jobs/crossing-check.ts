@@ -2,7 +2,7 @@ import { legIdOf, transactionIdOf } from '../domain/crossing.ts';
 import type { LegName } from '../domain/leg-types.ts';
 import { Problem } from '../domain/problem.ts';
 
-/** A transfer that has left a shard, as its row in `crossings` has it. Money in minor units. */
+/** A transfer that has left a shard, as its row in `crossings` describes it. Money in minor units. */
 export interface CrossingLine {
   transactionId: string;
   toShard: number;
@@ -64,8 +64,8 @@ const LISTED_MAX = 100;
 
 /**
  * Compares transfers between shards by their ids: each leg belongs to a row, and the legs of each row are those of its
- * state. It may run while transfers are made: a row exists before its `in` is sent, and is closed only when MySQL has what it
- * is closed with. So rows are read before the legs they need, and legs before the rows.
+ * state. It may run while transfers are made: a row exists before its `in` is sent, and is closed only when MySQL has
+ * the outcomes with which it is closed. So rows are read before the legs they need, and legs before the rows.
  * @param shards in order of their numbers
  */
 export async function checkCrossings(shards: readonly CrossingPages[], page = PAGE): Promise<CrossingReport> {

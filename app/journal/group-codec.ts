@@ -54,7 +54,7 @@ export function groupOutcome(group: GroupOrder, { firstSeq, records }: JournalEn
     const outcome =
       at + RECORD_BYTES <= records.length ? outcomeOf(decodeRecord(records, at), { order, ...taken }) : null;
     if (outcome?.status !== 'POSTED' || outcome.seq !== firstSeq + index)
-      throw new IntegrityError(`group ${group.groupId} (seq ${firstSeq}) is there only in part`);
+      throw new IntegrityError(`group ${group.groupId} (seq ${firstSeq}) is incomplete`);
     const { source, destination, counted } = outcome;
     return { source, destination, ...(counted && { counted }) };
   });

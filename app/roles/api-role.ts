@@ -58,7 +58,7 @@ export async function startApi(context: Context): Promise<Running> {
   logger.log.info({ port, adminPort }, 'the API is listening');
   for (const { session } of shards) session.start();
   const stopped = new AbortController();
-  // Each loop of each shard listens.
+  // Each loop of each shard adds a listener.
   setMaxListeners(0, stopped.signal);
   const readinessLogged = logReadiness({ readiness, clock, logger: logger.log }, stopped.signal);
   const comparing = serving.watch(stopped.signal);

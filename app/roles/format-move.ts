@@ -10,7 +10,7 @@ const LOOK_EVERY_MS = 100;
 const KEEPER_SILENT_MS_MAX = 60_000;
 
 const WARNING =
-  'There is no way back: a release that knows only format 1 can then neither change nor serve this ledger. The only way to return to format 1 is to restore a backup from before the move.';
+  'This cannot be undone: a release that supports only format 1 can then neither change nor serve this ledger. The only way to return to format 1 is to restore a backup from before the move.';
 
 /** `done`: the ledger is in format `to` and open; false while its last epoch in the older format is being recovered. */
 export interface FormatMove {

@@ -49,7 +49,7 @@ function plansOf(role: Config['process']['role'], poolMax: number): Record<Purpo
   };
 }
 
-/** How many connections a process opens at most to a server that has the databases of so many shards. */
+/** How many connections a process opens at most to a server that has the databases of this many shards. */
 export function mysqlConnectionsMax(role: Config['process']['role'], poolMax: number, shards: number): number {
   const plans = plansOf(role, poolMax);
   return PURPOSES.reduce((sum, purpose) => sum + plans[purpose].connectionsMax(shards), 0);

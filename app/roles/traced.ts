@@ -47,7 +47,7 @@ export function tracedLedger(ledger: Ledger, tracing: Tracing | null): Ledger {
   };
 }
 
-/** Traces what a transfer between shards does in one of them: the look at its destination, and its legs. */
+/** Traces what a transfer between shards does in one of them: the preview at its destination, and its legs. */
 export function tracedShard(ledger: Ledger, shard: number, tracing: Tracing | null): Ledger {
   if (!tracing) return ledger;
   const inShard = <T>(name: string, work: () => Promise<T>) =>

@@ -21,7 +21,7 @@ export interface CourierTiming {
   pageMax: number;
   /** Maximum number of legs toward one shard, or returns from it, that may be in flight at a time. */
   inFlightMax: number;
-  /** The number of open crossings toward a shard from which on no more may begin. */
+  /** The number of open crossings toward a shard at which no further one may begin. */
   openMax: number;
 }
 
@@ -43,9 +43,9 @@ interface CourierDependencies {
 }
 
 /**
- * Completes interrupted transfers between shards, and closes complete ones. It uses only what the MySQLs of the two shards
- * contain, so its work can be repeated at any time, concurrently with other couriers and requests. Each destination has a
- * separate queue, so that a shard that does not answer does not delay the others.
+ * Completes interrupted transfers between shards, and closes complete ones. It uses only what the databases of the two
+ * shards contain, so its work can be repeated at any time, concurrently with other couriers and requests. Each
+ * destination has a separate queue, so that a shard that does not answer does not delay the others.
  */
 export class Courier {
   readonly #deps: CourierDependencies;

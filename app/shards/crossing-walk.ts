@@ -13,7 +13,7 @@ import type { TransitAccounts } from './transit-accounts.ts';
 
 /** Interval at which the preview at the destination is repeated while the authority of its shard moves, ms. */
 const HELD_LOOK_MS = 50;
-/** A look that meets the end of a move may find accounts unsettled that are not. */
+/** A preview at the end of a move may report accounts as unsettled that are not. */
 const UNSETTLED_LOOKS_MAX = 3;
 /** More steps than any crossing needs, even if the state of its legs changes in the meantime. */
 const STEPS_MAX = 20;

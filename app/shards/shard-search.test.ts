@@ -9,7 +9,7 @@ const SHARDS = 3;
 const REQUEST_MS = 10_000;
 const kind = { absent: 'hold_not_found', ambiguous: () => new Problem('hold_id_ambiguous', 'twice') } as const;
 
-/** What a shard answers when it is asked for the nth time, and after how many ms. */
+/** The answer of a shard to the nth query, and its delay in ms. */
 type Says = (asked: number) => { says: 'found' | ProblemCode; afterMs?: number };
 
 let clock: VirtualClock;
@@ -17,7 +17,9 @@ beforeEach(() => {
   clock = new VirtualClock();
 });
 
-/** @returns the shard that was found, or the code of the problem; how often each shard was asked; and the time it took */
+/**
+ * @returns the shard that was found, or the code of the problem; how often each shard was queried; and the time it took
+ */
 async function search(shards: readonly Says[], by: { account?: string; held?: boolean } = {}) {
   const asked = shards.map(() => 0);
   const heldHere: (boolean | undefined)[] = [];

@@ -21,7 +21,7 @@ export class ShardedBooks implements Books, HoldBooks {
 
   /**
    * Every shard has the same calendar, so the calendar of any shard that answers is used; shards that are likely to
-   * answer are asked first.
+   * answer are queried first.
    */
   async businessWindows(at: number): Promise<BusinessWindows | null> {
     let failure: unknown = null;

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { LogSealer, type LogStore } from './log-sealer.ts';
 
-/** A log in which some transactions' entries wait. */
+/** A log in which the entries of some transactions are waiting to be sealed. */
 class Waiting implements LogStore {
   readonly calls: string[] = [];
   transactions: number;
@@ -38,7 +38,7 @@ async function round(store: LogStore) {
   return events;
 }
 
-it('A round seals what waits, transaction by transaction, and reports the state before that', async () => {
+it('A round seals the waiting entries, transaction by transaction, and reports the state before that', async () => {
   const store = new Waiting(3, 900);
   expect(await round(store)).toEqual([{ position: 7, oldestWaitingMs: 900 }]);
   expect(store.calls).toEqual(['seal', 'seal', 'seal', 'seal', 'states']);

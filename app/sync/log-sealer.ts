@@ -18,8 +18,8 @@ export interface LogEvents {
 }
 
 /**
- * While Redis has the authority, the next flush usually seals what waits; keepers seal only what has waited for this
- * long, ms.
+ * While Redis has the authority, the next flush usually seals the waiting entries; keepers seal only those that have
+ * waited for this long, ms.
  */
 const SEAL_AFTER_MS = 200;
 /** Maximum number of transactions in a round, so that accounts get their turn, too. */

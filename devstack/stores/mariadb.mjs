@@ -38,7 +38,7 @@ const SPACE_MIB = 200;
  */
 
 /**
- * The databases of a ledger with so many shards. A ledger with one shard and one with several are different ledgers.
+ * The databases of a ledger with this many shards. A ledger with one shard and one with several are different ledgers.
  * @param {number} shards
  */
 export function databasesOf(shards) {

@@ -22,7 +22,7 @@ export async function rowsOf(
   return rows;
 }
 
-/** The payments of rows that must all be valid. */
+/** The payments of rows, all of which must be valid. */
 export function paymentsOf(rows: readonly FileRow[]) {
   return rows.map((row) => {
     if (!isValid(row)) throw new Error(`row ${row.row} is not valid: ${JSON.stringify(row.content)}`);

@@ -1,6 +1,6 @@
 import { round } from '../measure.ts';
 
-/** The figures of the load test's parts, as far as they are needed here. */
+/** The figures of the load test's parts that are needed here. */
 export type Found = Readonly<Record<string, { figures: Readonly<Record<string, number>> } | undefined>>;
 
 /**

@@ -106,7 +106,10 @@ export async function setHotAccounts(
   if (hot.length === 0 || !changed.every(Boolean)) throw new Error(`the status of ${hot.length} accounts: ${changed}`);
 }
 
-/** Keepers can no longer write to the MySQL of a shard, so that what waits for it waits. @returns what ends this */
+/**
+ * Prevents keepers from writing to the MySQL of a shard, so whatever waits for that keeps waiting. @returns a function
+ * that ends this
+ */
 export function holdFlush(cluster: ShardedCluster, shard: number): () => void {
   const links = cluster.keepers.map((keeper) => cluster.wire(keeper, 'mysql', shard));
   for (const link of links) link.hold('requests');

@@ -6,7 +6,7 @@ export const shardsAllRedisKilled: Hypothesis<ShardedGround> = {
   ...SHARDED,
   name: 'shards-all-redis-killed',
   expectation:
-    'All three Redis are killed at once. All shards continue in MySQL, and return to Redis one after the other.',
+    'All three Redis servers are killed at once. All shards continue in MySQL, and return to Redis one after the other.',
   pauseMsMax: 10_000,
   errorsAllowed: SWITCHING,
   ground: () => ownShards(),

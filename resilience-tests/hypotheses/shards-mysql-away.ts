@@ -9,7 +9,7 @@ export const shardsMysqlAway: Hypothesis<ShardedGround> = {
   ...SHARDED,
   name: 'shards-mysql-away',
   expectation:
-    'All processes lose the connections to one MySQL of three. Transfers inside its shard continue in Redis; those that leave it, or have to be returned to it, get an error or wait. Transfers that do not touch that shard get no error and do not pause.',
+    'All processes lose the connections to one of three databases. Transfers inside its shard continue in Redis; those that leave it, or have to be returned to it, get an error or wait. Transfers that do not touch that shard get no error and do not pause.',
   pauseMsMax: 1_500,
   errorsAllowed: new RegExp(`${WITHOUT_MYSQL.source}|^(ledger_switching|pending|backlog_full|no answer in time)$`),
   ground: () => ownShards({ wired: true }),

@@ -8,7 +8,7 @@ export const shardsRedisFrozen: Hypothesis<ShardedGround> = {
   ...SHARDED,
   name: 'shards-redis-frozen',
   expectation:
-    'One Redis of three stops responding, with its connections open, and responds again later. Transfers that do not touch its shard get no error and do not pause.',
+    'One of three Redis servers stops responding, with its connections open, and responds again later. Transfers that do not touch its shard get no error and do not pause.',
   pauseMsMax: 1_500,
   errorsAllowed: SWITCHING,
   ground: () => ownShards(),

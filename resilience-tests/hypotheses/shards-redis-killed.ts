@@ -8,7 +8,7 @@ export const shardsRedisKilled: Hypothesis<ShardedGround> = {
   ...SHARDED,
   name: 'shards-redis-killed',
   expectation:
-    'One Redis of three is killed. Its shard continues in MySQL. Transfers that do not touch that shard get no error and do not pause.',
+    'One of three Redis servers is killed. Its shard continues in MySQL. Transfers that do not touch that shard get no error and do not pause.',
   pauseMsMax: 1_500,
   // Those of shard 0; `othersUnaffected` allows none to the others.
   errorsAllowed: SWITCHING,

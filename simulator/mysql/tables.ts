@@ -115,7 +115,7 @@ export class Tables {
   /** Events of holds by their ids, without those that placed a hold. */
   readonly holdUpdates = new Map<string, HoldUpdated>();
   readonly crossings = new Map<string, CrossingRow>();
-  /** Which courier looks after the crossings toward a shard. */
+  /** Which courier handles the crossings toward a shard. */
   readonly crossingTurns = new Map<number, { holder: string; untilMs: number }>();
   /** Per epoch, by first seq. */
   readonly handedOverEntries = new Map<number, Map<number, JournalEntry>>();

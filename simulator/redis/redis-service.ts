@@ -16,7 +16,7 @@ export class RedisService {
   pointTo(node: RedisNode | null): void {
     this.#current = node;
   }
-  /** Lets the address lead to another server, for this process only. */
+  /** Points the address to another server, for this process only. */
   pointOneTo(process: SimProcess, node: RedisNode | null): void {
     this.#others.set(process, node);
   }

@@ -39,8 +39,8 @@ export const keyOf = (transactionId: string, source: string, shards: number): st
 const idIn = (key: string): string => key.slice(key.indexOf('/') + 1);
 
 /**
- * The history without what was lost. What remains unknown is unknown, because what was sent before a loss may also have been
- * carried out after it.
+ * The history without what was lost. Unknown outcomes stay unknown, because a request that was sent before a loss may
+ * also have been carried out after it.
  */
 export function withoutLosses(history: History, losses: readonly Loss[], shards: number): History {
   return losses.reduce((left, loss) => withoutLoss(left, loss, shards), history);

@@ -126,7 +126,7 @@ function lossesOf(random: Random, loadMs: number): [Fault[], Acceptance[]] {
     const fault = (kind: Fault['kind'], from: number, forMs: number) =>
       faults.push({ kind, atMs: from, forMs, which: random.unit(), part: random.unit() });
     if (random.chance(0.8)) fault('flushBlocked', atMs - stallMs, stallMs + random.between(200, 2_000));
-    // What only dead pods knew is lost, and so is what no pod has heard of.
+    // Whatever only dead pods knew is lost, and so is anything that no pod received.
     const kills = random.pick([0, 0, 1, 4]);
     for (let kill = 0; kill < kills; kill++) fault('podKill', atMs - random.between(0, 30), random.between(300, 2_000));
     if (random.chance(0.5)) fault('repliesLost', atMs - random.between(0, 400), random.between(300, 900));

@@ -9,7 +9,7 @@ beforeEach(() => {
 });
 
 const found = () => Object.keys(check(sound.history, sound.books).counts).sort();
-/** What is said about the legs of transfers between shards. */
+/** The violations found in the legs of transfers between shards. */
 const said = () =>
   checkBooks(sound.history.accounts, sound.books)
     .filter(({ kind }) => kind === 'crossing')

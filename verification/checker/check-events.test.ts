@@ -124,7 +124,7 @@ describe('A consumer of the change feed', () => {
     events.push(...events.splice(1, 1));
     expect(found()).toContain('version 2 of p:a follows version 0');
   });
-  it('fails if it has what MySQL does not have, or different content', () => {
+  it('fails if it has an event that MySQL does not contain, or different content', () => {
     for (const [field, value] of [
       ['amount', '1.51'],
       ['sourceBalance', '-1.51'],

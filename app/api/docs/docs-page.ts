@@ -18,7 +18,7 @@ export const CONTENT_SECURITY_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** Addresses are relative, so that the page also works behind a proxy that adds a path before it. */
+/** Addresses are relative, so that the page also works behind a proxy that adds a path prefix. */
 export const DOCS_PAGE = `<!doctype html>
 <html lang="en">
   <head>

@@ -115,10 +115,9 @@ const DATA = {
 
 /** With `details=true`. */
 const details = {
-  user: z
-    .string()
-    .optional()
-    .meta({ description: 'Who requested it. Like all that follows, only with `details=true`.' }),
+  user: z.string().optional().meta({
+    description: 'The user who requested it. Like all members that follow, present only with `details=true`.',
+  }),
   correlationId: z.string().optional(),
   reference: z.string().nullable().optional(),
   metadata: z.record(z.string(), z.string()).nullable().optional(),
@@ -155,7 +154,7 @@ export const Event = z
 export const EventPage = z
   .object({
     items: z.array(Event),
-    nextCursor: z.string().meta({ description: 'Send it as `after` to get what follows. It is never null.' }),
+    nextCursor: z.string().meta({ description: 'Send it as `after` to get the events that follow. It is never null.' }),
     caughtUp: z.boolean().meta({
       description: 'False if there may be more events already. A page can be empty before the end.',
     }),

@@ -26,7 +26,7 @@ describe('A batch with an id', () => {
     { ...transfer, transactionId: 't4', sourceAccount: 'no' },
   ];
 
-  it('has a record of what became of each item, including items that are not transfers', async () => {
+  it('has a record of the outcome of each item, including items that are not transfers', async () => {
     const { status, json } = await post(mixed);
     expect(status).toBe(200);
     expect(json).toMatchObject({

@@ -59,7 +59,7 @@ function readItems({ batches, ledger }: BatchDependencies): Route {
     path: '/v1/batches/{batchId}/transfers',
     scopes: ['transfers:write', 'balances:read'],
     tag,
-    summary: 'List what became of each transfer of a batch, and why',
+    summary: 'List the outcome of each transfer in a batch, with the reason',
     description:
       'Also lists items that never became transfers. Sorted by id. Send the same `status` along with a cursor.',
     params: BatchParams,

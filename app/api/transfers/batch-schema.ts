@@ -14,7 +14,7 @@ const BatchId = NewId.meta({
 export const TransferBatch = batchOf('transfers', TransferRequest.omit({ dryRun: true }), 'TransferBatch', {
   batchId: BatchId.nullish().meta({
     description:
-      'Records what became of each transfer under this id, for `GET /v1/batches/{batchId}`. Each transfer must then have a `transactionId`.',
+      'Records the outcome of each transfer under this id, for `GET /v1/batches/{batchId}`. Each transfer must then have a `transactionId`.',
   }),
 });
 

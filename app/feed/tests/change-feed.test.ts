@@ -123,7 +123,7 @@ describe('A listener', () => {
     expect(sink.subscription.position).toMatchObject([{ position: 3, index: null }]);
   });
 
-  it('gets references and metadata if wanted, read once for all listeners, from the log and in pages too', async () => {
+  it('gets references and metadata on request, read once for all live listeners, and also for old events and in pages', async () => {
     const detailed = { ...ALL, details: true };
     const plain = await listen();
     const live = [await listen('latest', detailed), await listen('latest', detailed)];
@@ -337,7 +337,7 @@ describe('A position', () => {
     });
   });
 
-  it('of rows that were lost when a backup was restored is refused, though other rows have their positions', async () => {
+  it('of rows that were lost when a backup was restored is refused, although other rows now have their positions', async () => {
     seal(['a'], ['b'], ['c']);
     const sink = await listen('oldest');
     await clock.pass(200);

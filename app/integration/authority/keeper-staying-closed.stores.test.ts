@@ -36,7 +36,7 @@ async function expectStaysClosing(complaint: string): Promise<void> {
   expect(bench.complaints()).toEqual([complaint, 'closed until these pods hand over what they know: pod']);
 }
 
-describe('The ledger stays closed, with a complaint, while not all pods have handed over and', () => {
+describe('The ledger stays closed, and the keeper reports why, while not all pods have handed over and', () => {
   it('another node responds at the address', async () => {
     await post('t1', 't2', 't3');
     await bench.server.kill();

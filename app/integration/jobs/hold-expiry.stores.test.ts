@@ -203,7 +203,7 @@ describe('Expiry', () => {
     await pod.round();
     expect([await statuses(), pod.sent]).toEqual([{ h1: 'OPEN', h2: 'EXPIRED' }, ['h2']]);
     expect(await schedule.lateMs(systemClock.now())).toBe(0);
-    // Rows of an epoch for which nothing waits are deleted gradually.
+    // Rows of an epoch that nothing needs any more are deleted gradually.
     await sql('UPDATE authority SET cache_epoch = NULL, cache_format = NULL');
     await pod.round();
     expect(await statuses()).toEqual({ h1: 'EXPIRED', h2: 'EXPIRED' });

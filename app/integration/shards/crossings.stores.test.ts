@@ -55,7 +55,7 @@ function onLeg(leg: LegName, { transactionId }: TransferOrder, ...faults: Fault[
     return ((isLeg && left.shift()) || passing)(run);
   });
 }
-/** Freezes the destination between the look and `in`. */
+/** Freezes the destination between the preview and `in`. */
 function freezeBeforeIn(order: TransferOrder): void {
   onLeg('in', order, async (run) => {
     await freeze('FROZEN');
@@ -64,7 +64,7 @@ function freezeBeforeIn(order: TransferOrder): void {
 }
 
 describe('a transfer between two shards', () => {
-  it('is answered with both accounts, stands in both histories, and is closed', async () => {
+  it('is answered with both accounts, appears in both histories, and is closed', async () => {
     const order = transfer({ amount: 300 });
     expect(await applyOne(pod, order)).toMatchObject({
       order,
@@ -101,7 +101,7 @@ describe('a transfer between two shards', () => {
     await expectAtRest();
   });
 
-  it('is returned if the destination refuses it after the look', async () => {
+  it('is returned if the destination refuses it after the preview', async () => {
     const order = transfer();
     freezeBeforeIn(order);
     expect(await answer(order)).toBe('account_frozen');

@@ -155,7 +155,7 @@ describe('money that no account could take', () => {
     const order = await returned(sources[0] ?? '');
     await setStatus(payee, 'FROZEN');
     for (let tries = 0; tries < 3; tries++) expect(await payOut(payoutOf(order))).toBe('account_frozen');
-    // The dry run does not see that the account is frozen; the transfer does.
+    // The dry run does not detect that the account is frozen; the transfer does.
     await setStatus(payee, 'ACTIVE');
     const { cache } = bench.pod(0);
     let faults = 1;

@@ -66,7 +66,7 @@ export class ShardsBench {
     await Promise.all(this.dbs.map((db) => db.drop()));
   }
 
-  /** Stands for the keepers. A shard that is moving is left alone. */
+  /** Takes the place of the keepers. A shard that is moving is left alone. */
   async #flush(): Promise<void> {
     while (!this.#stopped) {
       for (const [shard, pod] of this.pods.entries()) if (!this.notFlushed.has(shard)) await flushOf(pod);
@@ -84,7 +84,7 @@ export class ShardsBench {
     return shardOfAccount(accountId, this.dbs.length);
   }
 
-  /** The layer as one process has it. @param pods its sessions, one for each shard */
+  /** The layer of one process. @param pods its sessions, one for each shard */
   join(pods: readonly PodBench[] = this.pods): JoinedPod {
     const events: string[] = [];
     const shards = this.dbs.map(({ database }, shard): Shard => {

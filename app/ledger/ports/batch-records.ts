@@ -1,7 +1,7 @@
 import type { FieldError, ProblemCode } from '../../domain/problem.ts';
 
 /**
- * The records of batches: what became of each transfer that was sent under a batch id, including items that never
+ * The records of batches: the outcome of each transfer that was sent under a batch id, including items that never
  * became a transfer. A record contains what a response contained, so it never reveals more than the client could have
  * learned from the response.
  */

@@ -163,7 +163,7 @@ describe('A lookup that was made before the wait', () => {
     return { one, waiting, lookups };
   }
 
-  it('is still valid while Redis has forgotten nothing', async () => {
+  it('is still valid as long as Redis has lost no data', async () => {
     const { waiting, lookups } = await lookedUpAndWaiting();
     stage.database.whileLoading = async () => {};
     expect(await summaries(waiting)).toEqual(['POSTED']);

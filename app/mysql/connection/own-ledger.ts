@@ -43,7 +43,7 @@ export const isRecovering = (shard: number): boolean => shard < 0;
  * the process; a later connection may lead to another database, for example because a host name now belongs to
  * another server.
  *
- * Epochs of all databases begin at 0, so epoch and mode do not tell two shards apart.
+ * Epochs of all databases begin at 0, so epoch and mode do not distinguish two shards.
  */
 export class OwnLedger {
   readonly #wanted: Partial<Pick<ShardIdentity, 'shard' | 'shards'>>;

@@ -93,7 +93,7 @@ describe('A flush', () => {
     expect(row).toMatchObject({ position: 1, epoch: 1, firstSeq: 1, lastSeq: batch.lastSeq, entries: 9 });
   });
 
-  it('seals the entries that wait before its own', async () => {
+  it('seals the waiting entries before its own', async () => {
     await opener().open(
       ['world', 'ada', 'bob'].map((id) => newAccount(id)),
       'ann',
@@ -235,7 +235,7 @@ describe('Accounts that are older than the log', () => {
     expect(kinds(await expectWholeLog(db.database))).toEqual(['account-state']);
   });
 
-  it('are looked at in pages, however many there are', async () => {
+  it('are examined in pages, however many there are', async () => {
     const many = Array.from({ length: 2_600 }, (_, index) => account(`a${String(index).padStart(5, '0')}`));
     await openIn(db.database, many);
     const added: number[] = [];

@@ -8,7 +8,7 @@ export interface RunningProcesses {
   live: number;
   /** Other connections of the same user to this database. A process that is paused keeps its connections. */
   connections: number;
-  /** Pods that are registered in the current epoch of the cache, and may have commands on their way to Redis. */
+  /** Pods that are registered in the current epoch of the cache, and may have commands in flight to Redis. */
   registered: number;
 }
 

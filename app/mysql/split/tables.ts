@@ -4,7 +4,7 @@ import type { Row } from './split-rows.ts';
 
 /** A new shard. The new shards of one old shard have consecutive numbers. */
 export interface Target {
-  /** The number of the new shard, and how many there are. */
+  /** The number of the new shard, and the number of new shards. */
   shard: number;
   shards: number;
   /** The number of the old shard that it comes from, and how many new ones come from it. */
@@ -104,5 +104,5 @@ export async function keyOf(database: Database, table: string): Promise<string[]
   return rows.map(({ name }) => name);
 }
 
-/** The table of a new database that shows how far the copy has got. It is dropped when the split is final. */
+/** The table of a new database that records the progress of the copy. It is dropped when the split is final. */
 export const PROGRESS = 'split_progress';

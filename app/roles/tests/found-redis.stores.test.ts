@@ -56,7 +56,7 @@ describe('With a Redis Cluster', () => {
     await cluster.moveSlot(slot, from);
   });
 
-  it('the ledger runs on MySQL while its slot is between two masters, and returns when the move is broken off', async () => {
+  it('the ledger runs on MySQL while its slot is between two masters, and returns when the move is aborted', async () => {
     const { api, load } = await underLoad(cluster.urlOfAll);
     const from = await cluster.masterOf(slot);
     const to = cluster.nodes.find((node) => node !== from && cluster.nodes.indexOf(node) < 3);

@@ -74,7 +74,7 @@ describe('A process', () => {
       expect(await refusalOf(configOf(...others)), others.join()).toBe('it does not start');
   });
 
-  it('starts if MySQL cannot say who it is', async () => {
+  it('starts if MySQL cannot report its identity', async () => {
     const away = { identity: { shard: () => Promise.reject(new Problem('database_unavailable', 'away')) } };
     await requireOwnLedger([away]);
     const silent = { identity: { shard: () => new Promise<never>(() => {}) } };

@@ -36,7 +36,7 @@ const statement = (api: Role, to: string) =>
 interface Read {
   to: string;
   text: string;
-  /** What clients knew when they asked. */
+  /** What clients knew when they sent the request. */
   acknowledged: { id: string; acceptedAt: string }[];
 }
 

@@ -6,7 +6,7 @@ import { NO_SPAN, type Tracing } from '../../telemetry/span.ts';
 import { tracedShard } from '../traced.ts';
 
 describe('The trace of a transfer between shards', () => {
-  it('has a span for the look and for each leg, with its shard, and none for other transfers', async () => {
+  it('has a span for the preview and for each leg, with its shard, and none for other transfers', async () => {
     const spans: unknown[] = [];
     const tracing = {
       withSpan: (name: string, run: (span: typeof NO_SPAN) => Promise<unknown>) =>

@@ -124,7 +124,7 @@ describe('while a shard cannot answer', () => {
     expect(stage.legs(0)).toEqual(['T POSTED']);
   });
 
-  it('a transfer waits while a look at the end of a move finds accounts unsettled, and opens no accounts', async () => {
+  it('a transfer waits while a preview at the end of a move reports accounts as unsettled, and opens no accounts', async () => {
     await stage.apply();
     for (const [index, code] of (['transit_unavailable', 'account_unsettled'] as const).entries()) {
       let looks = 0;

@@ -3,11 +3,11 @@ import type { Database } from '../../mysql/connection/pool.ts';
 import { MIGRATION_NAMES } from '../../mysql/schema/data-source.ts';
 import type { ShardStores } from './shard-stores.ts';
 
-/** What the stores of one shard say about themselves. A value is null if it could not be read. */
+/** The facts that the stores of one shard report. A value is null if it could not be read. */
 export interface ShardFacts {
   shard: number;
   ledgerId: string | null;
-  /** The shard whose database this is, and the number of shards, by its own account. */
+  /** The shard whose database this is, and the number of shards, according to the database. */
   identity: { shard: number; shards: number } | null;
   mode: string | null;
   /** Whose Redis it is: `own`, `free`, `foreign` or `unclaimed`. */
@@ -30,7 +30,7 @@ export async function factsOf(stores: ShardStores, shards: number): Promise<Shar
     const { state, owner } = await stores.owner();
     facts.redis = state;
     if (state === 'foreign') facts.faults.push(`Redis belongs to another ledger: ${owner}`);
-    if (state === 'unclaimed') facts.faults.push('Redis has keys, but nobody can prove whose they are');
+    if (state === 'unclaimed') facts.faults.push('Redis has keys, but cannot be proven to belong to this ledger');
     if (state === 'free' && facts.mode === 'CACHE')
       facts.faults.push('Redis is empty, but this shard is in CACHE: it is not the Redis of its epoch');
   } catch (error) {

@@ -80,7 +80,7 @@ async function readCrossings(check: Check, stores: readonly ShardStores[], openS
 
 /**
  * A difference counts only if no leg has moved money between two counts: while crossings begin and end, the databases,
- * which are read one after the other, never fit together.
+ * which are read one after the other, never agree.
  */
 async function countInTransit(
   check: Check,

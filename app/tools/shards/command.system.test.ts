@@ -45,7 +45,7 @@ describe('npm run shards', () => {
   });
 
   it.each([[['where']], [['check', 'ada']], [['recover']], [['mend']]])(
-    '%j is rejected with a sentence',
+    '%j is rejected with a message',
     async (args) => {
       const { code, stderr } = await run(args);
       expect(code).toBe(2);

@@ -76,7 +76,7 @@ async function plannedShard(config: Config, shard: number): Promise<PlannedShard
 
 async function redisNode({ url, connectTimeoutMs, commandTimeoutMs }: Config['redis'], slot: number): Promise<string> {
   const parsed = parseRedisUrl(url);
-  if (parsed === null) throw new TypeError('the configuration has accepted a URL that is none');
+  if (parsed === null) throw new TypeError('the configuration accepted an invalid URL');
   const timing = { connectTimeoutMs, commandTimeoutMs };
   try {
     if (parsed.by === 'sentinel') return nameOf(await sentinelSearch(parsed, timing).find());

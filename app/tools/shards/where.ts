@@ -9,7 +9,7 @@ export interface Place {
   shard: number;
 }
 
-/** Where accounts are in a ledger with so many shards. */
+/** Where accounts are in a ledger with this many shards. */
 export function placesOf(accounts: readonly string[], shards: number): Place[] {
   return accounts.map((account) => {
     const key = routingKeyOf(account);

@@ -100,7 +100,7 @@ describe('Transfers', () => {
 });
 
 describe('Batches', () => {
-  it('record what became of each item of a list, also of those that never became transfers', async () => {
+  it('record the outcome of each item of a list, also of those that never became transfers', async () => {
     const items = [
       { ...EUR, transactionId: 'in-batch-1' },
       { ...EUR, transactionId: 'in-batch-2', sourceAccount: 'no' },
@@ -198,7 +198,7 @@ describe('Accounts', () => {
     await expect(holdfast.accounts.get('nobody')).rejects.toMatchObject({ code: 'account_not_found', status: 404 });
     expect(await holdfast.accounts.limits('eve')).toMatchObject({ accountId: 'eve' });
   });
-  it('in any number can be asked for their balances', async () => {
+  it('in any number can be queried for their balances', async () => {
     const ids = ['ada', ...Array.from({ length: 1_500 }, (_, i) => `no-${i}`), 'bob'];
     const { items, missing } = await holdfast.accounts.balances(ids);
     expect(items.map(({ accountId }) => accountId)).toEqual(['ada', 'bob']);

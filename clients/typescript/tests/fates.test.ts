@@ -88,7 +88,7 @@ describe('Whatever happens to its requests', () => {
       outcome: 'unknown',
       retryAfterMs: 86_400_000,
     });
-    // It has asked for the outcome, but found none.
+    // It has looked up the outcome, but found none.
     expect(service.received.map(({ method }) => method)).toEqual(['POST', 'GET']);
     const [item] = await clock.run(
       collect(bench(['day off']).holdfast.transfers.createMany([request], { inDoubt: true })),

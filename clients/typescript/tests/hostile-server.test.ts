@@ -25,7 +25,7 @@ describe('A server that', () => {
     const outcome = await impatient().transfers.create(TRANSFER);
     expect(outcome).toMatchObject({ outcome: 'unknown', error: { name: 'NoAnswerError' } });
     expect(new Set(bodies()).size).toBe(1);
-    // At the end, the client asked for the outcome.
+    // At the end, the client looked up the outcome.
     expect(server.requests.at(-1)).toMatchObject({
       method: 'GET',
       path: `/v1/transfers/${outcome.request.transactionId}?sourceAccount=a`,
@@ -163,7 +163,7 @@ describe('A server that', () => {
     expect(await client({ apiKey }).transfers.create(TRANSFER)).toMatchObject({ outcome: 'posted', attempts: 2 });
   });
 
-  it('is not asked while there is no key', async () => {
+  it('gets no request while there is no key', async () => {
     const apiKey = async () => {
       throw new Error('the token endpoint is down');
     };

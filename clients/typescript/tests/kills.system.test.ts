@@ -6,7 +6,7 @@ const TRANSFERS = 30_000;
 const MS_MAX = 900_000;
 
 it(
-  'while pods and Redis are killed, the client reports exactly what the books say',
+  'while pods and Redis are killed, the client reports exactly what is in the books',
   async () => {
     await using cluster = await Cluster.start({ pods: 2, env: { REDIS_STEADY_AFTER_MS: '500' } });
     cluster.keep = true;

@@ -19,7 +19,9 @@ const leg = (
   ...more,
 });
 
-/** Two shards: world → b 100 (t1) arrives; b → world 40 (t2) is refused there, and comes back. All is correct. */
+/**
+ * Two shards: world → b 100 (t1) arrives; b → world 40 (t2) is refused there, and comes back. Everything is correct.
+ */
 export class SoundCrossings {
   readonly history = new Recording(10);
   readonly books: Omit<Books, 'transfers' | 'accounts' | 'crossings'> & {

@@ -24,8 +24,8 @@ export async function entriesOfLog(database: Database, rows = 3): Promise<Sealed
 }
 
 /**
- * Seals what waits, and checks that the chain is unbroken; that everything in the books that has a salt is in the log
- * exactly once, with the same content; and that the entries of each account are in the order of its versions.
+ * Seals the waiting entries, and checks that the chain is unbroken; that everything in the books that has a salt is in
+ * the log exactly once, with the same content; and that the entries of each account are in the order of its versions.
  */
 export async function expectWholeLog(database: Database): Promise<SealedEntry[]> {
   const store = new MysqlLogStore(database);

@@ -25,7 +25,7 @@ export const ACCOUNT_COMMANDS = [
       currency: text('CODE', 'the currency, such as EUR'),
       name: text('TEXT', 'the name of its holder'),
       'overdraft-limit': text('AMOUNT', 'how far below zero the balance may go'),
-      external: flag('the account represents the world outside, and has no lower limit'),
+      external: flag('the account represents the outside world, and has no lower limit'),
     },
     operands: one,
     async run({ values, operands: [accountId = ''], holdfast, output, signal }) {

@@ -26,7 +26,8 @@ export const BATCH_COMMANDS = [
     },
   }),
   command('batches items', {
-    about: 'Lists what became of each transfer of a batch, and why: holdfast batches items BATCH --status FAILED',
+    about:
+      'Lists the outcome of each transfer in a batch, with the reason: holdfast batches items BATCH --status FAILED',
     options: {
       'posted-by': postedBy,
       status: choice(['POSTED', 'REJECTED', 'FAILED', 'UNDECIDED'] as const, 'only those in this state'),

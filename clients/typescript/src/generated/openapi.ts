@@ -313,7 +313,7 @@ export interface paths {
             readonly cookie?: never;
         };
         /**
-         * List what became of each transfer of a batch, and why
+         * List the outcome of each transfer in a batch, with the reason
          * @description Also lists items that never became transfers. Sorted by id. Send the same `status` along with a cursor.
          *
          *     Scope: `transfers:write` or `balances:read`.
@@ -1918,7 +1918,7 @@ export interface components {
                 readonly durability?: "cache" | "persisted" | null;
             }[];
             /**
-             * @description Records what became of each transfer under this id, for `GET /v1/batches/{batchId}`. Each transfer must then have a `transactionId`.
+             * @description Records the outcome of each transfer under this id, for `GET /v1/batches/{batchId}`. Each transfer must then have a `transactionId`.
              * @example salaries-2026-01
              */
             readonly batchId?: string | null;
@@ -3227,7 +3227,7 @@ export interface components {
         };
         readonly EventPage: {
             readonly items: readonly components["schemas"]["Event"][];
-            /** @description Send it as `after` to get what follows. It is never null. */
+            /** @description Send it as `after` to get the events that follow. It is never null. */
             readonly nextCursor: string;
             /** @description False if there may be more events already. A page can be empty before the end. */
             readonly caughtUp: boolean;
@@ -3348,7 +3348,7 @@ export interface components {
                  * @example 12.34
                  */
                 readonly heldChange?: string;
-                /** @description Who requested it. Like all that follows, only with `details=true`. */
+                /** @description The user who requested it. Like all members that follow, present only with `details=true`. */
                 readonly user?: string;
                 readonly correlationId?: string;
                 readonly reference?: string | null;
@@ -3466,7 +3466,7 @@ export interface components {
                  * @example 12.34
                  */
                 readonly remaining?: string;
-                /** @description Who requested it. Like all that follows, only with `details=true`. */
+                /** @description The user who requested it. Like all members that follow, present only with `details=true`. */
                 readonly user?: string;
                 readonly correlationId?: string;
                 readonly reference?: string | null;
@@ -3521,7 +3521,7 @@ export interface components {
                 readonly acceptedAt: string;
                 /** @enum {string} */
                 readonly status: "POSTED";
-                /** @description Who requested it. Like all that follows, only with `details=true`. */
+                /** @description The user who requested it. Like all members that follow, present only with `details=true`. */
                 readonly user?: string;
                 readonly correlationId?: string;
                 readonly reference?: string | null;
@@ -3595,7 +3595,7 @@ export interface components {
                  * @example 12.34
                  */
                 readonly remaining?: string;
-                /** @description Who requested it. Like all that follows, only with `details=true`. */
+                /** @description The user who requested it. Like all members that follow, present only with `details=true`. */
                 readonly user?: string;
                 readonly correlationId?: string;
                 readonly reference?: string | null;
@@ -3697,7 +3697,7 @@ export interface components {
                  * @example customer-4711
                  */
                 readonly destinationAccount: string | null;
-                /** @description Who requested it. Like all that follows, only with `details=true`. */
+                /** @description The user who requested it. Like all members that follow, present only with `details=true`. */
                 readonly user?: string;
                 readonly correlationId?: string;
                 readonly reference?: string | null;
@@ -3785,7 +3785,7 @@ export interface components {
                  * @example 12.34
                  */
                 readonly remaining?: string;
-                /** @description Who requested it. Like all that follows, only with `details=true`. */
+                /** @description The user who requested it. Like all members that follow, present only with `details=true`. */
                 readonly user?: string;
                 readonly correlationId?: string;
                 readonly reference?: string | null;
@@ -3882,7 +3882,7 @@ export interface components {
                 readonly balance: string;
                 /** @description Increases by one with every posting of the account, and every event of its holds. */
                 readonly version: number;
-                /** @description Who requested it. Like all that follows, only with `details=true`. */
+                /** @description The user who requested it. Like all members that follow, present only with `details=true`. */
                 readonly user?: string;
                 readonly correlationId?: string;
                 readonly reference?: string | null;
@@ -3979,7 +3979,7 @@ export interface components {
                 readonly balance: string;
                 /** @description Increases by one with every posting of the account, and every event of its holds. */
                 readonly version: number;
-                /** @description Who requested it. Like all that follows, only with `details=true`. */
+                /** @description The user who requested it. Like all members that follow, present only with `details=true`. */
                 readonly user?: string;
                 readonly correlationId?: string;
                 readonly reference?: string | null;
@@ -4076,7 +4076,7 @@ export interface components {
                 readonly balance: string;
                 /** @description Increases by one with every posting of the account, and every event of its holds. */
                 readonly version: number;
-                /** @description Who requested it. Like all that follows, only with `details=true`. */
+                /** @description The user who requested it. Like all members that follow, present only with `details=true`. */
                 readonly user?: string;
                 readonly correlationId?: string;
                 readonly reference?: string | null;
@@ -4165,7 +4165,7 @@ export interface components {
                  * @example 2026-01-31T12:00:00.000Z
                  */
                 readonly openedAt: string;
-                /** @description Who requested it. Like all that follows, only with `details=true`. */
+                /** @description The user who requested it. Like all members that follow, present only with `details=true`. */
                 readonly user?: string;
                 readonly correlationId?: string;
                 readonly reference?: string | null;
@@ -4262,7 +4262,7 @@ export interface components {
                  * @example 2026-01-31T12:00:00.000Z
                  */
                 readonly acceptedAt: string;
-                /** @description Who requested it. Like all that follows, only with `details=true`. */
+                /** @description The user who requested it. Like all members that follow, present only with `details=true`. */
                 readonly user?: string;
                 readonly correlationId?: string;
                 readonly reference?: string | null;

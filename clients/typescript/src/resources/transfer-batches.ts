@@ -12,7 +12,7 @@ export interface BatchOptions extends OutcomeOptions {
    * particular order.
    */
   readonly concurrency?: number;
-  /** Names the batch: the service records what became of each item, for `batches.items`. */
+  /** Names the batch: the service records the outcome of each item, for `batches.items`. */
   readonly batchId?: string;
 }
 

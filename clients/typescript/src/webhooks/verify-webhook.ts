@@ -23,7 +23,7 @@ export interface Webhook {
   readonly now?: number;
 }
 
-/** The request is not from the service, has been changed on the way, or is too old. */
+/** The request is not from the service, has been changed in transit, or is too old. */
 export class WebhookError extends Error {
   override readonly name = 'WebhookError';
 }

@@ -12,7 +12,7 @@ export interface Reported {
 
 /** Where the books disagree with the reports; the lists are empty if they agree. */
 export interface Comparison {
-  /** Reported as posted or rejected, but the books say otherwise, or have other content. */
+  /** Reported as posted or rejected, but the books contain another outcome, or other content. */
   wrong: string[];
   /** In the books, but the client reported that nothing was changed, or has never sent it. */
   unexpected: string[];
