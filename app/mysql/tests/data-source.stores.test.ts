@@ -26,6 +26,7 @@ const MIGRATIONS = [
   'SealedLog1763850000000',
   'Batches1763854000000',
   'ApiKeyManagement1763860000000',
+  'LedgerStops1763864000000',
 ];
 
 let db: Awaited<ReturnType<typeof emptyDatabase>>;
