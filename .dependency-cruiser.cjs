@@ -59,6 +59,9 @@ const LAYERS = {
   // The change feed: the sealed log as events, for many listeners.
   feed: ['kernel', 'domain', 'journal/sealed', 'ledger/ports'],
 
+  // The index for searches, which follows the sealed log.
+  search: ['kernel', 'domain', 'journal/sealed'],
+
   // How the journal gets to MySQL, who may change balances, and what runs on a schedule.
   sync: ['kernel', 'domain', 'journal'],
   authority: ['domain', 'journal', 'journal/recovery'],
@@ -79,6 +82,7 @@ const LAYERS = {
   'api/postings': ['domain', 'ledger/ports', 'api/http', 'api/schemas'],
   'api/statements': ['kernel', 'domain', 'ledger/ports', 'api/http', 'api/schemas'],
   'api/transfers': ['kernel', 'domain', 'ledger/ports', 'api/http', 'api/schemas'],
+  'api/search': ['domain', 'ledger/ports', 'api/http', 'api/schemas', 'api/transfers'],
   'api/holds': ['kernel', 'domain', 'ledger/ports', 'api/http', 'api/schemas', 'api/transfers'],
   'api/events': ['kernel', 'domain', 'ledger/ports', 'api/http', 'api/schemas'],
   'api/ops': ['domain', 'api/http', 'api/schemas'],
@@ -98,6 +102,7 @@ const LAYERS = {
     'api/postings',
     'api/statements',
     'api/transfers',
+    'api/search',
     'api/holds',
     'api/events',
     'api/ops',
@@ -134,6 +139,18 @@ const LAYERS = {
     'audit',
     'mysql',
     'mysql/connection',
+    'mysql/rows',
+    'mysql/ledger',
+  ],
+  'mysql/search': [
+    'kernel',
+    'domain',
+    'journal/sealed',
+    'ledger/ports',
+    'search',
+    'mysql',
+    'mysql/connection',
+    'mysql/schema',
     'mysql/rows',
     'mysql/ledger',
   ],
@@ -177,6 +194,7 @@ const LAYERS = {
     'ledger',
     'shards',
     'feed',
+    'search',
     'sync',
     'authority/pod',
     'authority/keeper',
@@ -186,6 +204,7 @@ const LAYERS = {
     'mysql/schema',
     'mysql',
     'mysql/ledger',
+    'mysql/search',
     'mysql/authority',
     'mysql/operations',
     'api/auth',
@@ -214,7 +233,8 @@ const LAYERS = {
     'roles',
   ],
   'tools/audit': ['config', 'journal/sealed', 'domain', 'audit', 'mysql/connection', 'mysql', 'mysql/audit'],
-  tools: ['config', 'tools/shards', 'tools/audit'],
+  'tools/search': ['kernel', 'domain', 'config', 'search', 'mysql/connection', 'mysql/search', 'roles'],
+  tools: ['config', 'tools/shards', 'tools/audit', 'tools/search'],
 
   // Tests that cross layers, on real stores. Nothing imports them.
   integration: [

@@ -1,15 +1,16 @@
 import { endWhenAsked, untilAskedToStop } from './roles/stopping.ts';
 
 /**
- * Usage: `node main.js api | keeper | migrate | renew-identity`. The argument is the role to run. Settings come from the
+ * Usage: `node main.js api | keeper | search | migrate | renew-identity`. The argument is the role to run. Settings come from the
  * environment.
  */
-const ROLES = ['api', 'keeper', 'migrate', 'renew-identity'];
+const RUNNING = ['api', 'keeper', 'search'];
+const ROLES = [...RUNNING, 'migrate', 'renew-identity'];
 const [word] = process.argv.slice(2);
 const role = word ?? process.env['ROLE'];
 // The listener is installed before anything else is loaded, because process 1 of a container
 // ignores signals without one.
-const asked = role === 'api' || role === 'keeper' ? untilAskedToStop() : null;
+const asked = role !== undefined && RUNNING.includes(role) ? untilAskedToStop() : null;
 const { readCommandLine, refuse } = await import('./config/command-line.mjs');
 const command = {
   name: 'node main.js',

@@ -5,6 +5,7 @@ import type { History } from '../ledger/ports/history.ts';
 import type { HoldBooks, Holds } from '../ledger/ports/holds.ts';
 import type { Books, Ledger } from '../ledger/ports/ledger.ts';
 import type { ReturnedMoney } from '../ledger/ports/returned-money.ts';
+import type { Search } from '../ledger/ports/search.ts';
 import type { ReadinessReport } from './health/health-routes.ts';
 import type { HttpDependencies } from './http/http-dependencies.ts';
 import type { OpsPort } from './ops/ops-port.ts';
@@ -18,6 +19,7 @@ export interface ApiDependencies extends HttpDependencies {
   holds: Holds;
   holdBooks: HoldBooks;
   returnedMoney: ReturnedMoney;
+  search: Search;
   feed: Feed;
   ops: OpsPort;
   keyManagement: KeyManagement;

@@ -40,6 +40,7 @@ import { keyRoutes } from './keys/key-routes.ts';
 import { opsRoutes } from './ops/ops-routes.ts';
 import { stopRoutes } from './ops/stop-routes.ts';
 import { postingRoutes } from './postings/posting-routes.ts';
+import { searchRoutes } from './search/search-routes.ts';
 import { statementRoutes } from './statements/statement-routes.ts';
 import { batchRoutes } from './transfers/batch-routes.ts';
 import { groupRoutes } from './transfers/group-routes.ts';
@@ -93,6 +94,7 @@ export function apiRoutes(deps: ApiDependencies): readonly Route[] {
     ...balanceRoutes(deps),
     ...postingRoutes(deps),
     ...statementRoutes(deps),
+    ...searchRoutes(deps),
     ...transferRoutes(deps),
     ...returnedMoneyRoutes(deps),
     ...batchRoutes(deps),

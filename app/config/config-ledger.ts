@@ -6,6 +6,7 @@ import {
   integer,
   MIB,
   MINUTE_MS,
+  optional,
   required,
   setting,
   shardUrls,
@@ -83,6 +84,19 @@ export const LEDGER_SETTINGS = {
       integer(0, HOUR_MS),
       2 * MINUTE_MS,
       'How long `migrate` and `renew-identity` wait until MySQL accepts a connection. API pods and keepers wait without a limit.',
+    ),
+  },
+  search: {
+    enabled: setting(
+      'SEARCH',
+      choice('off', 'on'),
+      'off',
+      'Whether transfers and accounts can be listed. With `on`, a process with the role `search` has to run.',
+    ),
+    mysqlUrl: optional(
+      'SEARCH_MYSQL_URL',
+      shardUrls('mysql://user[:password]@host[:port]/database', isMysqlUrl),
+      'MySQL database with the index for searches. The same for `{shard}`; every shard needs a database of its own. If it is not set, the index is in the database of the ledger.',
     ),
   },
   ledger: {

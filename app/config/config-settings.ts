@@ -19,7 +19,12 @@ import { LEDGER_SETTINGS } from './config-ledger.ts';
 /** All settings, grouped and named as in `Config`, in the order of docs/configuration.md. Other variables are not read. */
 export const SETTINGS = {
   process: {
-    role: setting('ROLE', choice('api', 'keeper'), 'api', 'Role of this process: API pod or keeper.'),
+    role: setting(
+      'ROLE',
+      choice('api', 'keeper', 'search'),
+      'api',
+      'Role of this process: API pod, keeper, or search, which keeps the index for searches up to date.',
+    ),
     shutdownGraceMs: setting(
       'SHUTDOWN_GRACE_MS',
       integer(0, 10 * MINUTE_MS),

@@ -101,6 +101,15 @@ const CONTRADICTIONS: readonly (readonly [unless: (config: Config) => boolean, f
     ({ mysql, ledger }) => !isForShards(mysql.url, ledger.shards) || hasOwnDatabases(mysql.url, ledger.shards),
     'MYSQL_URL must name a different database for each of the SHARDS shards, for example with {shard} in its name',
   ],
+  [
+    ({ search, ledger }) => search.mysqlUrl === null || isForShards(search.mysqlUrl, ledger.shards),
+    'SEARCH_MYSQL_URL must be one URL, or as many as SHARDS, separated by whitespace',
+  ],
+  [
+    ({ search: { mysqlUrl: url }, ledger: { shards } }) =>
+      url === null || !isForShards(url, shards) || hasOwnDatabases(url, shards),
+    'SEARCH_MYSQL_URL must name a different database for each of the SHARDS shards, for example with {shard} in its name',
+  ],
   [({ http }) => http.adminPort === 0 || http.adminPort !== http.port, 'ADMIN_PORT must differ from PORT'],
   [
     ({ process, http }) => process.preStopDelayMs + http.requestTimeoutMs <= process.shutdownGraceMs,

@@ -11,13 +11,15 @@ const TAIL_BYTES_MIN = MIB;
  * protect Redis or MySQL (cached accounts, journal, batches) are for each shard.
  */
 export function configOfShard(config: Config, shard: number): Config {
-  const { redis, mysql, ledger } = config;
+  const { redis, mysql, search, ledger } = config;
   const { shards } = ledger;
-  if (shards === 1) return { ...config, redis: ofShard(redis, 0), mysql: ofShard(mysql, 0) };
+  const index = { ...search, mysqlUrl: search.mysqlUrl && urlFor(search.mysqlUrl, shard) };
+  if (shards === 1) return { ...config, redis: ofShard(redis, 0), mysql: ofShard(mysql, 0), search: index };
   return {
     ...config,
     redis: ofShard(redis, shard),
     mysql: ofShard(mysql, shard),
+    search: index,
     ledger: {
       ...ledger,
       queueTransfersMax: Math.max(QUEUE_TRANSFERS_MIN, Math.ceil(ledger.queueTransfersMax / shards)),

@@ -13,6 +13,7 @@ import { firstKeysOf, watchKeys } from './key-store.ts';
 import { listen } from './listen.ts';
 import { createPodShard, firstOf, servedShard } from './pod-shard.ts';
 import { logReadiness } from './readiness-log.ts';
+import { createSearch } from './search-wiring.ts';
 import { ShardReadiness } from './shard-readiness.ts';
 
 const CLOSE_IDLE_EVERY_MS = 20;
@@ -41,7 +42,8 @@ export async function startApi(context: Context): Promise<Running> {
   };
   const parts = ledgerOf(context, shards);
   const feed = createFeed(context, shards);
-  const pod = { shards, parts, feed, keys, keyManagement, readiness, shuttingDown: () => stopping };
+  const { search, close: closeSearch } = createSearch(shards);
+  const pod = { shards, parts, feed, search, keys, keyManagement, readiness, shuttingDown: () => stopping };
   const api = createApiServer(apiDependencies(context, pod), keepAliveTimeoutMs);
   const { server, loadShedding, connections, streams, lives } = api;
   metrics.sample({
@@ -78,6 +80,7 @@ export async function startApi(context: Context): Promise<Running> {
       stopped.abort();
       await Promise.all([seeded, readinessLogged, comparing, delivering, keysWatched, ...expiring]);
       await Promise.all(shards.map(({ session }) => session.stop()));
+      await closeSearch();
       await closeAdminServer(admin);
     },
   };

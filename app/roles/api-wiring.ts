@@ -28,7 +28,7 @@ export type PodLedgerParts = Pick<
 };
 
 /** The parts of a pod that its API uses, and the state of the pod. */
-export interface Pod extends Pick<ApiDependencies, 'readiness' | 'shuttingDown'> {
+export interface Pod extends Pick<ApiDependencies, 'readiness' | 'search' | 'shuttingDown'> {
   shards: readonly PodShard[];
   parts: PodLedgerParts;
   feed: ChangeFeed;
@@ -38,12 +38,13 @@ export interface Pod extends Pick<ApiDependencies, 'readiness' | 'shuttingDown'>
 
 export function apiDependencies(context: Context, pod: Pod): ApiDependencies {
   const { config, clock, metrics, tracing } = context;
-  const { shards, feed, keys, keyManagement, readiness, shuttingDown } = pod;
+  const { shards, feed, search, keys, keyManagement, readiness, shuttingDown } = pod;
   const { courier: _, ...parts } = pod.parts;
   const first = firstOf(shards);
   return {
     ...parts,
     feed,
+    search,
     keys,
     ...jwt(context),
     ...(tracing && { tracing }),

@@ -10,6 +10,7 @@ import { migrate } from '../mysql/schema/data-source.ts';
 import { linesTo } from '../telemetry/lines.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { renewIdentity } from './renew-identity.ts';
+import { prepareIndexes } from './search-wiring.ts';
 import { adoptIdentities } from './shard-identities.ts';
 
 const STDOUT = 1;
@@ -33,6 +34,7 @@ export const ONE_SHOT = {
       said.push(done.length === 0 ? 'The schema is up to date.' : `Migrated: ${done.join(', ')}.`);
     }
     await adoptIdentities(config);
+    await prepareIndexes(config);
     if (said.length === 1) return said.join();
     return said.map((text, shard) => `Shard ${shard}: ${text}`).join('\n');
   },

@@ -2,8 +2,11 @@ import type { Config } from '../config/config.ts';
 import { type Running, startApi } from './api-role.ts';
 import { createContext } from './context.ts';
 import { startKeeper } from './keeper-role.ts';
+import { startSearch } from './search-role.ts';
 import { requireOwnLedger } from './shard-identities.ts';
 import { untilAskedToStop } from './stopping.ts';
+
+const ROLES = { api: startApi, keeper: startKeeper, search: startSearch } as const;
 
 /**
  * Runs a role until SIGTERM or SIGINT, and lets it exit normally: it completes the work in progress, and the process
@@ -17,7 +20,7 @@ export async function runRole(config: Config, asked?: Promise<void>): Promise<vo
   let running: Running;
   try {
     await requireOwnLedger(context.shards);
-    running = await (config.process.role === 'api' ? startApi(context) : startKeeper(context));
+    running = await ROLES[config.process.role](context);
   } catch (error) {
     await context[Symbol.asyncDispose]();
     logger.flushSync();

@@ -70,6 +70,8 @@ export class LedgerMetrics extends MetricSet {
     'log_waiting_seconds',
     'How long the oldest entry has been waiting to be sealed; 0 if none waits',
   );
+  readonly #searchEntries = this.counter('search_entries_total', 'Entries of the sealed log added to the index');
+  readonly #searchReady = this.gauge('search_ready', '1 once the index for searches is complete, 0 while it is built');
   readonly #breakers = this.gauge('breaker_state', '0 closed, 1 half-open, 2 open: counts as down', ['name']);
   readonly #redisErrors = this.counter('redis_errors_total', 'Redis connection errors and error replies');
   readonly #mysqlErrors = this.counter('mysql_errors_total', 'MySQL connection errors and error replies');
@@ -153,6 +155,12 @@ export class LedgerMetrics extends MetricSet {
   logState({ position, oldestWaitingMs }: { position: number; oldestWaitingMs: number | null }): void {
     this.#logPosition.set(position);
     this.#logWaiting.set((oldestWaitingMs ?? 0) / 1000);
+  }
+
+  /** @param entries added to the index for searches */
+  searchMoved(state: string, entries: number): void {
+    this.#searchReady.set(state === 'READY' ? 1 : 0);
+    this.#searchEntries.inc(entries);
   }
 
   holdsExpired(holds: number): void {

@@ -18,6 +18,10 @@ export const SAMPLED = {
     'clock_offset_seconds',
     "Seconds by which this process's clock is ahead of the ledger's (Redis, or MySQL while it decides); negative: behind",
   ],
+  searchBehindSeconds: [
+    'search_behind_seconds',
+    'Seconds since the index for searches last contained everything that was in the sealed log',
+  ],
   frozenAccounts: ['frozen_accounts', 'Accounts that wait for the journal of an ended epoch'],
 } as const;
 export type Sampled = keyof typeof SAMPLED;

@@ -15,6 +15,7 @@ import { MemoryFeed } from './memory-feed.ts';
 import { MemoryHolds } from './memory-holds.ts';
 import { MemoryKeys } from './memory-keys.ts';
 import { MemoryLedger } from './memory-ledger.ts';
+import { MemorySearch } from './memory-search.ts';
 
 export const NOW = Date.UTC(2026, 0, 31, 12);
 
@@ -57,6 +58,7 @@ export class ApiUnderTest {
   readonly holds = new MemoryHolds(this.ledger, this.clock);
   readonly keys = new MemoryKeys(this.clock);
   readonly feed = new MemoryFeed();
+  readonly search = new MemorySearch();
   readonly logged: { level: string; fields: object; message: string }[] = [];
   readonly observed: { route: string; method: string; status: number; seconds: number }[] = [];
   readonly problems: string[] = [];
@@ -80,6 +82,7 @@ export class ApiUnderTest {
       holds: this.holds,
       holdBooks: this.holds,
       feed: this.feed,
+      search: this.search,
       keys: { identify: async (key) => identityOf(key) },
       returnedMoney: {
         list: async () => ({ balances: [], items: [], next: null }),

@@ -1,4 +1,6 @@
+import { transactionIdOf } from '../../domain/crossing.ts';
 import { TYPES } from './entry-codec.ts';
+import { decodeEntry } from './entry-decoder.ts';
 
 const TRANSFERS = [TYPES.posted, TYPES.refused].map((type) => `["${type}",`);
 
@@ -17,3 +19,21 @@ export function transferAccountsIn(line: string): readonly [source: string, dest
 const CHANGE = `["${TYPES.change}",`;
 
 export const isAccountChange = (line: string): boolean => line.startsWith(CHANGE);
+
+/**
+ * What a line changes that is listed by itself: a transfer, or an account. The id of a leg is that of its transfer. Null for
+ * any other entry.
+ */
+export function changedIn(line: string): { what: 'transfer' | 'account'; id: string } | null {
+  if (TRANSFERS.some((start) => line.startsWith(start))) {
+    const id = line.split('"', 4)[3];
+    return id === undefined ? null : { what: 'transfer', id: transactionIdOf(id) };
+  }
+  if (!ACCOUNTS.some((start) => line.startsWith(start))) return null;
+  const entry = decodeEntry(line);
+  if (entry.kind === 'account-changed') return { what: 'account', id: entry.change.accountId };
+  if (entry.kind !== 'account-opened' && entry.kind !== 'account-state') return null;
+  return { what: 'account', id: entry.accountId };
+}
+
+const ACCOUNTS = [TYPES.opening, TYPES.state, TYPES.change].map((type) => `["${type}",`);

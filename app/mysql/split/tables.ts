@@ -70,6 +70,10 @@ const LEFT = [
   'sealed',
   'sealed_head',
   'unsealed',
+  // Built again from the books.
+  'search_transfers',
+  'search_accounts',
+  'search_cursor',
 ];
 /** A column of the sealed log, in several tables. */
 export const SALT = 'salt';

@@ -60,6 +60,9 @@ const EMPTIED = [
   'unsealed',
   'batch_items',
   'transfer_batches',
+  'search_transfers',
+  'search_accounts',
+  'search_cursor',
 ];
 
 export interface TestDatabase {

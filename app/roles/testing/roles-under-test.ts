@@ -6,6 +6,7 @@ import { migratedDatabase, type TestDatabase } from '../../mysql/testing/test-da
 import { OwnRedis, randomPrefix } from '../../redis/testing/own-redis.ts';
 import { type Running, startApi } from '../api-role.ts';
 import { startKeeper } from '../keeper-role.ts';
+import { startSearch } from '../search-role.ts';
 import { type ContextUnderTest, processOf, testConfig, testContext } from './test-context.ts';
 
 export const API_KEY = 'a-bootstrap-key-for-tests-alone';
@@ -111,6 +112,10 @@ export class RolesUnderTest {
   async keeper(env: Record<string, string> = {}, clock?: Clock): Promise<Role> {
     const context = await this.context({ ROLE: 'keeper', ADMIN_PORT: String(await freePort()), ...env }, clock);
     return this.#started(new Role(context, await startKeeper(processOf(context))));
+  }
+  async search(env: Record<string, string> = {}): Promise<Role> {
+    const context = await this.context({ ROLE: 'search', ADMIN_PORT: String(await freePort()), ...env });
+    return this.#started(new Role(context, await startSearch(processOf(context))));
   }
   #started(role: Role): Role {
     this.#roles.push(role);

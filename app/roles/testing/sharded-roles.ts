@@ -4,6 +4,7 @@ import { migratedDatabase, type TestDatabase } from '../../mysql/testing/test-da
 import { OwnRedis, randomPrefix } from '../../redis/testing/own-redis.ts';
 import { startApi } from '../api-role.ts';
 import { startKeeper } from '../keeper-role.ts';
+import { startSearch } from '../search-role.ts';
 import { adoptIdentities } from '../shard-identities.ts';
 import { API_KEY, Role } from './roles-under-test.ts';
 import { processOf, testConfig, testContext } from './test-context.ts';
@@ -42,8 +43,14 @@ export class ShardedRoles {
       new Role(context, await startKeeper({ ...processOf(context), shards: context.process.shards })),
     );
   }
-  async api(): Promise<Role> {
-    const context = await this.#context({});
+  async search(): Promise<Role> {
+    const context = await this.#context({ ROLE: 'search', ADMIN_PORT: String(await freePort()) });
+    return this.#started(
+      new Role(context, await startSearch({ ...processOf(context), shards: context.process.shards })),
+    );
+  }
+  async api(env: Record<string, string> = {}): Promise<Role> {
+    const context = await this.#context(env);
     return this.#started(new Role(context, await startApi({ ...processOf(context), shards: context.process.shards })));
   }
 

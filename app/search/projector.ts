@@ -1,0 +1,108 @@
+import { changedIn } from '../journal/sealed/peek.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { Changed, IndexState, LogRow, SearchIndex } from './search-index.ts';
+
+/** How long to wait at the end of the log, and after another projector has changed the index, ms. */
+const POLL_MS = 200;
+const YIELD_MS = 2_000;
+/** How often transfers that were pending are looked at, ms. */
+const DECIDE_MS = 500;
+
+export interface ProjectorEvents {
+  /** After each change of the index, and at the end of the log. */
+  moved(state: IndexState, entries: number): void;
+  /** The index does not continue the log, and begins again from the books. */
+  restarted(because: 'other_log' | 'gap'): void;
+}
+
+interface ProjectorDependencies {
+  index: SearchIndex;
+  clock: Clock;
+  /** Only with several shards can transfers be pending. */
+  hasPending: boolean;
+  events: ProjectorEvents;
+}
+
+/**
+ * Keeps the index of one shard up to date with its sealed log. A step is one small transaction of the index; a projector that is
+ * killed between two of them, or that runs twice, neither loses nor repeats anything.
+ *
+ *   state     step                                                    leads to
+ *   EMPTYING  deletes some rows                                       FILLING, once there are none and everything is logged
+ *   FILLING   follows the log; at its end, adds a page of the books   READY, after the last page
+ *   READY     follows the log                                         EMPTYING, if the log is not the one that it followed
+ */
+export class Projector {
+  readonly #deps: ProjectorDependencies;
+  #decidedAt = Number.NEGATIVE_INFINITY;
+  #decidedUpTo = 0;
+  #reachedEndAt: number;
+
+  constructor(deps: ProjectorDependencies) {
+    this.#deps = deps;
+    this.#reachedEndAt = deps.clock.monotonic();
+  }
+
+  /** How long ago the index contained everything that was in the log, ms. */
+  get behindMs(): number {
+    return this.#deps.clock.monotonic() - this.#reachedEndAt;
+  }
+
+  /** @returns how long to wait before the next step, ms. @throws Problem database_unavailable */
+  async step(): Promise<number> {
+    const { index } = this.#deps;
+    const from = await index.state();
+    if (from.state === 'EMPTYING') {
+      if (!(await index.isLogged())) return YIELD_MS;
+      return this.#after(from, await index.emptySome(from));
+    }
+    const rows = await index.rowsAfter(from.position);
+    if (rows.length > 0) return this.#follow(from, rows);
+    if (from.state === 'FILLING') return this.#after(from, await index.fillSome(from));
+    this.#reachedEndAt = this.#deps.clock.monotonic();
+    this.#deps.events.moved(from, 0);
+    await this.#decide(from);
+    return POLL_MS;
+  }
+
+  async #follow(from: IndexState, rows: readonly LogRow[]): Promise<number> {
+    const { index, events } = this.#deps;
+    const [first] = rows;
+    const isNext = first?.position === from.position + 1;
+    if (!isNext || first.previousHash !== from.hash) {
+      events.restarted(isNext ? 'other_log' : 'gap');
+      return this.#after(from, await index.restart(from, isNext ? 'EMPTYING' : 'FILLING'));
+    }
+    const changed = changesOf(rows);
+    const entries = rows.reduce((sum, { lines }) => sum + lines.length, 0);
+    return this.#after(from, await index.follow(from, rows, changed), entries);
+  }
+
+  #after(from: IndexState, isDone: boolean, entries = 0): number {
+    // Another projector is at work, so this one only has to be ready in case that one stops.
+    if (!isDone) return YIELD_MS;
+    this.#deps.events.moved(from, entries);
+    return 0;
+  }
+
+  async #decide(from: IndexState): Promise<void> {
+    const { index, clock, hasPending } = this.#deps;
+    if (!hasPending || clock.monotonic() - this.#decidedAt < DECIDE_MS) return;
+    this.#decidedAt = clock.monotonic();
+    const upTo = await index.decideSome(from, this.#decidedUpTo);
+    if (upTo !== false) this.#decidedUpTo = upTo;
+  }
+}
+
+/** The ids in rows of the log, each once. */
+function changesOf(rows: readonly LogRow[]): Changed {
+  const transactionIds = new Set<string>();
+  const accountIds = new Set<string>();
+  for (const { lines } of rows)
+    for (const line of lines) {
+      const changed = changedIn(line);
+      if (changed?.what === 'transfer') transactionIds.add(changed.id);
+      else if (changed) accountIds.add(changed.id);
+    }
+  return { transactionIds: [...transactionIds], accountIds: [...accountIds] };
+}
