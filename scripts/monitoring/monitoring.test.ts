@@ -94,6 +94,7 @@ describe('Every metric', () => {
     ledger.sample({ queueTransfers: zero, tailEntries: zero, tailBytes: zero, clockOffsetSeconds: zero });
     ledger.sample({ journalEntries: zero, journalAgeSeconds: zero, accountsCached: zero, frozenAccounts: zero });
     ledger.sample({ holdsCached: zero, holdExpiryDelaySeconds: zero, eventFeedBehindSeconds: zero });
+    ledger.sample({ searchBehindSeconds: zero });
     for (const [, name = '', type] of (await metrics.text()).matchAll(/^# TYPE (\w+) (\w+)$/gm)) {
       known.add(name);
       if (type === 'histogram') for (const part of ['bucket', 'sum', 'count']) known.add(`${name}_${part}`);

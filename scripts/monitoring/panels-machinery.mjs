@@ -53,6 +53,23 @@ export const MACHINERY_ROWS = [
         about: 'About one for each flush; up to four per second while MySQL has the authority.',
         queries: [[`sum(deriv(${gauge('holdfast_log_position')}[1m]))`, 'rows per second']],
       },
+      {
+        title: 'Index for searches: delay',
+        about:
+          'Time since the index for searches last contained everything that was in the sealed log, and whether it is complete (1). Empty if no process has the role search.',
+        unit: 's',
+        thresholds: [2, 30],
+        queries: [
+          [`max(${gauge('holdfast_search_behind_seconds')})`, 'behind'],
+          [`min(${gauge('holdfast_search_ready')})`, 'complete'],
+        ],
+      },
+      {
+        title: 'Index for searches: entries per second',
+        about: 'Entries of the sealed log that were added to the index.',
+        unit: 'ops',
+        queries: [[`sum(${rate('holdfast_search_entries_total')})`, 'entries per second']],
+      },
     ],
   },
   {

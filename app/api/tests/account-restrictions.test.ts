@@ -116,6 +116,50 @@ const CASES: Record<string, Case> = {
       [403, await restricted('POST', '/v1/balances/query', { accountIds: ['nobody'] })],
     ],
   },
+  'GET /v1/transfers': {
+    own: async () => {
+      const outcome = { order: orderOf({ transactionId: 'x', source: OWN, destination: FOREIGN, amount: 100 }) };
+      const sides = { source: { balance: 1, version: 1, settingsVersion: 1 } };
+      const decided = { acceptedAt: NOW, takenAt: NOW, epoch: 1, seq: 1, replayed: true, persisted: true };
+      const posted = { ...outcome, ...sides, ...decided, status: 'POSTED' as const };
+      const found = { ...posted, destination: { balance: 7777, version: 8888, settingsVersion: 1 } };
+      const place = { at: NOW, transactionId: 'x' };
+      api.search.transferPage = { items: [{ place, outcome: found, state: 'decided' }], next: place, asOf: NOW };
+      const reply = await restricted('GET', `/v1/transfers?account=${OWN}&counterparty=${FOREIGN}`);
+      expect(reply.json['items']).toMatchObject([{ sourceVersion: 1, destinationAccount: FOREIGN }]);
+      expect(api.search.transferQuery).toMatchObject({ isRestricted: true });
+      return [reply];
+    },
+    foreign: async () => [
+      [400, await restricted('GET', '/v1/transfers')],
+      [400, await restricted('GET', `/v1/transfers?counterparty=${OWN}`)],
+      [403, await restricted('GET', `/v1/transfers?account=${FOREIGN}`)],
+      [403, await restricted('GET', `/v1/transfers?account=${FOREIGN}&counterparty=${OWN}`)],
+    ],
+  },
+  'GET /v1/accounts': {
+    own: async () => [await restricted('GET', '/v1/accounts'), await restricted('GET', '/v1/accounts?prefix=mine:a')],
+    foreign: async () => {
+      const prefixesFor = async (prefix: string) => {
+        const reply = await restricted('GET', `/v1/accounts${prefix}`);
+        return [reply, api.search.accountQuery?.prefixes] as const;
+      };
+      const replies: [number, Reply][] = [];
+      for (const [query, prefixes] of [
+        ['', ['mine:', 'till']],
+        ['?prefix=m', ['mine:']],
+        ['?prefix=mine', ['mine:']],
+        ['?prefix=mine:a', ['mine:a']],
+        ['?prefix=theirs', []],
+        ['?prefix=tills', ['tills']],
+      ] as const) {
+        const [reply, asked] = await prefixesFor(query);
+        expect(asked).toEqual(prefixes);
+        replies.push([200, reply]);
+      }
+      return replies;
+    },
+  },
   'POST /v1/transfers': {
     own: async () => [await restricted('POST', '/v1/transfers', order(OWN, TILL))],
     foreign: async () => [

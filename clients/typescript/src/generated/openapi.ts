@@ -10,7 +10,15 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        readonly get?: never;
+        /**
+         * List accounts
+         * @description Found in an index that follows the ledger within a second or two; `asOf` says up to when it is complete. Available if the operator has switched search on.
+         *
+         *     A page examines at most 5,000 accounts of each shard: go on until `nextCursor` is null. An API key that may use only some accounts sees only these.
+         *
+         *     Scope: `balances:read`.
+         */
+        readonly get: operations["getAccounts"];
         readonly put?: never;
         /**
          * Open an account
@@ -184,7 +192,15 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        readonly get?: never;
+        /**
+         * List transfers, posted or refused
+         * @description Found in an index that follows the ledger within a second or two; `asOf` says up to when it is complete. Available if the operator has switched search on.
+         *
+         *     A page examines at most 5,000 transfers of each shard, so it may have fewer items than `limit`, even none: go on until `nextCursor` is null. Send the same filters along with a cursor. A transfer between shards is listed once, with the time at which its source accepted it.
+         *
+         *     Scope: `balances:read`.
+         */
+        readonly get: operations["getTransfers"];
         readonly put?: never;
         /**
          * Transfer money between two accounts
@@ -998,7 +1014,7 @@ export interface components {
              * @description Stable, for programs.
              * @enum {string}
              */
-            readonly code: "validation_failed" | "unauthenticated" | "forbidden" | "not_found" | "account_not_found" | "transfer_not_found" | "hold_not_found" | "key_not_found" | "group_not_found" | "batch_not_found" | "method_not_allowed" | "request_timeout" | "transaction_id_reused" | "already_paid_out" | "group_id_reused" | "hold_id_reused" | "transaction_id_ambiguous" | "group_id_ambiguous" | "hold_id_ambiguous" | "account_id_reused" | "key_id_reused" | "key_not_active" | "last_ops_key" | "authority_moved" | "account_not_empty" | "events_gone" | "settings_version_mismatch" | "hold_changed" | "payload_too_large" | "unsupported_media_type" | "currency_mismatch" | "insufficient_funds" | "account_suspended" | "account_frozen" | "account_closed" | "balance_out_of_range" | "limit_exceeded" | "group_refused" | "group_spans_shards" | "hold_spans_shards" | "hold_not_allowed" | "hold_not_open" | "hold_expired" | "hold_exceeded" | "transfer_not_reversible" | "precondition_required" | "rate_limited" | "too_many_listeners" | "headers_too_large" | "internal_error" | "ledger_switching" | "ledger_closed" | "ledger_stopped" | "account_unsettled" | "backlog_full" | "overloaded" | "database_unavailable" | "transfer_pending" | "transit_unavailable" | "history_incomplete" | "clock_unsure" | "calendar_unavailable" | "issuer_unavailable" | "feature_not_active" | "shutting_down" | "outcome_unknown";
+            readonly code: "validation_failed" | "unauthenticated" | "forbidden" | "not_found" | "account_not_found" | "transfer_not_found" | "hold_not_found" | "key_not_found" | "group_not_found" | "batch_not_found" | "method_not_allowed" | "request_timeout" | "transaction_id_reused" | "already_paid_out" | "group_id_reused" | "hold_id_reused" | "transaction_id_ambiguous" | "group_id_ambiguous" | "hold_id_ambiguous" | "account_id_reused" | "key_id_reused" | "key_not_active" | "last_ops_key" | "authority_moved" | "account_not_empty" | "events_gone" | "settings_version_mismatch" | "hold_changed" | "payload_too_large" | "unsupported_media_type" | "currency_mismatch" | "insufficient_funds" | "account_suspended" | "account_frozen" | "account_closed" | "balance_out_of_range" | "limit_exceeded" | "group_refused" | "group_spans_shards" | "hold_spans_shards" | "hold_not_allowed" | "hold_not_open" | "hold_expired" | "hold_exceeded" | "transfer_not_reversible" | "precondition_required" | "rate_limited" | "too_many_listeners" | "headers_too_large" | "internal_error" | "search_disabled" | "ledger_switching" | "ledger_closed" | "ledger_stopped" | "account_unsettled" | "backlog_full" | "overloaded" | "database_unavailable" | "transfer_pending" | "transit_unavailable" | "history_incomplete" | "search_not_ready" | "clock_unsure" | "calendar_unavailable" | "issuer_unavailable" | "feature_not_active" | "shutting_down" | "outcome_unknown";
             readonly correlationId: string;
             /** @description The id to look up or to send again. */
             readonly transactionId?: string;
@@ -1629,6 +1645,165 @@ export interface components {
             readonly items: readonly (components["schemas"]["Posting"] | components["schemas"]["HoldEvent"])[];
             readonly nextCursor: string | null;
         };
+        readonly TransferList: {
+            readonly items: readonly components["schemas"]["TransferRecord"][];
+            /** @description Null at the end. A page can have fewer items than `limit`, even none, before the end. */
+            readonly nextCursor: string | null;
+            /**
+             * Format: date-time
+             * @description The list is complete up to this time: it contains everything that was in MySQL by then.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly asOf: string;
+        };
+        readonly TransferRecord: {
+            /**
+             * @description The id of a transfer, as its client chose it.
+             * @example 019b7650-2c00-7000-8000-000000000002
+             */
+            readonly transactionId: string;
+            /**
+             * @description `PENDING`, only with several shards: the amount has left the source, and its destination has not decided yet. It becomes `POSTED` or `REJECTED`.
+             * @enum {string}
+             */
+            readonly status: "POSTED" | "REJECTED" | "PENDING";
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly sourceAccount: string;
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly destinationAccount: string;
+            /**
+             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+             * @example 12.34
+             */
+            readonly amount: string;
+            /**
+             * @description ISO 4217 code.
+             * @example EUR
+             */
+            readonly currency: string;
+            /**
+             * Format: date-time
+             * @description The client's own time, or the time of acceptance if the client sent none.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly timestamp: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly acceptedAt: string;
+            /**
+             * @description Present only for callers with the scope `balances:read`.
+             * @example 12.34
+             */
+            readonly sourceBalance?: string;
+            /** @description Increases by one with every posting of the account, and every event of its holds. */
+            readonly sourceVersion?: number;
+            /**
+             * @description Present only for callers with the scope `balances:read`.
+             * @example 12.34
+             */
+            readonly destinationBalance?: string;
+            /** @description Increases by one with every posting of the account, and every event of its holds. */
+            readonly destinationVersion?: number;
+            /**
+             * @description The durability reached: `persisted` means committed in MySQL.
+             * @enum {string}
+             */
+            readonly durability: "cache" | "persisted";
+            /** @description True if this outcome already existed. */
+            readonly replayed: boolean;
+            /**
+             * @description Why it is `REJECTED`.
+             * @enum {string}
+             */
+            readonly refusal?: "currency_mismatch" | "insufficient_funds" | "account_suspended" | "account_frozen" | "account_closed" | "balance_out_of_range" | "limit_exceeded" | "hold_not_allowed" | "hold_not_open" | "hold_expired" | "hold_exceeded";
+            /** @description True once the outcome is in MySQL. */
+            readonly persisted: boolean;
+            /** @enum {string} */
+            readonly kind: "transfer" | "reversal" | "capture";
+            readonly reference: string | null;
+            readonly metadata: {
+                readonly [key: string]: string;
+            } | null;
+            /**
+             * @description The transfer that this reversal reverses.
+             * @example customer-4711
+             */
+            readonly reverses: string | null;
+            /**
+             * @description The group, or split, that this transfer is part of.
+             * @example customer-4711
+             */
+            readonly groupId: string | null;
+            /**
+             * @description The hold that this transfer captures.
+             * @example customer-4711
+             */
+            readonly holdId: string | null;
+        };
+        readonly AccountList: {
+            readonly items: readonly components["schemas"]["AccountSummary"][];
+            /** @description Null at the end. A page can have fewer items than `limit`, even none, before the end. */
+            readonly nextCursor: string | null;
+            /**
+             * Format: date-time
+             * @description The list is complete up to this time: it contains everything that was in MySQL by then.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly asOf: string;
+        };
+        readonly AccountSummary: {
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly accountId: string;
+            /**
+             * @description ISO 4217 code.
+             * @example EUR
+             */
+            readonly currency: string;
+            /**
+             * @description `SUSPENDED` allows no debits, `FROZEN` neither debits nor credits, `CLOSED` is permanent and requires a zero balance.
+             * @enum {string}
+             */
+            readonly status: "ACTIVE" | "SUSPENDED" | "FROZEN" | "CLOSED";
+            readonly external: boolean;
+            readonly name: string | null;
+            /**
+             * @description As it is in MySQL, a few tens of milliseconds after the latest transfer.
+             * @example 12.34
+             */
+            readonly balance: string;
+            /**
+             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+             * @example 12.34
+             */
+            readonly held: string;
+            /**
+             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+             * @example 12.34
+             */
+            readonly overdraftLimit: string;
+            /** @description Increases by one with every posting of the account, and every event of its holds. */
+            readonly version: number;
+            /** @description Increases by one with every posting of the account, and every event of its holds. */
+            readonly settingsVersion: number;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly openedAt: string;
+        };
         readonly Transfer: {
             /**
              * @description The id of a transfer, as its client chose it.
@@ -1922,99 +2097,6 @@ export interface components {
              * @example salaries-2026-01
              */
             readonly batchId?: string | null;
-        };
-        readonly TransferRecord: {
-            /**
-             * @description The id of a transfer, as its client chose it.
-             * @example 019b7650-2c00-7000-8000-000000000002
-             */
-            readonly transactionId: string;
-            /**
-             * @description `PENDING`, only with several shards: the amount has left the source, and its destination has not decided yet. It becomes `POSTED` or `REJECTED`.
-             * @enum {string}
-             */
-            readonly status: "POSTED" | "REJECTED" | "PENDING";
-            /**
-             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
-             * @example customer-4711
-             */
-            readonly sourceAccount: string;
-            /**
-             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
-             * @example customer-4711
-             */
-            readonly destinationAccount: string;
-            /**
-             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
-             * @example 12.34
-             */
-            readonly amount: string;
-            /**
-             * @description ISO 4217 code.
-             * @example EUR
-             */
-            readonly currency: string;
-            /**
-             * Format: date-time
-             * @description The client's own time, or the time of acceptance if the client sent none.
-             * @example 2026-01-31T12:00:00.000Z
-             */
-            readonly timestamp: string;
-            /**
-             * Format: date-time
-             * @description RFC 3339, UTC, milliseconds.
-             * @example 2026-01-31T12:00:00.000Z
-             */
-            readonly acceptedAt: string;
-            /**
-             * @description Present only for callers with the scope `balances:read`.
-             * @example 12.34
-             */
-            readonly sourceBalance?: string;
-            /** @description Increases by one with every posting of the account, and every event of its holds. */
-            readonly sourceVersion?: number;
-            /**
-             * @description Present only for callers with the scope `balances:read`.
-             * @example 12.34
-             */
-            readonly destinationBalance?: string;
-            /** @description Increases by one with every posting of the account, and every event of its holds. */
-            readonly destinationVersion?: number;
-            /**
-             * @description The durability reached: `persisted` means committed in MySQL.
-             * @enum {string}
-             */
-            readonly durability: "cache" | "persisted";
-            /** @description True if this outcome already existed. */
-            readonly replayed: boolean;
-            /**
-             * @description Why it is `REJECTED`.
-             * @enum {string}
-             */
-            readonly refusal?: "currency_mismatch" | "insufficient_funds" | "account_suspended" | "account_frozen" | "account_closed" | "balance_out_of_range" | "limit_exceeded" | "hold_not_allowed" | "hold_not_open" | "hold_expired" | "hold_exceeded";
-            /** @description True once the outcome is in MySQL. */
-            readonly persisted: boolean;
-            /** @enum {string} */
-            readonly kind: "transfer" | "reversal" | "capture";
-            readonly reference: string | null;
-            readonly metadata: {
-                readonly [key: string]: string;
-            } | null;
-            /**
-             * @description The transfer that this reversal reverses.
-             * @example customer-4711
-             */
-            readonly reverses: string | null;
-            /**
-             * @description The group, or split, that this transfer is part of.
-             * @example customer-4711
-             */
-            readonly groupId: string | null;
-            /**
-             * @description The hold that this transfer captures.
-             * @example customer-4711
-             */
-            readonly holdId: string | null;
         };
         readonly ReversalRequest: {
             /**
@@ -4580,6 +4662,38 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    readonly getAccounts: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description Only accounts whose ids begin with this text. */
+                readonly prefix?: string;
+                /** @description ISO 4217 code. */
+                readonly currency?: string;
+                /** @description `SUSPENDED` allows no debits, `FROZEN` neither debits nor credits, `CLOSED` is permanent and requires a zero balance. */
+                readonly status?: "ACTIVE" | "SUSPENDED" | "FROZEN" | "CLOSED";
+                /** @description By id, compared byte by byte. */
+                readonly order?: "asc" | "desc";
+                /** @description The `nextCursor` of an earlier response to the same query. It stays valid. */
+                readonly cursor?: string;
+                readonly limit?: number;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description A page of accounts */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["AccountList"];
+                };
+            };
+        };
+    };
     readonly postAccounts: {
         readonly parameters: {
             readonly query?: never;
@@ -4908,6 +5022,54 @@ export interface operations {
                      *     </Document>
                      */
                     readonly "application/xml": string;
+                };
+            };
+        };
+    };
+    readonly getTransfers: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description Only transfers from or to this account. Required for an API key that may use only some accounts. */
+                readonly account?: string;
+                /** @description Only transfers between `account` and this account, in either direction. */
+                readonly counterparty?: string;
+                /** @description `PENDING` occurs only with several shards. */
+                readonly status?: "POSTED" | "REJECTED" | "PENDING";
+                readonly kind?: "transfer" | "reversal" | "capture";
+                /** @description Only transfers with exactly this reference. */
+                readonly reference?: string;
+                /** @description Only transfers whose metadata has `metadataValue` under this key. */
+                readonly metadataKey?: string;
+                readonly metadataValue?: string;
+                /** @description ISO 4217 code. */
+                readonly currency?: string;
+                /** @description Only transfers of at least this amount, in major units of `currency`. */
+                readonly minAmount?: string;
+                /** @description Only transfers of at most this amount, in major units of `currency`. */
+                readonly maxAmount?: string;
+                /** @description Accepted at or after this time. */
+                readonly from?: string;
+                /** @description Accepted before this time. */
+                readonly to?: string;
+                /** @description `desc`: newest first. `asc`: oldest first. By the time of acceptance. */
+                readonly order?: "asc" | "desc";
+                /** @description The `nextCursor` of an earlier response to the same query. It stays valid. */
+                readonly cursor?: string;
+                readonly limit?: number;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description A page of transfers */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["TransferList"];
                 };
             };
         };
