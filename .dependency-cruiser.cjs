@@ -60,7 +60,7 @@ const LAYERS = {
   feed: ['kernel', 'domain', 'journal/sealed', 'ledger/ports'],
 
   // The index for searches, which follows the sealed log.
-  search: ['kernel', 'domain', 'journal/sealed'],
+  search: ['kernel', 'journal/sealed'],
 
   // How the journal gets to MySQL, who may change balances, and what runs on a schedule.
   sync: ['kernel', 'domain', 'journal'],
@@ -143,7 +143,6 @@ const LAYERS = {
     'mysql/ledger',
   ],
   'mysql/search': [
-    'kernel',
     'domain',
     'journal/sealed',
     'ledger/ports',
@@ -233,7 +232,7 @@ const LAYERS = {
     'roles',
   ],
   'tools/audit': ['config', 'journal/sealed', 'domain', 'audit', 'mysql/connection', 'mysql', 'mysql/audit'],
-  'tools/search': ['kernel', 'domain', 'config', 'search', 'mysql/connection', 'mysql/search', 'roles'],
+  'tools/search': ['kernel', 'config', 'search', 'mysql/connection', 'mysql', 'mysql/search', 'roles'],
   tools: ['config', 'tools/shards', 'tools/audit', 'tools/search'],
 
   // Tests that cross layers, on real stores. Nothing imports them.
