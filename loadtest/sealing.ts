@@ -41,23 +41,23 @@ function transfer(): Posted {
 }
 
 /** CPU time per transfer, µs, after all batches were processed once. */
-async function measured(work: (index: number) => unknown): Promise<number> {
-  for (let index = 0; index < BATCHES; index++) await work(index);
+function measured(work: (index: number) => unknown): number {
+  for (let index = 0; index < BATCHES; index++) work(index);
   const before = process.cpuUsage();
-  for (let round = 0; round < REPEATED; round++) for (let index = 0; index < BATCHES; index++) await work(index);
+  for (let round = 0; round < REPEATED; round++) for (let index = 0; index < BATCHES; index++) work(index);
   const { user, system } = process.cpuUsage(before);
   return (user + system) / (REPEATED * BATCHES * TRANSFERS);
 }
 
 const batches = Array.from({ length: BATCHES }, () => Array.from({ length: TRANSFERS }, transfer));
-const linesOf = (index: number) => sealingOf({ epoch: 1, decided: batches[index] ?? [] }).lines;
-const lines = batches.map((_, index) => linesOf(index));
-const rows = await Promise.all(lines.map((some) => contentsOf(some, FROM)));
+const pagesOf = (index: number) => sealingOf({ epoch: 1, decided: batches[index] ?? [] }).pages;
+const pages = batches.map((_, index) => pagesOf(index));
+const rows = pages.map((some) => contentsOf(some, FROM));
 const perTransfer = (of: (row: { bytes: number; payload: Buffer }) => number): string =>
   (rows.flat().reduce((sum, row) => sum + of(row), 0) / (BATCHES * TRANSFERS)).toFixed(1);
 
-const encoding = await measured(linesOf);
-const compressing = await measured((index) => contentsOf(lines[index] ?? [], FROM));
+const encoding = measured(pagesOf);
+const compressing = measured((index) => contentsOf(pages[index] ?? [], FROM));
 console.log(`entries and digests      ${encoding.toFixed(2)} µs per transfer`);
 console.log(`compression and hash     ${compressing.toFixed(2)} µs per transfer`);
 console.log(`size of the entries      ${perTransfer(({ bytes }) => bytes)} bytes`);

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { brotliCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { pagesOf, ROW_BYTES_MAX } from './line-pages.ts';
 import {
   type ChainFault,
   chained,
@@ -9,7 +10,6 @@ import {
   EMPTY_LOG_HASH,
   type LogHead,
   openedRow,
-  ROW_BYTES_MAX,
   type StoredRow,
   verifyRows,
 } from './sealed-rows.ts';
@@ -23,7 +23,7 @@ async function logOf(...transactions: string[][]): Promise<StoredRow[]> {
   const rows: StoredRow[] = [];
   let [head, now] = [EMPTY, 1000];
   for (const lines of transactions) {
-    for (const content of await contentsOf(lines, FROM)) {
+    for (const content of contentsOf(pagesOf(lines), FROM)) {
       const row = chained(content, head, now);
       rows.push(row);
       head = row;
@@ -53,7 +53,7 @@ describe('The rows of the log', () => {
   });
 
   it('have times that never decrease, even if the clock of MySQL does', async () => {
-    const [content] = await contentsOf([line('a')], FROM);
+    const [content] = contentsOf(pagesOf([line('a')]), FROM);
     if (!content) throw new Error('no row');
     expect(chained(content, { ...EMPTY, sealedAt: 5000 }, 1000).sealedAt).toBe(5000);
   });
@@ -110,7 +110,7 @@ describe('The rows of the log', () => {
   it('reveal a row whose hash was recomputed, at the row after it', async () => {
     const rows = await threeRows();
     const [a, , c] = rows;
-    const [content] = await contentsOf([line('forged')], FROM);
+    const [content] = contentsOf(pagesOf([line('forged')]), FROM);
     if (!a || !c || !content) throw new Error('three rows expected');
     const forged = chained(content, a, 1010);
     expect(await verifyRows(EMPTY, [a, forged, c])).toEqual({ position: 3, problem: 'previous_hash' });

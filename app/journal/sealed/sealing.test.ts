@@ -4,8 +4,9 @@ import type { Outcome } from '../../domain/types.ts';
 import { batchOf } from '../flush-batch.ts';
 import { account, modelEpoch, order } from '../testing/epoch-under-test.ts';
 import { decodeEntry } from './entry-decoder.ts';
+import { linesIn } from './line-pages.ts';
 import { personalOfTransfer, SaltSource } from './personal.ts';
-import { sealingOf } from './sealing.ts';
+import { type Sealing, sealingOf } from './sealing.ts';
 
 const ACCOUNTS = [account('world'), account('ada', { overdraftLimit: 100 }), account('bob')];
 
@@ -25,7 +26,7 @@ async function anyBatch() {
   return batchOf(await epoch.entries(), 1, 0);
 }
 
-const entriesOf = ({ lines }: { lines: readonly string[] }) => lines.map(decodeEntry);
+const entriesOf = ({ pages }: Pick<Sealing, 'pages'>) => pages.flatMap(linesIn).map(decodeEntry);
 
 describe('The entries of a transaction', () => {
   it('are in order of seq, with each group before its members', async () => {
@@ -54,7 +55,7 @@ describe('The entries of a transaction', () => {
   it('contain no personal data, but its hash with a salt that is drawn for each of them', async () => {
     const { outcomes } = await anyBatch();
     const sealing = sealingOf({ epoch: 1, decided: outcomes });
-    const text = sealing.lines.join('\n');
+    const text = sealing.pages.flatMap(linesIn).join('\n');
     for (const secret of ['rent', 'ü', '\\u00fc', 'c-1', outcomes[0]?.order.user ?? ''])
       expect(text).not.toContain(secret);
     const salts = outcomes.map(({ order: { transactionId } }) => sealing.salts.ofTransfer(transactionId));

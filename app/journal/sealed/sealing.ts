@@ -2,7 +2,8 @@ import { accountsOfGroup, type GroupOutcome } from '../../domain/group.ts';
 import type { HoldEvent } from '../../domain/hold-events.ts';
 import type { Outcome } from '../../domain/types.ts';
 import { idOfEvent, type JournaledChange } from '../flush-batch.ts';
-import { encodeEntry, encodeTransfer } from './entry-codec.ts';
+import { encodeEntry, encodeTransfer, isPlain } from './entry-codec.ts';
+import { type LinePage, LinePages } from './line-pages.ts';
 import {
   digestOf,
   personalOfChange,
@@ -27,7 +28,7 @@ export interface Committed {
 /** What has to be written to the log with a transaction, and the salts that go into the books. */
 export interface Sealing {
   /** The lines of the entries, in their order in the log. */
-  lines: readonly string[];
+  pages: readonly LinePage[];
   salts: Salts;
 }
 
@@ -52,9 +53,17 @@ export const NO_SALTS: Salts = {
 /** The entries of a transaction, so that those of each account are in the order of its versions. */
 export function sealingOf({ epoch, decided, groups = [], changes = [] }: Committed): Sealing {
   const drawn = new DrawnSalts(decided.length);
+  const pages = new LinePages();
   // The sort is stable: a group comes before its members, and what MySQL decided stays in its order.
-  const all = [...groups, ...decided, ...changes].sort((a, b) => a.seq - b.seq);
-  return { lines: all.map((one) => drawn.lineOf(one, epoch)), salts: drawn };
+  for (const one of [...groups, ...decided, ...changes].sort((a, b) => a.seq - b.seq)) {
+    if ('order' in one && !('holdId' in one)) addTransfer(pages, one, drawn.digestOfTransfer(one));
+    else pages.add(drawn.lineOf(one, epoch));
+  }
+  return { pages: pages.end(), salts: drawn };
+}
+
+function addTransfer(pages: LinePages, one: Outcome, digest: string): void {
+  if (!isPlain(one) || !pages.addPlain(one, digest)) pages.add(encodeTransfer(one, digest));
 }
 
 class DrawnSalts implements Salts {
@@ -67,19 +76,21 @@ class DrawnSalts implements Salts {
     this.#source = new SaltSource(count);
   }
 
-  lineOf(one: Outcome | HoldEvent | GroupOutcome | JournaledChange, epoch: number): string {
+  /** Draws the salt of a transfer. @returns the digest of its personal data */
+  digestOfTransfer(one: Outcome): string {
+    const salt = this.#source.next();
+    this.#transfers.set(one.order.transactionId, salt);
+    return digestOf(salt, personalOfTransfer(one));
+  }
+
+  lineOf(one: HoldEvent | GroupOutcome | JournaledChange, epoch: number): string {
     if ('changeId' in one) {
       const digest = this.#digest(`change ${one.changeId}`, personalOfChange(one));
       return encodeEntry({ kind: 'account-changed', change: one, epoch, digest });
     }
-    if ('holdId' in one) {
-      const digest = this.#digest(keyOfHold(one), personalOfHold(one));
-      return encodeEntry({ kind: 'hold', event: one, digest });
-    }
     if ('group' in one) return this.#group(one);
-    const salt = this.#source.next();
-    this.#transfers.set(one.order.transactionId, salt);
-    return encodeTransfer(one, digestOf(salt, personalOfTransfer(one)));
+    const digest = this.#digest(keyOfHold(one), personalOfHold(one));
+    return encodeEntry({ kind: 'hold', event: one, digest });
   }
 
   #group(outcome: GroupOutcome): string {

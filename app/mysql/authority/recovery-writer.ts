@@ -8,13 +8,14 @@ import type { Journaled } from '../../journal/journaled.ts';
 import { attemptsOf, type FrozenAccount, type Loss } from '../../journal/recovery/recover-epoch.ts';
 import { digestOf, personalOfDeed, SaltSource } from '../../journal/sealed/personal.ts';
 import type { SealedLoss } from '../../journal/sealed/sealed-entry.ts';
+import { contentsOf } from '../../journal/sealed/sealed-rows.ts';
 import { NO_SALTS, sealingOf } from '../../journal/sealed/sealing.ts';
 import type { Session } from '../connection/pool.ts';
 import { binaryOrNull, integer, statements, text, textOrNull } from '../connection/sql.ts';
 import { insertOutcomes, moveAccounts, writeChange } from '../ledger/flush-store.ts';
 import { insertGroups } from '../ledger/group-writer.ts';
 import { writeHolds } from '../ledger/hold-writer.ts';
-import { preparedRows, seal } from '../ledger/log-writer.ts';
+import { seal } from '../ledger/log-writer.ts';
 import { countUsage } from '../ledger/usage-writer.ts';
 import { reasonText } from '../rows/authority-row.ts';
 import { noteEntries } from '../rows/unsealed-rows.ts';
@@ -43,7 +44,6 @@ export async function writeBooks(session: Session, books: Books): Promise<void> 
   const { epoch, groups, changes } = books;
   const decided = [...books.outcomes, ...books.holdEvents];
   const sealing = isLogged(books.format) ? sealingOf({ epoch, decided, groups, changes }) : null;
-  const rows = sealing && preparedRows(sealing, { epoch, ...seqsOf([...decided, ...groups, ...changes]) });
   const salts = sealing?.salts ?? NO_SALTS;
   try {
     await moveAccounts(session, books.moves);
@@ -52,7 +52,10 @@ export async function writeBooks(session: Session, books: Books): Promise<void> 
     await writeHolds(session, books.holdEvents, books.outcomes, salts);
     for (const change of changes) await writeChange(session, change, epoch, salts);
     await countUsage(session, decided, changes);
-    if (rows) await seal(session, await rows);
+    if (sealing) {
+      const from = { epoch, ...seqsOf([...decided, ...groups, ...changes]) };
+      await seal(session, contentsOf(sealing.pages, from));
+    }
   } catch (error) {
     throw duplicateAsIntegrity(error);
   }

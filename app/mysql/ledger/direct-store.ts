@@ -7,6 +7,7 @@ import { Problem } from '../../domain/problem.ts';
 import { isStopped } from '../../domain/stop.ts';
 import type { Account, Outcome } from '../../domain/types.ts';
 import { accountsOfItem, holdIdOf, keyOfItem } from '../../journal/hold-codec.ts';
+import { linesIn } from '../../journal/sealed/line-pages.ts';
 import { type Committed, NO_SALTS, type Salts, sealingOf } from '../../journal/sealed/sealing.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { retried } from '../../kernel/retry.ts';
@@ -261,8 +262,8 @@ const byTransactionId = (a: Outcome, b: Outcome): number => (a.order.transaction
  */
 export async function note(session: Session, format: Format, committed: Committed): Promise<Salts> {
   if (!isLogged(format)) return NO_SALTS;
-  const { lines, salts } = sealingOf(committed);
-  await noteUnsealed(session, committed.epoch, lines);
+  const { pages, salts } = sealingOf(committed);
+  await noteUnsealed(session, committed.epoch, pages.flatMap(linesIn));
   return salts;
 }
 

@@ -3,6 +3,7 @@ import { LIMITS, type LimitReached, type Limits } from '../../domain/limits.ts';
 import type { Outcome } from '../../domain/types.ts';
 import { type Cursor, CursorConflictError } from '../../journal/cursor.ts';
 import { type AccountMove, type FlushBatch, IntegrityError, type JournaledChange } from '../../journal/flush-batch.ts';
+import { contentsOf } from '../../journal/sealed/sealed-rows.ts';
 import { NO_SALTS, type Salts, sealingOf } from '../../journal/sealed/sealing.ts';
 import type { JournalStore } from '../../sync/flusher.ts';
 import type { Database, Session } from '../connection/pool.ts';
@@ -23,7 +24,7 @@ import { refusedByOf } from '../rows/transfer-row.ts';
 import { openCrossings } from './crossing-store.ts';
 import { insertGroups } from './group-writer.ts';
 import { writeHolds } from './hold-writer.ts';
-import { preparedRows, seal } from './log-writer.ts';
+import { seal } from './log-writer.ts';
 import { countUsage } from './usage-writer.ts';
 
 export async function readCursor(from: Pick<Session, 'rows'>, lock: '' | 'FOR UPDATE' = ''): Promise<Cursor> {
@@ -65,7 +66,6 @@ export class FlushStore implements JournalStore {
       );
       if (authority?.epoch !== authorityEpoch)
         throw new CursorConflictError(`the authority is at epoch ${authority?.epoch}`);
-      const sealing = isLogged(modeOf(authority.mode).format) ? sealingOfBatch(batch) : null;
       // The cursor comes before the accounts. If two keepers have the same batch, the later one then gets a cursor
       // conflict; otherwise it would find accounts in a different state than in the journal, which would look like
       // corruption.
@@ -75,16 +75,20 @@ export class FlushStore implements JournalStore {
         [batch.lastSeq, batch.idTimeMax, batch.epoch, batch.afterSeq],
       );
       if (advanced !== 1) throw new CursorConflictError(`the cursor is no longer at ${batch.epoch}/${batch.afterSeq}`);
-      const rows = sealing && preparedRows(sealing, originOf(batch));
+      const moved = moveAccounts(session, batch.moves);
+      // While MySQL is busy. If this throws, a rejection of the promise must not count as unhandled.
+      moved.catch(() => {});
+      const sealing = isLogged(modeOf(authority.mode).format) ? sealingOfBatch(batch) : null;
+      const rows = sealing && contentsOf(sealing.pages, originOf(batch));
       const salts = sealing?.salts ?? NO_SALTS;
-      await moveAccounts(session, batch.moves);
+      await moved;
       await insertOutcomes(session, batch.outcomes, salts);
       if (batch.groups.length > 0) await insertGroups(session, batch.groups, salts);
       if (batch.holdEvents.length > 0 || batch.moves.some(({ held }) => held !== undefined))
         await writeHolds(session, batch.holdEvents, batch.outcomes, salts);
       for (const change of batch.changes) await writeChange(session, change, batch.epoch, salts);
       const usage = await countUsage(session, [...batch.outcomes, ...batch.holdEvents], batch.changes);
-      if (rows) await seal(session, await rows);
+      if (rows) await seal(session, rows);
       return usage;
     });
     this.#onReached(reached);

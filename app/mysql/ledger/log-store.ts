@@ -1,5 +1,6 @@
 import { type Format, isLogged } from '../../domain/authority.ts';
 import { encodeEntry } from '../../journal/sealed/entry-codec.ts';
+import { pagesOf } from '../../journal/sealed/line-pages.ts';
 import { digestOf, personalOfAccount, SaltSource } from '../../journal/sealed/personal.ts';
 import type { SealedState } from '../../journal/sealed/sealed-entry.ts';
 import { contentsOf } from '../../journal/sealed/sealed-rows.ts';
@@ -99,7 +100,7 @@ async function sealStates(session: Session, epoch: number, accountIds: readonly 
        ON DUPLICATE KEY UPDATE salt = VALUES(salt)`,
     );
   const lines = salted.map(({ row, salt }) => encodeEntry(stateOf(row, salt)));
-  await seal(session, await contentsOf(lines, { epoch, firstSeq: 0, lastSeq: 0 }));
+  await seal(session, contentsOf(pagesOf(lines), { epoch, firstSeq: 0, lastSeq: 0 }));
   return rows.length;
 }
 

@@ -1,13 +1,12 @@
 import { IntegrityError } from '../../journal/integrity-error.ts';
+import { linesIn, pagesOf, ROW_BYTES_MAX } from '../../journal/sealed/line-pages.ts';
 import {
   chained,
   contentsOf,
   type LogHead,
-  ROW_BYTES_MAX,
   type RowContent,
   type StoredRow,
 } from '../../journal/sealed/sealed-rows.ts';
-import type { Sealing } from '../../journal/sealed/sealing.ts';
 import type { Session } from '../connection/pool.ts';
 import { rowsByIds } from '../rows/unsettled-rows.ts';
 
@@ -24,21 +23,6 @@ export class UnsealedBacklogError extends Error {
   constructor() {
     super(`more than ${PAGES_MAX} pages of entries are waiting to be sealed; try again when a keeper has sealed them`);
   }
-}
-
-/**
- * The rows for the log that a transaction writes at its end. They are compressed in another thread, while the transaction
- * writes the books.
- */
-export function preparedRows(
-  { lines }: Sealing,
-  from: Pick<RowContent, 'epoch' | 'firstSeq' | 'lastSeq'>,
-): Promise<RowContent[]> {
-  const contents = contentsOf(lines, from);
-  // If the transaction fails before it seals, this promise is never awaited, and its rejection must not count as
-  // unhandled.
-  contents.catch(() => {});
-  return contents;
 }
 
 /**
@@ -142,8 +126,8 @@ async function takeWaiting(session: Session): Promise<RowContent[] | null> {
   const deleted = await session.run('DELETE u FROM unsealed u FORCE INDEX (PRIMARY) WHERE u.`id` IN (?)', [ids]);
   if (rows.length !== ids.length || deleted !== ids.length)
     throw new IntegrityError('entries that wait to be sealed have disappeared');
-  const lines = rows.flatMap(({ payload }) => payload.toString('latin1').split('\n'));
-  return contentsOf(lines, { epoch: rows.at(-1)?.epoch ?? 0, firstSeq: 0, lastSeq: 0 });
+  const lines = rows.flatMap(({ payload }) => linesIn({ bytes: payload }));
+  return contentsOf(pagesOf(lines), { epoch: rows.at(-1)?.epoch ?? 0, firstSeq: 0, lastSeq: 0 });
 }
 
 /** As many rows as fit into a row of the log, but at least one. */
