@@ -7,6 +7,7 @@ class Waiting implements LogStore {
   transactions: number;
   oldestWaitingMs: number | null;
   states = 0;
+  mayLackStates = true;
 
   constructor(transactions: number, oldestWaitingMs: number | null) {
     this.transactions = transactions;
@@ -14,7 +15,7 @@ class Waiting implements LogStore {
   }
 
   async state() {
-    return { position: 7, oldestWaitingMs: this.oldestWaitingMs };
+    return { position: 7, oldestWaitingMs: this.oldestWaitingMs, mayLackStates: this.mayLackStates };
   }
   async sealNext(): Promise<boolean> {
     this.calls.push('seal');
@@ -40,7 +41,7 @@ async function round(store: LogStore) {
 
 it('A round seals the waiting entries, transaction by transaction, and reports the state before that', async () => {
   const store = new Waiting(3, 900);
-  expect(await round(store)).toEqual([{ position: 7, oldestWaitingMs: 900 }]);
+  expect(await round(store)).toEqual([{ position: 7, oldestWaitingMs: 900, mayLackStates: true }]);
   expect(store.calls).toEqual(['seal', 'seal', 'seal', 'seal', 'states']);
 });
 
@@ -56,6 +57,13 @@ it('A round leaves recently committed entries for the next flush', async () => {
 it('A round seals in a limited number of transactions, so that states of accounts are added, too', async () => {
   const store = new Waiting(1_000_000, 60_000);
   store.states = 500;
-  expect(await round(store)).toEqual([{ position: 7, oldestWaitingMs: 60_000 }, 500]);
+  expect(await round(store)).toEqual([{ position: 7, oldestWaitingMs: 60_000, mayLackStates: true }, 500]);
   expect(store.calls).toHaveLength(101);
+});
+
+it('A round reads nothing but the state if nothing waits and all accounts are in the log', async () => {
+  const store = new Waiting(0, null);
+  store.mayLackStates = false;
+  await round(store);
+  expect(store.calls).toEqual([]);
 });

@@ -1,7 +1,15 @@
+export interface LogState {
+  /** The last position of the log. */
+  position: number;
+  /** How long the oldest entry has been waiting to be sealed, ms; null if none waits. */
+  oldestWaitingMs: number | null;
+  /** Whether there may be accounts whose states are not in the log. */
+  mayLackStates: boolean;
+}
+
 /** The part of MySQL that the sealer needs. */
 export interface LogStore {
-  /** The last position of the log, and how long the oldest entry has been waiting to be sealed, ms; null if none waits. */
-  state(): Promise<{ position: number; oldestWaitingMs: number | null }>;
+  state(): Promise<LogState>;
   /** Seals the next entries that wait, in one transaction. @returns whether there may be more */
   sealNext(): Promise<boolean>;
   /**
@@ -13,7 +21,7 @@ export interface LogStore {
 
 export interface LogEvents {
   /** Receives the state of the log whenever a round has read it. */
-  state(now: { position: number; oldestWaitingMs: number | null }): void;
+  state(now: LogState): void;
   statesAdded(accounts: number): void;
 }
 
@@ -43,6 +51,7 @@ export class LogSealer {
     const state = await this.#store.state();
     this.#events.state(state);
     if (state.oldestWaitingMs !== null && state.oldestWaitingMs >= SEAL_AFTER_MS) await this.#seal();
+    if (!state.mayLackStates) return;
     const added = await this.#store.addStates();
     if (added > 0) this.#events.statesAdded(added);
   }

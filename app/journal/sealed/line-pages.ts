@@ -130,7 +130,10 @@ export class LinePages {
   }
 
   #integer(value: number): void {
-    if (!Number.isSafeInteger(value)) this.#isPlain = false;
+    if (!Number.isSafeInteger(value)) {
+      this.#isPlain = false;
+      return;
+    }
     this.#bytes[this.#at++] = COMMA;
     if (value < 0) this.#bytes[this.#at++] = MINUS;
     const absolute = Math.abs(value);

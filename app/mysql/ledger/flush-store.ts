@@ -3,7 +3,7 @@ import { LIMITS, type LimitReached, type Limits } from '../../domain/limits.ts';
 import type { Outcome } from '../../domain/types.ts';
 import { type Cursor, CursorConflictError } from '../../journal/cursor.ts';
 import { type AccountMove, type FlushBatch, IntegrityError, type JournaledChange } from '../../journal/flush-batch.ts';
-import { contentsOf } from '../../journal/sealed/sealed-rows.ts';
+import { contentsOf, type LogHead, type RowContent } from '../../journal/sealed/sealed-rows.ts';
 import { NO_SALTS, type Salts, sealingOf } from '../../journal/sealed/sealing.ts';
 import type { JournalStore } from '../../sync/flusher.ts';
 import type { Database, Session } from '../connection/pool.ts';
@@ -24,7 +24,7 @@ import { refusedByOf } from '../rows/transfer-row.ts';
 import { openCrossings } from './crossing-store.ts';
 import { insertGroups } from './group-writer.ts';
 import { writeHolds } from './hold-writer.ts';
-import { seal } from './log-writer.ts';
+import { seal, sealAfter } from './log-writer.ts';
 import { countUsage } from './usage-writer.ts';
 
 export async function readCursor(from: Pick<Session, 'rows'>, lock: '' | 'FOR UPDATE' = ''): Promise<Cursor> {
@@ -41,6 +41,8 @@ export type OnLimitsReached = (reached: readonly LimitReached[]) => void;
 export class FlushStore implements JournalStore {
   readonly #database: Database;
   readonly #onReached: OnLimitsReached;
+  /** The end of the log after the last flush, if it was sealed. It may be outdated. */
+  #logEnd: LogHead | null = null;
 
   /** @param onReached called with the limits of accounts that a commit has reached */
   constructor(database: Database, onReached: OnLimitsReached = () => {}) {
@@ -60,9 +62,10 @@ export class FlushStore implements JournalStore {
    * @throws CursorConflictError, IntegrityError, UnsealedBacklogError, Problem database_unavailable
    */
   async commit(batch: FlushBatch, authorityEpoch: number): Promise<void> {
-    const reached = await this.#database.transaction(async (session) => {
-      const [authority] = await session.rows<Pick<AuthorityColumns, 'epoch' | 'mode'>>(
-        (own) => `SELECT epoch, \`mode\` FROM authority WHERE ${own()} LOCK IN SHARE MODE`,
+    const { reached, logEnd } = await this.#database.transaction(async (session) => {
+      const [authority] = await session.rows<Pick<AuthorityColumns, 'epoch' | 'mode' | 'now_ms'>>(
+        (own) => `SELECT epoch, \`mode\`, CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED) AS now_ms
+         FROM authority WHERE ${own()} LOCK IN SHARE MODE`,
       );
       if (authority?.epoch !== authorityEpoch)
         throw new CursorConflictError(`the authority is at epoch ${authority?.epoch}`);
@@ -88,10 +91,15 @@ export class FlushStore implements JournalStore {
         await writeHolds(session, batch.holdEvents, batch.outcomes, salts);
       for (const change of batch.changes) await writeChange(session, change, batch.epoch, salts);
       const usage = await countUsage(session, [...batch.outcomes, ...batch.holdEvents], batch.changes);
-      if (rows) await seal(session, rows);
-      return usage;
+      return { reached: usage, logEnd: rows && (await this.#seal(session, rows, authority.now_ms)) };
     });
+    this.#logEnd = logEnd;
     this.#onReached(reached);
+  }
+
+  async #seal(session: Session, rows: readonly RowContent[], now: number): Promise<LogHead> {
+    const end = this.#logEnd && (await sealAfter(session, this.#logEnd, rows, now));
+    return end ?? seal(session, rows);
   }
 }
 

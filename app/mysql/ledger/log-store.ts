@@ -4,7 +4,7 @@ import { pagesOf } from '../../journal/sealed/line-pages.ts';
 import { digestOf, personalOfAccount, SaltSource } from '../../journal/sealed/personal.ts';
 import type { SealedState } from '../../journal/sealed/sealed-entry.ts';
 import { contentsOf } from '../../journal/sealed/sealed-rows.ts';
-import type { LogStore } from '../../sync/log-sealer.ts';
+import type { LogState, LogStore } from '../../sync/log-sealer.ts';
 import type { Database, Session } from '../connection/pool.ts';
 import { binaryOrNull, statements, text } from '../connection/sql.ts';
 import { ACCOUNT_COLUMNS, type AccountColumns, accountOfRow, limitsOf } from '../rows/account-row.ts';
@@ -17,6 +17,8 @@ const LOOKED_AT = 2_000;
 const STATES_MAX = 500;
 /** Once all accounts are in the log, they are examined again after this time. */
 const LOOK_AGAIN_H = 24;
+
+const WALK_IS_DUE = `(states_done_at IS NULL OR states_done_at < NOW(3) - INTERVAL ${LOOK_AGAIN_H} HOUR)`;
 
 interface Walk {
   epoch: number;
@@ -37,14 +39,18 @@ export class MysqlLogStore implements LogStore {
     this.#database = database;
   }
 
-  async state(): Promise<{ position: number; oldestWaitingMs: number | null }> {
-    const [row] = await this.#database.rows<{ position: number; age_us: number | null }>(
-      (own) => `SELECT \`position\`,
+  async state(): Promise<LogState> {
+    const [row] = await this.#database.rows<{ position: number; age_us: number | null; is_walk_due: number }>(
+      (own) => `SELECT \`position\`, ${WALK_IS_DUE} AS is_walk_due,
          (SELECT TIMESTAMPDIFF(MICROSECOND, noted_at, NOW(3)) FROM unsealed ORDER BY \`id\` LIMIT 1) AS age_us
        FROM sealed_head WHERE ${own()}`,
     );
     if (!row) throw new Error('sealed_head has no row: the schema is not migrated');
-    return { position: row.position, oldestWaitingMs: row.age_us === null ? null : Math.max(0, row.age_us / 1000) };
+    return {
+      position: row.position,
+      oldestWaitingMs: row.age_us === null ? null : Math.max(0, row.age_us / 1000),
+      mayLackStates: row.is_walk_due === 1,
+    };
   }
 
   async sealNext(): Promise<boolean> {
@@ -73,7 +79,7 @@ export class MysqlLogStore implements LogStore {
   async #walk(): Promise<Walk | null> {
     const [row] = await this.#database.rows<Pick<AuthorityColumns, 'epoch' | 'mode'> & { states_after: string }>(
       (own) => `SELECT a.epoch, a.\`mode\`, h.states_after FROM sealed_head h JOIN authority a ON ${own('a')}
-       WHERE ${own('h')} AND (h.states_done_at IS NULL OR h.states_done_at < NOW(3) - INTERVAL ${LOOK_AGAIN_H} HOUR)`,
+       WHERE ${own('h')} AND ${WALK_IS_DUE}`,
     );
     return row ? { epoch: row.epoch, format: modeOf(row.mode).format, statesAfter: row.states_after } : null;
   }

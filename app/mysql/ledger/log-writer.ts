@@ -40,8 +40,27 @@ export async function seal(session: Session, contents: readonly RowContent[]): P
     last = await append(session, waiting, last, now);
   }
   last = await append(session, contents, last, now);
-  if (last !== head) await moveHead(session, head, last);
+  if (last !== head) await moveHeadFrom(session, head, last);
   return last;
+}
+
+/**
+ * Appends rows with two statements instead of four: to the end of the log as it was last seen, if nobody has sealed
+ * anything since, and nothing waits to be sealed. What the transaction depends on was committed before it began, and so
+ * would be visible as waiting.
+ * @param now MySQL's clock in this transaction, ms. @returns the new end; null if nothing was appended: then use `seal`
+ */
+export async function sealAfter(
+  session: Session,
+  end: LogHead,
+  contents: readonly RowContent[],
+  now: number,
+): Promise<LogHead | null> {
+  const rows = chainedTo(end, contents, now);
+  const last = rows.at(-1);
+  if (!last || (await moveHead(session, end, last, 'AND NOT EXISTS (SELECT 1 FROM unsealed)')) !== 1) return null;
+  for (const row of rows) await insertRow(session, row);
+  return endOf(last);
 }
 
 /** Seals the next entries that wait. @returns the number of entries; the end of the log; whether there may be more */
@@ -50,7 +69,7 @@ export async function sealWaiting(session: Session): Promise<{ entries: number; 
   const waiting = await takeWaiting(session);
   if (!waiting) return { entries: 0, head, isMore: false };
   const last = await append(session, waiting, head, now);
-  await moveHead(session, head, last);
+  await moveHeadFrom(session, head, last);
   return { entries: waiting.reduce((sum, { entries }) => sum + entries, 0), head: last, isMore: true };
 }
 
@@ -73,24 +92,37 @@ async function lockedHead(session: Session): Promise<{ head: LogHead; now: numbe
   };
 }
 
-async function moveHead(session: Session, from: LogHead, to: LogHead): Promise<void> {
-  const moved = await session.run(
+async function moveHeadFrom(session: Session, from: LogHead, to: LogHead): Promise<void> {
+  if ((await moveHead(session, from, to)) !== 1)
+    throw new IntegrityError(`the end of the log is no longer at ${from.position}`);
+}
+
+/** @returns 1; 0 if the head is elsewhere, or the further condition is not met */
+async function moveHead(session: Session, from: LogHead, to: LogHead, condition = ''): Promise<number> {
+  return session.run(
     (own) => `UPDATE sealed_head SET \`position\` = ?, \`hash\` = ?, sealed_at = ?
-       WHERE ${own()} AND \`position\` = ? AND \`hash\` = ?`,
+       WHERE ${own()} AND \`position\` = ? AND \`hash\` = ? ${condition}`,
     [to.position, Buffer.from(to.hash, 'hex'), new Date(to.sealedAt), from.position, Buffer.from(from.hash, 'hex')],
   );
-  if (moved !== 1) throw new IntegrityError(`the end of the log is no longer at ${from.position}`);
 }
 
 async function append(session: Session, contents: readonly RowContent[], head: LogHead, now: number): Promise<LogHead> {
-  let last = head;
-  for (const content of contents) {
-    const row = chained(content, last, now);
-    await insertRow(session, row);
-    last = { position: row.position, hash: row.hash, sealedAt: row.sealedAt };
-  }
-  return last;
+  const rows = chainedTo(head, contents, now);
+  for (const row of rows) await insertRow(session, row);
+  const last = rows.at(-1);
+  return last ? endOf(last) : head;
 }
+
+function chainedTo(head: LogHead, contents: readonly RowContent[], now: number): StoredRow[] {
+  let last = head;
+  return contents.map((content) => {
+    const row = chained(content, last, now);
+    last = row;
+    return row;
+  });
+}
+
+const endOf = ({ position, hash, sealedAt }: LogHead): LogHead => ({ position, hash, sealedAt });
 
 /** One statement for each row, because a row may be a megabyte long. */
 async function insertRow(session: Session, row: StoredRow): Promise<void> {
