@@ -7,7 +7,7 @@ import { newUuidV7 } from '../../app/domain/ids.ts';
 import type { Posted } from '../../app/domain/types.ts';
 import { sealingOf } from '../../app/journal/sealed/sealing.ts';
 import { Session } from '../../app/mysql/connection/pool.ts';
-import { insertOutcomes } from '../../app/mysql/ledger/flush-store.ts';
+import { insertOutcomes } from '../../app/mysql/ledger/outcome-writer.ts';
 import type { StackFile } from '../../verification/harness/stack.ts';
 import { accountId } from '../bank.ts';
 

@@ -38,8 +38,16 @@ export const digestOf = (salt: string, json: string): string => hash('sha256', s
 // The JSON texts of personal data. Each is computed in the same way from what is sealed and from the books, so its form
 // must never change; a new form needs a new type of entry.
 
-export const personalOfTransfer = ({ order, takenAt }: Pick<Outcome, 'order' | 'takenAt'>): string =>
-  JSON.stringify([order.user, order.correlationId, order.reference, order.metadata, takenAt]);
+export function personalOfTransfer({ order, takenAt }: Pick<Outcome, 'order' | 'takenAt'>): string {
+  const { user, correlationId, reference, metadata } = order;
+  // The same text in a third of the time.
+  if (reference === null && metadata === null && UNESCAPED.test(user) && UNESCAPED.test(correlationId))
+    return `["${user}","${correlationId}",null,null,${takenAt}]`;
+  return JSON.stringify([user, correlationId, reference, metadata, takenAt]);
+}
+
+/** Texts that JSON does not escape; not all of them. */
+const UNESCAPED = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/;
 
 /** Of a refused group; the members of a posted group are transfers. */
 export const personalOfGroup = ({ group, takenAt }: Pick<GroupOutcome, 'group' | 'takenAt'>): string =>

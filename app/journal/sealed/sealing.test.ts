@@ -83,6 +83,20 @@ describe('The entries of a transaction', () => {
   });
 });
 
+it.each([
+  ['ann', 'c-1', 7],
+  ['', '', null],
+  ['a"b', 'c-1', 7],
+  ['a\\', 'c-1', 7],
+  ['ann', 'ü\u2028\ud800', 7],
+  ['a\nb\u007f', 'c', 7],
+])('The personal data of a transfer of %j, %j, %j is JSON', async (user, correlationId, takenAt) => {
+  const [first] = (await anyBatch()).outcomes;
+  if (!first) throw new Error('no outcome');
+  const order = { ...first.order, user, correlationId, reference: null, metadata: null };
+  expect(personalOfTransfer({ order, takenAt })).toBe(JSON.stringify([user, correlationId, null, null, takenAt]));
+});
+
 it('Salts are drawn once, however many there are', () => {
   const source = new SaltSource(3);
   const drawn = Array.from({ length: 5000 }, () => source.next());

@@ -33,9 +33,10 @@ import { outcomeOfRow, TRANSFER_COLUMNS, type TransferRow } from '../rows/transf
 import { noteUnsealed } from '../rows/unsealed-rows.ts';
 import { frozenAmong, rowsByIds, unsettledAmong } from '../rows/unsettled-rows.ts';
 import { knownResults, lockHolds, unsettledKeys } from './direct-holds.ts';
-import { insertOutcomes, moveAccounts, type OnLimitsReached, readCursor, writeChange } from './flush-store.ts';
+import { moveAccounts, type OnLimitsReached, readCursor, writeChange } from './flush-store.ts';
 import { insertGroups } from './group-writer.ts';
 import { writeHolds } from './hold-writer.ts';
+import { insertOutcomes } from './outcome-writer.ts';
 import { countUsage } from './usage-writer.ts';
 
 const RETRIES_MAX = 3;

@@ -1,30 +1,17 @@
 import { isLogged } from '../../domain/authority.ts';
 import { LIMITS, type LimitReached, type Limits } from '../../domain/limits.ts';
-import type { Outcome } from '../../domain/types.ts';
 import { type Cursor, CursorConflictError } from '../../journal/cursor.ts';
 import { type AccountMove, type FlushBatch, IntegrityError, type JournaledChange } from '../../journal/flush-batch.ts';
 import { contentsOf, type LogHead, type RowContent } from '../../journal/sealed/sealed-rows.ts';
 import { NO_SALTS, type Salts, sealingOf } from '../../journal/sealed/sealing.ts';
 import type { JournalStore } from '../../sync/flusher.ts';
 import type { Database, Session } from '../connection/pool.ts';
-import {
-  binaryOrNull,
-  integer,
-  millisecondsOrNull,
-  moment,
-  momentOrNull,
-  statements,
-  text,
-  textOrNull,
-} from '../connection/sql.ts';
+import { binaryOrNull, integer, millisecondsOrNull, statements, text } from '../connection/sql.ts';
 import { type AuthorityColumns, modeOf } from '../rows/authority-row.ts';
-import { CAPTURE_COLUMNS, captureLiterals } from '../rows/capture-columns.ts';
-import { LEG_COLUMNS, legLiterals } from '../rows/leg-columns.ts';
-import { refusedByOf } from '../rows/transfer-row.ts';
-import { openCrossings } from './crossing-store.ts';
 import { insertGroups } from './group-writer.ts';
 import { writeHolds } from './hold-writer.ts';
 import { seal, sealAfter } from './log-writer.ts';
+import { insertOutcomes } from './outcome-writer.ts';
 import { countUsage } from './usage-writer.ts';
 
 export async function readCursor(from: Pick<Session, 'rows'>, lock: '' | 'FOR UPDATE' = ''): Promise<Cursor> {
@@ -160,67 +147,6 @@ async function moveRows(session: Session, moves: readonly AccountMove[], withHel
 
 const HELD = `held = IF(held = VALUES(previous_held), VALUES(held), NULL),
            previous_held = VALUES(previous_held),`;
-
-/**
- * Inserts the outcomes of the flush, of a direct transaction, or of a recovery. Captures and legs have columns that other
- * transfers do not write. A posted `out` also opens its crossing.
- */
-export async function insertOutcomes(session: Session, outcomes: readonly Outcome[], salts: Salts): Promise<void> {
-  if (!outcomes.some(({ order }) => order.capture || order.leg))
-    return insertRows(session, literalsOf(outcomes, salts), '');
-  const captures = outcomes.filter(({ order }) => order.capture);
-  const legs = outcomes.filter(({ order }) => order.leg);
-  const others = outcomes.filter(({ order }) => !order.capture && !order.leg);
-  await insertRows(session, literalsOf(others, salts), '');
-  await insertRows(session, literalsOf(captures, salts), `, ${CAPTURE_COLUMNS}`);
-  await insertRows(session, literalsOf(legs, salts), `, ${LEG_COLUMNS}`);
-  await openCrossings(session, legs);
-}
-
-async function insertRows(session: Session, literals: Iterable<string>, moreColumns: string): Promise<void> {
-  for (const rows of statements(literals)) {
-    await session.run(`INSERT INTO transfers (transaction_id, kind, \`status\`, refusal, source_account, destination_account,
-      amount, currency, source_version, source_balance, source_settings_version, destination_version, destination_balance,
-      destination_settings_version, client_timestamp, accepted_at, accepted_after_ms, \`user\`, correlation_id, \`reference\`,
-      metadata, reverses, epoch, seq, group_id, counted, refused_by, salt${moreColumns}) VALUES ${rows.join(',')}`);
-  }
-}
-
-/** Generated one by one, so that memory contains no more of them than fit into a statement. */
-function* literalsOf(outcomes: readonly Outcome[], salts: Salts): Iterable<string> {
-  for (const outcome of outcomes) yield outcomeLiteral(outcome, salts);
-}
-
-/**
- * Time from the pod's receipt to the acceptance, ms, because a difference is a short literal. The two clocks
- * may differ, so it can be negative.
- */
-const acceptedAfter = ({ acceptedAt, takenAt }: Outcome): string =>
-  takenAt === null ? 'NULL' : integer(acceptedAt - takenAt);
-
-const KINDS = { transfer: 'TRANSFER', reversal: 'REVERSAL', capture: 'CAPTURE' } as const;
-
-function outcomeLiteral(outcome: Outcome, salts: Salts): string {
-  const { order } = outcome;
-  const sides =
-    outcome.status === 'POSTED'
-      ? `${integer(outcome.source.version)},${integer(outcome.source.balance)},${outcome.source.settingsVersion},${integer(outcome.destination.version)},${integer(outcome.destination.balance)},${outcome.destination.settingsVersion}`
-      : 'NULL,NULL,NULL,NULL,NULL,NULL';
-  const verdict = outcome.status === 'POSTED' ? "'POSTED',NULL" : `'REJECTED','${outcome.refusal}'`;
-  const more = order.capture
-    ? `,${captureLiterals(outcome, order.capture)}`
-    : order.leg
-      ? `,${legLiterals(order.leg)}`
-      : '';
-  const metadata = order.metadata === null ? 'NULL' : text(JSON.stringify(order.metadata));
-  return `(${text(order.transactionId)},'${KINDS[order.kind]}',${verdict},${text(order.source)},${text(order.destination)},${integer(order.amount)},${text(order.currency)},${sides},${momentOrNull(order.timestamp)},${moment(outcome.acceptedAt)},${acceptedAfter(outcome)},${text(order.user)},${text(order.correlationId)},${textOrNull(order.reference)},${metadata},${textOrNull(order.reverses)},${integer(outcome.epoch)},${integer(outcome.seq)},${textOrNull(order.groupId ?? null)},${limitsLiteral(outcome)},${binaryOrNull(salts.ofTransfer(order.transactionId))}${more})`;
-}
-
-/** Which sides of a transfer were counted in windows, and the limit that caused a refusal. */
-function limitsLiteral(outcome: Outcome): string {
-  if (outcome.status === 'POSTED') return `${outcome.counted ?? 0},NULL`;
-  return outcome.limit ? `0,${text(refusedByOf(outcome.limit))}` : '0,NULL';
-}
 
 export async function writeChange(
   session: Session,

@@ -12,8 +12,8 @@ import { IN_LIST_MAX } from '../rows/unsettled-rows.ts';
 import { AccountOpener } from './account-opener.ts';
 import { MysqlCrossingStore } from './crossing-store.ts';
 import { DirectStore, existingOutcomes, note, requireAuthority, storeTime } from './direct-store.ts';
-import { insertOutcomes } from './flush-store.ts';
 import { LedgerReader } from './ledger-reader.ts';
+import { insertOutcomes } from './outcome-writer.ts';
 import { outcomesByIds } from './surviving-shard.ts';
 
 const OPENED_BY = 'holdfast recover';
