@@ -1,5 +1,6 @@
 import { encodeEntry } from '../../../journal/sealed/entry-codec.ts';
 import { decodeEntry } from '../../../journal/sealed/entry-decoder.ts';
+import { pagesOf } from '../../../journal/sealed/line-pages.ts';
 import type { SealedEntry } from '../../../journal/sealed/sealed-entry.ts';
 import { chained, contentsOf, EMPTY_LOG_HASH, linesOf } from '../../../journal/sealed/sealed-rows.ts';
 import type { Database } from '../../connection/pool.ts';
@@ -19,8 +20,7 @@ export async function recomputeLog(database: Database, edited: (entry: Entry) =>
     const entries = (await linesOf(row)).flatMap((line) => edited(decodeEntry(line) as Entry));
     if (entries.length === 0) continue;
     const { epoch, firstSeq, lastSeq } = row;
-    const contents = await contentsOf(entries.map(encodeEntry), { epoch, firstSeq, lastSeq });
-    for (const content of contents) {
+    for (const content of contentsOf(pagesOf(entries.map(encodeEntry)), { epoch, firstSeq, lastSeq })) {
       const next = chained(content, head, row.sealedAt);
       head = next;
       await database.rows(
