@@ -1,4 +1,5 @@
 import { isSecureUrl } from '../kernel/secure-url.ts';
+import { AUDIT_SETTINGS } from './config-audit.ts';
 import {
   choice,
   cron,
@@ -140,6 +141,7 @@ export const SETTINGS = {
       'Maximum number of items in the records of all batches together (about 200 bytes each). Above it, keepers remove records before they expire, those idle for longest first, but none that changed within the last day.',
     ),
   },
+  audit: AUDIT_SETTINGS,
   auth: {
     bootstrapApiKey: optional(
       'BOOTSTRAP_API_KEY',

@@ -1,8 +1,10 @@
+import type { KeyObject } from 'node:crypto';
 import type { Authority } from '../domain/authority.ts';
 import type { KeeperCaller } from '../journal/cache-port.ts';
 import { BatchRetention } from '../mysql/ledger/batch-retention.ts';
 import { cachePages } from '../redis/cache-pages.ts';
 import type { Flusher } from '../sync/flusher.ts';
+import { anchorEveryMinute } from './anchoring.ts';
 import { Housekeeping } from './housekeeping.ts';
 import { createFlushers, createKeeper, createLogSealer } from './keeper-wiring.ts';
 import { repeat } from './repeat.ts';
@@ -19,10 +21,12 @@ const SCHEDULE_MS = 10_000;
  * Everything that a keeper does for one shard. Each shard has separate loops, so that a failure in one shard does not delay the
  * others.
  * @param alongWithReconciliation runs in the process that reconciles the shard
+ * @param signingKey signs anchors of the sealed log
  */
 export function keepShard(
   context: ShardContext,
   alongWithReconciliation: () => Promise<unknown>,
+  signingKey: KeyObject | null,
 ): { stop(): Promise<void> } {
   const { config } = context;
   let caller = null as KeeperCaller | null;
@@ -46,13 +50,14 @@ export function keepShard(
   const sealer = createLogSealer(context);
   const sealing = repeat(context, everySealing, () => sealer.round());
   const forgetting = forgetBatches(context, signal);
+  const anchoring = anchorEveryMinute(context, signingKey, signal);
   const reconciling = reconcileWhenDue(context, target, alongWithReconciliation, signal);
 
   return {
     async stop() {
       await catchUp(context, target, flusher);
       stopped.abort();
-      await Promise.all([moving, flushing, tidying, sealing, forgetting, reconciling]);
+      await Promise.all([moving, flushing, tidying, sealing, forgetting, anchoring, reconciling]);
       await context.authority.removeKeeper(context.processId).catch(() => {});
       await housekeeping[Symbol.asyncDispose]();
     },

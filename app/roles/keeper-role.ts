@@ -1,4 +1,5 @@
 import { closeAdminServer, startAdminServer } from './admin-server.ts';
+import { signingKeyOf } from './anchoring.ts';
 import type { Running } from './api-role.ts';
 import type { Context } from './context.ts';
 import { checkedCrossings } from './crossing-check.ts';
@@ -8,6 +9,7 @@ import { keepShard } from './keeper-loop.ts';
 export async function startKeeper(context: Context): Promise<Running> {
   const { config, clock, logger, metrics, shards } = context;
   const { host, adminPort } = config.http;
+  const signingKey = signingKeyOf(config);
   let stopping = false;
   const readiness = () => ({ ready: !stopping, reasons: stopping ? ['it is shutting down'] : [] });
   // The server starts before anything that would keep the process alive, because a port in use
@@ -16,9 +18,14 @@ export async function startKeeper(context: Context): Promise<Running> {
   const crossings = shards.length > 1 ? metrics.ofCrossings() : null;
   const loops = shards.map((shard, number) =>
     // Transfers between shards are compared once, along with the first shard.
-    keepShard(shard, async () => {
-      if (number === 0 && crossings) await checkedCrossings(shards, { logger: logger.log, clock, metrics: crossings });
-    }),
+    keepShard(
+      shard,
+      async () => {
+        if (number === 0 && crossings)
+          await checkedCrossings(shards, { logger: logger.log, clock, metrics: crossings });
+      },
+      signingKey,
+    ),
   );
   logger.log.info({ adminPort }, 'the keeper is running');
 

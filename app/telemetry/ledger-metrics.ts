@@ -97,6 +97,15 @@ export class LedgerMetrics extends MetricSet {
     'When a reconciliation last completed, whatever its result',
   );
 
+  readonly #anchoredAt = this.gauge(
+    'audit_last_anchor_timestamp_seconds',
+    'When this keeper last signed the end of the sealed log, and passed it on',
+  );
+  readonly #anchorConflicts = this.counter(
+    'audit_anchor_conflicts_total',
+    'How often the sealed log no longer had the hash that this keeper had signed',
+  );
+
   /** @param shard value of the label `shard` of all these metrics; null if there is only one shard, and no label */
   constructor(shard: number | null) {
     super();
@@ -225,6 +234,14 @@ export class LedgerMetrics extends MetricSet {
     this.#driftUnits.reset();
     for (const [currency, units] of Object.entries(run.driftMinorUnits)) this.#driftUnits.set({ currency }, units);
     this.#reconciledAt.set(run.endedAtMs / 1000);
+  }
+
+  anchored(atMs: number): void {
+    this.#anchoredAt.set(atMs / 1000);
+  }
+
+  anchorConflict(): void {
+    this.#anchorConflicts.inc();
   }
 }
 

@@ -26,7 +26,7 @@ describe('The documents of the chart', () => {
       'MYSQL_COMMAND_WAIT_MS',
     ];
     const jwt = ['JWT_ISSUER', 'JWT_AUDIENCE', 'JWT_JWKS_FILE', 'JWT_JWKS_URL'];
-    const secret = ['REDIS_URL', 'MYSQL_URL', 'BOOTSTRAP_API_KEY', 'API_KEYS_FILE', ...jwt];
+    const secret = ['REDIS_URL', 'MYSQL_URL', 'BOOTSTRAP_API_KEY', 'API_KEYS_FILE', 'AUDIT_SIGNING_KEY_FILE', ...jwt];
     const all = Object.values(SETTINGS).flatMap((group) => Object.values(group).map(({ variable }) => variable));
     const taken: string[] = JSON.parse(chartFile('values.schema.json')).properties.config.propertyNames.enum;
     expect(taken.toSorted()).toEqual(all.filter((name) => ![...own, ...secret].includes(name)).toSorted());
@@ -357,6 +357,19 @@ describe.skipIf(findTool('helm') === null)('The chart', () => {
     expect(podOf('keeper').volumes).toBeUndefined();
     expect(podOf('keeper').containers[0].volumeMounts).toBeUndefined();
     expect(found(values, 'ConfigMap/holdfast')['data'].API_KEYS_FILE).toBe('/etc/holdfast/api-keys/api-keys.json');
+  });
+
+  it('mounts the key that signs anchors in keepers, and in no others', () => {
+    const values = { ...minimal, auditKey: { existingSecret: 'audit' } };
+    const podOf = (name: string) => found(values, `Deployment/holdfast-${name}`)['spec'].template.spec;
+    expect(podOf('keeper').volumes).toEqual([{ name: 'audit-key', secret: { secretName: 'audit' } }]);
+    expect(podOf('keeper').containers[0].volumeMounts).toEqual([
+      { name: 'audit-key', mountPath: '/etc/holdfast/audit-key', readOnly: true },
+    ]);
+    expect(podOf('api').volumes).toBeUndefined();
+    expect(found(values, 'ConfigMap/holdfast')['data'].AUDIT_SIGNING_KEY_FILE).toBe(
+      '/etc/holdfast/audit-key/audit.key',
+    );
   });
 
   it('lets API pods, and no others, reach the JWT issuer when they fetch its keys', () => {

@@ -70,6 +70,19 @@ export const MACHINERY_ROWS = [
         unit: 'ops',
         queries: [[`sum(${rate('holdfast_search_entries_total')})`, 'entries per second']],
       },
+      {
+        title: 'Time since the latest anchor',
+        about: 'More than 10 minutes triggers an alert. Empty if keepers have no key to sign the sealed log with.',
+        unit: 's',
+        thresholds: [120, 600],
+        queries: [[`time() - (max(${gauge('holdfast_audit_last_anchor_timestamp_seconds')}) > 0)`, 'ago']],
+      },
+      {
+        title: 'Changes of the sealed log',
+        about: 'How often the log no longer had the hash that a keeper had signed. Any triggers a page.',
+        thresholds: [0.5, 1],
+        queries: [[`sum(increase(${gauge('holdfast_audit_anchor_conflicts_total')}[1h]))`, 'conflicts']],
+      },
     ],
   },
   {

@@ -1,5 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Anchoring } from '../../audit/anchoring.ts';
 import { type Anchor, AnchorCheck, signedAnchor } from '../../audit/anchors.ts';
 import { audit } from '../../audit/audit.ts';
 import { digestOf, personalOfAccount } from '../../journal/sealed/personal.ts';
@@ -197,4 +198,31 @@ describe('Without anchors, an audit still finds that the rules did not allow', (
       }),
     );
   });
+});
+
+it('Anchoring notices within one round that the log no longer has the row that was signed last', async () => {
+  const log = new MysqlSealedLog(db.database);
+  const passedOn: Anchor[] = [];
+  const conflicts: Anchor[] = [];
+  const anchoring = new Anchoring({
+    ledger: async () => {
+      const { ledgerId, shard } = await new MysqlAuditBooks(db.database).begin();
+      return { ledgerId, shard };
+    },
+    head: () => log.head(),
+    stored: (after, max) => log.stored(after, max),
+    privateKey,
+    now: () => Date.now(),
+    sinks: [async (anchor) => void passedOn.push(anchor)],
+    anchored: () => {},
+    conflict: (signed) => void conflicts.push(signed),
+  });
+  await anchoring.round();
+  await anchoring.round();
+  expect(conflicts).toEqual([]);
+  await sql("DELETE FROM transfers WHERE transaction_id = 't6'");
+  await recomputeLog(db.database, (entry) => (isTransfer(entry, 't6') ? [] : [entry]));
+  await anchoring.round();
+  expect(conflicts).toEqual([passedOn[1]]);
+  expect(await report(passedOn.slice(0, 2))).toMatchObject({ clean: false, faults: [{ what: 'log' }] });
 });

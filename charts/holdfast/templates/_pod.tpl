@@ -146,6 +146,9 @@ volumeMounts:
   {{- if and .root.Values.apiKeys.existingSecret (eq .part "api") }}
   - { name: api-keys, mountPath: /etc/holdfast/api-keys, readOnly: true }
   {{- end }}
+  {{- if and .root.Values.auditKey.existingSecret (eq .part "keeper") }}
+  - { name: audit-key, mountPath: /etc/holdfast/audit-key, readOnly: true }
+  {{- end }}
 {{- end }}
 {{- end -}}
 
@@ -185,6 +188,10 @@ volumeMounts:
 {{- if and .root.Values.apiKeys.existingSecret (eq .part "api") }}
 - name: api-keys
   secret: { secretName: {{ .root.Values.apiKeys.existingSecret }} }
+{{- end }}
+{{- if and .root.Values.auditKey.existingSecret (eq .part "keeper") }}
+- name: audit-key
+  secret: { secretName: {{ .root.Values.auditKey.existingSecret }} }
 {{- end }}
 {{- end -}}
 

@@ -23,6 +23,11 @@ JWT_JWKS_URL: {{ .jwksUrl | quote }}
 API_KEYS_FILE: /etc/holdfast/api-keys/{{ .key }}
 {{- end }}
 {{- end }}
+{{- with .Values.auditKey }}
+{{- if .existingSecret }}
+AUDIT_SIGNING_KEY_FILE: /etc/holdfast/audit-key/{{ .key }}
+{{- end }}
+{{- end }}
 {{- range $name, $value := .Values.config }}
 {{ $name }}: {{ $value | quote }}
 {{- end }}
