@@ -1,4 +1,4 @@
-# One image for every role: `docker run … api | keeper | migrate`. Usage: docs/deployment.md.
+# One image for every role: `docker run … api | keeper | search | migrate`. Usage: docs/deployment.md.
 #
 # The final image contains only Node.js, the libraries that it is linked against, the production packages and dist/: no
 # shell, no package manager, nothing writable. The last stage therefore starts from scratch, and the only image to pull

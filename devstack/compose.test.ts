@@ -23,7 +23,7 @@ test('compose.shards.yaml has a Redis and a database for each shard of each proc
     ...Object.keys({ ...one.services, ...several.services }),
     ...Object.values(several.services).flatMap(({ networks }) => networks?.default.aliases ?? []),
   ]);
-  for (const role of ['api', 'keeper', 'migrate']) {
+  for (const role of ['api', 'keeper', 'search', 'migrate']) {
     const { SHARDS, REDIS_URL, MYSQL_URL } = several.services[role]?.environment ?? {};
     expect(SHARDS).toBe(3);
     for (let shard = 0; shard < Number(SHARDS); shard++) {

@@ -15,6 +15,8 @@ const STOP_MS_MAX = 30_000;
 /** MySQL on this machine is running by then, so a wrong address is reported quickly. */
 const MIGRATION_WAIT_MS = 15_000;
 
+const NAMES = { keeper: 'The keeper', search: 'The index of searches' };
+
 /**
  * The environment of all these processes.
  * @typedef {object} Surroundings
@@ -24,11 +26,12 @@ const MIGRATION_WAIT_MS = 15_000;
  * @property {string} redisUrl of all shards
  * @property {string} mysqlUrl of all shards
  * @property {string} apiKey
+ * @property {boolean} [search] whether transfers and accounts can be listed
  * @property {boolean} [fromSource] run the TypeScript sources with tsx instead of the build
  */
 
 /** @param {Surroundings} around */
-function environment({ shards, redisUrl, mysqlUrl, apiKey }) {
+function environment({ shards, redisUrl, mysqlUrl, apiKey, search }) {
   return {
     NODE_ENV: process.env['NODE_ENV'] || 'production',
     LOG_LEVEL: process.env['LOG_LEVEL'] || 'info',
@@ -37,6 +40,7 @@ function environment({ shards, redisUrl, mysqlUrl, apiKey }) {
     REDIS_URL: redisUrl,
     MYSQL_URL: mysqlUrl,
     BOOTSTRAP_API_KEY: apiKey,
+    SEARCH: search ? 'on' : 'off',
     PORT: undefined,
     ADMIN_PORT: undefined,
   };
@@ -83,7 +87,7 @@ export async function modeOf(url, apiKey) {
 
 /**
  * @param {Surroundings} around
- * @param {'api' | 'keeper'} role
+ * @param {'api' | 'keeper' | 'search'} role
  * @param {number} port
  * @param {number} [number] of the pod, from 1
  * @param {{ mayBeUnready?: boolean }} [options] whether it counts as started when it is live but cannot serve yet
@@ -97,7 +101,7 @@ export function pod(around, role, port, number, { mayBeUnready = false } = {}) {
     role,
     url,
     program: {
-      name: role === 'api' ? `API pod ${number}` : 'The keeper',
+      name: role === 'api' ? `API pod ${number}` : NAMES[role],
       part: role,
       command: runtimeOf(around.root),
       args: [YOUNG_GENERATION, ...mainOf(around), role],

@@ -1,6 +1,6 @@
 /**
  * `npm start`, in order: claim the folder, end processes left behind by a killed start, install, build, start the
- * stores, migrate, start the keeper and the API pods, keep all of it running, and stop it in reverse: clients first,
+ * stores, migrate, start the keeper, the index of searches and the API pods, keep all of it running, and stop it in reverse: clients first,
  * Redis last. With the scope `stores` or `service` it runs only that part, so that each can be stopped without the
  * other.
  */
@@ -139,12 +139,14 @@ export class Stack {
     const folder = this.#folder;
     const apiKey = keptValue(join(folder, 'api-key'));
     const urls = { redisUrl: joined(redis), mysqlUrl: joined(mysql) };
-    const around = { root, folder, shards: redis.length, ...urls, apiKey, fromSource: watch };
+    const search = process.env['SEARCH'] !== 'off';
+    const around = { root, folder, shards: redis.length, ...urls, apiKey, search, fromSource: watch };
     await migrate(around, this.#signal);
-    const own = await this.#ports(['keeper'], [...ports, ...[...redis, ...mysql].map(({ port }) => port)]);
+    const own = await this.#ports(['keeper', 'search'], [...ports, ...[...redis, ...mysql].map(({ port }) => port)]);
     const options = { mayBeUnready: scope === 'service' };
     const wanted = [
       pod(around, 'keeper', own.keeper, undefined, options),
+      ...(search ? [pod(around, 'search', own.search, undefined, options)] : []),
       ...ports.map((port, index) => pod(around, 'api', port, index + 1, options)),
     ];
     const pods = await allOf(
@@ -164,7 +166,7 @@ export class Stack {
     const others = paths.length > 1 ? ` and ${paths.length - 1} more` : '';
     print(`app/${paths[0]}${others} changed: restarting the service.`);
     if (paths.some((path) => path.includes('migrations/'))) await migrate(around, this.#signal);
-    for (const role of ['api', 'keeper']) {
+    for (const role of ['api', 'search', 'keeper']) {
       await Promise.all(pods.filter((pod) => pod.role === role).map(({ kept }) => kept.restart()));
     }
   }

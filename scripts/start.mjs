@@ -27,6 +27,7 @@ The stores and the service can run in two terminals, so that you can stop one wi
   environment: {
     PORT: 'port of the first API pod (8080)',
     API_PODS: 'number of API pods (1)',
+    SEARCH: 'off: without the lists of transfers and accounts, and the process that keeps their index up to date',
     SHARDS: 'number of shards, each with a Redis and a database of its own (1)',
     STACK_DIR: 'folder of data, logs and stack.json (.local)',
     REDIS_URL: 'use this Redis instead of starting one',

@@ -14,7 +14,7 @@ export const PART_MARK = 'HOLDFAST_PART';
 const POLL_MS = 25;
 
 /** The roles of processes in the stack, in the order in which they are stopped. */
-export const PARTS = /** @type {const} */ (['tool', 'api', 'keeper', 'mysql', 'redis']);
+export const PARTS = /** @type {const} */ (['tool', 'api', 'search', 'keeper', 'mysql', 'redis']);
 
 /** @typedef {(typeof PARTS)[number]} Part */
 

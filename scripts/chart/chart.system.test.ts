@@ -21,12 +21,14 @@ describe('The documents of the chart', () => {
       'PORT',
       'ADMIN_PORT',
       'SHARDS',
+      'SEARCH',
       'PRE_STOP_DELAY_MS',
       'SHUTDOWN_GRACE_MS',
       'MYSQL_COMMAND_WAIT_MS',
     ];
     const jwt = ['JWT_ISSUER', 'JWT_AUDIENCE', 'JWT_JWKS_FILE', 'JWT_JWKS_URL'];
-    const secret = ['REDIS_URL', 'MYSQL_URL', 'BOOTSTRAP_API_KEY', 'API_KEYS_FILE', 'AUDIT_SIGNING_KEY_FILE', ...jwt];
+    const given = ['BOOTSTRAP_API_KEY', 'API_KEYS_FILE', 'AUDIT_SIGNING_KEY_FILE'];
+    const secret = ['REDIS_URL', 'MYSQL_URL', 'SEARCH_MYSQL_URL', ...given, ...jwt];
     const all = Object.values(SETTINGS).flatMap((group) => Object.values(group).map(({ variable }) => variable));
     const taken: string[] = JSON.parse(chartFile('values.schema.json')).properties.config.propertyNames.enum;
     expect(taken.toSorted()).toEqual(all.filter((name) => ![...own, ...secret].includes(name)).toSorted());
@@ -95,6 +97,29 @@ describe.skipIf(findTool('helm') === null)('The chart', () => {
     expect(url.value).toMatch(/\/holdfast_\{shard\}$/);
     const before = render(SECRETS.dev, { files: ['values-dev.yaml'] });
     expect(before.has('ConfigMap/holdfast-mysql')).toBe(false);
+  });
+
+  it('runs the index of searches only if it is enabled, and gives only its users the URL of a separate database', () => {
+    const off = render(minimal);
+    expect([...off.keys()].filter((key) => key.includes('search'))).toEqual([]);
+    expect(off.get('ConfigMap/holdfast')?.['data']).not.toHaveProperty('SEARCH');
+    const mysqlUrl = 'mysql://u:p@index/x';
+    const on = render({ ...minimal, search: { enabled: true, mysqlUrl }, networkPolicy: { enabled: true } });
+    expect([...on.keys()]).toEqual(
+      expect.arrayContaining([
+        ...['Deployment/holdfast-search', 'Service/holdfast-search', 'PodDisruptionBudget/holdfast-search'],
+        'NetworkPolicy/holdfast-search',
+      ]),
+    );
+    expect(on.get('ConfigMap/holdfast')?.['data'].SEARCH).toBe('on');
+    for (const secret of ['holdfast', 'holdfast-migration'])
+      expect(on.get(`Secret/${secret}`)?.['stringData']).toMatchObject({ SEARCH_MYSQL_URL: mysqlUrl });
+    const names = (key: string) => containerOf(on.get(key) ?? {}).env.map(({ name }: { name: string }) => name);
+    for (const key of ['Deployment/holdfast-api', 'Deployment/holdfast-search', 'Job/holdfast-migration'])
+      expect(names(key)).toContain('SEARCH_MYSQL_URL');
+    expect(names('Deployment/holdfast-keeper')).not.toContain('SEARCH_MYSQL_URL');
+    expect(containerOf(on.get('Deployment/holdfast-search') ?? {}).args).toEqual(['search']);
+    expect(refused({ ...minimal, search: { enabled: true, mysqlUrl: 'redis://x' } })).toContain('search.mysqlUrl');
   });
 
   it('uses an existing Secret, and then creates none', () => {

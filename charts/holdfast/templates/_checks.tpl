@@ -13,6 +13,7 @@ Chart.yaml: without a cluster (`helm template`, `helm lint`), a Helm built by `g
 {{- $secrets := dict
   "redisUrl" (list .Values.redisUrl "^rediss?([+](sentinel|cluster))?://\\S+$" "must be like redis://user:password@host:6379, or a list of such URLs")
   "mysqlUrl" (list .Values.mysqlUrl "^mysql://\\S+/\\S+$" "must be like mysql://user:password@host:3306/database, or a list of such URLs")
+  "search.mysqlUrl" (list .Values.search.mysqlUrl "^mysql://\\S+/\\S+$" "must be like mysql://user:password@host:3306/database, or a list of such URLs")
   "bootstrapApiKey" (list .Values.bootstrapApiKey "^\\S{24,}$" "must have at least 24 characters, and no spaces")
   "development.redis.password" (list .Values.development.redis.password "^[A-Za-z0-9]{16,128}$" "must be 16 to 128 letters and digits")
   "development.mysql.password" (list .Values.development.mysql.password "^[A-Za-z0-9]{16,128}$" "must be 16 to 128 letters and digits")

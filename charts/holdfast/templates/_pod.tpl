@@ -42,6 +42,14 @@ securityContext:
 {{- end -}}
 {{- end -}}
 
+{{/* The URL of a separate database for the index of searches, if there is one. (dict "root" $ "secret" name) */}}
+{{- define "holdfast.searchMysqlUrl" -}}
+{{- if .root.Values.search.enabled }}
+- name: SEARCH_MYSQL_URL
+  valueFrom: { secretKeyRef: { name: {{ .secret }}, key: SEARCH_MYSQL_URL, optional: true } }
+{{- end }}
+{{- end -}}
+
 {{- define "holdfast.redisUrl" -}}
 {{- if .Values.development.redis.enabled -}}
 {{ include "holdfast.fromSecret" (list "REDIS_PASSWORD" (include "holdfast.secretName" .) "REDIS_PASSWORD") }}
@@ -100,6 +108,9 @@ envFrom:
 env:
   {{- include "holdfast.redisUrl" .root | nindent 2 }}
   {{- include "holdfast.mysqlUrl" .root | nindent 2 }}
+  {{- if ne .part "keeper" }}
+  {{- include "holdfast.searchMysqlUrl" (dict "root" .root "secret" (include "holdfast.secretName" .root)) | nindent 2 }}
+  {{- end }}
   {{- if eq .part "api" }}
   - name: BOOTSTRAP_API_KEY
     valueFrom: { secretKeyRef: { name: {{ include "holdfast.secretName" .root }}, key: BOOTSTRAP_API_KEY, optional: true } }

@@ -5,6 +5,9 @@ ADMIN_PORT: "9090"
 {{- if gt (int .Values.shards) 1 }}
 SHARDS: {{ .Values.shards | toString | quote }}
 {{- end }}
+{{- if .Values.search.enabled }}
+SEARCH: "on"
+{{- end }}
 PRE_STOP_DELAY_MS: {{ mul .Values.shutdown.preStopDelaySeconds 1000 | toString | quote }}
 SHUTDOWN_GRACE_MS: {{ mul .Values.shutdown.graceSeconds 1000 | toString | quote }}
 {{- with .Values.jwt }}
@@ -49,6 +52,9 @@ REDIS_URL: {{ include "holdfast.urls" .root.Values.redisUrl | quote }}
 MYSQL_PASSWORD: {{ .root.Values.development.mysql.password | quote }}
 {{- else }}
 MYSQL_URL: {{ include "holdfast.urls" .root.Values.mysqlUrl | quote }}
+{{- end }}
+{{- if and .root.Values.search.enabled .root.Values.search.mysqlUrl (ne .part "keeper") }}
+SEARCH_MYSQL_URL: {{ include "holdfast.urls" .root.Values.search.mysqlUrl | quote }}
 {{- end }}
 {{- if and .root.Values.bootstrapApiKey (eq .part "api") }}
 BOOTSTRAP_API_KEY: {{ .root.Values.bootstrapApiKey | quote }}
