@@ -78,6 +78,8 @@ export class ConnectionPool implements AsyncDisposable {
       connectTimeout: options.connectTimeoutMs,
       enableKeepAlive: true,
       keepAliveInitialDelay: KEEP_ALIVE_AFTER_MS,
+      // It would collect a stack trace for each statement, in case it fails; `Session` does so when it has failed.
+      trace: false,
     });
     const settings = [
       "time_zone = '+00:00'",

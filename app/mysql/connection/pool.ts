@@ -1,4 +1,4 @@
-import type { RowDataPacket } from 'mysql2';
+import type { ResultSetHeader, RowDataPacket } from 'mysql2';
 import type { PoolConnection } from 'mysql2/promise';
 import { Problem } from '../../domain/problem.ts';
 import { ConnectionPool, type ConnectionPoolOptions, databaseOf } from './connection-pool.ts';
@@ -139,9 +139,7 @@ export class Session {
   }
 
   async rows<Row>(sql: Sql, values: unknown[] = []): Promise<Row[]> {
-    const query = { sql: this.#text(sql), values, timeout: this.#timeout };
-    const [rows] = await this.#connection.query<RowDataPacket[]>(query);
-    return rows as Row[];
+    return (await this.#query<RowDataPacket[]>(sql, values)) as Row[];
   }
 
   /**
@@ -151,11 +149,17 @@ export class Session {
   async run(sql: Sql, values?: unknown[]): Promise<number> {
     // The arguments are null and not undefined, because mysql2 would otherwise search for placeholders, and the flush's
     // statements are half a megabyte long.
-    const [result] = await this.#connection.query({
-      sql: this.#text(sql),
-      timeout: this.#timeout,
-      values: values ?? null,
-    });
-    return (result as { affectedRows?: number }).affectedRows ?? 0;
+    return (await this.#query<ResultSetHeader>(sql, values ?? null)).affectedRows ?? 0;
+  }
+
+  async #query<Result extends RowDataPacket[] | ResultSetHeader>(sql: Sql, values: unknown[] | null): Promise<Result> {
+    try {
+      const [result] = await this.#connection.query<Result>({ sql: this.#text(sql), values, timeout: this.#timeout });
+      return result;
+    } catch (error) {
+      // The stack of mysql2 does not contain the caller.
+      if (error instanceof Error) Error.captureStackTrace(error);
+      throw error;
+    }
   }
 }

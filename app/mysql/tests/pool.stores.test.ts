@@ -208,6 +208,15 @@ describe('A call that MySQL does not answer', () => {
     });
   });
 
+  it('has a stack that shows which code sent the statement', async () => {
+    async function sendNonsense() {
+      await db.database.transaction(async (session) => session.run('SELEC 1'));
+    }
+    const error = await sendNonsense().catch((failed: Error) => failed);
+    expect(error).toMatchObject({ code: 'ER_PARSE_ERROR', stack: expect.stringContaining('sendNonsense') });
+    expect(error?.stack).toMatch(/^Error: You have an error in your SQL syntax/);
+  });
+
   it('passes on errors caused by our own bugs unchanged, because waiting does not fix them', async () => {
     seen.failed = 0;
     await expect(db.database.rows('SELECT nothing')).rejects.toMatchObject({ code: 'ER_BAD_FIELD_ERROR' });
