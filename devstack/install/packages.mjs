@@ -13,7 +13,7 @@ import { runTool } from '../system/process.mjs';
  * @property {string} otherwise what to do by hand
  */
 
-/** @type {Readonly<Record<'redis' | 'mysql' | 'chromium' | 'haproxy' | 'promtool' | 'debootstrap' | 'prometheus' | 'alertmanager', Wanted>>} */
+/** @type {Readonly<Record<'redis' | 'mysql' | 'chromium' | 'haproxy' | 'promtool' | 'debootstrap' | 'prometheus' | 'alertmanager' | 'python' | 'go' | 'java', Wanted>>} */
 export const WANTED = {
   redis: {
     name: 'Redis',
@@ -62,6 +62,24 @@ export const WANTED = {
     programs: ['alertmanager', 'prometheus-alertmanager'],
     packages: [['prometheus-alertmanager']],
     otherwise: 'install prometheus-alertmanager 0.25 or newer',
+  },
+  python: {
+    name: 'Python',
+    programs: ['python3'],
+    packages: [['python3-venv']],
+    otherwise: 'install Python 3.11 or newer with venv',
+  },
+  go: {
+    name: 'Go',
+    programs: ['go'],
+    packages: [['golang-go']],
+    otherwise: 'install Go 1.21 or newer',
+  },
+  java: {
+    name: 'Maven, with a Java development kit',
+    programs: ['mvn'],
+    packages: [['maven', 'default-jdk-headless']],
+    otherwise: 'install a Java development kit 17 or newer, and Maven',
   },
 };
 

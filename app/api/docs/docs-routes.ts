@@ -8,6 +8,7 @@ import { CONTENT_SECURITY_POLICY, DOCS_PAGE, DOCS_SCRIPT } from './docs-page.ts'
 import { openApiDocument } from './openapi.ts';
 
 const tag = 'Documentation';
+const OpenApiDocument = z.looseObject({}).meta({ id: 'OpenApiDocument' });
 
 /** The files of the page: our script, and the files of swagger-ui-dist that it needs. No other file is served. */
 const SWAGGER_FILES: Readonly<Record<string, string>> = {
@@ -37,7 +38,7 @@ export function docsRoutes(others: readonly Route[]): Route[] {
       scopes: [],
       tag,
       summary: 'The OpenAPI 3.1 document of this API',
-      answers: { 200: { description: 'The document', schema: z.looseObject({}) } },
+      answers: { 200: { description: 'The document', schema: OpenApiDocument } },
       problems: [],
       handle: () => ({ status: 200, content: { type: 'application/json', data: document }, headers: FRESH_HEADERS }),
     }),

@@ -81,7 +81,9 @@ const holdState = {
 };
 const HoldRejected = z.object({ ...hold, destinationAccount, amount: Money, ...refusal });
 
-const limits = z.record(z.enum(LIMITS), Money.nullable());
+const limits = z
+  .record(z.enum(LIMITS), Money.nullable())
+  .meta({ id: 'LimitValues', description: 'All limits of the account.' });
 
 const DATA = {
   'holdfast.transfer.posted': TransferPosted,
@@ -107,7 +109,7 @@ const DATA = {
     overdraftLimit: Money.optional(),
     changeId: z.string(),
     status: AccountStatus,
-    limits: limits.optional().meta({ description: 'All limits of the account, if the change set them.' }),
+    limits: limits.optional(),
     settingsVersion: Version,
     acceptedAt: Timestamp,
   }),
@@ -124,13 +126,13 @@ const details = {
   name: z.string().nullable().optional().meta({ description: 'The name of the account.' }),
 };
 
-/** `holdfast.transfer.posted` → `TransferPostedEvent` */
+/** `holdfast.transfer.posted` → `TransferPosted` */
 const nameOf = (type: EventType): string =>
   `${type
     .split('.')
     .slice(1)
     .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
-    .join('')}Event`;
+    .join('')}`;
 
 const eventOf = <T extends EventType>(type: T) =>
   z
@@ -142,9 +144,9 @@ const eventOf = <T extends EventType>(type: T) =>
       subject: z.string().meta({ description: 'The id of the transfer, group, hold or account.' }),
       time: Timestamp.meta({ description: 'When the ledger accepted it.' }),
       datacontenttype: z.literal('application/json'),
-      data: DATA[type].extend(details),
+      data: DATA[type].extend(details).meta({ id: `${nameOf(type)}Data` }),
     })
-    .meta({ id: nameOf(type) });
+    .meta({ id: `${nameOf(type)}Event` });
 
 /** A CloudEvent 1.0 in JSON. */
 export const Event = z

@@ -30,7 +30,7 @@ export const CaptureRequest = z
   })
   .meta({ id: 'CaptureRequest' });
 
-export const Capture = Transfer.extend({ hold: HoldSummary.meta({ description: 'The hold after it.' }) }).meta({
+export const Capture = Transfer.extend({ hold: HoldSummary }).meta({
   id: 'Capture',
 });
 

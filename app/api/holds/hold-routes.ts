@@ -43,6 +43,8 @@ export interface HoldDependencies {
   ledgerNow: () => number;
 }
 
+const ChangedHoldOrPreview = ChangedHold.or(HoldPreview).meta({ id: 'ChangedHoldOrPreview' });
+
 export const tag = 'Holds';
 export const ETAG = { ETag: 'The `revision`, for `If-Match`.' };
 export const FINDING: readonly ProblemCode[] = ['hold_not_found', 'hold_id_ambiguous', 'feature_not_active'];
@@ -89,7 +91,7 @@ function placeHold(deps: HoldDependencies): Route {
       201: { description: 'Placed', schema: Hold, headers: ETAG },
       200: {
         description: `A hold with the same id and content was already placed; ${DRY}`,
-        schema: Hold.or(HoldPreview),
+        schema: Hold.or(HoldPreview).meta({ id: 'HoldOrPreview' }),
         headers: ETAG,
       },
     },
@@ -147,7 +149,7 @@ function captureHold(deps: HoldDependencies): Route {
       201: { description: 'Captured', schema: Capture },
       200: {
         description: `The same capture was already made; ${DRY}`,
-        schema: Capture.or(CapturePreview),
+        schema: Capture.or(CapturePreview).meta({ id: 'CaptureOrPreview' }),
       },
     },
     problems: [
@@ -202,7 +204,7 @@ function voidHold(deps: HoldDependencies): Route {
     query: HoldQuery,
     body: { schema: HoldVoidRequest, example: { durability: 'persisted' }, optional: true },
     answers: {
-      200: { description: `The hold after that; ${DRY}`, schema: ChangedHold.or(HoldPreview), headers: ETAG },
+      200: { description: `The hold after that; ${DRY}`, schema: ChangedHoldOrPreview, headers: ETAG },
     },
     problems: ['hold_not_open', ...FINDING, ...WAITING_PROBLEMS],
     async handle(call) {
@@ -230,7 +232,7 @@ function changeHold(deps: HoldDependencies): Route {
     headers: IfMatch,
     body: { schema: HoldChangeRequest, example: { amount: '20.00' } },
     answers: {
-      200: { description: `The hold after the change; ${DRY}`, schema: ChangedHold.or(HoldPreview), headers: ETAG },
+      200: { description: `The hold after the change; ${DRY}`, schema: ChangedHoldOrPreview, headers: ETAG },
     },
     problems: [
       'precondition_required',

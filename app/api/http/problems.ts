@@ -56,6 +56,10 @@ export function retryAfterSeconds(problem: Problem): number | null {
 const CODES = Object.keys(PROBLEMS) as [ProblemCode, ...ProblemCode[]];
 
 /** The schema of `problemDocument` in the OpenAPI document. */
+export const FieldErrorSchema = z
+  .object({ pointer: z.string().meta({ description: 'JSON pointer (RFC 6901).' }), detail: z.string() })
+  .meta({ id: 'FieldError' });
+
 export const ProblemSchema = z
   .object({
     type: z.string().meta({ example: 'urn:holdfast:problem:insufficient_funds' }),
@@ -76,9 +80,7 @@ export const ProblemSchema = z
     limit: z.enum(LIMITS).optional().meta({ description: 'For `limit_exceeded`: which limit.' }),
     value: z.string().optional().meta({ description: 'The value of the limit, in major units.' }),
     remaining: z.string().optional().meta({ description: 'The unused part of the limit, in major units.' }),
-    errors: z
-      .array(z.object({ pointer: z.string().meta({ description: 'JSON pointer (RFC 6901).' }), detail: z.string() }))
-      .optional(),
+    errors: z.array(FieldErrorSchema).optional(),
   })
   .meta({ id: 'Problem', description: 'RFC 9457.' });
 

@@ -116,7 +116,7 @@ export const KeyLog = z
           user: z.string().meta({ description: 'The user who made the request.' }),
           userKeyId: Id.nullable().meta({ description: 'The key with which the request was made; null for a JWT.' }),
           correlationId: z.string().nullable(),
-          content: z.looseObject({}).meta({ description: 'What was requested.' }),
+          content: z.record(z.string(), z.unknown()).meta({ description: 'What was requested.' }),
         })
         .meta({ id: 'KeyLogEntry' }),
     ),

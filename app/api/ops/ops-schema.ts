@@ -58,6 +58,8 @@ export const RedisTakeover = z
   .object({ epoch: z.int().meta({ description: 'The current epoch of the authority.' }), mode: z.string() })
   .meta({ id: 'RedisTakeover' });
 
+const OpenTransfer = z.object({ transactionId: z.string(), from: z.int(), to: z.int() }).meta({ id: 'OpenTransfer' });
+
 export const LossAcceptance = z
   .object({
     epoch: z.int().meta({ description: 'The current epoch of the authority.' }),
@@ -68,13 +70,10 @@ export const LossAcceptance = z
     done: z.boolean().meta({
       description: 'False while a keeper is still carrying out the decision; repeat the request to see its progress.',
     }),
-    openTransfers: z
-      .array(z.object({ transactionId: z.string(), from: z.int(), to: z.int() }))
-      .optional()
-      .meta({
-        description:
-          'With several shards: the transfers from and to this shard that were open before the loss was accepted, at most 1,000 for each pair of shards. Those to this shard are made again, or returned if their destination refuses them now.',
-      }),
+    openTransfers: z.array(OpenTransfer).optional().meta({
+      description:
+        'With several shards: the transfers from and to this shard that were open before the loss was accepted, at most 1,000 for each pair of shards. Those to this shard are made again, or returned if their destination refuses them now.',
+    }),
   })
   .meta({ id: 'LossAcceptance' });
 

@@ -4,14 +4,28 @@ import { Reason } from './ops-schema.ts';
 
 export const StopRequest = z.strictObject({ reason: Reason }).meta({ id: 'StopRequest' });
 
-const StopChange = z.object({
-  number: z.int().meta({ description: 'From 1; odd for a stop, even for a release.' }),
-  stopped: z.boolean(),
-  at: Timestamp,
-  by: z.string().meta({ description: 'The user of the operator.' }),
-  reason: z.string(),
-  correlationId: z.string().nullable(),
-});
+const StopChange = z
+  .object({
+    number: z.int().meta({ description: 'From 1; odd for a stop, even for a release.' }),
+    stopped: z.boolean(),
+    at: Timestamp,
+    by: z.string().meta({ description: 'The user of the operator.' }),
+    reason: z.string(),
+    correlationId: z.string().nullable(),
+  })
+  .meta({ id: 'StopChange' });
+
+const ShardProblem = z
+  .object({ code: z.string(), detail: z.string() })
+  .meta({ id: 'ShardProblem', description: 'Why the state of the shard is unknown.' });
+const ShardStop = z
+  .object({
+    shard: z.int(),
+    stopped: z.boolean().optional(),
+    enforced: z.boolean().optional(),
+    problem: ShardProblem.optional(),
+  })
+  .meta({ id: 'ShardStop' });
 
 export const LedgerStop = z
   .object({
@@ -27,18 +41,6 @@ export const LedgerStop = z
     olderProcesses: z.array(z.string()).meta({
       description: 'Processes of an older release, which do not obey a stop: end them.',
     }),
-    shards: z
-      .array(
-        z.object({
-          shard: z.int(),
-          stopped: z.boolean().optional(),
-          enforced: z.boolean().optional(),
-          problem: z.object({ code: z.string(), detail: z.string() }).optional().meta({
-            description: 'Why the state of the shard is unknown.',
-          }),
-        }),
-      )
-      .optional()
-      .meta({ description: 'With several shards: the state of each.' }),
+    shards: z.array(ShardStop).optional().meta({ description: 'With several shards: the state of each.' }),
   })
   .meta({ id: 'LedgerStop' });

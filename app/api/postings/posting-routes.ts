@@ -30,7 +30,7 @@ export function postingRoutes({ books, history }: PostingDependencies): Route[] 
     answers: {
       200: {
         description: 'A page of the history; with `at`, the balance at that time',
-        schema: z.union([PostingList, BalanceAt]),
+        schema: z.union([PostingList, BalanceAt]).meta({ id: 'PostingListOrBalance' }),
       },
     },
     problems: ['account_not_found', 'database_unavailable'],

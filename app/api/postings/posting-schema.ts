@@ -77,7 +77,8 @@ export const HoldEvent = z
     description: 'An event of a hold, other than a capture: a capture is listed as a posting.',
   });
 
-const list = { items: z.array(z.union([Posting, HoldEvent])), nextCursor: z.string().nullable() };
+const HistoryItem = z.discriminatedUnion('kind', [Posting, HoldEvent]).meta({ id: 'HistoryItem' });
+const list = { items: z.array(HistoryItem), nextCursor: z.string().nullable() };
 
 export const PostingList = z
   .object({

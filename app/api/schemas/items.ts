@@ -49,7 +49,9 @@ function listUnder<Field extends string, Item extends z.ZodType>(field: Field, i
  * @param more further members of the response, besides the results
  */
 export function batchAnswerOf(answer: z.ZodObject, id: string, more: z.ZodRawShape = {}) {
-  const success = answer.extend({ status: z.union([z.literal(200), z.literal(201)]) });
+  const success = answer
+    .extend({ status: z.int().min(200).max(201).meta({ description: '201, or 200 if it existed already.' }) })
+    .meta({ id: id.replace('Answer', 'Result') });
   return z.object({ results: z.array(z.union([success, ProblemSchema])), ...more }).meta({ id });
 }
 

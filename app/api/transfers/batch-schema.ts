@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { BATCH_STATES, type BatchSummary, type RecordedItem } from '../../ledger/ports/batch-records.ts';
+import { FieldErrorSchema } from '../http/problems.ts';
 import { invalid, validate } from '../http/validation.ts';
 import { formatTimestamp, ListLimit, NewId, Timestamp, TransferId } from '../schemas/fields.ts';
 import { batchAnswerOf, batchOf } from '../schemas/items.ts';
@@ -11,7 +12,8 @@ const BatchId = NewId.meta({
   example: 'salaries-2026-01',
 });
 
-export const TransferBatch = batchOf('transfers', TransferRequest.omit({ dryRun: true }), 'TransferBatch', {
+const BatchedTransfer = TransferRequest.omit({ dryRun: true }).meta({ id: 'BatchedTransfer' });
+export const TransferBatch = batchOf('transfers', BatchedTransfer, 'TransferBatch', {
   batchId: BatchId.nullish().meta({
     description:
       'Records the outcome of each transfer under this id, for `GET /v1/batches/{batchId}`. Each transfer must then have a `transactionId`.',
@@ -30,11 +32,11 @@ const BatchRecording = z
       .optional()
       .meta({ description: 'Why they are not recorded. `batch_full`: use another batch id.' }),
   })
-  .meta({ id: 'BatchRecording' });
+  .meta({ id: 'BatchRecording', description: 'Present if the request has a `batchId`.' });
 export type BatchRecording = z.input<typeof BatchRecording>;
 
 export const TransferBatchAnswer = batchAnswerOf(Transfer, 'TransferBatchAnswer', {
-  batch: BatchRecording.optional().meta({ description: 'Present if the request has a `batchId`.' }),
+  batch: BatchRecording.optional(),
 });
 
 const IdentifiedItems = z.object({ transfers: z.array(z.looseObject({ transactionId: TransactionId })) });
@@ -97,7 +99,7 @@ const BatchItem = z
     }),
     code: z.string().optional().meta({ description: 'Why it was not posted: the `code` of a problem.' }),
     detail: z.string().optional(),
-    errors: z.array(z.object({ pointer: z.string(), detail: z.string() })).optional(),
+    errors: z.array(FieldErrorSchema).optional(),
     recordedAt: Timestamp,
     transfer: z.enum(['POSTED', 'REJECTED', 'PENDING']).optional().meta({
       description:

@@ -82,7 +82,10 @@ function transferGroup({ ledger, books, ledgerNow }: GroupDependencies): Route {
     body: { schema: TransferGroupRequest, isList: true, example: GROUP_EXAMPLE },
     answers: {
       201: { description: 'Posted', schema: TransferGroup },
-      200: { description: REPEATED, schema: TransferGroup.or(TransferGroupPreview) },
+      200: {
+        description: REPEATED,
+        schema: TransferGroup.or(TransferGroupPreview).meta({ id: 'TransferGroupOrPreview' }),
+      },
     },
     problems: PROBLEMS,
     async handle(call) {
@@ -117,7 +120,10 @@ function transferSplit({ ledger, books, ledgerNow }: GroupDependencies): Route {
     body: { schema: TransferSplitRequest, isList: true, example: SPLIT_EXAMPLE },
     answers: {
       201: { description: 'Posted', schema: TransferSplit },
-      200: { description: REPEATED, schema: TransferSplit.or(TransferSplitPreview) },
+      200: {
+        description: REPEATED,
+        schema: TransferSplit.or(TransferSplitPreview).meta({ id: 'TransferSplitOrPreview' }),
+      },
     },
     problems: PROBLEMS,
     async handle(call) {

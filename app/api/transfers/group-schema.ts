@@ -59,11 +59,12 @@ export const GroupQuery = z.strictObject({
   }),
 });
 
+const GroupedTransfer = TransferRequest.omit({ durability: true, dryRun: true }).meta({ id: 'GroupedTransfer' });
 export const TransferGroupRequest = z
   .strictObject({
     groupId: GroupId.nullish(),
     transfers: z
-      .array(TransferRequest.omit({ durability: true, dryRun: true }))
+      .array(GroupedTransfer)
       .min(GROUP_TRANSFERS_MIN)
       .max(GROUP_TRANSFERS_MAX)
       .meta({ description: 'The transfers, decided in order, each on the balances left by the previous ones.' }),
@@ -83,12 +84,18 @@ const Destination = z
       .max(SHARE_MAX)
       .nullish()
       .meta({ description: 'A weight: the rest is divided in proportion to the shares.' }),
-    remaining: z.literal(true).nullish().meta({ description: 'All that the amounts leave.' }),
+    // A literal would be an enumeration of booleans, which code generators do not understand.
+    remaining: z
+      .boolean()
+      .refine((value) => value, 'must be true')
+      .nullish()
+      .meta({ description: 'True: all that the amounts leave.' }),
   })
   .refine(
     ({ amount, share, remaining }) => [amount, share, remaining].filter((one) => (one ?? null) !== null).length === 1,
     'must have exactly one of amount, share and remaining',
-  );
+  )
+  .meta({ id: 'SplitDestination' });
 
 export const TransferSplitRequest = TransferRequest.omit({ transactionId: true, destinationAccount: true })
   .extend({
@@ -114,11 +121,14 @@ export const TransferGroup = GroupCommon.extend({
   transfers: z.array(Transfer).meta({ description: 'The transfers, in the order of the request.' }),
 }).meta({ id: 'TransferGroup' });
 
-const Part = z.object({
-  account: AccountId,
-  amount: Money,
-  transactionId: TransferId.optional().meta({ description: 'Absent for a share that came to zero.' }),
-});
+const Part = z
+  .object({
+    account: AccountId,
+    amount: Money,
+    transactionId: TransferId.optional().meta({ description: 'Absent for a share that came to zero.' }),
+  })
+  .meta({ id: 'SplitPart' });
+const PartPreview = Part.omit({ transactionId: true }).meta({ id: 'SplitPartPreview' });
 export const TransferSplit = GroupCommon.extend({
   sourceAccount: AccountId,
   amount: Money,
@@ -136,12 +146,14 @@ export const TransferGroupPreview = z
   .object({ ...previewed, status: z.literal('POSTED'), transfers: z.array(TransferPreview) })
   .meta({ id: 'TransferGroupPreview', description: 'What the group would do now.' });
 export const TransferSplitPreview = TransferSplit.omit({ acceptedAt: true, durability: true, replayed: true })
-  .extend({ ...previewed, destinations: z.array(Part.omit({ transactionId: true })) })
+  .extend({ ...previewed, destinations: z.array(PartPreview) })
   .meta({ id: 'TransferSplitPreview', description: 'What the split would do now.' });
 
 export const TransferGroupRecord = TransferGroup.extend({
   status: z.enum(['POSTED', 'REJECTED']),
-  transfers: z.array(Transfer.partial()).meta({ description: 'For a refused group: what was requested.' }),
+  transfers: z
+    .array(Transfer.partial().meta({ id: 'GroupMemberRecord' }))
+    .meta({ description: 'For a refused group: what was requested.' }),
   index: z
     .int()
     .optional()

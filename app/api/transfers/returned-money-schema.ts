@@ -43,6 +43,8 @@ export const ReturnedMoneyParameters = z.strictObject({
   cursor: z.string().max(64).optional().meta({ description: 'The `nextCursor` of an earlier response.' }),
 });
 
+const ReturnedBalance = z.object({ shard: Shard, currency: Currency, amount: Money }).meta({ id: 'ReturnedBalance' });
+
 const Item = z
   .object({
     shard: Shard,
@@ -61,7 +63,7 @@ const Item = z
 
 export const ReturnedMoneyList = z
   .object({
-    balances: z.array(z.object({ shard: Shard, currency: Currency, amount: Money })).meta({
+    balances: z.array(ReturnedBalance).meta({
       description: 'The total that has not been paid out in the listed shards, by currency, regardless of the page.',
     }),
     items: z.array(Item),

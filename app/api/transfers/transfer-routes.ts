@@ -73,7 +73,7 @@ function transfer({ ledger, books, ledgerNow }: TransferDependencies): Route {
       201: POSTED_ANSWERS[201],
       200: {
         description: `${POSTED_ANSWERS[200].description}; or, for a dry run, what would happen`,
-        schema: Transfer.or(TransferPreview),
+        schema: Transfer.or(TransferPreview).meta({ id: 'TransferOrPreview' }),
       },
     },
     problems: ['transaction_id_reused', ...LEDGER_PROBLEMS],

@@ -1038,11 +1038,12 @@ export interface components {
             readonly value?: string;
             /** @description The unused part of the limit, in major units. */
             readonly remaining?: string;
-            readonly errors?: readonly {
-                /** @description JSON pointer (RFC 6901). */
-                readonly pointer: string;
-                readonly detail: string;
-            }[];
+            readonly errors?: readonly components["schemas"]["FieldError"][];
+        };
+        readonly FieldError: {
+            /** @description JSON pointer (RFC 6901). */
+            readonly pointer: string;
+            readonly detail: string;
         };
         readonly AccountOpeningRequest: {
             /**
@@ -1095,33 +1096,35 @@ export interface components {
             readonly balanceMax?: string | null;
         } | null;
         readonly AccountBatchAnswer: {
-            readonly results: readonly ({
-                /**
-                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
-                 * @example customer-4711
-                 */
-                readonly accountId: string;
-                /**
-                 * @description ISO 4217 code.
-                 * @example EUR
-                 */
-                readonly currency: string;
-                /**
-                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
-                 * @example 12.34
-                 */
-                readonly overdraftLimit: string;
-                readonly limits: components["schemas"]["AccountLimits"];
-                readonly name: string | null;
-                readonly external: boolean;
-                /**
-                 * Format: date-time
-                 * @description RFC 3339, UTC, milliseconds.
-                 * @example 2026-01-31T12:00:00.000Z
-                 */
-                readonly openedAt: string;
-                readonly status: 200 | 201;
-            } | components["schemas"]["Problem"])[];
+            readonly results: readonly (components["schemas"]["AccountBatchResult"] | components["schemas"]["Problem"])[];
+        };
+        readonly AccountBatchResult: {
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly accountId: string;
+            /**
+             * @description ISO 4217 code.
+             * @example EUR
+             */
+            readonly currency: string;
+            /**
+             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+             * @example 12.34
+             */
+            readonly overdraftLimit: string;
+            readonly limits: components["schemas"]["AccountLimits"];
+            readonly name: string | null;
+            readonly external: boolean;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly openedAt: string;
+            /** @description 201, or 200 if it existed already. */
+            readonly status: number;
         };
         readonly AccountBatch: {
             readonly accounts: readonly components["schemas"]["AccountOpeningRequest"][];
@@ -1465,13 +1468,15 @@ export interface components {
         readonly BalanceQuery: {
             readonly accountIds: readonly string[];
         };
+        readonly PostingListOrBalance: components["schemas"]["PostingList"] | components["schemas"]["BalanceAt"];
         readonly PostingList: {
-            readonly items: readonly (components["schemas"]["Posting"] | components["schemas"]["HoldEvent"])[];
+            readonly items: readonly components["schemas"]["HistoryItem"][];
             /** @description Leads to what follows in the requested order; null at the end. A page can have fewer items than `limit`, even none, before the end. */
             readonly nextCursor: string | null;
             /** @description Leads to what comes before, in the same order of items; null at the beginning. */
             readonly previousCursor: string | null;
         };
+        readonly HistoryItem: components["schemas"]["Posting"] | components["schemas"]["HoldEvent"];
         /** @description One side of a transfer. */
         readonly Posting: {
             /**
@@ -1500,7 +1505,10 @@ export interface components {
             readonly persistedAt: string;
             readonly correlationId: string;
             readonly user: string;
-            /** @enum {string} */
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
             readonly kind: "transfer" | "reversal" | "capture";
             /**
              * @description Negative for a debit.
@@ -1594,7 +1602,10 @@ export interface components {
             readonly persistedAt: string;
             readonly correlationId: string;
             readonly user: string;
-            /** @enum {string} */
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
             readonly kind: "hold_placed" | "hold_changed" | "hold_voided" | "hold_expired";
             /**
              * @description The amount that the open holds of the account reserve after this event.
@@ -1642,7 +1653,7 @@ export interface components {
             readonly held: string;
             /** @description Increases by one with every posting of the account, and every event of its holds. */
             readonly version: number;
-            readonly items: readonly (components["schemas"]["Posting"] | components["schemas"]["HoldEvent"])[];
+            readonly items: readonly components["schemas"]["HistoryItem"][];
             readonly nextCursor: string | null;
         };
         readonly TransferList: {
@@ -1804,6 +1815,7 @@ export interface components {
              */
             readonly openedAt: string;
         };
+        readonly TransferOrPreview: components["schemas"]["Transfer"] | components["schemas"]["TransferPreview"];
         readonly Transfer: {
             /**
              * @description The id of a transfer, as its client chose it.
@@ -1966,137 +1978,141 @@ export interface components {
             readonly dryRun?: boolean | null;
         };
         readonly TransferBatchAnswer: {
-            readonly results: readonly ({
-                /**
-                 * @description The id of a transfer, as its client chose it.
-                 * @example 019b7650-2c00-7000-8000-000000000002
-                 */
-                readonly transactionId: string;
-                readonly status: 200 | 201;
-                /**
-                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
-                 * @example customer-4711
-                 */
-                readonly sourceAccount: string;
-                /**
-                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
-                 * @example customer-4711
-                 */
-                readonly destinationAccount: string;
-                /**
-                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
-                 * @example 12.34
-                 */
-                readonly amount: string;
-                /**
-                 * @description ISO 4217 code.
-                 * @example EUR
-                 */
-                readonly currency: string;
-                /**
-                 * Format: date-time
-                 * @description The client's own time, or the time of acceptance if the client sent none.
-                 * @example 2026-01-31T12:00:00.000Z
-                 */
-                readonly timestamp: string;
-                /**
-                 * Format: date-time
-                 * @description RFC 3339, UTC, milliseconds.
-                 * @example 2026-01-31T12:00:00.000Z
-                 */
-                readonly acceptedAt: string;
-                /**
-                 * @description Present only for callers with the scope `balances:read`.
-                 * @example 12.34
-                 */
-                readonly sourceBalance?: string;
-                /** @description The version of the source after the transfer. 0, without `sourceBalance`: the debit was lost when a database was restored from a backup. */
-                readonly sourceVersion: number;
-                /**
-                 * @description Present only for callers with the scope `balances:read`.
-                 * @example 12.34
-                 */
-                readonly destinationBalance?: string;
-                /** @description Increases by one with every posting of the account, and every event of its holds. */
-                readonly destinationVersion: number;
-                /**
-                 * @description The durability reached: `persisted` means committed in MySQL.
-                 * @enum {string}
-                 */
-                readonly durability: "cache" | "persisted";
-                /** @description True if this outcome already existed. */
-                readonly replayed: boolean;
-            } | components["schemas"]["Problem"])[];
-            /** @description Present if the request has a `batchId`. */
-            readonly batch?: {
-                /**
-                 * @description Names a batch, which may be sent in any number of requests. It belongs to the user who sends it. 1–64 characters of `A–Z a–z 0–9 . _ : -`.
-                 * @example salaries-2026-01
-                 */
-                readonly batchId: string;
-                /** @description True once all results of this response are recorded. If false, the transfers have the outcomes in `results` nevertheless; to record them, send the same request again. */
-                readonly recorded: boolean;
-                /**
-                 * @description Why they are not recorded. `batch_full`: use another batch id.
-                 * @enum {string}
-                 */
-                readonly reason?: "database_unavailable" | "batch_full";
-            };
+            readonly results: readonly (components["schemas"]["TransferBatchResult"] | components["schemas"]["Problem"])[];
+            readonly batch?: components["schemas"]["BatchRecording"];
+        };
+        readonly TransferBatchResult: {
+            /**
+             * @description The id of a transfer, as its client chose it.
+             * @example 019b7650-2c00-7000-8000-000000000002
+             */
+            readonly transactionId: string;
+            /** @description 201, or 200 if it existed already. */
+            readonly status: number;
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly sourceAccount: string;
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly destinationAccount: string;
+            /**
+             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+             * @example 12.34
+             */
+            readonly amount: string;
+            /**
+             * @description ISO 4217 code.
+             * @example EUR
+             */
+            readonly currency: string;
+            /**
+             * Format: date-time
+             * @description The client's own time, or the time of acceptance if the client sent none.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly timestamp: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly acceptedAt: string;
+            /**
+             * @description Present only for callers with the scope `balances:read`.
+             * @example 12.34
+             */
+            readonly sourceBalance?: string;
+            /** @description The version of the source after the transfer. 0, without `sourceBalance`: the debit was lost when a database was restored from a backup. */
+            readonly sourceVersion: number;
+            /**
+             * @description Present only for callers with the scope `balances:read`.
+             * @example 12.34
+             */
+            readonly destinationBalance?: string;
+            /** @description Increases by one with every posting of the account, and every event of its holds. */
+            readonly destinationVersion: number;
+            /**
+             * @description The durability reached: `persisted` means committed in MySQL.
+             * @enum {string}
+             */
+            readonly durability: "cache" | "persisted";
+            /** @description True if this outcome already existed. */
+            readonly replayed: boolean;
+        };
+        /** @description Present if the request has a `batchId`. */
+        readonly BatchRecording: {
+            /**
+             * @description Names a batch, which may be sent in any number of requests. It belongs to the user who sends it. 1–64 characters of `A–Z a–z 0–9 . _ : -`.
+             * @example salaries-2026-01
+             */
+            readonly batchId: string;
+            /** @description True once all results of this response are recorded. If false, the transfers have the outcomes in `results` nevertheless; to record them, send the same request again. */
+            readonly recorded: boolean;
+            /**
+             * @description Why they are not recorded. `batch_full`: use another batch id.
+             * @enum {string}
+             */
+            readonly reason?: "database_unavailable" | "batch_full";
         };
         readonly TransferBatch: {
-            readonly transfers: readonly {
-                /**
-                 * @description The idempotency key: one id has one outcome, forever. Use a UUIDv7: any other id is looked up in MySQL first. If absent, the `Idempotency-Key` is used, or an id is generated.
-                 * @example 019b2f6c-7a10-7c3e-9d41-3f2a8c5b7e90
-                 */
-                readonly transactionId?: string | null;
-                /**
-                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
-                 * @example customer-4711
-                 */
-                readonly sourceAccount: string;
-                /**
-                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
-                 * @example customer-4711
-                 */
-                readonly destinationAccount: string;
-                /**
-                 * @description Major units, with at most the ISO 4217 digits of the currency. Never a JSON number.
-                 * @example 12.34
-                 */
-                readonly amount: string;
-                /**
-                 * @description ISO 4217 code.
-                 * @example EUR
-                 */
-                readonly currency: string;
-                /**
-                 * Format: date-time
-                 * @description When the transfer happened, according to the client; at most 5 minutes ahead of our clock.
-                 */
-                readonly timestamp?: string;
-                readonly reference?: string | null;
-                /**
-                 * @description Custom string pairs: at most 16, each value at most 256 characters.
-                 * @example {
-                 *       "invoice": "2026-0042"
-                 *     }
-                 */
-                readonly metadata?: {
-                    readonly [key: string]: string;
-                } | null;
-                /**
-                 * @description With `persisted`, the response is sent only once the transfer is in MySQL. Defaults to `cache`.
-                 * @default cache
-                 * @enum {string|null}
-                 */
-                readonly durability?: "cache" | "persisted" | null;
-            }[];
+            readonly transfers: readonly components["schemas"]["BatchedTransfer"][];
             /**
              * @description Records the outcome of each transfer under this id, for `GET /v1/batches/{batchId}`. Each transfer must then have a `transactionId`.
              * @example salaries-2026-01
              */
             readonly batchId?: string | null;
+        };
+        readonly BatchedTransfer: {
+            /**
+             * @description The idempotency key: one id has one outcome, forever. Use a UUIDv7: any other id is looked up in MySQL first. If absent, the `Idempotency-Key` is used, or an id is generated.
+             * @example 019b2f6c-7a10-7c3e-9d41-3f2a8c5b7e90
+             */
+            readonly transactionId?: string | null;
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly sourceAccount: string;
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly destinationAccount: string;
+            /**
+             * @description Major units, with at most the ISO 4217 digits of the currency. Never a JSON number.
+             * @example 12.34
+             */
+            readonly amount: string;
+            /**
+             * @description ISO 4217 code.
+             * @example EUR
+             */
+            readonly currency: string;
+            /**
+             * Format: date-time
+             * @description When the transfer happened, according to the client; at most 5 minutes ahead of our clock.
+             */
+            readonly timestamp?: string;
+            readonly reference?: string | null;
+            /**
+             * @description Custom string pairs: at most 16, each value at most 256 characters.
+             * @example {
+             *       "invoice": "2026-0042"
+             *     }
+             */
+            readonly metadata?: {
+                readonly [key: string]: string;
+            } | null;
+            /**
+             * @description With `persisted`, the response is sent only once the transfer is in MySQL. Defaults to `cache`.
+             * @default cache
+             * @enum {string|null}
+             */
+            readonly durability?: "cache" | "persisted" | null;
         };
         readonly ReversalRequest: {
             /**
@@ -2108,23 +2124,24 @@ export interface components {
         };
         readonly ReturnedMoneyList: {
             /** @description The total that has not been paid out in the listed shards, by currency, regardless of the page. */
-            readonly balances: readonly {
-                /** @description Number of the shard. */
-                readonly shard: number;
-                /**
-                 * @description ISO 4217 code.
-                 * @example EUR
-                 */
-                readonly currency: string;
-                /**
-                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
-                 * @example 12.34
-                 */
-                readonly amount: string;
-            }[];
+            readonly balances: readonly components["schemas"]["ReturnedBalance"][];
             readonly items: readonly components["schemas"]["ReturnedTransfer"][];
             /** @description Send it as `cursor` to get the next page; null at the end. A page can have fewer items than `limit`, even none. */
             readonly nextCursor: string | null;
+        };
+        readonly ReturnedBalance: {
+            /** @description Number of the shard. */
+            readonly shard: number;
+            /**
+             * @description ISO 4217 code.
+             * @example EUR
+             */
+            readonly currency: string;
+            /**
+             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+             * @example 12.34
+             */
+            readonly amount: string;
         };
         readonly ReturnedTransfer: {
             /** @description Number of the shard. */
@@ -2286,10 +2303,7 @@ export interface components {
             /** @description Why it was not posted: the `code` of a problem. */
             readonly code?: string;
             readonly detail?: string;
-            readonly errors?: readonly {
-                readonly pointer: string;
-                readonly detail: string;
-            }[];
+            readonly errors?: readonly components["schemas"]["FieldError"][];
             /**
              * Format: date-time
              * @description RFC 3339, UTC, milliseconds.
@@ -2302,6 +2316,7 @@ export interface components {
              */
             readonly transfer?: "POSTED" | "REJECTED" | "PENDING";
         };
+        readonly TransferGroupOrPreview: components["schemas"]["TransferGroup"] | components["schemas"]["TransferGroupPreview"];
         readonly TransferGroup: {
             /**
              * @description 1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte.
@@ -2346,48 +2361,7 @@ export interface components {
              */
             readonly groupId?: string | null;
             /** @description The transfers, decided in order, each on the balances left by the previous ones. */
-            readonly transfers: readonly {
-                /**
-                 * @description The idempotency key: one id has one outcome, forever. Use a UUIDv7: any other id is looked up in MySQL first. If absent, the `Idempotency-Key` is used, or an id is generated.
-                 * @example 019b2f6c-7a10-7c3e-9d41-3f2a8c5b7e90
-                 */
-                readonly transactionId?: string | null;
-                /**
-                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
-                 * @example customer-4711
-                 */
-                readonly sourceAccount: string;
-                /**
-                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
-                 * @example customer-4711
-                 */
-                readonly destinationAccount: string;
-                /**
-                 * @description Major units, with at most the ISO 4217 digits of the currency. Never a JSON number.
-                 * @example 12.34
-                 */
-                readonly amount: string;
-                /**
-                 * @description ISO 4217 code.
-                 * @example EUR
-                 */
-                readonly currency: string;
-                /**
-                 * Format: date-time
-                 * @description When the transfer happened, according to the client; at most 5 minutes ahead of our clock.
-                 */
-                readonly timestamp?: string;
-                readonly reference?: string | null;
-                /**
-                 * @description Custom string pairs: at most 16, each value at most 256 characters.
-                 * @example {
-                 *       "invoice": "2026-0042"
-                 *     }
-                 */
-                readonly metadata?: {
-                    readonly [key: string]: string;
-                } | null;
-            }[];
+            readonly transfers: readonly components["schemas"]["GroupedTransfer"][];
             /**
              * @description With `persisted`, the response is sent only once the transfer is in MySQL. Defaults to `cache`.
              * @default cache
@@ -2400,6 +2374,49 @@ export interface components {
              */
             readonly dryRun?: boolean | null;
         };
+        readonly GroupedTransfer: {
+            /**
+             * @description The idempotency key: one id has one outcome, forever. Use a UUIDv7: any other id is looked up in MySQL first. If absent, the `Idempotency-Key` is used, or an id is generated.
+             * @example 019b2f6c-7a10-7c3e-9d41-3f2a8c5b7e90
+             */
+            readonly transactionId?: string | null;
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly sourceAccount: string;
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly destinationAccount: string;
+            /**
+             * @description Major units, with at most the ISO 4217 digits of the currency. Never a JSON number.
+             * @example 12.34
+             */
+            readonly amount: string;
+            /**
+             * @description ISO 4217 code.
+             * @example EUR
+             */
+            readonly currency: string;
+            /**
+             * Format: date-time
+             * @description When the transfer happened, according to the client; at most 5 minutes ahead of our clock.
+             */
+            readonly timestamp?: string;
+            readonly reference?: string | null;
+            /**
+             * @description Custom string pairs: at most 16, each value at most 256 characters.
+             * @example {
+             *       "invoice": "2026-0042"
+             *     }
+             */
+            readonly metadata?: {
+                readonly [key: string]: string;
+            } | null;
+        };
+        readonly TransferSplitOrPreview: components["schemas"]["TransferSplit"] | components["schemas"]["TransferSplitPreview"];
         readonly TransferSplit: {
             /**
              * @description 1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte.
@@ -2437,23 +2454,24 @@ export interface components {
              */
             readonly currency: string;
             /** @description The amount that each destination got, in the order of the request. */
-            readonly destinations: readonly {
-                /**
-                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
-                 * @example customer-4711
-                 */
-                readonly account: string;
-                /**
-                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
-                 * @example 12.34
-                 */
-                readonly amount: string;
-                /**
-                 * @description Absent for a share that came to zero.
-                 * @example 019b7650-2c00-7000-8000-000000000002
-                 */
-                readonly transactionId?: string;
-            }[];
+            readonly destinations: readonly components["schemas"]["SplitPart"][];
+        };
+        readonly SplitPart: {
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly account: string;
+            /**
+             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+             * @example 12.34
+             */
+            readonly amount: string;
+            /**
+             * @description Absent for a share that came to zero.
+             * @example 019b7650-2c00-7000-8000-000000000002
+             */
+            readonly transactionId?: string;
         };
         /** @description What the split would do now. */
         readonly TransferSplitPreview: {
@@ -2479,20 +2497,21 @@ export interface components {
              * @example EUR
              */
             readonly currency: string;
-            readonly destinations: readonly {
-                /**
-                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
-                 * @example customer-4711
-                 */
-                readonly account: string;
-                /**
-                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
-                 * @example 12.34
-                 */
-                readonly amount: string;
-            }[];
+            readonly destinations: readonly components["schemas"]["SplitPartPreview"][];
             /** @enum {boolean} */
             readonly dryRun: true;
+        };
+        readonly SplitPartPreview: {
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly account: string;
+            /**
+             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+             * @example 12.34
+             */
+            readonly amount: string;
         };
         readonly TransferSplitRequest: {
             /**
@@ -2542,25 +2561,23 @@ export interface components {
              */
             readonly groupId?: string | null;
             /** @description Amounts are subtracted first. The rest is divided by shares, or goes to one destination as a whole. */
-            readonly destinations: readonly {
-                /**
-                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
-                 * @example customer-4711
-                 */
-                readonly account: string;
-                /**
-                 * @description Major units, with at most the ISO 4217 digits of the currency. Never a JSON number.
-                 * @example 12.34
-                 */
-                readonly amount?: string | null;
-                /** @description A weight: the rest is divided in proportion to the shares. */
-                readonly share?: number | null;
-                /**
-                 * @description All that the amounts leave.
-                 * @enum {boolean|null}
-                 */
-                readonly remaining?: true | null;
-            }[];
+            readonly destinations: readonly components["schemas"]["SplitDestination"][];
+        };
+        readonly SplitDestination: {
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly account: string;
+            /**
+             * @description Major units, with at most the ISO 4217 digits of the currency. Never a JSON number.
+             * @example 12.34
+             */
+            readonly amount?: string | null;
+            /** @description A weight: the rest is divided in proportion to the shares. */
+            readonly share?: number | null;
+            /** @description True: all that the amounts leave. */
+            readonly remaining?: boolean | null;
         };
         readonly TransferGroupRecord: {
             /**
@@ -2584,68 +2601,7 @@ export interface components {
             /** @description True if this outcome already existed. */
             readonly replayed: boolean;
             /** @description For a refused group: what was requested. */
-            readonly transfers: readonly {
-                /**
-                 * @description The id of a transfer, as its client chose it.
-                 * @example 019b7650-2c00-7000-8000-000000000002
-                 */
-                readonly transactionId?: string;
-                /** @enum {string} */
-                readonly status?: "POSTED";
-                /**
-                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
-                 * @example customer-4711
-                 */
-                readonly sourceAccount?: string;
-                /**
-                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
-                 * @example customer-4711
-                 */
-                readonly destinationAccount?: string;
-                /**
-                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
-                 * @example 12.34
-                 */
-                readonly amount?: string;
-                /**
-                 * @description ISO 4217 code.
-                 * @example EUR
-                 */
-                readonly currency?: string;
-                /**
-                 * Format: date-time
-                 * @description The client's own time, or the time of acceptance if the client sent none.
-                 * @example 2026-01-31T12:00:00.000Z
-                 */
-                readonly timestamp?: string;
-                /**
-                 * Format: date-time
-                 * @description RFC 3339, UTC, milliseconds.
-                 * @example 2026-01-31T12:00:00.000Z
-                 */
-                readonly acceptedAt?: string;
-                /**
-                 * @description Present only for callers with the scope `balances:read`.
-                 * @example 12.34
-                 */
-                readonly sourceBalance?: string;
-                /** @description The version of the source after the transfer. 0, without `sourceBalance`: the debit was lost when a database was restored from a backup. */
-                readonly sourceVersion?: number;
-                /**
-                 * @description Present only for callers with the scope `balances:read`.
-                 * @example 12.34
-                 */
-                readonly destinationBalance?: string;
-                /** @description Increases by one with every posting of the account, and every event of its holds. */
-                readonly destinationVersion?: number;
-                /**
-                 * @description The durability reached: `persisted` means committed in MySQL.
-                 * @enum {string}
-                 */
-                readonly durability?: "cache" | "persisted";
-                /** @description True if this outcome already existed. */
-                readonly replayed?: boolean;
-            }[];
+            readonly transfers: readonly components["schemas"]["GroupMemberRecord"][];
             /** @description For a refused group: the index of the refused transfer, starting at 0. */
             readonly index?: number;
             /**
@@ -2654,26 +2610,73 @@ export interface components {
              */
             readonly refusal?: "currency_mismatch" | "insufficient_funds" | "account_suspended" | "account_frozen" | "account_closed" | "balance_out_of_range" | "limit_exceeded";
             /** @description For a split: the amount that each destination got. */
-            readonly destinations?: readonly {
-                /**
-                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
-                 * @example customer-4711
-                 */
-                readonly account: string;
-                /**
-                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
-                 * @example 12.34
-                 */
-                readonly amount: string;
-                /**
-                 * @description Absent for a share that came to zero.
-                 * @example 019b7650-2c00-7000-8000-000000000002
-                 */
-                readonly transactionId?: string;
-            }[];
+            readonly destinations?: readonly components["schemas"]["SplitPart"][];
             /** @description True once the outcome is in MySQL. */
             readonly persisted: boolean;
         };
+        readonly GroupMemberRecord: {
+            /**
+             * @description The id of a transfer, as its client chose it.
+             * @example 019b7650-2c00-7000-8000-000000000002
+             */
+            readonly transactionId?: string;
+            /** @enum {string} */
+            readonly status?: "POSTED";
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly sourceAccount?: string;
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly destinationAccount?: string;
+            /**
+             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+             * @example 12.34
+             */
+            readonly amount?: string;
+            /**
+             * @description ISO 4217 code.
+             * @example EUR
+             */
+            readonly currency?: string;
+            /**
+             * Format: date-time
+             * @description The client's own time, or the time of acceptance if the client sent none.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly timestamp?: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly acceptedAt?: string;
+            /**
+             * @description Present only for callers with the scope `balances:read`.
+             * @example 12.34
+             */
+            readonly sourceBalance?: string;
+            /** @description The version of the source after the transfer. 0, without `sourceBalance`: the debit was lost when a database was restored from a backup. */
+            readonly sourceVersion?: number;
+            /**
+             * @description Present only for callers with the scope `balances:read`.
+             * @example 12.34
+             */
+            readonly destinationBalance?: string;
+            /** @description Increases by one with every posting of the account, and every event of its holds. */
+            readonly destinationVersion?: number;
+            /**
+             * @description The durability reached: `persisted` means committed in MySQL.
+             * @enum {string}
+             */
+            readonly durability?: "cache" | "persisted";
+            /** @description True if this outcome already existed. */
+            readonly replayed?: boolean;
+        };
+        readonly HoldOrPreview: components["schemas"]["Hold"] | components["schemas"]["HoldPreview"];
         readonly Hold: {
             /**
              * @description 1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte.
@@ -2852,6 +2855,7 @@ export interface components {
              */
             readonly dryRun?: boolean | null;
         };
+        readonly CaptureOrPreview: components["schemas"]["Capture"] | components["schemas"]["CapturePreview"];
         readonly Capture: {
             /**
              * @description The id of a transfer, as its client chose it.
@@ -2913,57 +2917,57 @@ export interface components {
             readonly durability: "cache" | "persisted";
             /** @description True if this outcome already existed. */
             readonly replayed: boolean;
-            /** @description The hold after it. */
-            readonly hold: {
-                /**
-                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte.
-                 * @example customer-4711
-                 */
-                readonly holdId: string;
-                /**
-                 * @description An open hold whose `expiresAt` has passed cannot be used; its money is released within seconds.
-                 * @enum {string}
-                 */
-                readonly status: "OPEN" | "CAPTURED" | "VOIDED" | "EXPIRED";
-                /**
-                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
-                 * @example customer-4711
-                 */
-                readonly account: string;
-                /**
-                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
-                 * @example customer-4711
-                 */
-                readonly destinationAccount: string | null;
-                /**
-                 * @description As placed or last changed.
-                 * @example 12.34
-                 */
-                readonly amount: string;
-                /**
-                 * @description The sum of its captures.
-                 * @example 12.34
-                 */
-                readonly captured: string;
-                /**
-                 * @description The amount that is still reserved: zero unless the hold is open.
-                 * @example 12.34
-                 */
-                readonly remaining: string;
-                /**
-                 * @description ISO 4217 code.
-                 * @example EUR
-                 */
-                readonly currency: string;
-                /**
-                 * Format: date-time
-                 * @description RFC 3339, UTC, milliseconds.
-                 * @example 2026-01-31T12:00:00.000Z
-                 */
-                readonly expiresAt: string;
-                /** @description Increases by one with every event of the hold, for `If-Match`. */
-                readonly revision: number;
-            };
+            readonly hold: components["schemas"]["HoldState"];
+        };
+        readonly HoldState: {
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte.
+             * @example customer-4711
+             */
+            readonly holdId: string;
+            /**
+             * @description An open hold whose `expiresAt` has passed cannot be used; its money is released within seconds.
+             * @enum {string}
+             */
+            readonly status: "OPEN" | "CAPTURED" | "VOIDED" | "EXPIRED";
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly account: string;
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly destinationAccount: string | null;
+            /**
+             * @description As placed or last changed.
+             * @example 12.34
+             */
+            readonly amount: string;
+            /**
+             * @description The sum of its captures.
+             * @example 12.34
+             */
+            readonly captured: string;
+            /**
+             * @description The amount that is still reserved: zero unless the hold is open.
+             * @example 12.34
+             */
+            readonly remaining: string;
+            /**
+             * @description ISO 4217 code.
+             * @example EUR
+             */
+            readonly currency: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly expiresAt: string;
+            /** @description Increases by one with every event of the hold, for `If-Match`. */
+            readonly revision: number;
         };
         /** @description What the capture would do now. */
         readonly CapturePreview: {
@@ -3055,6 +3059,7 @@ export interface components {
              */
             readonly dryRun?: boolean | null;
         };
+        readonly ChangedHoldOrPreview: components["schemas"]["ChangedHold"] | components["schemas"]["HoldPreview"];
         readonly ChangedHold: {
             /**
              * @description 1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte.
@@ -3344,102 +3349,103 @@ export interface components {
             readonly time: string;
             /** @enum {string} */
             readonly datacontenttype: "application/json";
-            readonly data: {
-                /**
-                 * @description The id of a transfer, as its client chose it.
-                 * @example 019b7650-2c00-7000-8000-000000000002
-                 */
-                readonly transactionId: string;
-                /** @enum {string} */
-                readonly kind: "transfer" | "reversal" | "capture";
-                /**
-                 * @description Absent for a payout.
-                 * @example customer-4711
-                 */
-                readonly sourceAccount?: string;
-                /**
-                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
-                 * @example customer-4711
-                 */
-                readonly destinationAccount: string;
-                /**
-                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
-                 * @example 12.34
-                 */
-                readonly amount: string;
-                /**
-                 * @description ISO 4217 code.
-                 * @example EUR
-                 */
-                readonly currency: string;
-                /**
-                 * Format: date-time
-                 * @description The client's own time, or the time of acceptance if the client sent none.
-                 * @example 2026-01-31T12:00:00.000Z
-                 */
-                readonly timestamp: string;
-                /**
-                 * Format: date-time
-                 * @description RFC 3339, UTC, milliseconds.
-                 * @example 2026-01-31T12:00:00.000Z
-                 */
-                readonly acceptedAt: string;
-                /**
-                 * @description Only with several shards, for a transfer between two of them: `out` is its event at the source, `in` at the destination, and `back` at the source if the destination refused it. `payout`: an operator has paid the amount, which neither account could take, to the destination of this event.
-                 * @enum {string}
-                 */
-                readonly leg?: "out" | "in" | "back" | "returns" | "payout";
-                /**
-                 * @description The group or split that the transfer is a member of.
-                 * @example customer-4711
-                 */
-                readonly groupId?: string;
-                /**
-                 * @description For a reversal: the transfer that it reverses.
-                 * @example 019b7650-2c00-7000-8000-000000000002
-                 */
-                readonly reverses?: string;
-                /**
-                 * @description For a capture: the hold that it captures.
-                 * @example customer-4711
-                 */
-                readonly holdId?: string;
-                /** @enum {string} */
-                readonly status: "POSTED";
-                /**
-                 * @description Absent if the event reports a leg at the other account.
-                 * @example 12.34
-                 */
-                readonly sourceBalance?: string;
-                /** @description Increases by one with every posting of the account, and every event of its holds. */
-                readonly sourceVersion?: number;
-                /**
-                 * @description Absent if the event reports a leg at the other account.
-                 * @example 12.34
-                 */
-                readonly destinationBalance?: string;
-                /** @description Increases by one with every posting of the account, and every event of its holds. */
-                readonly destinationVersion?: number;
-                /**
-                 * @description For a capture: the amount that the holds of the source reserve after it.
-                 * @example 12.34
-                 */
-                readonly heldAfter?: string;
-                /**
-                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
-                 * @example 12.34
-                 */
-                readonly heldChange?: string;
-                /** @description The user who requested it. Like all members that follow, present only with `details=true`. */
-                readonly user?: string;
-                readonly correlationId?: string;
-                readonly reference?: string | null;
-                readonly metadata?: {
-                    readonly [key: string]: string;
-                } | null;
-                /** @description The name of the account. */
-                readonly name?: string | null;
-            };
+            readonly data: components["schemas"]["TransferPostedData"];
+        };
+        readonly TransferPostedData: {
+            /**
+             * @description The id of a transfer, as its client chose it.
+             * @example 019b7650-2c00-7000-8000-000000000002
+             */
+            readonly transactionId: string;
+            /** @enum {string} */
+            readonly kind: "transfer" | "reversal" | "capture";
+            /**
+             * @description Absent for a payout.
+             * @example customer-4711
+             */
+            readonly sourceAccount?: string;
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly destinationAccount: string;
+            /**
+             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+             * @example 12.34
+             */
+            readonly amount: string;
+            /**
+             * @description ISO 4217 code.
+             * @example EUR
+             */
+            readonly currency: string;
+            /**
+             * Format: date-time
+             * @description The client's own time, or the time of acceptance if the client sent none.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly timestamp: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly acceptedAt: string;
+            /**
+             * @description Only with several shards, for a transfer between two of them: `out` is its event at the source, `in` at the destination, and `back` at the source if the destination refused it. `payout`: an operator has paid the amount, which neither account could take, to the destination of this event.
+             * @enum {string}
+             */
+            readonly leg?: "out" | "in" | "back" | "returns" | "payout";
+            /**
+             * @description The group or split that the transfer is a member of.
+             * @example customer-4711
+             */
+            readonly groupId?: string;
+            /**
+             * @description For a reversal: the transfer that it reverses.
+             * @example 019b7650-2c00-7000-8000-000000000002
+             */
+            readonly reverses?: string;
+            /**
+             * @description For a capture: the hold that it captures.
+             * @example customer-4711
+             */
+            readonly holdId?: string;
+            /** @enum {string} */
+            readonly status: "POSTED";
+            /**
+             * @description Absent if the event reports a leg at the other account.
+             * @example 12.34
+             */
+            readonly sourceBalance?: string;
+            /** @description Increases by one with every posting of the account, and every event of its holds. */
+            readonly sourceVersion?: number;
+            /**
+             * @description Absent if the event reports a leg at the other account.
+             * @example 12.34
+             */
+            readonly destinationBalance?: string;
+            /** @description Increases by one with every posting of the account, and every event of its holds. */
+            readonly destinationVersion?: number;
+            /**
+             * @description For a capture: the amount that the holds of the source reserve after it.
+             * @example 12.34
+             */
+            readonly heldAfter?: string;
+            /**
+             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+             * @example 12.34
+             */
+            readonly heldChange?: string;
+            /** @description The user who requested it. Like all members that follow, present only with `details=true`. */
+            readonly user?: string;
+            readonly correlationId?: string;
+            readonly reference?: string | null;
+            readonly metadata?: {
+                readonly [key: string]: string;
+            } | null;
+            /** @description The name of the account. */
+            readonly name?: string | null;
         };
         readonly TransferRejectedEvent: {
             /** @enum {string} */
@@ -3469,95 +3475,96 @@ export interface components {
             readonly time: string;
             /** @enum {string} */
             readonly datacontenttype: "application/json";
-            readonly data: {
-                /**
-                 * @description The id of a transfer, as its client chose it.
-                 * @example 019b7650-2c00-7000-8000-000000000002
-                 */
-                readonly transactionId: string;
-                /** @enum {string} */
-                readonly kind: "transfer" | "reversal" | "capture";
-                /**
-                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
-                 * @example customer-4711
-                 */
-                readonly sourceAccount: string;
-                /**
-                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
-                 * @example customer-4711
-                 */
-                readonly destinationAccount: string;
-                /**
-                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
-                 * @example 12.34
-                 */
-                readonly amount: string;
-                /**
-                 * @description ISO 4217 code.
-                 * @example EUR
-                 */
-                readonly currency: string;
-                /**
-                 * Format: date-time
-                 * @description The client's own time, or the time of acceptance if the client sent none.
-                 * @example 2026-01-31T12:00:00.000Z
-                 */
-                readonly timestamp: string;
-                /**
-                 * Format: date-time
-                 * @description RFC 3339, UTC, milliseconds.
-                 * @example 2026-01-31T12:00:00.000Z
-                 */
-                readonly acceptedAt: string;
-                /**
-                 * @description Only with several shards, for a transfer between two of them: `out` is its event at the source, `in` at the destination, and `back` at the source if the destination refused it. `payout`: an operator has paid the amount, which neither account could take, to the destination of this event.
-                 * @enum {string}
-                 */
-                readonly leg?: "out" | "in" | "back" | "returns" | "payout";
-                /**
-                 * @description The group or split that the transfer is a member of.
-                 * @example customer-4711
-                 */
-                readonly groupId?: string;
-                /**
-                 * @description For a reversal: the transfer that it reverses.
-                 * @example 019b7650-2c00-7000-8000-000000000002
-                 */
-                readonly reverses?: string;
-                /**
-                 * @description For a capture: the hold that it captures.
-                 * @example customer-4711
-                 */
-                readonly holdId?: string;
-                /** @enum {string} */
-                readonly status: "REJECTED";
-                /** @enum {string} */
-                readonly refusal: "currency_mismatch" | "insufficient_funds" | "account_suspended" | "account_frozen" | "account_closed" | "balance_out_of_range" | "limit_exceeded" | "hold_not_allowed" | "hold_not_open" | "hold_expired" | "hold_exceeded";
-                /**
-                 * @description For `limit_exceeded`: which limit.
-                 * @enum {string}
-                 */
-                readonly limit?: "transferMax" | "dailyDebitMax" | "monthlyDebitMax" | "dailyCreditMax" | "balanceMax";
-                /**
-                 * @description The value of the limit.
-                 * @example 12.34
-                 */
-                readonly value?: string;
-                /**
-                 * @description The unused part of the limit.
-                 * @example 12.34
-                 */
-                readonly remaining?: string;
-                /** @description The user who requested it. Like all members that follow, present only with `details=true`. */
-                readonly user?: string;
-                readonly correlationId?: string;
-                readonly reference?: string | null;
-                readonly metadata?: {
-                    readonly [key: string]: string;
-                } | null;
-                /** @description The name of the account. */
-                readonly name?: string | null;
-            };
+            readonly data: components["schemas"]["TransferRejectedData"];
+        };
+        readonly TransferRejectedData: {
+            /**
+             * @description The id of a transfer, as its client chose it.
+             * @example 019b7650-2c00-7000-8000-000000000002
+             */
+            readonly transactionId: string;
+            /** @enum {string} */
+            readonly kind: "transfer" | "reversal" | "capture";
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly sourceAccount: string;
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly destinationAccount: string;
+            /**
+             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+             * @example 12.34
+             */
+            readonly amount: string;
+            /**
+             * @description ISO 4217 code.
+             * @example EUR
+             */
+            readonly currency: string;
+            /**
+             * Format: date-time
+             * @description The client's own time, or the time of acceptance if the client sent none.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly timestamp: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly acceptedAt: string;
+            /**
+             * @description Only with several shards, for a transfer between two of them: `out` is its event at the source, `in` at the destination, and `back` at the source if the destination refused it. `payout`: an operator has paid the amount, which neither account could take, to the destination of this event.
+             * @enum {string}
+             */
+            readonly leg?: "out" | "in" | "back" | "returns" | "payout";
+            /**
+             * @description The group or split that the transfer is a member of.
+             * @example customer-4711
+             */
+            readonly groupId?: string;
+            /**
+             * @description For a reversal: the transfer that it reverses.
+             * @example 019b7650-2c00-7000-8000-000000000002
+             */
+            readonly reverses?: string;
+            /**
+             * @description For a capture: the hold that it captures.
+             * @example customer-4711
+             */
+            readonly holdId?: string;
+            /** @enum {string} */
+            readonly status: "REJECTED";
+            /** @enum {string} */
+            readonly refusal: "currency_mismatch" | "insufficient_funds" | "account_suspended" | "account_frozen" | "account_closed" | "balance_out_of_range" | "limit_exceeded" | "hold_not_allowed" | "hold_not_open" | "hold_expired" | "hold_exceeded";
+            /**
+             * @description For `limit_exceeded`: which limit.
+             * @enum {string}
+             */
+            readonly limit?: "transferMax" | "dailyDebitMax" | "monthlyDebitMax" | "dailyCreditMax" | "balanceMax";
+            /**
+             * @description The value of the limit.
+             * @example 12.34
+             */
+            readonly value?: string;
+            /**
+             * @description The unused part of the limit.
+             * @example 12.34
+             */
+            readonly remaining?: string;
+            /** @description The user who requested it. Like all members that follow, present only with `details=true`. */
+            readonly user?: string;
+            readonly correlationId?: string;
+            readonly reference?: string | null;
+            readonly metadata?: {
+                readonly [key: string]: string;
+            } | null;
+            /** @description The name of the account. */
+            readonly name?: string | null;
         };
         readonly GroupPostedEvent: {
             /** @enum {string} */
@@ -3587,32 +3594,33 @@ export interface components {
             readonly time: string;
             /** @enum {string} */
             readonly datacontenttype: "application/json";
-            readonly data: {
-                /**
-                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte.
-                 * @example customer-4711
-                 */
-                readonly groupId: string;
-                readonly accounts: readonly string[];
-                readonly transactionIds: readonly string[];
-                /**
-                 * Format: date-time
-                 * @description RFC 3339, UTC, milliseconds.
-                 * @example 2026-01-31T12:00:00.000Z
-                 */
-                readonly acceptedAt: string;
-                /** @enum {string} */
-                readonly status: "POSTED";
-                /** @description The user who requested it. Like all members that follow, present only with `details=true`. */
-                readonly user?: string;
-                readonly correlationId?: string;
-                readonly reference?: string | null;
-                readonly metadata?: {
-                    readonly [key: string]: string;
-                } | null;
-                /** @description The name of the account. */
-                readonly name?: string | null;
-            };
+            readonly data: components["schemas"]["GroupPostedData"];
+        };
+        readonly GroupPostedData: {
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte.
+             * @example customer-4711
+             */
+            readonly groupId: string;
+            readonly accounts: readonly string[];
+            readonly transactionIds: readonly string[];
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly acceptedAt: string;
+            /** @enum {string} */
+            readonly status: "POSTED";
+            /** @description The user who requested it. Like all members that follow, present only with `details=true`. */
+            readonly user?: string;
+            readonly correlationId?: string;
+            readonly reference?: string | null;
+            readonly metadata?: {
+                readonly [key: string]: string;
+            } | null;
+            /** @description The name of the account. */
+            readonly name?: string | null;
         };
         readonly GroupRejectedEvent: {
             /** @enum {string} */
@@ -3642,51 +3650,52 @@ export interface components {
             readonly time: string;
             /** @enum {string} */
             readonly datacontenttype: "application/json";
-            readonly data: {
-                /**
-                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte.
-                 * @example customer-4711
-                 */
-                readonly groupId: string;
-                readonly accounts: readonly string[];
-                readonly transactionIds: readonly string[];
-                /**
-                 * Format: date-time
-                 * @description RFC 3339, UTC, milliseconds.
-                 * @example 2026-01-31T12:00:00.000Z
-                 */
-                readonly acceptedAt: string;
-                /** @enum {string} */
-                readonly status: "REJECTED";
-                /** @description The index of the first transfer that was refused, starting at 0. */
-                readonly index: number;
-                /** @enum {string} */
-                readonly refusal: "currency_mismatch" | "insufficient_funds" | "account_suspended" | "account_frozen" | "account_closed" | "balance_out_of_range" | "limit_exceeded" | "hold_not_allowed" | "hold_not_open" | "hold_expired" | "hold_exceeded";
-                /**
-                 * @description For `limit_exceeded`: which limit.
-                 * @enum {string}
-                 */
-                readonly limit?: "transferMax" | "dailyDebitMax" | "monthlyDebitMax" | "dailyCreditMax" | "balanceMax";
-                /**
-                 * @description The value of the limit.
-                 * @example 12.34
-                 */
-                readonly value?: string;
-                /**
-                 * @description The unused part of the limit.
-                 * @example 12.34
-                 */
-                readonly remaining?: string;
-                /** @description The user who requested it. Like all members that follow, present only with `details=true`. */
-                readonly user?: string;
-                readonly correlationId?: string;
-                readonly reference?: string | null;
-                readonly metadata?: {
-                    readonly [key: string]: string;
-                } | null;
-                /** @description The name of the account. */
-                readonly name?: string | null;
-            };
+            readonly data: components["schemas"]["GroupRejectedData"];
+        };
+        readonly GroupRejectedData: {
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte.
+             * @example customer-4711
+             */
+            readonly groupId: string;
+            readonly accounts: readonly string[];
+            readonly transactionIds: readonly string[];
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly acceptedAt: string;
+            /** @enum {string} */
+            readonly status: "REJECTED";
+            /** @description The index of the first transfer that was refused, starting at 0. */
+            readonly index: number;
+            /** @enum {string} */
+            readonly refusal: "currency_mismatch" | "insufficient_funds" | "account_suspended" | "account_frozen" | "account_closed" | "balance_out_of_range" | "limit_exceeded" | "hold_not_allowed" | "hold_not_open" | "hold_expired" | "hold_exceeded";
+            /**
+             * @description For `limit_exceeded`: which limit.
+             * @enum {string}
+             */
+            readonly limit?: "transferMax" | "dailyDebitMax" | "monthlyDebitMax" | "dailyCreditMax" | "balanceMax";
+            /**
+             * @description The value of the limit.
+             * @example 12.34
+             */
+            readonly value?: string;
+            /**
+             * @description The unused part of the limit.
+             * @example 12.34
+             */
+            readonly remaining?: string;
+            /** @description The user who requested it. Like all members that follow, present only with `details=true`. */
+            readonly user?: string;
+            readonly correlationId?: string;
+            readonly reference?: string | null;
+            readonly metadata?: {
+                readonly [key: string]: string;
+            } | null;
+            /** @description The name of the account. */
+            readonly name?: string | null;
         };
         readonly HoldPlacedEvent: {
             /** @enum {string} */
@@ -3716,79 +3725,80 @@ export interface components {
             readonly time: string;
             /** @enum {string} */
             readonly datacontenttype: "application/json";
-            readonly data: {
-                /**
-                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte.
-                 * @example customer-4711
-                 */
-                readonly holdId: string;
-                /**
-                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
-                 * @example customer-4711
-                 */
-                readonly account: string;
-                /**
-                 * @description ISO 4217 code.
-                 * @example EUR
-                 */
-                readonly currency: string;
-                /**
-                 * Format: date-time
-                 * @description RFC 3339, UTC, milliseconds.
-                 * @example 2026-01-31T12:00:00.000Z
-                 */
-                readonly acceptedAt: string;
-                /** @enum {string} */
-                readonly status: "OPEN" | "CAPTURED" | "VOIDED" | "EXPIRED";
-                /**
-                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
-                 * @example 12.34
-                 */
-                readonly amount: string;
-                /**
-                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
-                 * @example 12.34
-                 */
-                readonly captured: string;
-                /**
-                 * Format: date-time
-                 * @description RFC 3339, UTC, milliseconds.
-                 * @example 2026-01-31T12:00:00.000Z
-                 */
-                readonly expiresAt: string;
-                readonly revision: number;
-                /**
-                 * @description The total that the holds of the account reserve after this event.
-                 * @example 12.34
-                 */
-                readonly heldAfter: string;
-                /**
-                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
-                 * @example 12.34
-                 */
-                readonly heldChange: string;
-                /**
-                 * @description The balance of the account, which an event of a hold does not change.
-                 * @example 12.34
-                 */
-                readonly balance: string;
-                /** @description Increases by one with every posting of the account, and every event of its holds. */
-                readonly version: number;
-                /**
-                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
-                 * @example customer-4711
-                 */
-                readonly destinationAccount: string | null;
-                /** @description The user who requested it. Like all members that follow, present only with `details=true`. */
-                readonly user?: string;
-                readonly correlationId?: string;
-                readonly reference?: string | null;
-                readonly metadata?: {
-                    readonly [key: string]: string;
-                } | null;
-                /** @description The name of the account. */
-                readonly name?: string | null;
-            };
+            readonly data: components["schemas"]["HoldPlacedData"];
+        };
+        readonly HoldPlacedData: {
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte.
+             * @example customer-4711
+             */
+            readonly holdId: string;
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly account: string;
+            /**
+             * @description ISO 4217 code.
+             * @example EUR
+             */
+            readonly currency: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly acceptedAt: string;
+            /** @enum {string} */
+            readonly status: "OPEN" | "CAPTURED" | "VOIDED" | "EXPIRED";
+            /**
+             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+             * @example 12.34
+             */
+            readonly amount: string;
+            /**
+             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+             * @example 12.34
+             */
+            readonly captured: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly expiresAt: string;
+            readonly revision: number;
+            /**
+             * @description The total that the holds of the account reserve after this event.
+             * @example 12.34
+             */
+            readonly heldAfter: string;
+            /**
+             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+             * @example 12.34
+             */
+            readonly heldChange: string;
+            /**
+             * @description The balance of the account, which an event of a hold does not change.
+             * @example 12.34
+             */
+            readonly balance: string;
+            /** @description Increases by one with every posting of the account, and every event of its holds. */
+            readonly version: number;
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly destinationAccount: string | null;
+            /** @description The user who requested it. Like all members that follow, present only with `details=true`. */
+            readonly user?: string;
+            readonly correlationId?: string;
+            readonly reference?: string | null;
+            readonly metadata?: {
+                readonly [key: string]: string;
+            } | null;
+            /** @description The name of the account. */
+            readonly name?: string | null;
         };
         readonly HoldRejectedEvent: {
             /** @enum {string} */
@@ -3818,65 +3828,66 @@ export interface components {
             readonly time: string;
             /** @enum {string} */
             readonly datacontenttype: "application/json";
-            readonly data: {
-                /**
-                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte.
-                 * @example customer-4711
-                 */
-                readonly holdId: string;
-                /**
-                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
-                 * @example customer-4711
-                 */
-                readonly account: string;
-                /**
-                 * @description ISO 4217 code.
-                 * @example EUR
-                 */
-                readonly currency: string;
-                /**
-                 * Format: date-time
-                 * @description RFC 3339, UTC, milliseconds.
-                 * @example 2026-01-31T12:00:00.000Z
-                 */
-                readonly acceptedAt: string;
-                /**
-                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
-                 * @example customer-4711
-                 */
-                readonly destinationAccount: string | null;
-                /**
-                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
-                 * @example 12.34
-                 */
-                readonly amount: string;
-                /** @enum {string} */
-                readonly refusal: "currency_mismatch" | "insufficient_funds" | "account_suspended" | "account_frozen" | "account_closed" | "balance_out_of_range" | "limit_exceeded" | "hold_not_allowed" | "hold_not_open" | "hold_expired" | "hold_exceeded";
-                /**
-                 * @description For `limit_exceeded`: which limit.
-                 * @enum {string}
-                 */
-                readonly limit?: "transferMax" | "dailyDebitMax" | "monthlyDebitMax" | "dailyCreditMax" | "balanceMax";
-                /**
-                 * @description The value of the limit.
-                 * @example 12.34
-                 */
-                readonly value?: string;
-                /**
-                 * @description The unused part of the limit.
-                 * @example 12.34
-                 */
-                readonly remaining?: string;
-                /** @description The user who requested it. Like all members that follow, present only with `details=true`. */
-                readonly user?: string;
-                readonly correlationId?: string;
-                readonly reference?: string | null;
-                readonly metadata?: {
-                    readonly [key: string]: string;
-                } | null;
-                /** @description The name of the account. */
-                readonly name?: string | null;
-            };
+            readonly data: components["schemas"]["HoldRejectedData"];
+        };
+        readonly HoldRejectedData: {
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte.
+             * @example customer-4711
+             */
+            readonly holdId: string;
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly account: string;
+            /**
+             * @description ISO 4217 code.
+             * @example EUR
+             */
+            readonly currency: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly acceptedAt: string;
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly destinationAccount: string | null;
+            /**
+             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+             * @example 12.34
+             */
+            readonly amount: string;
+            /** @enum {string} */
+            readonly refusal: "currency_mismatch" | "insufficient_funds" | "account_suspended" | "account_frozen" | "account_closed" | "balance_out_of_range" | "limit_exceeded" | "hold_not_allowed" | "hold_not_open" | "hold_expired" | "hold_exceeded";
+            /**
+             * @description For `limit_exceeded`: which limit.
+             * @enum {string}
+             */
+            readonly limit?: "transferMax" | "dailyDebitMax" | "monthlyDebitMax" | "dailyCreditMax" | "balanceMax";
+            /**
+             * @description The value of the limit.
+             * @example 12.34
+             */
+            readonly value?: string;
+            /**
+             * @description The unused part of the limit.
+             * @example 12.34
+             */
+            readonly remaining?: string;
+            /** @description The user who requested it. Like all members that follow, present only with `details=true`. */
+            readonly user?: string;
+            readonly correlationId?: string;
+            readonly reference?: string | null;
+            readonly metadata?: {
+                readonly [key: string]: string;
+            } | null;
+            /** @description The name of the account. */
+            readonly name?: string | null;
         };
         readonly HoldChangedEvent: {
             /** @enum {string} */
@@ -3906,74 +3917,75 @@ export interface components {
             readonly time: string;
             /** @enum {string} */
             readonly datacontenttype: "application/json";
-            readonly data: {
-                /**
-                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte.
-                 * @example customer-4711
-                 */
-                readonly holdId: string;
-                /**
-                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
-                 * @example customer-4711
-                 */
-                readonly account: string;
-                /**
-                 * @description ISO 4217 code.
-                 * @example EUR
-                 */
-                readonly currency: string;
-                /**
-                 * Format: date-time
-                 * @description RFC 3339, UTC, milliseconds.
-                 * @example 2026-01-31T12:00:00.000Z
-                 */
-                readonly acceptedAt: string;
-                /** @enum {string} */
-                readonly status: "OPEN" | "CAPTURED" | "VOIDED" | "EXPIRED";
-                /**
-                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
-                 * @example 12.34
-                 */
-                readonly amount: string;
-                /**
-                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
-                 * @example 12.34
-                 */
-                readonly captured: string;
-                /**
-                 * Format: date-time
-                 * @description RFC 3339, UTC, milliseconds.
-                 * @example 2026-01-31T12:00:00.000Z
-                 */
-                readonly expiresAt: string;
-                readonly revision: number;
-                /**
-                 * @description The total that the holds of the account reserve after this event.
-                 * @example 12.34
-                 */
-                readonly heldAfter: string;
-                /**
-                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
-                 * @example 12.34
-                 */
-                readonly heldChange: string;
-                /**
-                 * @description The balance of the account, which an event of a hold does not change.
-                 * @example 12.34
-                 */
-                readonly balance: string;
-                /** @description Increases by one with every posting of the account, and every event of its holds. */
-                readonly version: number;
-                /** @description The user who requested it. Like all members that follow, present only with `details=true`. */
-                readonly user?: string;
-                readonly correlationId?: string;
-                readonly reference?: string | null;
-                readonly metadata?: {
-                    readonly [key: string]: string;
-                } | null;
-                /** @description The name of the account. */
-                readonly name?: string | null;
-            };
+            readonly data: components["schemas"]["HoldChangedData"];
+        };
+        readonly HoldChangedData: {
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte.
+             * @example customer-4711
+             */
+            readonly holdId: string;
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly account: string;
+            /**
+             * @description ISO 4217 code.
+             * @example EUR
+             */
+            readonly currency: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly acceptedAt: string;
+            /** @enum {string} */
+            readonly status: "OPEN" | "CAPTURED" | "VOIDED" | "EXPIRED";
+            /**
+             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+             * @example 12.34
+             */
+            readonly amount: string;
+            /**
+             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+             * @example 12.34
+             */
+            readonly captured: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly expiresAt: string;
+            readonly revision: number;
+            /**
+             * @description The total that the holds of the account reserve after this event.
+             * @example 12.34
+             */
+            readonly heldAfter: string;
+            /**
+             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+             * @example 12.34
+             */
+            readonly heldChange: string;
+            /**
+             * @description The balance of the account, which an event of a hold does not change.
+             * @example 12.34
+             */
+            readonly balance: string;
+            /** @description Increases by one with every posting of the account, and every event of its holds. */
+            readonly version: number;
+            /** @description The user who requested it. Like all members that follow, present only with `details=true`. */
+            readonly user?: string;
+            readonly correlationId?: string;
+            readonly reference?: string | null;
+            readonly metadata?: {
+                readonly [key: string]: string;
+            } | null;
+            /** @description The name of the account. */
+            readonly name?: string | null;
         };
         readonly HoldVoidedEvent: {
             /** @enum {string} */
@@ -4003,74 +4015,75 @@ export interface components {
             readonly time: string;
             /** @enum {string} */
             readonly datacontenttype: "application/json";
-            readonly data: {
-                /**
-                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte.
-                 * @example customer-4711
-                 */
-                readonly holdId: string;
-                /**
-                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
-                 * @example customer-4711
-                 */
-                readonly account: string;
-                /**
-                 * @description ISO 4217 code.
-                 * @example EUR
-                 */
-                readonly currency: string;
-                /**
-                 * Format: date-time
-                 * @description RFC 3339, UTC, milliseconds.
-                 * @example 2026-01-31T12:00:00.000Z
-                 */
-                readonly acceptedAt: string;
-                /** @enum {string} */
-                readonly status: "OPEN" | "CAPTURED" | "VOIDED" | "EXPIRED";
-                /**
-                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
-                 * @example 12.34
-                 */
-                readonly amount: string;
-                /**
-                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
-                 * @example 12.34
-                 */
-                readonly captured: string;
-                /**
-                 * Format: date-time
-                 * @description RFC 3339, UTC, milliseconds.
-                 * @example 2026-01-31T12:00:00.000Z
-                 */
-                readonly expiresAt: string;
-                readonly revision: number;
-                /**
-                 * @description The total that the holds of the account reserve after this event.
-                 * @example 12.34
-                 */
-                readonly heldAfter: string;
-                /**
-                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
-                 * @example 12.34
-                 */
-                readonly heldChange: string;
-                /**
-                 * @description The balance of the account, which an event of a hold does not change.
-                 * @example 12.34
-                 */
-                readonly balance: string;
-                /** @description Increases by one with every posting of the account, and every event of its holds. */
-                readonly version: number;
-                /** @description The user who requested it. Like all members that follow, present only with `details=true`. */
-                readonly user?: string;
-                readonly correlationId?: string;
-                readonly reference?: string | null;
-                readonly metadata?: {
-                    readonly [key: string]: string;
-                } | null;
-                /** @description The name of the account. */
-                readonly name?: string | null;
-            };
+            readonly data: components["schemas"]["HoldVoidedData"];
+        };
+        readonly HoldVoidedData: {
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte.
+             * @example customer-4711
+             */
+            readonly holdId: string;
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly account: string;
+            /**
+             * @description ISO 4217 code.
+             * @example EUR
+             */
+            readonly currency: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly acceptedAt: string;
+            /** @enum {string} */
+            readonly status: "OPEN" | "CAPTURED" | "VOIDED" | "EXPIRED";
+            /**
+             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+             * @example 12.34
+             */
+            readonly amount: string;
+            /**
+             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+             * @example 12.34
+             */
+            readonly captured: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly expiresAt: string;
+            readonly revision: number;
+            /**
+             * @description The total that the holds of the account reserve after this event.
+             * @example 12.34
+             */
+            readonly heldAfter: string;
+            /**
+             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+             * @example 12.34
+             */
+            readonly heldChange: string;
+            /**
+             * @description The balance of the account, which an event of a hold does not change.
+             * @example 12.34
+             */
+            readonly balance: string;
+            /** @description Increases by one with every posting of the account, and every event of its holds. */
+            readonly version: number;
+            /** @description The user who requested it. Like all members that follow, present only with `details=true`. */
+            readonly user?: string;
+            readonly correlationId?: string;
+            readonly reference?: string | null;
+            readonly metadata?: {
+                readonly [key: string]: string;
+            } | null;
+            /** @description The name of the account. */
+            readonly name?: string | null;
         };
         readonly HoldExpiredEvent: {
             /** @enum {string} */
@@ -4100,74 +4113,75 @@ export interface components {
             readonly time: string;
             /** @enum {string} */
             readonly datacontenttype: "application/json";
-            readonly data: {
-                /**
-                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte.
-                 * @example customer-4711
-                 */
-                readonly holdId: string;
-                /**
-                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
-                 * @example customer-4711
-                 */
-                readonly account: string;
-                /**
-                 * @description ISO 4217 code.
-                 * @example EUR
-                 */
-                readonly currency: string;
-                /**
-                 * Format: date-time
-                 * @description RFC 3339, UTC, milliseconds.
-                 * @example 2026-01-31T12:00:00.000Z
-                 */
-                readonly acceptedAt: string;
-                /** @enum {string} */
-                readonly status: "OPEN" | "CAPTURED" | "VOIDED" | "EXPIRED";
-                /**
-                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
-                 * @example 12.34
-                 */
-                readonly amount: string;
-                /**
-                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
-                 * @example 12.34
-                 */
-                readonly captured: string;
-                /**
-                 * Format: date-time
-                 * @description RFC 3339, UTC, milliseconds.
-                 * @example 2026-01-31T12:00:00.000Z
-                 */
-                readonly expiresAt: string;
-                readonly revision: number;
-                /**
-                 * @description The total that the holds of the account reserve after this event.
-                 * @example 12.34
-                 */
-                readonly heldAfter: string;
-                /**
-                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
-                 * @example 12.34
-                 */
-                readonly heldChange: string;
-                /**
-                 * @description The balance of the account, which an event of a hold does not change.
-                 * @example 12.34
-                 */
-                readonly balance: string;
-                /** @description Increases by one with every posting of the account, and every event of its holds. */
-                readonly version: number;
-                /** @description The user who requested it. Like all members that follow, present only with `details=true`. */
-                readonly user?: string;
-                readonly correlationId?: string;
-                readonly reference?: string | null;
-                readonly metadata?: {
-                    readonly [key: string]: string;
-                } | null;
-                /** @description The name of the account. */
-                readonly name?: string | null;
-            };
+            readonly data: components["schemas"]["HoldExpiredData"];
+        };
+        readonly HoldExpiredData: {
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte.
+             * @example customer-4711
+             */
+            readonly holdId: string;
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly account: string;
+            /**
+             * @description ISO 4217 code.
+             * @example EUR
+             */
+            readonly currency: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly acceptedAt: string;
+            /** @enum {string} */
+            readonly status: "OPEN" | "CAPTURED" | "VOIDED" | "EXPIRED";
+            /**
+             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+             * @example 12.34
+             */
+            readonly amount: string;
+            /**
+             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+             * @example 12.34
+             */
+            readonly captured: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly expiresAt: string;
+            readonly revision: number;
+            /**
+             * @description The total that the holds of the account reserve after this event.
+             * @example 12.34
+             */
+            readonly heldAfter: string;
+            /**
+             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+             * @example 12.34
+             */
+            readonly heldChange: string;
+            /**
+             * @description The balance of the account, which an event of a hold does not change.
+             * @example 12.34
+             */
+            readonly balance: string;
+            /** @description Increases by one with every posting of the account, and every event of its holds. */
+            readonly version: number;
+            /** @description The user who requested it. Like all members that follow, present only with `details=true`. */
+            readonly user?: string;
+            readonly correlationId?: string;
+            readonly reference?: string | null;
+            readonly metadata?: {
+                readonly [key: string]: string;
+            } | null;
+            /** @description The name of the account. */
+            readonly name?: string | null;
         };
         readonly AccountOpenedEvent: {
             /** @enum {string} */
@@ -4197,67 +4211,70 @@ export interface components {
             readonly time: string;
             /** @enum {string} */
             readonly datacontenttype: "application/json";
-            readonly data: {
-                /**
-                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
-                 * @example customer-4711
-                 */
-                readonly accountId: string;
-                /**
-                 * @description ISO 4217 code.
-                 * @example EUR
-                 */
-                readonly currency: string;
-                /**
-                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
-                 * @example 12.34
-                 */
-                readonly overdraftLimit: string;
-                readonly external: boolean;
-                readonly limits: {
-                    /**
-                     * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
-                     * @example 12.34
-                     */
-                    readonly transferMax?: string | null;
-                    /**
-                     * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
-                     * @example 12.34
-                     */
-                    readonly dailyDebitMax?: string | null;
-                    /**
-                     * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
-                     * @example 12.34
-                     */
-                    readonly monthlyDebitMax?: string | null;
-                    /**
-                     * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
-                     * @example 12.34
-                     */
-                    readonly dailyCreditMax?: string | null;
-                    /**
-                     * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
-                     * @example 12.34
-                     */
-                    readonly balanceMax?: string | null;
-                } | null;
-                /**
-                 * Format: date-time
-                 * @description RFC 3339, UTC, milliseconds.
-                 * @example 2026-01-31T12:00:00.000Z
-                 */
-                readonly openedAt: string;
-                /** @description The user who requested it. Like all members that follow, present only with `details=true`. */
-                readonly user?: string;
-                readonly correlationId?: string;
-                readonly reference?: string | null;
-                readonly metadata?: {
-                    readonly [key: string]: string;
-                } | null;
-                /** @description The name of the account. */
-                readonly name?: string | null;
-            };
+            readonly data: components["schemas"]["AccountOpenedData"];
         };
+        readonly AccountOpenedData: {
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly accountId: string;
+            /**
+             * @description ISO 4217 code.
+             * @example EUR
+             */
+            readonly currency: string;
+            /**
+             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+             * @example 12.34
+             */
+            readonly overdraftLimit: string;
+            readonly external: boolean;
+            readonly limits: components["schemas"]["LimitValues"];
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly openedAt: string;
+            /** @description The user who requested it. Like all members that follow, present only with `details=true`. */
+            readonly user?: string;
+            readonly correlationId?: string;
+            readonly reference?: string | null;
+            readonly metadata?: {
+                readonly [key: string]: string;
+            } | null;
+            /** @description The name of the account. */
+            readonly name?: string | null;
+        };
+        /** @description All limits of the account. */
+        readonly LimitValues: {
+            /**
+             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+             * @example 12.34
+             */
+            readonly transferMax?: string | null;
+            /**
+             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+             * @example 12.34
+             */
+            readonly dailyDebitMax?: string | null;
+            /**
+             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+             * @example 12.34
+             */
+            readonly monthlyDebitMax?: string | null;
+            /**
+             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+             * @example 12.34
+             */
+            readonly dailyCreditMax?: string | null;
+            /**
+             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+             * @example 12.34
+             */
+            readonly balanceMax?: string | null;
+        } | null;
         readonly AccountChangedEvent: {
             /** @enum {string} */
             readonly specversion: "1.0";
@@ -4286,74 +4303,48 @@ export interface components {
             readonly time: string;
             /** @enum {string} */
             readonly datacontenttype: "application/json";
-            readonly data: {
-                /**
-                 * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
-                 * @example customer-4711
-                 */
-                readonly accountId: string;
-                /**
-                 * @description ISO 4217 code.
-                 * @example EUR
-                 */
-                readonly currency?: string;
-                /**
-                 * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
-                 * @example 12.34
-                 */
-                readonly overdraftLimit?: string;
-                readonly changeId: string;
-                /**
-                 * @description `SUSPENDED` allows no debits, `FROZEN` neither debits nor credits, `CLOSED` is permanent and requires a zero balance.
-                 * @enum {string}
-                 */
-                readonly status: "ACTIVE" | "SUSPENDED" | "FROZEN" | "CLOSED";
-                /** @description All limits of the account, if the change set them. */
-                readonly limits?: {
-                    /**
-                     * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
-                     * @example 12.34
-                     */
-                    readonly transferMax?: string | null;
-                    /**
-                     * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
-                     * @example 12.34
-                     */
-                    readonly dailyDebitMax?: string | null;
-                    /**
-                     * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
-                     * @example 12.34
-                     */
-                    readonly monthlyDebitMax?: string | null;
-                    /**
-                     * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
-                     * @example 12.34
-                     */
-                    readonly dailyCreditMax?: string | null;
-                    /**
-                     * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
-                     * @example 12.34
-                     */
-                    readonly balanceMax?: string | null;
-                };
-                /** @description Increases by one with every posting of the account, and every event of its holds. */
-                readonly settingsVersion: number;
-                /**
-                 * Format: date-time
-                 * @description RFC 3339, UTC, milliseconds.
-                 * @example 2026-01-31T12:00:00.000Z
-                 */
-                readonly acceptedAt: string;
-                /** @description The user who requested it. Like all members that follow, present only with `details=true`. */
-                readonly user?: string;
-                readonly correlationId?: string;
-                readonly reference?: string | null;
-                readonly metadata?: {
-                    readonly [key: string]: string;
-                } | null;
-                /** @description The name of the account. */
-                readonly name?: string | null;
-            };
+            readonly data: components["schemas"]["AccountChangedData"];
+        };
+        readonly AccountChangedData: {
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : @ -`, compared byte by byte. Accounts with the same text after the last `@` are in the same shard.
+             * @example customer-4711
+             */
+            readonly accountId: string;
+            /**
+             * @description ISO 4217 code.
+             * @example EUR
+             */
+            readonly currency?: string;
+            /**
+             * @description Major units with all the decimals of the currency; negative amounts have a leading `-`.
+             * @example 12.34
+             */
+            readonly overdraftLimit?: string;
+            readonly changeId: string;
+            /**
+             * @description `SUSPENDED` allows no debits, `FROZEN` neither debits nor credits, `CLOSED` is permanent and requires a zero balance.
+             * @enum {string}
+             */
+            readonly status: "ACTIVE" | "SUSPENDED" | "FROZEN" | "CLOSED";
+            readonly limits?: components["schemas"]["LimitValues"];
+            /** @description Increases by one with every posting of the account, and every event of its holds. */
+            readonly settingsVersion: number;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly acceptedAt: string;
+            /** @description The user who requested it. Like all members that follow, present only with `details=true`. */
+            readonly user?: string;
+            readonly correlationId?: string;
+            readonly reference?: string | null;
+            readonly metadata?: {
+                readonly [key: string]: string;
+            } | null;
+            /** @description The name of the account. */
+            readonly name?: string | null;
         };
         /** @description Mode, epoch, rule format, processes of an older release, cursor, length and age of the journal, progress of an epoch recovery, owner of Redis (in `DIRECT`), pods, keepers, frozen accounts with the reason, clock offset, breakers, and whether an operator has stopped the ledger (`stopped`). With several shards: `mode` is that of all of them, or `MIXED`, and `shards` has the status of each. */
         readonly OpsStatus: {
@@ -4376,11 +4367,12 @@ export interface components {
             /** @description False while a keeper is still carrying out the decision; repeat the request to see its progress. */
             readonly done: boolean;
             /** @description With several shards: the transfers from and to this shard that were open before the loss was accepted, at most 1,000 for each pair of shards. Those to this shard are made again, or returned if their destination refuses them now. */
-            readonly openTransfers?: readonly {
-                readonly transactionId: string;
-                readonly from: number;
-                readonly to: number;
-            }[];
+            readonly openTransfers?: readonly components["schemas"]["OpenTransfer"][];
+        };
+        readonly OpenTransfer: {
+            readonly transactionId: string;
+            readonly from: number;
+            readonly to: number;
         };
         readonly LossAcceptanceRequest: {
             /** @description Number of the shard; required if the ledger has several shards. */
@@ -4435,34 +4427,37 @@ export interface components {
             /** @description Whether the stores that decide confirm the state. If false, a pod may still act on the previous one. */
             readonly enforced: boolean;
             /** @description The latest stops and releases, at most 100, the most recent first; with several shards, those of shard 0. */
-            readonly changes: readonly {
-                /** @description From 1; odd for a stop, even for a release. */
-                readonly number: number;
-                readonly stopped: boolean;
-                /**
-                 * Format: date-time
-                 * @description RFC 3339, UTC, milliseconds.
-                 * @example 2026-01-31T12:00:00.000Z
-                 */
-                readonly at: string;
-                /** @description The user of the operator. */
-                readonly by: string;
-                readonly reason: string;
-                readonly correlationId: string | null;
-            }[];
+            readonly changes: readonly components["schemas"]["StopChange"][];
             /** @description Processes of an older release, which do not obey a stop: end them. */
             readonly olderProcesses: readonly string[];
             /** @description With several shards: the state of each. */
-            readonly shards?: readonly {
-                readonly shard: number;
-                readonly stopped?: boolean;
-                readonly enforced?: boolean;
-                /** @description Why the state of the shard is unknown. */
-                readonly problem?: {
-                    readonly code: string;
-                    readonly detail: string;
-                };
-            }[];
+            readonly shards?: readonly components["schemas"]["ShardStop"][];
+        };
+        readonly StopChange: {
+            /** @description From 1; odd for a stop, even for a release. */
+            readonly number: number;
+            readonly stopped: boolean;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly at: string;
+            /** @description The user of the operator. */
+            readonly by: string;
+            readonly reason: string;
+            readonly correlationId: string | null;
+        };
+        readonly ShardStop: {
+            readonly shard: number;
+            readonly stopped?: boolean;
+            readonly enforced?: boolean;
+            readonly problem?: components["schemas"]["ShardProblem"];
+        };
+        /** @description Why the state of the shard is unknown. */
+        readonly ShardProblem: {
+            readonly code: string;
+            readonly detail: string;
         };
         readonly StopRequest: {
             /** @description The reason, in a sentence; it is recorded with your name. */
@@ -4652,6 +4647,9 @@ export interface components {
             readonly ready: boolean;
             /** @description Why the pod is not ready. */
             readonly reasons: readonly string[];
+        };
+        readonly OpenApiDocument: {
+            readonly [key: string]: unknown;
         };
     };
     responses: never;
@@ -4968,7 +4966,7 @@ export interface operations {
                     readonly [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["PostingList"] | components["schemas"]["BalanceAt"];
+                    readonly "application/json": components["schemas"]["PostingListOrBalance"];
                 };
             };
         };
@@ -5108,7 +5106,7 @@ export interface operations {
                     readonly [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["Transfer"] | components["schemas"]["TransferPreview"];
+                    readonly "application/json": components["schemas"]["TransferOrPreview"];
                 };
             };
             /** @description Posted */
@@ -5406,7 +5404,7 @@ export interface operations {
                     readonly [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["TransferGroup"] | components["schemas"]["TransferGroupPreview"];
+                    readonly "application/json": components["schemas"]["TransferGroupOrPreview"];
                 };
             };
             /** @description Posted */
@@ -5460,7 +5458,7 @@ export interface operations {
                     readonly [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["TransferSplit"] | components["schemas"]["TransferSplitPreview"];
+                    readonly "application/json": components["schemas"]["TransferSplitOrPreview"];
                 };
             };
             /** @description Posted */
@@ -5533,7 +5531,7 @@ export interface operations {
                     readonly [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["Hold"] | components["schemas"]["HoldPreview"];
+                    readonly "application/json": components["schemas"]["HoldOrPreview"];
                 };
             };
             /** @description Placed */
@@ -5582,7 +5580,7 @@ export interface operations {
                     readonly [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["Capture"] | components["schemas"]["CapturePreview"];
+                    readonly "application/json": components["schemas"]["CaptureOrPreview"];
                 };
             };
             /** @description Captured */
@@ -5628,7 +5626,7 @@ export interface operations {
                     readonly [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["ChangedHold"] | components["schemas"]["HoldPreview"];
+                    readonly "application/json": components["schemas"]["ChangedHoldOrPreview"];
                 };
             };
         };
@@ -5696,7 +5694,7 @@ export interface operations {
                     readonly [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["ChangedHold"] | components["schemas"]["HoldPreview"];
+                    readonly "application/json": components["schemas"]["ChangedHoldOrPreview"];
                 };
             };
         };
@@ -6339,9 +6337,7 @@ export interface operations {
                     readonly [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly [key: string]: unknown;
-                    };
+                    readonly "application/json": components["schemas"]["OpenApiDocument"];
                 };
             };
         };
