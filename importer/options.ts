@@ -18,7 +18,7 @@ export const IMPORT_OPTIONS = {
   'execute-now': flag('make the payments of a pain.001 message now although they are for a later date'),
   'skip-invalid': flag('send the valid rows of a file that also has invalid ones'),
   edited: flag('continue with a file in which rows that were not posted were corrected, or rows were added at the end'),
-  'same-ledger': flag('the results are those of the same ledger, which has another address now'),
+  'same-ledger': flag('the results belong to the same ledger, whose address has changed'),
   'dry-run': flag('only check the file'),
   'batch-size': wholeNumber('transfers per request', { min: 1, max: 1000, fallback: 500 }),
   concurrency: wholeNumber('concurrent requests', { min: 1, max: 64, fallback: 4 }),

@@ -3,7 +3,7 @@ import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { FileError } from './payment.ts';
 import { type RowState, RowStates, STATES } from './row-states.ts';
 
-/** What became of a row. */
+/** The outcome of a row. */
 export interface RowResult {
   row: number;
   /** Empty for an invalid row. */

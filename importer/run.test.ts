@@ -151,12 +151,12 @@ describe('An import', () => {
     expect(service.posted).toHaveLength(4);
   });
 
-  it('keeps the results of a ledger from those of others, and sends all rows again to a new address of the same', async () => {
+  it('does not replace the results of one ledger by those of another, and sends all rows again to a new address of the same ledger', async () => {
     const path = temporaryFile(HEADER + rows(5));
     await run(path);
     const before = results(path);
     url = await service.listen();
-    await expect(run(path)).rejects.toThrow(/has the results of http.*, not of http.*--results.*--same-ledger/);
+    await expect(run(path)).rejects.toThrow(/contains the results of http.*, not of http.*--results.*--same-ledger/);
     expect({ requests: service.requests.flat().length, results: results(path) }).toEqual({
       requests: 5,
       results: before,

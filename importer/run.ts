@@ -122,7 +122,7 @@ function stateOf(
 }
 
 /**
- * A file of results is of one ledger: those of another one would replace it row by row.
+ * A file of results belongs to one ledger: the results of another one would replace it row by row.
  * @throws FileError if the results belong to other URLs, unless the user says that they are the same ledger
  */
 function requireSameLedger(
@@ -133,7 +133,7 @@ function requireSameLedger(
   const before = sentTo ?? earlierUrls;
   if (sameLedger || before.length === 0 || sorted(before) === sorted(urls)) return;
   throw new FileError(
-    `${resultsPath} has the results of ${before.join(', ')}, not of ${urls.join(', ')}. For another ledger, name another ` +
+    `${resultsPath} contains the results of ${before.join(', ')}, not of ${urls.join(', ')}. For another ledger, name another ` +
       'file with --results. If it is the same ledger at another address, use --same-ledger: its rows are then sent again, ' +
       'and nothing is paid twice.',
   );

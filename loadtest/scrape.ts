@@ -1,4 +1,4 @@
-/** Reads a sample of the pods' /metrics, and computes the difference of two samples. */
+/** Reads a sample of the pods' /metrics, and computes the difference between two samples. */
 import type { StackFile } from '../verification/harness/stack.ts';
 
 /** The values by name and labels, as they are written in the text; for several processes of a role, their sum. */

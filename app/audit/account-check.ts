@@ -10,7 +10,7 @@ import { Replay, type ReplayedHold } from './replay.ts';
 import { RowSums } from './row-sums.ts';
 
 interface AccountCheckOptions {
-  /** Into how many parts the accounts are divided: each takes a pass over the log. */
+  /** The number of parts into which the accounts are divided; each needs a pass over the log. */
   parts: number;
   logBeganAt: number;
   windowsAt(time: number): Windows | null;

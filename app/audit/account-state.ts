@@ -3,7 +3,7 @@ import type { Account, AccountStatus, Side } from '../domain/types.ts';
 import type { AuditedAccount } from './audit-source.ts';
 
 /**
- * An account as far as the log tells it. A replay may begin in the middle of an account's history (the account is older
+ * An account as far as the log shows it. A replay may begin in the middle of an account's history (the account is older
  * than the log, or earlier entries were audited before), and then some of its properties are unknown at first.
  */
 export interface AccountState {
@@ -44,7 +44,7 @@ export function stateBefore(accountId: string, currency: string, side: Side, amo
   };
 }
 
-/** The account for the rules; null if not everything is known that they need. */
+/** The account as the rules need it; null if some of that is unknown. */
 export function knownAccount(state: AccountState): (Account & { limits: AccountLimits | null }) | null {
   const { settings, held, isUsageKnown } = state;
   if (!settings || held === null || !isUsageKnown) return null;
@@ -71,7 +71,7 @@ export function differenceOf(state: AccountState, stored: AuditedAccount): strin
     pairs.push(['latest acceptance', stored.lastAcceptedAt ?? 0, state.acceptedAt]);
   }
   const found = pairs.find(([, books, log]) => books !== log);
-  return found ? `its ${found[0]} is ${String(found[1])}, but ${String(found[2])} by the log` : null;
+  return found ? `its ${found[0]} is ${String(found[1])}, but ${String(found[2])} according to the log` : null;
 }
 
 function settingsPairs(
@@ -86,7 +86,10 @@ function settingsPairs(
   ];
 }
 
-/** The books take the start of the counting from another statement than the time of the opening, ms. */
+/**
+ * How far the two starts of counting may differ, ms: the books take it and the time of the opening from different
+ * statements.
+ */
 const COUNTED_SINCE_MS_OFF = 60_000;
 
 function usagePairs(books: AccountLimits | null, log: AccountLimits | null): [string, unknown, unknown][] {

@@ -105,12 +105,12 @@ export class AnchorCheck {
     }
   }
 
-  /** Once all rows were taken. @param end the last row; null if the log could not be read to its end */
+  /** Called after the last row. @param end the last row; null if the log could not be read to its end */
   faults(end: { position: number } | null): AuditFault[] {
     const faults: AuditFault[] = [];
     if (this.#broken) {
       const { anchor, after } = this.#broken;
-      const problem = `the log was changed and recomputed: its hash at position ${anchor.position} is not the one of the anchor of ${at(anchor)}; the first wrong position is from ${after + 1} to ${anchor.position}`;
+      const problem = `the log was changed and recomputed: its hash at position ${anchor.position} is not that of the anchor of ${at(anchor)}; the first wrong position is in the range ${after + 1} to ${anchor.position}`;
       faults.push({ position: after + 1, index: null, what: 'log', problem });
     }
     const beyond = end

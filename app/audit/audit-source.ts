@@ -14,7 +14,7 @@ export interface AuditSource {
   items(upTo: number): AsyncIterable<readonly BookItem[]>;
   /** The business days, oldest first. */
   calendar(): Promise<readonly Windows[]>;
-  /** Runs `work` on a view of what does change, at one moment. */
+  /** Runs `work` on a snapshot of the data that changes. */
   atOneMoment<T>(work: (view: MomentView) => Promise<T>): Promise<T>;
 }
 
@@ -32,7 +32,7 @@ export interface AuditScope {
 export interface MomentView {
   /** The end of the log at this moment. */
   head: LogHead;
-  /** Lines that were committed, and are not in the log yet, in order. */
+  /** Lines that were committed but are not in the log yet, in order. */
   waiting: readonly string[];
   /** Pages of accounts, in order of their ids. */
   accounts(): AsyncIterable<readonly AuditedAccount[]>;
@@ -59,7 +59,7 @@ export interface AuditedHold {
   hold: HoldState;
 }
 
-/** Something that is not as the log says. */
+/** Something that differs from the log. */
 export interface AuditFault {
   /** The position in the log, and the index of the entry in that row; null if the log does not contain it. */
   position: number | null;

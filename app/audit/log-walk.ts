@@ -24,7 +24,7 @@ interface Walk {
   isWanted?(accountId: string): boolean;
   /** Called for each row, after its hash was verified. */
   onRow?(row: LogHead): void;
-  /** Called after each page; may wait, so that the walk does not take all of the machine. */
+  /** Called after each page; may wait, so that the walk does not use the whole machine. */
   afterPage?(head: LogHead): Promise<void>;
 }
 
@@ -45,7 +45,7 @@ const PROBLEMS: Record<string, string> = {
   time: 'it is older than the row before it',
   payload: 'its payload cannot be read',
   hash: 'its hash is wrong',
-  entries: 'it has another number of entries than it says',
+  entries: 'it does not have as many entries as it states',
 };
 
 /**

@@ -72,7 +72,7 @@ interface Step {
 
 export function captureViolation(order: SealedOrder, account: Account, step: Step): Violation {
   const { before, acceptedAt } = step;
-  if (!order.capture) return 'it has no request of a capture';
+  if (!order.capture) return 'it has no capture request';
   if (!before) return 'its hold is not open';
   const destination = { ...OTHER, currency: account.currency };
   const decided = decideCapture(before, order.capture, account, destination, acceptedAt);

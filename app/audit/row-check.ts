@@ -18,8 +18,8 @@ interface Placed extends Compared {
 }
 
 /**
- * Compares the rows of the books that never change with the log, in constant memory: everything that the log says must be in
- * the books exactly once, with the same content, and nothing else. What differs is named in a second pass.
+ * Compares the rows of the books that never change with the log, in constant memory: everything in the log must be in
+ * the books exactly once, with the same content, and nothing else may be. What differs is named in a second pass.
  */
 export class RowCheck {
   readonly #source: AuditSource;
@@ -41,7 +41,7 @@ export class RowCheck {
     for (const { what, text } of comparedEntry(entry, line)) this.#sums.add(what, text, 1);
   }
 
-  /** Once all entries were taken. @returns faults, at most `faultsMax` */
+  /** Called after the last entry. @returns faults, at most `faultsMax` */
   async run(scope: AuditScope, faultsMax: number): Promise<AuditFault[]> {
     const faults: AuditFault[] = [];
     for await (const page of this.#source.items(scope.at)) {

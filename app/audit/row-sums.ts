@@ -13,7 +13,7 @@ const BUCKETS = 2 ** 18;
 export class RowSums {
   readonly #key = randomBytes(16).toString('hex');
   readonly #seed = randomBytes(4).readUInt32LE();
-  // Three numbers for each bucket; a sum that leaves 32 bits wraps around.
+  // Three numbers for each bucket; a sum that exceeds 32 bits wraps around.
   readonly #sums = new Uint32Array(3 * BUCKETS);
 
   /** @param id determines the bucket @param side 1: in the first set, -1: in the second one */

@@ -2,7 +2,7 @@ import { Problem } from '../domain/problem.ts';
 import { isStopped, type StopChange, type StopReport } from '../domain/stop.ts';
 import type { PodShard } from './pod-shard.ts';
 
-/** Maximum time before the request is answered, ms. The other pods go on trying, each time they read the authority. */
+/** Maximum time before the request is answered, ms. The other pods keep trying, each time they read the authority. */
 const ANSWERED_WITHIN_MS = 2_000;
 const RETRY_MS = 50;
 const CHANGES_LISTED_MAX = 100;
@@ -42,7 +42,7 @@ export async function stopReport(shards: readonly PodShard[]): Promise<StopRepor
 
 /**
  * Whether every store that may change balances obeys the stops in MySQL. Without Redis as the authority, that is MySQL
- * alone: a pod brings them to the Redis of a new epoch when it registers there, before its first call.
+ * alone: a pod copies them to the Redis of a new epoch when it registers there, before its first call.
  */
 async function enforced({ context, session }: PodShard, withinMs: number): Promise<boolean> {
   const { clock, opsReads } = context;

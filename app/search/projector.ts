@@ -43,7 +43,7 @@ export class Projector {
     this.#reachedEndAt = deps.clock.monotonic();
   }
 
-  /** How long ago the index contained everything that was in the log, ms. */
+  /** Time since the index last contained everything in the log, ms. */
   get behindMs(): number {
     return this.#deps.clock.monotonic() - this.#reachedEndAt;
   }

@@ -13,7 +13,7 @@ const command = {
   name: 'npm run audit --',
   about: 'Recomputes all balances and rows of the books from the sealed log. Writes nothing to the databases.',
   options: {
-    anchors: text('FILE', 'for verify: signed anchors, one a line, as keepers write them to their log'),
+    anchors: text('FILE', 'for verify: signed anchors, one per line, as keepers write them to their log'),
     key: text('FILE', 'for verify: the public key (PEM) that verifies anchors, and the signature of an export'),
     'sign-with': text('FILE', 'for export: the private Ed25519 key (PEM) that signs the manifest'),
     shard: wholeNumber('only this shard; by default all', { min: 0, max: 1023 }),
@@ -27,7 +27,7 @@ const command = {
     label: 'COMMAND [DIRECTORY]',
     help: `verify compares the databases of the ledger with their logs; verify DIRECTORY does the same with an export, and
   needs no database. export DIRECTORY writes the books and the log into files, with a signed manifest; they contain personal
-  data. Exit code 1: something differs from the log, or an export is not whole: docs/audit.md.`,
+  data. Exit code 1: something differs from the log, or an export is incomplete: docs/audit.md.`,
     min: 1,
     max: 2,
   },

@@ -6,10 +6,10 @@ import { type Ground, type Hypothesis, ownCluster, type Scene } from '../harness
 import type { Seen } from '../harness/seen.ts';
 
 const REASON = { reason: 'Test: everything is stopped under load.' };
-/** How soon after the request of an operator no pod makes a change anymore, ms. */
+/** How long after the operator's request pods may still make changes, ms. */
 const STOPPED_WITHIN_MS = 1_000;
 
-/** When an operator asked for the stop and when for the release, in ms of `now()`, by scene. */
+/** When an operator requested the stop, and when the release, in ms of `now()`, by scene. */
 const spans = new WeakMap<Scene<Ground<Cluster>>, { asked: number; released: number }>();
 
 export const emergencyStop: Hypothesis<Ground<Cluster>> = {
@@ -26,7 +26,7 @@ export const emergencyStop: Hypothesis<Ground<Cluster>> = {
     const { stack: cluster } = ground;
     const operators = cluster.pods.map(({ url }) => new Client(() => [url], cluster.file.apiKey));
     const ask = (pod: number, path: string) => (operators[pod] as Client).post(path, REASON);
-    const asked = mark('an operator asks pod 1 for the stop');
+    const asked = mark('an operator sends the stop to pod 1');
     const stopped = await ask(0, '/v1/ops/stop');
     const answered = mark('pod 1 has stopped the ledger');
     note(`the stop was answered with ${stopped.status} after ${Math.round(answered - asked)} ms`);
@@ -40,7 +40,7 @@ export const emergencyStop: Hypothesis<Ground<Cluster>> = {
     await cluster.untilReady();
     mark('Redis and pod 2 are back');
     await sleep(short ? 1_000 : 3_000);
-    const released = mark('an operator asks pod 3 for the release');
+    const released = mark('an operator sends the release to pod 3');
     spans.set(scene, { asked, released });
     const after = await ask(2, '/v1/ops/release');
     if (after.status !== 200) wrong(`the release was answered with ${after.status} ${JSON.stringify(after.body)}`);

@@ -86,7 +86,7 @@ function respond({ respond: isSent, res, state }: ApiContext): void {
   else res.end(state.content);
 }
 
-/** Sends a stream. If it breaks off, the connection is closed, so that the client notices. */
+/** Sends a stream. If it fails, the connection is closed, so that the client notices. */
 async function respondWith({ slot, content }: NonNullable<ApiState['stream']>, ctx: ApiContext): Promise<void> {
   const { res, app, method } = ctx;
   if (res.writableEnded || res.destroyed) return;

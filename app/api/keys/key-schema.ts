@@ -48,7 +48,9 @@ export const ApiKeyRequest = z
   .strictObject({
     keyId: KeyId.nullish(),
     user: text(USER_LENGTH_MAX).meta({ description: 'Recorded as the user of every posting that the key makes.' }),
-    name: text(NAME_LENGTH_MAX).nullish().meta({ description: 'For people: what the key is for.' }),
+    name: text(NAME_LENGTH_MAX)
+      .nullish()
+      .meta({ description: 'What the key is for, in words; programs do not use it.' }),
     scopes: Scopes.meta({ description: 'At most those of the caller.' }),
     accountPrefixes: AccountPrefixes.nullish(),
     expiresAt: TimestampInput.nullish().meta({ description: 'When it expires. If absent, it does not expire.' }),

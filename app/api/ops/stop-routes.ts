@@ -30,8 +30,8 @@ function change(ops: OpsPort, stopped: boolean): Route {
     tag,
     summary: stopped ? 'Stop all changes to the ledger at once' : 'Release a stopped ledger',
     description: stopped
-      ? 'The emergency stop. From the response on, no pod makes a new transfer, hold or change of an account, whatever the mode and in all shards: such requests get `ledger_stopped`, which proves that they changed nothing. ' +
-        'Reads continue, a request whose id already has an outcome gets that outcome, and the flush and the recovery of an epoch continue. The stop outlives restarts of all processes and the loss of Redis, until it is released. Repeating the request changes nothing.'
+      ? 'The emergency stop. Once the response has been sent, no pod makes a new transfer, hold or change of an account, whatever the mode and in all shards: such requests get `ledger_stopped`, which proves that they changed nothing. ' +
+        'Reads continue, a request whose id already has an outcome gets that outcome, and the flush and the recovery of an epoch continue. The stop remains in force through restarts of all processes and the loss of Redis, until it is released. Repeating the request changes nothing.'
       : 'Ends the emergency stop. Repeating the request changes nothing.',
     body: {
       schema: StopRequest,
@@ -41,7 +41,7 @@ function change(ops: OpsPort, stopped: boolean): Route {
       200: { description: 'All stores obey', schema: LedgerStop },
       202: {
         description:
-          'Recorded, but a store did not confirm it in time; the pods go on trying. Repeat the request until the response is 200',
+          'Recorded, but a store did not confirm it in time; the pods keep trying. Repeat the request until the response is 200',
         schema: LedgerStop,
       },
     },

@@ -39,7 +39,7 @@ export const LedgerStop = z
         'The latest stops and releases, at most 100, the most recent first; with several shards, those of shard 0.',
     }),
     olderProcesses: z.array(z.string()).meta({
-      description: 'Processes of an older release, which do not obey a stop: end them.',
+      description: 'Processes of an older release, which do not obey a stop: terminate them.',
     }),
     shards: z.array(ShardStop).optional().meta({ description: 'With several shards: the state of each.' }),
   })

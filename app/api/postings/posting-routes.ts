@@ -24,7 +24,7 @@ export function postingRoutes({ books, history }: PostingDependencies): Route[] 
     tag: 'Postings',
     summary: "Read an account's history, or its balance at a point in time",
     description:
-      'Read from MySQL: a transfer appears here a few tens of milliseconds after its 201. Each version of the account is one item: a side of a transfer, or an event of a hold. Send the same filters along with a cursor.\n\nA page costs about the same however long the history is. With `kind`, `minAmount` or `maxAmount`, a page examines at most 10,000 debits, 10,000 credits and 10,000 events of holds, and a page also ends after 2 MiB of metadata. It may therefore have fewer items than `limit`, even none: go on until `nextCursor` is null.',
+      'Read from MySQL: a transfer appears here a few tens of milliseconds after its 201. Each version of the account is one item: a side of a transfer, or an event of a hold. Send the same filters along with a cursor.\n\nA page costs about the same however long the history is. With `kind`, `minAmount` or `maxAmount`, a page examines at most 10,000 debits, 10,000 credits and 10,000 events of holds, and a page also ends after 2 MiB of metadata. It may therefore have fewer items than `limit`, even none: continue until `nextCursor` is null.',
     params: AccountIdParams,
     query: PostingsQuery,
     answers: {

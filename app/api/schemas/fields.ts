@@ -146,7 +146,7 @@ export const DurabilityInput = Durability.nullish().meta({
 });
 export const DryRun = z.boolean().nullish().meta({
   description:
-    'With `true`, nothing is changed and no id is used: the answer shows what would happen now. A refusal is answered as usual.',
+    'With `true`, nothing is changed and no id is used: the answer shows what would happen now. A refusal is returned as usual.',
   default: false,
 });
 export const AccountStatus = z.enum(['ACTIVE', 'SUSPENDED', 'FROZEN', 'CLOSED']).meta({

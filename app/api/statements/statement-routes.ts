@@ -56,7 +56,7 @@ function readStatement({ ledger, books, history, clock, ledgerNow }: StatementDe
     tag: 'Postings',
     summary: 'Download a statement of an account as CSV or as ISO 20022 camt.053',
     description:
-      'All transfers of a period, oldest first, with the opening and the closing balance; events of holds are not part of it. The same period always gives the same postings. If MySQL does not have all of them yet, or the period has only just ended, the request waits for up to 10 seconds and is then answered with `history_incomplete`.\n\nThe response is streamed. If it breaks off, it is incomplete: a CSV file without the row `closing_balance`, or an XML document that is not closed. `camt.053` is camt.053.001.08 (`BankToCustomerStatementV08`).',
+      'All transfers of a period, oldest first, with the opening and the closing balance; events of holds are not part of it. The same period always gives the same postings. If MySQL does not have all of them yet, or the period has only just ended, the request waits for up to 10 seconds and is then answered with `history_incomplete`.\n\nThe response is streamed. If it is cut off, it is incomplete: a CSV file without the row `closing_balance`, or an XML document that is not closed. `camt.053` is camt.053.001.08 (`BankToCustomerStatementV08`).',
     params: AccountIdParams,
     query: StatementQuery,
     answers: {

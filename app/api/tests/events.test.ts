@@ -258,7 +258,7 @@ describe('A position', () => {
     for (const text of ['12~', '12~0123abc', '12~0123ABCD', '12~0123abcd.3', '12~0123abcd~'])
       expect(parsePosition(text, 1), text).toBeNull();
   });
-  it('has a place or an empty field for each shard', () => {
+  it('has a value or an empty field for each shard', () => {
     expect(parsePosition('12_3.4_', 3)).toEqual([{ position: 12, index: null }, { position: 3, index: 4 }, null]);
     for (const text of ['12_3', '12_3_4_5', '_', '1__ ', '1_2.x_3']) expect(parsePosition(text, 3), text).toBeNull();
     expect(parsePosition('', 1)).toBeNull();

@@ -39,7 +39,7 @@ function readBatch({ batches }: BatchDependencies): Route {
     path: '/v1/batches/{batchId}',
     scopes: ['transfers:write', 'balances:read'],
     tag,
-    summary: 'Count what became of the transfers of a batch',
+    summary: 'Count the outcomes of the transfers in a batch',
     params: BatchParams,
     query: BatchQuery,
     answers: { 200: { description: 'The batch', schema: Batch } },

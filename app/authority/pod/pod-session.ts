@@ -150,7 +150,7 @@ export class PodSession implements Session {
     if (view) this.suspect(new CacheError('not_sent', 'the connection to Redis was closed'), view);
   }
 
-  /** Whether Redis obeys the stops and releases of this authority, after bringing them there if necessary. */
+  /** Whether Redis obeys the stops and releases of this authority, after copying them there if necessary. */
   bringStops(authority: Authority): Promise<boolean> {
     return this.#stopFence.bring(authority, this.view());
   }

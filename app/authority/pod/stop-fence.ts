@@ -8,7 +8,7 @@ interface StopFenceDependencies {
 }
 
 /**
- * Brings the operators' stops and releases of the ledger from MySQL to Redis, where the scripts obey them. The pod that
+ * Copies the operators' stops and releases of the ledger from MySQL to Redis, where the scripts obey them. The pod that
  * gets the operator's request does so immediately; every other pod does so when it next reads the authority, in case the
  * first one crashed in between. Registering again changes nothing else.
  */

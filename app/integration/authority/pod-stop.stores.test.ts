@@ -72,7 +72,7 @@ it('A transfer that may have been made before the stop is never answered as one 
   await stop(pod);
   gate.open();
   expect(await answered).toEqual(['outcome_unknown']);
-  // Its attempt stays in doubt, and can still be settled while the ledger is stopped.
+  // Its attempt stays in doubt, and can still be resolved while the ledger is stopped.
   expect(pod.view().inDoubt.size).toBe(1);
   pod.clock.push(31_000);
   await until('nothing is in doubt', () => pod.session.view()?.inDoubt.none ?? false);
@@ -89,7 +89,7 @@ it('A stop is in the Redis of an epoch before the first transfer, also if it cam
   expect(await answersOf(pod, pod.order())).toEqual(['ledger_stopped']);
 });
 
-it('The flush brings to MySQL what was made before the stop', async () => {
+it('The flush writes what was done before the stop to MySQL', async () => {
   const id = await pod.post();
   await stop(pod);
   await pod.flush();

@@ -53,7 +53,10 @@ class Address {
   }
 }
 
-/** A host name that leads to one of two addresses, as the endpoint of a managed store does before and after a failover. */
+/**
+ * A host name that resolves to one of two addresses, as the endpoint of a managed store does before and after a
+ * failover.
+ */
 export class MovingName {
   readonly host = 'store.holdfast.test';
   readonly port: number;

@@ -1,8 +1,8 @@
 import type { HistoryItem } from '../../domain/types.ts';
 
 /**
- * The history of accounts, from MySQL. It never changes, and each version of an account is one item, so a reader may go
- * away between two pages and come back later. A page costs about the same however long the history is.
+ * The history of accounts, from MySQL. It never changes, and each version of an account is one item, so a reader may
+ * stop between two pages and resume later. A page costs about the same however long the history is.
  */
 export interface History {
   /** @throws Problem account_not_found, database_unavailable */

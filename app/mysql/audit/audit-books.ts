@@ -9,9 +9,9 @@ import { HOLD_COLUMNS, type HoldRow, holdStateOfRow } from '../rows/hold-rows.ts
 import { bookPages } from './book-pages.ts';
 
 const PAGE = 2_000;
-/** A view is open for as long as reading all accounts and holds takes. */
+/** A view stays open for as long as it takes to read all accounts and holds. */
 const VIEW_TIMEOUT_MS = 30 * 60_000;
-/** Entries that wait to be sealed are at most a second's worth; more of them means that no keeper runs. */
+/** Normally, at most a second's worth of entries wait to be sealed; more mean that no keeper is running. */
 const WAITING_MAX = 20_000;
 
 interface HeadColumns {

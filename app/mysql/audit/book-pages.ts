@@ -35,7 +35,7 @@ const until = (column: string): string => `(${column} <= ? OR ${column} > NOW(3)
 
 const hex = (salt: Buffer | null): string | null => salt?.toString('hex') ?? null;
 
-/** What can be made of a row; a row with values that no release writes does not stop the audit. */
+/** The item for a row. A row with values that no release writes does not stop the audit. */
 function itemOf(what: string, row: Written, facts: () => object): BookItem {
   const common = { at: row.written_at?.getTime() ?? Number.MAX_SAFE_INTEGER, salt: hex(row.salt) };
   try {

@@ -156,7 +156,7 @@ describe('Anchors reveal a log that was recomputed:', () => {
     expect(faults[0]?.problem).toMatch(
       name.endsWith('is deleted') && anchor === 1
         ? `the end of the log is missing: an anchor of`
-        : `the first wrong position is from ${good + 1} to ${bad}`,
+        : `the first wrong position is in the range ${good + 1} to ${bad}`,
     );
   });
 });

@@ -15,7 +15,7 @@ beforeEach(() => smallLedger(db));
 const report = () => audit(new MysqlAuditBooks(db.database), { accountsMax: 2 });
 const sql = (...statements: string[]) =>
   db.database.transaction(async (session) => {
-    // An insider may switch off the checks of keys.
+    // An insider may switch off the key checks.
     await session.run('SET foreign_key_checks = 0, unique_checks = 0');
     for (const statement of statements) await session.run(statement);
     await session.run('SET foreign_key_checks = 1, unique_checks = 1');
@@ -146,7 +146,7 @@ const MANIPULATIONS: Manipulation[] = [
   [
     'the overdraft limit of an account, without a change',
     ["UPDATE accounts SET overdraft_limit = 1000000 WHERE account_id = 'ada'"],
-    { what: 'account ada', problem: 'its overdraft limit is 1000000, but 100 by the log' },
+    { what: 'account ada', problem: 'its overdraft limit is 1000000, but 100 according to the log' },
   ],
   [
     'a limit of an account, without a change',
@@ -161,7 +161,7 @@ const MANIPULATIONS: Manipulation[] = [
   [
     'the status of an account',
     ["UPDATE accounts SET `status` = 'ACTIVE' WHERE account_id = 'bob'"],
-    { what: 'account bob', problem: 'its status is ACTIVE, but SUSPENDED by the log' },
+    { what: 'account bob', problem: 'its status is ACTIVE, but SUSPENDED according to the log' },
   ],
   [
     'the name of an account',
@@ -176,7 +176,7 @@ const MANIPULATIONS: Manipulation[] = [
   [
     'the overdraft limit with which an account was opened',
     ["UPDATE accounts SET opening_overdraft_limit = 9 WHERE account_id = 'ada'"],
-    { what: 'account ada', problem: 'its overdraft limit at its opening is 9, but 100 by the log' },
+    { what: 'account ada', problem: 'its overdraft limit at its opening is 9, but 100 according to the log' },
   ],
   [
     'an account that is inserted',

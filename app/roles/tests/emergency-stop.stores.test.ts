@@ -23,7 +23,7 @@ describe('An emergency stop', () => {
   });
   afterEach(() => roles.stop());
 
-  it('is obeyed by every pod in every kind of change once it is answered, while reads and the flush go on', async () => {
+  it('is obeyed by every pod in every kind of change once it is answered, while reads and the flush continue', async () => {
     const other = await roles.api();
     await other.worksIn('CACHE');
     const hold = { holdId: 'h1', account: 'ada', amount: '1.00', currency: 'EUR' };
@@ -76,14 +76,14 @@ describe('An emergency stop', () => {
     expect(json['changes']).toHaveLength(2);
   });
 
-  it('that only MySQL has, because the pod that got it crashed, is brought to Redis by the other pods', async () => {
+  it('that only MySQL has, because the pod that got it crashed, is copied to Redis by the other pods', async () => {
     await roles.db.database.rows('UPDATE authority SET stops = stops + 1');
     let attempts = 0;
     await until('it is obeyed', async () => (await api.transfer(`after-${attempts++}`)).status === 503);
     expect(await api.request('GET', '/v1/ops/stop')).toMatchObject({ json: { stopped: true, enforced: true } });
   });
 
-  it('outlives the loss of Redis, a restart of every process, and the way back to a new Redis', async () => {
+  it('survives the loss of Redis, a restart of every process, and the return to a new Redis', async () => {
     expect(await stop(api)).toMatchObject({ status: 200 });
     await roles.redis.kill();
     await api.worksIn('DIRECT');

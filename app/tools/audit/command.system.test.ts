@@ -63,7 +63,7 @@ describe('npm run audit', () => {
     ]);
   });
 
-  it('exits with 78 without settings, and with 2 for what is no command', async () => {
+  it('exits with 78 without settings, and with 2 for an unknown command', async () => {
     expect(await run(['verify'])).toMatchObject({ code: 78, stderr: expect.stringContaining('MYSQL_URL is missing') });
     const wrong = await run(['export']);
     expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining('COMMAND must be verify') });

@@ -57,13 +57,13 @@ describe('An export', () => {
     expect(report?.faults).toEqual(inDatabase.faults);
   });
 
-  it('contains what waits to be sealed', async () => {
+  it('contains the entries that wait to be sealed', async () => {
     await db.database.rows('INSERT INTO unsealed (epoch, payload) SELECT 3, \'["a","key-added","k1",1,{},null]\'');
     expect(await exportAll()).toMatchObject({ waiting: { lines: 1 } });
     expect(await verifyExport(directory, options())).toMatchObject([{ clean: true }]);
   });
 
-  it('can only be read by its owner, and is never written over another one', async () => {
+  it('can only be read by its owner, and never overwrites another one', async () => {
     await exportAll();
     expect((await stat(file('items.ndjson'))).mode & 0o777).toBe(0o600);
     await expect(exportAll()).rejects.toThrow('is not empty');

@@ -49,7 +49,8 @@ class LineFile {
 }
 
 /**
- * Writes everything that an audit needs into a new directory, page by page. @throws BadExport if the directory has content
+ * Writes everything that an audit needs into a new directory, page by page. @throws BadExport if the directory is not
+ * empty
  */
 export async function exportTo(
   directory: string,

@@ -26,7 +26,7 @@ export interface Manifest {
   createdAt: string;
   keyId: string;
   scope: AuditScope;
-  /** The end of the log at the moment of the accounts and holds. */
+  /** The end of the log at the moment when the accounts and holds were read. */
   moment: LogHead;
   files: Record<ExportedFile, FileFacts>;
 }

@@ -1,7 +1,7 @@
 import type { AuditFault } from '../../audit/audit-source.ts';
 import type { VerifyResult } from './verify.ts';
 
-/** For people: one paragraph for each shard. */
+/** As text: one paragraph for each shard. */
 export const resultsText = (results: readonly VerifyResult[]): string => results.map(resultText).join('\n\n');
 
 function resultText(result: VerifyResult): string {
@@ -10,9 +10,9 @@ function resultText(result: VerifyResult): string {
     `Shard ${shard}, up to position ${position} (${new Date(at).toISOString()}): ${entries} entries of the log, ${rows} rows and ${accounts} accounts of the books.`,
     ...(olderRows > 0 ? [`${olderRows} rows are older than the log, and were not compared.`] : []),
     anchorsMatched === null
-      ? 'No anchors were compared: a log that was recomputed as a whole would not be noticed.'
+      ? 'No anchors were compared: a log that was recomputed as a whole would not be detected.'
       : `${anchorsMatched} anchors agree with the log.`,
-    ...(signatureVerified === false ? ['The signature of the export was not verified: give --key.'] : []),
+    ...(signatureVerified === false ? ['The signature of the export was not verified; --key verifies it.'] : []),
     faults.length === 0 ? 'Everything agrees.' : `Faults:\n${faults.map(faultText).join('\n')}`,
   ].join('\n');
 }

@@ -42,8 +42,8 @@ const cellOf = (value: unknown): Cell =>
     : JSON.stringify(value);
 
 /**
- * A report whose members are not known in advance: facts, and a table for each list of objects. Members of objects have the
- * name of the object before theirs.
+ * A report whose members are not known in advance: facts, and a table for each list of objects. The names of nested
+ * members begin with the name of their object.
  */
 export function reportOf(report: Readonly<Record<string, unknown>>): string {
   const facts: Record<string, Cell> = {};

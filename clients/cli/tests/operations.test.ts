@@ -22,7 +22,7 @@ beforeAll(async () => {
   const { ops } = api.deps;
   const shards = [
     { shard: 0, mode: 'CACHE', epoch: 3, journal: { length: 7, ageMs: 90 }, pods: [{}, {}], keepers: [{}] },
-    { shard: 1, problem: { code: 'database_unavailable', detail: 'MySQL is away' } },
+    { shard: 1, problem: { code: 'database_unavailable', detail: 'MySQL is unavailable' } },
   ];
   sharded = await ApiUnderTest.start({ ops: { ...ops, status: async () => ({ mode: 'MIXED', shards }) } });
   home = temporaryFolder();
@@ -64,17 +64,17 @@ describe('An import', () => {
     const { out: json } = await holdfast(`import ${path} --batch friday --json`);
     expect(JSON.parse(json)).toMatchObject({ exitCode: 3, results: `${path}.results.csv` });
   });
-  it('of a good file is done, also the second time', async () => {
+  it('of a valid file succeeds, also the second time', async () => {
     const path = file('good.csv', row('ada'));
     expect(await holdfast(`import ${path}`)).toMatchObject({ code: 0 });
     expect(await holdfast(`import ${path}`)).toMatchObject({ code: 0 });
-    // The results of this ledger are kept from those of others.
+    // The results of this ledger are not replaced by those of another one.
     const results = readFileSync(`${path}.results.csv`, 'utf8');
     const other = await holdfast(`import ${path}`, { url: sharded.url });
     expect(other).toMatchObject({ code: 4, err: expect.stringContaining('--same-ledger') });
     expect(readFileSync(`${path}.results.csv`, 'utf8')).toBe(results);
   });
-  it('of a wrong file sends nothing', async () => {
+  it('of an invalid file sends nothing', async () => {
     const path = file('wrong.csv', 'world,ada,one,EUR');
     expect(await holdfast(`import ${path}`)).toMatchObject({
       code: 4,
@@ -86,7 +86,7 @@ describe('An import', () => {
     });
     expect(await holdfast(`import ${path} --batch a/b`)).toMatchObject({ code: 2 });
   });
-  it('that is not finished is to be run again', async () => {
+  it('that is not finished asks to be run again', async () => {
     const gone = await ApiUnderTest.start();
     const { url } = gone;
     await gone.stop();
@@ -102,7 +102,7 @@ describe('Shards', () => {
     expect(out.split('\n').map((line) => line.trim().replace(/ +/g, ' '))).toEqual([
       'SHARD MODE EPOCH JOURNAL AGE MS PODS KEEPERS FROZEN PROBLEM',
       '0 CACHE 3 7 90 2 1 ?',
-      '1 ? ? ? ? ? ? ? MySQL is away',
+      '1 ? ? ? ? ? ? ? MySQL is unavailable',
       '',
     ]);
     expect((await holdfast('shards')).out).toMatch(/\n +0 +CACHE /);

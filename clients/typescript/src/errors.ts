@@ -33,9 +33,9 @@ export class ProblemError extends HoldfastError {
 }
 
 /**
- * There is no answer from Holdfast: no connection, a time-out, an answer that broke off, or an answer from something in
- * between, such as a proxy. For a request that changes something, this error means that it certainly did not reach the
- * service.
+ * There is no answer from Holdfast: no connection, a time-out, an answer that was cut off, or an answer from something
+ * in between, such as a proxy. For a request that changes something, this error means that it certainly did not reach
+ * the service.
  */
 export class NoAnswerError extends HoldfastError {
   override readonly name = 'NoAnswerError';

@@ -144,5 +144,5 @@ function checkSequence({ children }: XmlElement, sequence: Elements, path: strin
     if (count < least || count > most) found.push(`${path}/${name} occurs ${count} times`);
   }
   const rest = children[next];
-  return rest ? [...found, `${path}/${rest.name} is unknown, or not at its place`] : found;
+  return rest ? [...found, `${path}/${rest.name} is unknown, or in the wrong place`] : found;
 }

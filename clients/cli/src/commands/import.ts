@@ -11,7 +11,7 @@ export const IMPORT_COMMANDS = [
     options: IMPORT_OPTIONS,
     operands: FILE_OPERAND,
     async run({ values, operands: [path = ''], service, output, signal }) {
-      // Loaded only now, because the schemas that check a file would make every other command start later.
+      // Loaded only now, because the schemas that check a file would slow down the start of every other command.
       const { importLocked, importOptionsOf } = await import('../../../../importer/start.ts');
       const settings = { path, giveUpAfterSeconds: values.timeout, now: systemClock.now() };
       const options = importOptionsOf(values, settings);
@@ -36,10 +36,10 @@ export const IMPORT_COMMANDS = [
   }),
 ];
 
-/** By the exit code of `npm run import`. */
+/** Keyed by the exit code of `npm run import`. */
 const CODES: Readonly<Record<number, ExitCode>> = { 0: EXIT.done, 3: EXIT.refused, 4: EXIT.rejected };
 
-/** By the name of the error, because its class is not loaded before the command runs. */
+/** Keyed by the name of the error, because its class is not loaded before the command runs. */
 const FAILURES: Readonly<Record<string, ExitCode>> = {
   FileError: EXIT.refused,
   Refused: EXIT.refused,

@@ -87,7 +87,7 @@ export const KEY_COMMANDS = [
   }),
 ];
 
-/** Runs a request for a new key. If its outcome is unknown, the id is all that the user has to find the key by. */
+/** Runs a request for a new key. If its outcome is unknown, the id is the only way for the user to find the key. */
 async function issue(keyId: string, request: () => Promise<IssuedApiKey>, output: Output): Promise<ExitCode> {
   try {
     return reportIssued(await request(), output);

@@ -17,7 +17,7 @@ const MS = /^\d{1,9}$/;
 
 /**
  * The blocks of an event stream (WHATWG HTML, 9.2.6). A block that the end of the stream cuts off is not returned.
- * @throws Error if a block is too long, or the connection breaks off
+ * @throws Error if a block is too long, or the connection is lost
  */
 export async function* blocksOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Block, void, undefined> {
   const reader = body.getReader();

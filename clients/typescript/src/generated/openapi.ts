@@ -148,7 +148,7 @@ export interface paths {
          * Read an account's history, or its balance at a point in time
          * @description Read from MySQL: a transfer appears here a few tens of milliseconds after its 201. Each version of the account is one item: a side of a transfer, or an event of a hold. Send the same filters along with a cursor.
          *
-         *     A page costs about the same however long the history is. With `kind`, `minAmount` or `maxAmount`, a page examines at most 10,000 debits, 10,000 credits and 10,000 events of holds, and a page also ends after 2 MiB of metadata. It may therefore have fewer items than `limit`, even none: go on until `nextCursor` is null.
+         *     A page costs about the same however long the history is. With `kind`, `minAmount` or `maxAmount`, a page examines at most 10,000 debits, 10,000 credits and 10,000 events of holds, and a page also ends after 2 MiB of metadata. It may therefore have fewer items than `limit`, even none: continue until `nextCursor` is null.
          *
          *     Scope: `balances:read`.
          */
@@ -172,7 +172,7 @@ export interface paths {
          * Download a statement of an account as CSV or as ISO 20022 camt.053
          * @description All transfers of a period, oldest first, with the opening and the closing balance; events of holds are not part of it. The same period always gives the same postings. If MySQL does not have all of them yet, or the period has only just ended, the request waits for up to 10 seconds and is then answered with `history_incomplete`.
          *
-         *     The response is streamed. If it breaks off, it is incomplete: a CSV file without the row `closing_balance`, or an XML document that is not closed. `camt.053` is camt.053.001.08 (`BankToCustomerStatementV08`).
+         *     The response is streamed. If it is cut off, it is incomplete: a CSV file without the row `closing_balance`, or an XML document that is not closed. `camt.053` is camt.053.001.08 (`BankToCustomerStatementV08`).
          *
          *     Scope: `balances:read`.
          */
@@ -309,7 +309,7 @@ export interface paths {
             readonly cookie?: never;
         };
         /**
-         * Count what became of the transfers of a batch
+         * Count the outcomes of the transfers in a batch
          * @description Scope: `transfers:write` or `balances:read`.
          */
         readonly get: operations["getBatchesBatchId"];
@@ -708,7 +708,7 @@ export interface paths {
         readonly put?: never;
         /**
          * Stop all changes to the ledger at once
-         * @description The emergency stop. From the response on, no pod makes a new transfer, hold or change of an account, whatever the mode and in all shards: such requests get `ledger_stopped`, which proves that they changed nothing. Reads continue, a request whose id already has an outcome gets that outcome, and the flush and the recovery of an epoch continue. The stop outlives restarts of all processes and the loss of Redis, until it is released. Repeating the request changes nothing.
+         * @description The emergency stop. Once the response has been sent, no pod makes a new transfer, hold or change of an account, whatever the mode and in all shards: such requests get `ledger_stopped`, which proves that they changed nothing. Reads continue, a request whose id already has an outcome gets that outcome, and the flush and the recovery of an epoch continue. The stop remains in force through restarts of all processes and the loss of Redis, until it is released. Repeating the request changes nothing.
          *
          *     Scope: `ops`.
          */
@@ -1972,7 +1972,7 @@ export interface components {
              */
             readonly durability?: "cache" | "persisted" | null;
             /**
-             * @description With `true`, nothing is changed and no id is used: the answer shows what would happen now. A refusal is answered as usual.
+             * @description With `true`, nothing is changed and no id is used: the answer shows what would happen now. A refusal is returned as usual.
              * @default false
              */
             readonly dryRun?: boolean | null;
@@ -2369,7 +2369,7 @@ export interface components {
              */
             readonly durability?: "cache" | "persisted" | null;
             /**
-             * @description With `true`, nothing is changed and no id is used: the answer shows what would happen now. A refusal is answered as usual.
+             * @description With `true`, nothing is changed and no id is used: the answer shows what would happen now. A refusal is returned as usual.
              * @default false
              */
             readonly dryRun?: boolean | null;
@@ -2551,7 +2551,7 @@ export interface components {
              */
             readonly durability?: "cache" | "persisted" | null;
             /**
-             * @description With `true`, nothing is changed and no id is used: the answer shows what would happen now. A refusal is answered as usual.
+             * @description With `true`, nothing is changed and no id is used: the answer shows what would happen now. A refusal is returned as usual.
              * @default false
              */
             readonly dryRun?: boolean | null;
@@ -2850,7 +2850,7 @@ export interface components {
              */
             readonly durability?: "cache" | "persisted" | null;
             /**
-             * @description With `true`, nothing is changed and no id is used: the answer shows what would happen now. A refusal is answered as usual.
+             * @description With `true`, nothing is changed and no id is used: the answer shows what would happen now. A refusal is returned as usual.
              * @default false
              */
             readonly dryRun?: boolean | null;
@@ -3054,7 +3054,7 @@ export interface components {
              */
             readonly durability?: "cache" | "persisted" | null;
             /**
-             * @description With `true`, nothing is changed and no id is used: the answer shows what would happen now. A refusal is answered as usual.
+             * @description With `true`, nothing is changed and no id is used: the answer shows what would happen now. A refusal is returned as usual.
              * @default false
              */
             readonly dryRun?: boolean | null;
@@ -3123,7 +3123,7 @@ export interface components {
              */
             readonly durability?: "cache" | "persisted" | null;
             /**
-             * @description With `true`, nothing is changed and no id is used: the answer shows what would happen now. A refusal is answered as usual.
+             * @description With `true`, nothing is changed and no id is used: the answer shows what would happen now. A refusal is returned as usual.
              * @default false
              */
             readonly dryRun?: boolean | null;
@@ -3146,7 +3146,7 @@ export interface components {
              */
             readonly durability?: "cache" | "persisted" | null;
             /**
-             * @description With `true`, nothing is changed and no id is used: the answer shows what would happen now. A refusal is answered as usual.
+             * @description With `true`, nothing is changed and no id is used: the answer shows what would happen now. A refusal is returned as usual.
              * @default false
              */
             readonly dryRun?: boolean | null;
@@ -4428,7 +4428,7 @@ export interface components {
             readonly enforced: boolean;
             /** @description The latest stops and releases, at most 100, the most recent first; with several shards, those of shard 0. */
             readonly changes: readonly components["schemas"]["StopChange"][];
-            /** @description Processes of an older release, which do not obey a stop: end them. */
+            /** @description Processes of an older release, which do not obey a stop: terminate them. */
             readonly olderProcesses: readonly string[];
             /** @description With several shards: the state of each. */
             readonly shards?: readonly components["schemas"]["ShardStop"][];
@@ -4518,7 +4518,7 @@ export interface components {
             readonly keyId?: string | null;
             /** @description Recorded as the user of every posting that the key makes. */
             readonly user: string;
-            /** @description For people: what the key is for. */
+            /** @description What the key is for, in words; programs do not use it. */
             readonly name?: string | null;
             /** @description At most those of the caller. */
             readonly scopes: readonly ("balances:read" | "accounts:write" | "transfers:write" | "ops")[];
@@ -6018,7 +6018,7 @@ export interface operations {
                     readonly "application/json": components["schemas"]["LedgerStop"];
                 };
             };
-            /** @description Recorded, but a store did not confirm it in time; the pods go on trying. Repeat the request until the response is 200 */
+            /** @description Recorded, but a store did not confirm it in time; the pods keep trying. Repeat the request until the response is 200 */
             readonly 202: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -6056,7 +6056,7 @@ export interface operations {
                     readonly "application/json": components["schemas"]["LedgerStop"];
                 };
             };
-            /** @description Recorded, but a store did not confirm it in time; the pods go on trying. Repeat the request until the response is 200 */
+            /** @description Recorded, but a store did not confirm it in time; the pods keep trying. Repeat the request until the response is 200 */
             readonly 202: {
                 headers: {
                     readonly [name: string]: unknown;

@@ -1,7 +1,7 @@
 /** More than any answer of the service: 1000 outcomes take about one MiB, a page of history a few. */
 export const ANSWER_BYTES_MAX = 32 * 1024 * 1024;
 
-/** The content as text. @throws Error if it is longer than `ANSWER_BYTES_MAX`, or breaks off */
+/** The content as text. @throws Error if it is longer than `ANSWER_BYTES_MAX`, or is cut off */
 export async function readText(response: Response, bytesMax = ANSWER_BYTES_MAX): Promise<string> {
   if (response.body === null) return '';
   const reader = response.body.getReader();

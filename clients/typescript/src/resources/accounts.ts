@@ -126,7 +126,7 @@ export class Accounts {
   }
 
   /**
-   * A statement of a period, as a stream of CSV or camt.053. The stream fails if it breaks off: what has been read by
+   * A statement of a period, as a stream of CSV or camt.053. The stream fails if it is cut off: what has been read by
    * then is incomplete.
    * @throws ProblemError, NoAnswerError
    */

@@ -2,7 +2,7 @@ import { type Caller, type CallOptions, objectWith, read, segment, withQuery } f
 import { listIn, pages } from '../streams/pages.ts';
 import type { Batch, BatchFilters, BatchItem, BatchItemList } from '../types.ts';
 
-/** What became of transfers that were sent with a `batchId`, also of those that never became transfers. */
+/** The outcomes of items that were sent with a `batchId`, including those that never became transfers. */
 export class Batches {
   readonly #caller: Caller;
 

@@ -57,7 +57,7 @@ function complete(end: RegExp): TransformStream<Uint8Array, Uint8Array> {
       controller.enqueue(chunk);
     },
     flush() {
-      if (!end.test(new TextDecoder().decode(tail))) throw new Error('The statement broke off: it is incomplete.');
+      if (!end.test(new TextDecoder().decode(tail))) throw new Error('The statement was cut off: it is incomplete.');
     },
   });
 }

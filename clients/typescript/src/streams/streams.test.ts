@@ -45,7 +45,7 @@ describe('A statement', () => {
     await expect(new Response(body).text()).rejects.toThrow(/incomplete/);
   });
 
-  it('that breaks off fails', async () => {
+  it('that is cut off fails', async () => {
     server.handler = (_, response) => {
       response.writeHead(200, { 'Content-Type': 'text/csv' });
       response.write(CSV_EXAMPLE, () => response.destroy());
