@@ -63,3 +63,28 @@ export function* statements(rows: Iterable<string>): Iterable<string[]> {
   }
   if (group.length > 0) yield group;
 }
+
+/** A column of an insert; one with a default (as a literal) is omitted if every row has that value. */
+export type InsertColumn = string | readonly [name: string, defaultLiteral: string];
+
+/**
+ * The statements that insert rows of literals. Parsing a literal takes the server about as long as storing it, and most
+ * columns of a hold are rarely used.
+ */
+export function* inserts(
+  table: string,
+  columns: readonly InsertColumn[],
+  rows: readonly (readonly string[])[],
+): Iterable<string> {
+  const used = columns.flatMap((column, index) =>
+    typeof column === 'string' || rows.some((row) => row[index] !== column[1]) ? [index] : [],
+  );
+  const names = used.map((index) => nameOf(columns[index] ?? ''));
+  const literals = (function* () {
+    for (const row of rows) yield `(${used.map((index) => row[index]).join(',')})`;
+  })();
+  for (const values of statements(literals))
+    yield `INSERT INTO ${table} (${names.join(', ')}) VALUES ${values.join(',')}`;
+}
+
+const nameOf = (column: InsertColumn): string => (typeof column === 'string' ? column : column[0]);

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { HoldEvent } from '../../domain/hold-events.ts';
 import { businessDaysFrom } from '../../domain/testing/business-days.ts';
 import { NO_LIMITS } from '../../domain/testing/limits.ts';
@@ -12,6 +12,7 @@ import {
   modelEpoch,
   order,
 } from '../../journal/testing/epoch-under-test.ts';
+import { Session } from '../connection/pool.ts';
 import { holdUpdatesOf, placingsOf } from '../rows/hold-rows.ts';
 import { ledgerRows, migratedDatabase, openIn, putBusinessDays, type TestDatabase } from '../testing/test-database.ts';
 import { FlushStore } from './flush-store.ts';
@@ -190,6 +191,71 @@ describe('The flush of holds', () => {
     const before = [await ledgerRows(db.database), await holds()];
     await expect(store.commit(await nextBatch(), 1)).rejects.toBeInstanceOf(IntegrityError);
     expect([await ledgerRows(db.database), await holds()]).toEqual(before);
+  });
+
+  describe('that end alike in one batch', () => {
+    const MANY = Array.from({ length: 6 }, (_, number) => `m${number}`);
+    const captureAll = MANY.map((holdId) => capture(holdId, `k-${holdId}`, null));
+    beforeEach(async () => {
+      await epoch.applyHolds(...MANY.map((holdId, number) => place(holdId, 10 + number)));
+      await flush();
+    });
+
+    it('are read back unchanged, beside holds that end otherwise', async () => {
+      const more = ['v0', 'v1', 'v2', 'v3', 'x0', 'x1', 'x2', 'x3', 's0', 's1', 's2', 's3', 'p', 'c'];
+      await epoch.applyHolds(...more.map((holdId) => place(holdId, 20, { expiresAt: ACCEPTED_AT + 9 })));
+      await epoch.applyHolds(capture('v0', 'kv', 5, false), capture('m0', 'km', 1, false), change('m1', 30));
+      await flush();
+      await epoch.applyHolds(...more.slice(0, 4).map((holdId): HoldItem => ({ op: 'void', ...event(holdId) })));
+      await epoch.applyHolds(capture('p', 'kp', 7), capture('c', 'kc', 7, false), ...captureAll);
+      for (const holdId of more.slice(8, 12))
+        await epoch.applyHolds(change(holdId, 25), { op: 'void', ...event(holdId) });
+      epoch.cache.now = () => ACCEPTED_AT + 10;
+      await epoch.applyHolds(...more.slice(4, 8).map((holdId): HoldItem => ({ op: 'expire', ...event(holdId) })));
+      const batch = await flush();
+      const kinds = batch.holdEvents.map(({ kind }) => kind);
+      expect([kinds.length, new Set(kinds)]).toEqual([4 + 4 + 8, new Set(['VOIDED', 'CHANGED', 'EXPIRED'])]);
+      await expectReadBack(batch);
+      const ids = [...MANY, ...more];
+      const stored = await new LedgerReader(db.database).loadHolds(ids);
+      const cached = await epoch.cache.readHolds(epoch.pod, ids);
+      expect(cached.holds.map((hold) => ({ ...hold, modified: undefined, seq: undefined }))).toEqual(
+        ids.map((holdId) => stored.holds.get(holdId)),
+      );
+    });
+
+    it('are found by their primary key, however many there are', async () => {
+      const ids = Array.from({ length: 520 }, (_, number) => `n${number}`);
+      await epoch.apply(order('t2', { amount: ids.length }));
+      for (const some of [ids.slice(0, 260), ids.slice(260)]) await epoch.applyHolds(...some.map((id) => place(id, 1)));
+      await flush();
+      await epoch.applyHolds(...ids.slice(0, 260).map((holdId) => capture(holdId, `k-${holdId}`, null)));
+      await epoch.applyHolds(...ids.slice(260).map((holdId) => capture(holdId, `k-${holdId}`, null)));
+      const batch = await nextBatch();
+      const run = vi.spyOn(Session.prototype, 'run');
+      await store.commit(batch, 1);
+      const updates = run.mock.calls.map(([sql]) => String(sql)).filter((sql) => sql.startsWith('UPDATE holds'));
+      run.mockRestore();
+      expect(updates).toHaveLength(2);
+      for (const update of updates) {
+        const [plan] = await db.database.rows(`EXPLAIN FORMAT=TRADITIONAL ${update}`);
+        expect(plan).toMatchObject({ table: 'holds', type: 'range', key: 'PRIMARY' });
+      }
+    });
+
+    it.each([
+      ['another revision', "UPDATE holds SET revision = 2 WHERE hold_id = 'm4'"],
+      ['another account', "UPDATE holds SET account_id = 'shop' WHERE hold_id = 'm4'"],
+      ['another currency', "UPDATE holds SET currency = 'USD' WHERE hold_id = 'm4'"],
+      ['a final state', "UPDATE holds SET status = 'EXPIRED' WHERE hold_id = 'm4'"],
+      ['no such hold', "DELETE FROM holds WHERE hold_id = 'm4'"],
+    ])('cause an IntegrityError, and nothing is written, if MySQL has %s', async (_what, tamper) => {
+      await db.database.rows(tamper);
+      await epoch.applyHolds(...captureAll);
+      const before = [await ledgerRows(db.database), await holds()];
+      await expect(store.commit(await nextBatch(), 1)).rejects.toBeInstanceOf(IntegrityError);
+      expect([await ledgerRows(db.database), await holds()]).toEqual(before);
+    });
   });
 
   it('throws an IntegrityError if the revisions of a hold have a gap', async () => {

@@ -4,7 +4,16 @@ import type { Outcome } from '../../domain/types.ts';
 import { IntegrityError } from '../../journal/flush-batch.ts';
 import type { Salts } from '../../journal/sealed/sealing.ts';
 import type { Session } from '../connection/pool.ts';
-import { binaryOrNull, integer, moment, statements, text, textOrNull } from '../connection/sql.ts';
+import {
+  binaryOrNull,
+  type InsertColumn,
+  inserts,
+  integer,
+  moment,
+  statements,
+  text,
+  textOrNull,
+} from '../connection/sql.ts';
 import { STATE_COLUMNS } from '../rows/hold-rows.ts';
 import { refusedByOf } from '../rows/transfer-row.ts';
 
@@ -22,20 +31,24 @@ export async function writeHolds(
   const captures = outcomes.flatMap(captureStep);
   if (events.length === 0 && captures.length === 0) return;
   const moves = holdMovesOf(events, captures);
-  await insertHolds(
+  const placed = moves.flatMap((move) => (move.placed ? [holdLiterals(move.placed, move.last.hold, salts)] : []));
+  await insert(session, 'holds', HOLD_COLUMNS, placed);
+  await changeHolds(
     session,
-    moves.flatMap(({ placed, last }) => (placed ? [holdLiteral(placed, last.hold, salts)] : [])),
+    moves.filter((move) => !move.placed),
   );
-  await moveHolds(
-    session,
-    moves.filter(({ placed }) => !placed),
-  );
-  await insertEvents(session, events, salts);
-  for (const rows of statements(captures.map(captureLiteral)))
-    await session.run(
-      `INSERT INTO hold_captures (hold_id, revision, transaction_id, account_id, version, held_after, counted_at_ms,
-         day_change, month_change) VALUES ${rows.join(',')}`,
-    );
+  const eventRows = events.flatMap((event) => (event.kind === 'REFUSED' ? [] : [eventLiterals(event, salts)]));
+  await insert(session, 'hold_events', EVENT_COLUMNS, eventRows);
+  await insert(session, 'hold_captures', CAPTURE_COLUMNS, captures.map(captureLiterals));
+}
+
+async function insert(
+  session: Session,
+  table: string,
+  columns: readonly InsertColumn[],
+  rows: readonly (readonly string[])[],
+): Promise<void> {
+  for (const statement of inserts(table, columns, rows)) await session.run(statement);
 }
 
 /** The state of a hold after an event or a capture. */
@@ -102,36 +115,115 @@ function take(moves: Map<string, HoldMove>, step: HoldStep, placed: HoldPlaced |
   if (step.hold.revision > (known.last.hold?.revision ?? 0)) known.last = step;
 }
 
-async function insertHolds(session: Session, literals: readonly string[]): Promise<void> {
-  for (const rows of statements(literals)) {
-    await session.run(`INSERT INTO holds (hold_id, \`status\`, refusal, refused_by, account_id, destination_account, currency,
-      placed_amount, asked_expires_at_ms, \`reference\`, metadata, ${STATE_COLUMNS}, accepted_at,
-      accepted_after_ms, \`user\`, correlation_id, epoch, seq, salt) VALUES ${rows.join(',')}`);
-  }
-}
+/** Those of `STATE_COLUMNS`, with the values that most holds have. */
+const STATE: readonly InsertColumn[] = [
+  ['hold_amount', '0'],
+  ['captured', '0'],
+  ['expires_at_ms', '0'],
+  ['revision', '0'],
+  ['counted_at_ms', '0'],
+  ['counted_day', '0'],
+  ['counted_month', '0'],
+];
+const DECIDED = ['accepted_at', 'accepted_after_ms', '`user`', 'correlation_id', 'epoch', 'seq'] as const;
+const CHANGES: readonly InsertColumn[] = [
+  ['day_change', '0'],
+  ['month_change', '0'],
+];
+const SALT: InsertColumn = ['salt', 'NULL'];
 
-function holdLiteral(event: HoldPlaced | HoldRefused, state: HoldState | null, salts: Salts): string {
+const HOLD_COLUMNS: readonly InsertColumn[] = [
+  ...['hold_id', '`status`'],
+  ['refusal', 'NULL'],
+  ['refused_by', 'NULL'],
+  'account_id',
+  ['destination_account', 'NULL'],
+  ...['currency', 'placed_amount'],
+  ['asked_expires_at_ms', 'NULL'],
+  ['`reference`', 'NULL'],
+  ['metadata', 'NULL'],
+  ...[...STATE, ...DECIDED, SALT],
+];
+
+function holdLiterals(event: HoldPlaced | HoldRefused, state: HoldState | null, salts: Salts): string[] {
   const { order } = event;
-  const metadata = order.metadata === null ? 'NULL' : text(JSON.stringify(order.metadata));
-  const verdict = event.kind === 'REFUSED' ? refusalLiterals(event) : `'${state?.status ?? 'OPEN'}',NULL,NULL`;
-  const asked = order.expiresAt === null ? 'NULL' : integer(order.expiresAt);
-  return `(${text(order.holdId)},${verdict},${text(order.account)},${textOrNull(order.destination)},${text(order.currency)},${integer(order.amount)},${asked},${textOrNull(order.reference)},${metadata},${stateLiterals(state)},${decidedLiterals(event)},${binaryOrNull(salts.ofHold(event))})`;
+  const [status, refusal, refusedBy] =
+    event.kind === 'REFUSED'
+      ? ['REFUSED', text(event.refusal), event.limit ? text(refusedByOf(event.limit)) : 'NULL']
+      : [state?.status ?? 'OPEN', 'NULL', 'NULL'];
+  return [
+    ...[text(order.holdId), text(status), refusal, refusedBy, text(order.account), textOrNull(order.destination)],
+    ...[text(order.currency), integer(order.amount), order.expiresAt === null ? 'NULL' : integer(order.expiresAt)],
+    ...[textOrNull(order.reference), order.metadata === null ? 'NULL' : text(JSON.stringify(order.metadata))],
+    ...[...stateLiterals(state), ...decidedLiterals(event), binaryOrNull(salts.ofHold(event))],
+  ];
 }
-
-const refusalLiterals = ({ refusal, limit }: HoldRefused): string =>
-  `'REFUSED','${refusal}',${limit ? text(refusedByOf(limit)) : 'NULL'}`;
 
 /** The values in the order of `STATE_COLUMNS`. */
-const stateLiterals = (state: HoldState | null): string =>
+const stateLiterals = (state: HoldState | null): string[] =>
   state
-    ? `${integer(state.amount)},${integer(state.captured)},${integer(state.expiresAt)},${integer(state.revision)},${countedLiterals(state)}`
-    : '0,0,0,0,0,0,0';
+    ? [
+        ...[integer(state.amount), integer(state.captured), integer(state.expiresAt), integer(state.revision)],
+        ...countedLiterals(state),
+      ]
+    : ['0', '0', '0', '0', '0', '0', '0'];
 
-const countedLiterals = ({ counted }: HoldState): string =>
-  counted ? `${integer(counted.at)},${integer(counted.day)},${integer(counted.month)}` : '0,0,0';
+const countedLiterals = ({ counted }: HoldState): string[] =>
+  counted ? [integer(counted.at), integer(counted.day), integer(counted.month)] : ['0', '0', '0'];
 
-const decidedLiterals = ({ acceptedAt, takenAt, user, correlationId, epoch, seq }: HoldEvent): string =>
-  `${moment(acceptedAt)},${integer(acceptedAt - takenAt)},${text(user)},${text(correlationId)},${integer(epoch)},${integer(seq)}`;
+const decidedLiterals = ({ acceptedAt, takenAt, user, correlationId, epoch, seq }: HoldEvent): string[] => [
+  ...[moment(acceptedAt), integer(acceptedAt - takenAt), text(user), text(correlationId), integer(epoch), integer(seq)],
+];
+
+/** Fewer holds than this are not worth a statement of their own. */
+const ENDED_TOGETHER_MIN = 4;
+/** MariaDB treats longer lists differently, and no longer looks up each id. */
+const ENDED_TOGETHER_MAX = 500;
+
+/** Changes holds from their state before the steps to their state after them. @throws IntegrityError */
+async function changeHolds(session: Session, moves: readonly HoldMove[]): Promise<void> {
+  const alike = new Map<string, HoldMove[]>();
+  const others: HoldMove[] = [];
+  for (const move of moves) {
+    const end = endOf(move);
+    if (end === null) others.push(move);
+    else (alike.get(end) ?? alike.set(end, []).get(end))?.push(move);
+  }
+  for (const [end, ended] of alike) {
+    if (ended.length < ENDED_TOGETHER_MIN) others.push(...ended);
+    else
+      for (let from = 0; from < ended.length; from += ENDED_TOGETHER_MAX)
+        await endHolds(session, end, ended.slice(from, from + ENDED_TOGETHER_MAX));
+  }
+  await moveHolds(session, others);
+}
+
+/**
+ * How a hold has ended, as a part of an UPDATE that is the same for many holds, and the condition of that UPDATE. Null if the
+ * hold has not ended, or if its new state cannot be derived from its row: a capture of less than the whole amount, several
+ * steps, or amounts that windows count.
+ */
+function endOf({ last: { hold, currency }, previousRevision, steps }: HoldMove): string | null {
+  if (!hold || hold.status === 'OPEN' || steps !== 1 || hold.counted) return null;
+  if (hold.status === 'CAPTURED' && hold.captured !== hold.amount) return null;
+  const captured = hold.status === 'CAPTURED' ? ', captured = hold_amount' : '';
+  return `\`status\` = '${hold.status}'${captured}, revision = ${integer(hold.revision)}, previous_revision = ${integer(previousRevision)},
+     counted_at_ms = 0, counted_day = 0, counted_month = 0
+   WHERE \`status\` = 'OPEN' AND revision = ${integer(previousRevision)} AND currency = ${text(currency)}`;
+}
+
+/**
+ * Ends holds that end alike. One list of ids is much cheaper than the new state of each hold; the index is named because the
+ * optimizer could also choose that of all open holds.
+ */
+async function endHolds(session: Session, end: string, moves: readonly HoldMove[]): Promise<void> {
+  const holds = moves.map(({ last }) => `(${text(last.holdId)},${text(last.account)})`);
+  const changed = await session.run(
+    `UPDATE holds FORCE INDEX (PRIMARY) SET ${end} AND (hold_id, account_id) IN (${holds.join(',')})`,
+  );
+  if (changed !== holds.length)
+    throw new IntegrityError('a hold in MySQL is missing, or differs from its previous state in the journal');
+}
 
 /**
  * Moves holds from their state before the steps to their state after them. If a hold in MySQL has another revision or account,
@@ -141,7 +233,7 @@ const decidedLiterals = ({ acceptedAt, takenAt, user, correlationId, epoch, seq 
 async function moveHolds(session: Session, moves: readonly HoldMove[]): Promise<void> {
   const literals = moves.map(
     ({ last, previousRevision }) =>
-      `(${text(last.holdId)},'${last.hold?.status ?? 'OPEN'}',${text(last.account)},${text(last.currency)},0,${stateLiterals(last.hold)},${integer(previousRevision)},NOW(3),0,'','',0,0)`,
+      `(${text(last.holdId)},'${last.hold?.status ?? 'OPEN'}',${text(last.account)},${text(last.currency)},0,${stateLiterals(last.hold).join(',')},${integer(previousRevision)},NOW(3),0,'','',0,0)`,
   );
   for (const rows of statements(literals)) {
     const changed = await session
@@ -169,27 +261,36 @@ async function moveHolds(session: Session, moves: readonly HoldMove[]): Promise<
   }
 }
 
-async function insertEvents(session: Session, events: readonly HoldEvent[], salts: Salts): Promise<void> {
-  for (const rows of statements(events.flatMap((event) => eventLiteral(event, salts)))) {
-    await session.run(`INSERT INTO hold_events (account_id, version, kind, event_id, hold_id, currency, balance_after, held_after,
-      held_change, settings_version, ${STATE_COLUMNS}, day_change, month_change, accepted_at, accepted_after_ms,
-      \`user\`, correlation_id, epoch, seq, salt) VALUES ${rows.join(',')}`);
-  }
-}
+const EVENT_COLUMNS: readonly InsertColumn[] = [
+  ...['account_id', 'version', 'kind'],
+  ['event_id', 'NULL'],
+  ...['hold_id', 'currency', 'balance_after', 'held_after', 'held_change', 'settings_version'],
+  ...[...STATE, ...CHANGES, ...DECIDED, SALT],
+];
 
-function eventLiteral(event: HoldEvent, salts: Salts): string[] {
-  if (event.kind === 'REFUSED') return [];
+function eventLiterals(event: Exclude<HoldEvent, HoldRefused>, salts: Salts): string[] {
   const { side, hold, held, heldChange } = event;
-  const eventId = 'eventId' in event ? text(event.eventId) : 'NULL';
-  // The data of a placing, and its salt, are stored in the row of the hold.
-  const salt = binaryOrNull('eventId' in event ? salts.ofHold(event) : null);
+  const hasId = 'eventId' in event;
   return [
-    `(${text(event.account)},${integer(side.version)},'${event.kind}',${eventId},${text(event.holdId)},${text(event.currency)},${integer(side.balance)},${integer(held)},${integer(heldChange)},${integer(side.settingsVersion)},${stateLiterals(hold)},${changeLiterals(event)},${decidedLiterals(event)},${salt})`,
+    ...[text(event.account), integer(side.version), text(event.kind), hasId ? text(event.eventId) : 'NULL'],
+    ...[text(event.holdId), text(event.currency), integer(side.balance), integer(held), integer(heldChange)],
+    ...[integer(side.settingsVersion), ...stateLiterals(hold), ...changeLiterals(event), ...decidedLiterals(event)],
+    // The data of a placing, and its salt, are stored in the row of the hold.
+    binaryOrNull(hasId ? salts.ofHold(event) : null),
   ];
 }
 
-const captureLiteral = (step: CaptureStep): string =>
-  `(${text(step.holdId)},${integer(step.hold.revision)},${text(step.transactionId)},${text(step.account)},${integer(step.version)},${integer(step.held)},${integer(step.hold.counted?.at ?? 0)},${changeLiterals(step)})`;
+const CAPTURE_COLUMNS: readonly InsertColumn[] = [
+  ...['hold_id', 'revision', 'transaction_id', 'account_id', 'version', 'held_after'],
+  ['counted_at_ms', '0'],
+  ...CHANGES,
+];
 
-const changeLiterals = ({ usageChange }: { usageChange?: UsageChange | undefined }): string =>
-  `${integer(usageChange?.day ?? 0)},${integer(usageChange?.month ?? 0)}`;
+const captureLiterals = (step: CaptureStep): string[] => [
+  ...[text(step.holdId), integer(step.hold.revision), text(step.transactionId), text(step.account)],
+  ...[integer(step.version), integer(step.held), integer(step.hold.counted?.at ?? 0), ...changeLiterals(step)],
+];
+
+const changeLiterals = ({ usageChange }: { usageChange?: UsageChange | undefined }): string[] => [
+  ...[integer(usageChange?.day ?? 0), integer(usageChange?.month ?? 0)],
+];
