@@ -14,8 +14,8 @@ import { Client } from '../../verification/harness/client.ts';
 import type { System } from '../../verification/harness/system.ts';
 import { now, sleep } from '../../verification/harness/time.ts';
 import { CpuPressure } from '../../verification/harness/usage.ts';
-import { readGivenUp } from '../../verification/load/books.ts';
 import { FeedConsumer } from '../../verification/load/feed-consumer.ts';
+import { type Frozen, readGivenUp } from '../../verification/load/given-up.ts';
 import { openAccounts, RECONCILIATION_MS_MAX, reconcile } from '../../verification/load/ledger.ts';
 import { Load, STEADY_LOAD } from '../../verification/load/load.ts';
 import { smallTown } from '../../verification/load/population.ts';
@@ -94,11 +94,16 @@ export async function experiment<G extends Ground<System>>(
     stop.signal,
   );
   const retrying = retryUntil(stop.signal, load, recorder);
+  let frozen: Frozen | null = null;
   const scene: Scene<G> = {
     ...{ ground, short, population, recorder },
     note: (text) => notes.push(text),
     wrong: (text) => wrongs.push(text),
     late: (text) => late.push(text),
+    send: (mix) => load.alter(mix),
+    givesUp: (waiting) => {
+      frozen = waiting;
+    },
     mark(what) {
       const at = now();
       moments.push({ at, what });
@@ -120,7 +125,7 @@ export async function experiment<G extends Ground<System>>(
   await resolveAll(load, recorder);
   await untilAtRest(client, stack, prefix);
   const books = await booksOf(client, stack, prefix, population.accounts);
-  const verdict = check(await historyToHold(hypothesis, recorder, ground, notes), books);
+  const verdict = check(await historyToHold(hypothesis, recorder, { stack, frozen }, notes), books);
   if (consumer) wrongs.push(...(await eventFaults(consumer, books, { prefix, notes })));
   using auditor = new Client(() => stack.addresses, apiKey, { timeoutMs: RECONCILIATION_MS_MAX });
   const { clean: reconciled, report } = await reconcile(auditor);
@@ -161,19 +166,19 @@ export async function experiment<G extends Ground<System>>(
 }
 
 async function historyToHold<G extends Ground<System>>(
-  { givesUp, withoutTimes: isWithoutTimes }: Hypothesis<G>,
+  { withoutTimes: isWithoutTimes }: Hypothesis<G>,
   recorded: History,
-  { stack }: G,
+  { stack, frozen }: { stack: G['stack']; frozen: Frozen | null },
   notes: string[],
 ): Promise<History> {
   const history = isWithoutTimes ? withoutTimes(recorded) : recorded;
-  if (!givesUp) return history;
-  const givenUp = await readGivenUp(stack.file.mysql);
+  if (!frozen) return history;
+  const givenUp = await readGivenUp(stack.file.mysql, frozen);
   const acknowledged = [...givenUp.transactionIds].filter((id) =>
     history.transfers.get(id)?.attempts.some(({ answer, sentAt }) => answer.kind === 'posted' && sentAt <= givenUp.at),
   );
   notes.push(
-    `given up: ${givenUp.transactionIds.size} transfers, of which ${acknowledged.length} had been acknowledged`,
+    `given up: ${givenUp.transactionIds.size} transfers, of which ${acknowledged.length} had been acknowledged; ${frozen.holds.size} holds belong to frozen accounts`,
   );
   return withoutGivenUp(history, givenUp);
 }

@@ -1,7 +1,8 @@
 import { Cluster, type ClusterOptions } from '../../verification/harness/cluster.ts';
 import { PrivateStack, type StackOptions } from '../../verification/harness/stack.ts';
 import type { System } from '../../verification/harness/system.ts';
-import type { LoadOptions } from '../../verification/load/load.ts';
+import type { Frozen } from '../../verification/load/given-up.ts';
+import type { LoadOptions, Mix } from '../../verification/load/load.ts';
 import type { Population } from '../../verification/load/population.ts';
 import type { Recorder } from '../../verification/load/recorder.ts';
 import type { Seen } from './seen.ts';
@@ -20,6 +21,12 @@ export interface Scene<G extends Ground<System> = Ground> {
   note(text: string): void;
   /** Adds a moment to the timeline; the first one is the beginning of the fault. @returns the moment, ms of `now()` */
   mark(what: string): number;
+  /** Changes shares of the load, from now on. */
+  send(mix: Partial<Mix>): void;
+  /**
+   * Reports that an operator is about to accept a loss. Only what the service then lists as given up may be missing.
+   */
+  givesUp(frozen: Frozen): void;
   /** The time at which the first transfer after a moment was posted; null if there was none. */
   firstPostedAfter(at: number): number | null;
   /** Reports an expectation that was not met. */
@@ -44,8 +51,6 @@ export interface Hypothesis<G extends Ground<System> = Ground> {
   load?: Partial<LoadOptions>;
   /** @throws NotHere if this machine cannot run the hypothesis */
   ground(short: boolean): Promise<G>;
-  /** Whether an operator accepts a loss. Only what the service lists as given up may then be missing. */
-  givesUp?: boolean;
   /**
    * Whether to skip the check of acceptance times, because release 0.1.0 reports the pod's time, and this release
    * reports the ledger's.

@@ -17,12 +17,14 @@ const FORMER_ACCOUNTS = ['format-world', 'format-ann'].map((accountId) => ({
 const HELD = { REQUEST_TIMEOUT_MS: '3000', MYSQL_QUERY_TIMEOUT_MS: '2000', MYSQL_LOCK_WAIT_TIMEOUT_S: '1' };
 const IN_FLIGHT = 100;
 const BACK_MS_MAX = 30_000;
+/** Only format 2 has them. */
+const GROUPS_AND_HOLDS = { groups: 0.02, holds: 0.05 };
 
 export const formatMoved: Hypothesis<Upgrade> = {
   ...UPGRADE,
   name: 'format-moved-beside-0.1.0',
   expectation:
-    'After the upgrade from 0.1.0, an operator moves the rules to format 2 under load. The command is refused while processes of 0.1.0 run. A pod and a keeper of 0.1.0 are paused before the move, with requests in flight, and resumed after it, and another pod and keeper of 0.1.0 start after it. None of them changes anything, and no transfer gets an outcome from them. No request of the load fails.',
+    'After the upgrade from 0.1.0, an operator moves the rules to format 2 under load. The command is refused while processes of 0.1.0 run. A pod and a keeper of 0.1.0 are paused before the move, with requests in flight, and resumed after it, and another pod and keeper of 0.1.0 start after it. None of them changes anything, and no transfer gets an outcome from them. After the move, the load includes groups and holds. No request of the load fails.',
   pauseMsMax: 5_000,
   errorsAllowed: NONE,
   async fault(scene) {
@@ -44,7 +46,7 @@ export const formatMovedRedisKilled: Hypothesis<Upgrade> = {
   ...UPGRADE,
   name: 'format-moved-redis-killed',
   expectation:
-    'Like format-moved-beside-0.1.0, but Redis is killed at the moment of the move and restarted two seconds later, and the keeper that made the last step is killed. The epoch of format 1 is recovered, and the next one has format 2.',
+    'Like format-moved-beside-0.1.0, but Redis is killed at the moment of the move and restarted two seconds later, and the keeper that made the last step is killed. The epoch of format 1 is recovered, and the next one has format 2; from then on, the load includes groups and holds.',
   pauseMsMax: 20_000,
   // Transfers that are in doubt when Redis is killed wait for its return.
   errorsAllowed: new RegExp(`${CLOSED.source}|^account_unsettled$`),
@@ -66,6 +68,7 @@ export const formatMovedRedisKilled: Hypothesis<Upgrade> = {
       return (await nameOfMode(cluster)) === 'CACHE_2';
     });
     scene.mark('the ledger is in CACHE in format 2');
+    scene.send(GROUPS_AND_HOLDS);
   },
 };
 
@@ -140,7 +143,7 @@ async function forgetFormer(cluster: Cluster): Promise<void> {
   }
 }
 
-async function move({ ground, mark, note, wrong }: Scene<Upgrade>): Promise<void> {
+async function move({ ground, mark, note, send, wrong }: Scene<Upgrade>): Promise<void> {
   const { stack: cluster } = ground;
   const dry = fieldsOf((await command(ground, true)).body);
   if ((dry['obstacles'] as unknown[]).length > 0) wrong(`the dry run finds ${JSON.stringify(dry['obstacles'])}`);
@@ -154,6 +157,7 @@ async function move({ ground, mark, note, wrong }: Scene<Upgrade>): Promise<void
     return (await nameOfMode(cluster)) === 'CACHE_2';
   });
   mark('the ledger is in CACHE in format 2');
+  send(GROUPS_AND_HOLDS);
 }
 
 /** Checks that neither the resumed processes of 0.1.0 nor those started after the move change anything. */

@@ -2,6 +2,7 @@ import { Client } from '../../verification/harness/client.ts';
 import type { Cluster } from '../../verification/harness/cluster.ts';
 import { sleep } from '../../verification/harness/time.ts';
 import { fieldsOf } from '../../verification/load/answers.ts';
+import { readFrozen } from '../../verification/load/given-up.ts';
 import { BUSY_LOAD } from '../../verification/load/load.ts';
 import { smallTown } from '../../verification/load/population.ts';
 import { type Ground, type Hypothesis, ownCluster } from '../harness/hypothesis.ts';
@@ -12,19 +13,18 @@ const WRITTEN_DOWN = 'Test: the disk of Redis is permanently lost.';
 export const lossAccepted: Hypothesis<Ground<Cluster>> = {
   name: 'loss-accepted',
   expectation:
-    'Like replies-lost, but the disk of Redis is also lost. The accounts stay frozen until an operator accepts the loss; afterwards only the entries recorded as given up are missing.',
+    'Like replies-lost, but the disk of Redis is also lost. The accounts stay frozen until an operator accepts the loss; afterwards only the entries recorded as given up are missing, and the holds of these accounts are as MySQL has them.',
   pauseMsMax: 10_000,
   // `transfer_not_found`: the lookup of an attempt that was given up.
   errorsAllowed: /^(account_unsettled|transfer_not_found|504 outcome_unknown)$/,
   seconds: { full: { before: 10, after: 15 }, short: { before: 3, after: 3 } },
   // The load changes no accounts, because the service would list a change that was given up under an id that no client
   // knows.
-  load: { ...BUSY_LOAD, changes: 0, groups: 0, holds: 0 },
+  load: { ...BUSY_LOAD, changes: 0, groups: 0 },
   population: (prefix) => smallTown(prefix, 2_000),
-  givesUp: true,
   ground: () => ownCluster({ wired: true }),
   async fault(scene) {
-    const { ground, short, mark, note, wrong } = scene;
+    const { ground, short, givesUp, mark, note, wrong } = scene;
     const { stack: cluster } = ground;
     await loseReplies(scene);
     cluster.redis.loseDisk();
@@ -33,6 +33,7 @@ export const lossAccepted: Hypothesis<Ground<Cluster>> = {
     await sleep(short ? 5_000 : 10_000);
     const mode = await cluster.mode();
     if (mode !== 'DIRECT') wrong(`the authority is ${mode}, and accounts wait for a journal`);
+    givesUp(await readFrozen(cluster.file.mysql));
     using operator = new Client(() => cluster.addresses, cluster.file.apiKey);
     const unsettled = await operator.get('/v1/ops/unsettled');
     const { epoch } = fieldsOf(unsettled.body);

@@ -17,11 +17,11 @@ export interface GivenUp {
   /** Changes of settings, by correlation id. */
   changes?: ReadonlySet<string>;
   /**
-   * The versions of the accounts in MySQL at that time. Without them, no earlier read of an account of those transfers
-   * counts.
+   * The versions in MySQL at that time of the accounts that may have lost something; others have lost nothing, and
+   * neither have their holds. Without them, no earlier read of an account of those transfers counts.
    */
   accounts?: ReadonlyMap<string, { version: number; settingsVersion: number }>;
-  /** The revisions of the holds that MySQL had at that time; 0 for one that was refused. */
+  /** The revisions of the holds of these accounts that MySQL had at that time; 0 for one that was refused. */
   holds?: ReadonlyMap<string, number>;
 }
 
@@ -47,10 +47,9 @@ export function withoutGivenUp(history: History, givenUp: GivenUp): History {
     if (read.sentAt > at) return true;
     if (!givenUp.accounts) return !affected.has(read.accountId);
     const account = givenUp.accounts.get(read.accountId);
+    if (account === undefined) return true;
     const { version, settings } = read;
-    return (
-      account !== undefined && version <= account.version && (settings?.settingsVersion ?? 0) <= account.settingsVersion
-    );
+    return version <= account.version && (settings?.settingsVersion ?? 0) <= account.settingsVersion;
   };
   return {
     ...history,
@@ -72,7 +71,10 @@ export function withoutGivenUp(history: History, givenUp: GivenUp): History {
   };
 }
 
-function holdWithoutGivenUp({ holdId, requests }: HoldHistory, { at, holds = new Map() }: GivenUp): HoldHistory {
+function holdWithoutGivenUp(hold: HoldHistory, { at, accounts, holds = new Map() }: GivenUp): HoldHistory {
+  const { holdId, requests } = hold;
+  const placing = requests.find((request) => request.op === 'place');
+  if (accounts && placing?.op === 'place' && !accounts.has(placing.content.account)) return hold;
   const revision = holds.get(holdId);
   const isBeyond = ({ answer }: HoldRequest) =>
     answer.kind === 'held' && answer.hold !== undefined && answer.hold.revision > (revision ?? 0);

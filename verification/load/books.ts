@@ -1,13 +1,12 @@
 import type { RowDataPacket } from 'mysql2/promise';
 import type { BookedAccount, BookedChange, BookedPosition, BookedTransfer, Books } from '../checker/books.ts';
 import { checkBooks } from '../checker/check.ts';
-import type { GivenUp } from '../checker/given-up.ts';
 import type { OpenedAccount } from '../checker/history.ts';
 import type { Violation } from '../checker/violations.ts';
 import type { Client } from '../harness/client.ts';
 import { Mysql } from '../harness/mysql.ts';
 import type { MysqlAddress } from '../harness/system.ts';
-import { now, until } from '../harness/time.ts';
+import { until } from '../harness/time.ts';
 import { bookedHold, bookedHoldEvent, captureContentOf, holdAfterOf } from './hold-books.ts';
 import { balancesOf } from './ledger.ts';
 
@@ -163,12 +162,3 @@ const settingsOf = (row: RowDataPacket) => ({
   settingsVersion: Number(row['settings_version']),
   status: row['status'],
 });
-
-/** The transfers that an operator has accepted as lost, as the service itself recorded them. */
-export async function readGivenUp(address: MysqlAddress): Promise<GivenUp> {
-  using mysql = await Mysql.open(address);
-  const rows = await mysql.rows("SELECT entry_id, dropped_at FROM dropped_entries WHERE kind = 'transfers'");
-  const ahead = Date.now() - now();
-  const at = Math.max(...rows.map((row) => (row['dropped_at'] as Date).getTime() - ahead));
-  return { transactionIds: new Set(rows.map((row) => String(row['entry_id']))), at };
-}

@@ -41,6 +41,8 @@ export interface LoadOptions {
   /** Transfers per second that must have had an outcome before the fault: with fewer, the result would mean little. */
   transfersPerSecondMin: number;
 }
+/** What the load consists of. */
+export type Mix = Omit<LoadOptions, 'rate' | 'workers' | 'transfersPerSecondMin'>;
 
 export const STEADY_LOAD: LoadOptions = {
   rate: 400,
@@ -87,6 +89,7 @@ export class Load {
   readonly #recorder: Recorder;
   readonly #population: Population;
   readonly #holds: HoldLoad;
+  #mix: Mix = STEADY_LOAD;
 
   constructor(client: Client, recorder: Recorder, population: Population) {
     this.#client = client;
@@ -97,6 +100,7 @@ export class Load {
 
   /** Runs until the signal; returns once the last answer has arrived. */
   async run({ rate, workers, ...mix }: LoadOptions, stop: AbortSignal): Promise<void> {
+    this.#mix = mix;
     const everyMs = 1000 / rate;
     let next = now();
     const work = async () => {
@@ -104,10 +108,15 @@ export class Load {
         // The rate is a limit: requests missed during a pause of the service are not made up for later.
         next = Math.max(next + everyMs, now() - 50);
         await sleep(Math.max(0, next - now()), undefined, { signal: stop }).catch(() => {});
-        if (!stop.aborted) await this.#one(mix);
+        if (!stop.aborted) await this.#one(this.#mix);
       }
     };
     await Promise.all(Array.from({ length: workers }, work));
+  }
+
+  /** Changes shares of the requests while the load runs. */
+  alter(mix: Partial<Mix>): void {
+    this.#mix = { ...this.#mix, ...mix };
   }
 
   /** Sends the transfers that fund the accounts. @throws Error if one of them is not posted */
@@ -157,16 +166,7 @@ export class Load {
     return answer;
   }
 
-  async #one({
-    reads,
-    batches,
-    batchSize,
-    changes,
-    groups,
-    holds,
-    copies,
-    ownIds,
-  }: Omit<LoadOptions, 'rate' | 'workers' | 'transfersPerSecondMin'>): Promise<void> {
+  async #one({ reads, batches, batchSize, changes, groups, holds, copies, ownIds }: Mix): Promise<void> {
     const kind = Math.random();
     if (kind < reads) return this.#read();
     if (kind < reads + batches) return this.#batch(batchSize, ownIds);
