@@ -15,8 +15,8 @@ export const lossAccepted: Hypothesis<Ground<Cluster>> = {
   expectation:
     'Like replies-lost, but the disk of Redis is also lost. The accounts stay frozen until an operator accepts the loss; afterwards only the entries recorded as given up are missing, and the holds of these accounts are as MySQL has them.',
   pauseMsMax: 10_000,
-  // `transfer_not_found`: the lookup of an attempt that was given up.
-  errorsAllowed: /^(account_unsettled|transfer_not_found|504 outcome_unknown)$/,
+  // `transfer_not_found` and `hold_not_found`: the lookup of an attempt, or the capture of a hold, that was given up.
+  errorsAllowed: /^(account_unsettled|transfer_not_found|hold_not_found|504 outcome_unknown)$/,
   seconds: { full: { before: 10, after: 15 }, short: { before: 3, after: 3 } },
   // The load changes no accounts, because the service would list a change that was given up under an id that no client
   // knows.

@@ -284,6 +284,16 @@ describe('what an operator gave up of a hold', () => {
     expect(check(withoutGivenUp(sound.history, givenUp), sound.books).violations).toEqual([]);
     expect(found()).toContain('lost');
   });
+  it('is never a hold of an account that was not frozen', () => {
+    sound.withoutVoid();
+    for (const list of [sound.events, sound.holds]) list.splice(0);
+    sound.deleteRow('c1');
+    sound.move('a', { ...at(70, 2), held: 0 });
+    sound.move('b', at(30, 1));
+    const accounts = new Map([['b', { version: 1, settingsVersion: 1 }]]);
+    const givenUp = { at: 100, transactionIds: new Set(['c1']), accounts, holds: new Map<string, number>() };
+    expect(Object.keys(check(withoutGivenUp(sound.history, givenUp), sound.books).counts)).toContain('lost');
+  });
 });
 
 describe('limits', () => {

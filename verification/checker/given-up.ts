@@ -26,15 +26,15 @@ export interface GivenUp {
 }
 
 /**
- * The history without what an operator gave up. Answers to requests that were sent before that moment do not count, and
- * neither do reads that saw their effects. An id that was sent again afterwards has the outcome that it was given then.
- * Everything else still holds. Pure.
+ * The history without what an operator gave up. Answers from before that moment do not count, and neither do reads that
+ * saw their effects; a request in progress at that moment was decided after it. An id that was sent again afterwards has
+ * the outcome that it was given then. Everything else still holds. Pure.
  */
 export function withoutGivenUp(history: History, givenUp: GivenUp): History {
   const { at, transactionIds, changes } = givenUp;
   const affected = new Set<string>();
   const forget = <R extends LookUp>(request: R): R =>
-    request.sentAt <= at && isGone(request.answer) ? { ...request, answer: { kind: 'given-up' } } : request;
+    request.endedAt <= at && isGone(request.answer) ? { ...request, answer: { kind: 'given-up' } } : request;
   const transfers = new Map(history.transfers);
   for (const transactionId of transactionIds) {
     const transfer = transfers.get(transactionId);
@@ -79,7 +79,7 @@ function holdWithoutGivenUp(hold: HoldHistory, { at, accounts, holds = new Map()
   const isBeyond = ({ answer }: HoldRequest) =>
     answer.kind === 'held' && answer.hold !== undefined && answer.hold.revision > (revision ?? 0);
   const forget = (request: HoldRequest): HoldRequest[] => {
-    if (request.sentAt > at) return [request];
+    if (request.endedAt > at) return [request];
     const { op, answer } = request;
     const isLost = op === 'place' ? revision === undefined && isHoldGone(answer) : isBeyond(request);
     if (isLost) return op === 'read' ? [] : [{ ...request, answer: { kind: 'given-up' } }];
