@@ -37,6 +37,41 @@ async function holdfast(line: string, { url = api.url, signal = new AbortControl
   return { code, out: text(stdout), err: text(stderr) };
 }
 
+describe('A list', () => {
+  it('of transfers is printed as a table, with the filters of the command', async () => {
+    await holdfast('transfers create --from world --to ada --amount 1.00 --currency EUR --id list-1');
+    const outcome = await api.ledger.outcome('list-1');
+    const place = { at: outcome.acceptedAt, transactionId: 'list-1' };
+    api.search.transferPage = { items: [{ place, outcome, state: 'decided' }], next: null, asOf: 0 };
+    const { code, out } = await holdfast(
+      'transfers list --account ada --counterparty world --metadata n=a=b --currency EUR --min-amount 1.00 --limit 500',
+    );
+    expect([code, out]).toEqual([
+      0,
+      expect.stringMatching(/^ACCEPTED .*\n\S+ +POSTED +world +ada +1\.00 +EUR .*list-1\n$/),
+    ]);
+    expect(api.search.transferQuery).toMatchObject({
+      filter: { account: 'ada', counterparty: 'world', metadata: { key: 'n', value: 'a=b' }, amountMin: 100 },
+      order: 'desc',
+      limit: 200,
+    });
+    expect(JSON.parse((await holdfast('transfers list --json')).out)).toMatchObject({ transactionId: 'list-1' });
+    expect((await holdfast('transfers list --metadata x')).code).toBe(2);
+    expect((await holdfast('transfers list --counterparty x')).err).toContain('requires account');
+  });
+
+  it('of accounts is printed as a table', async () => {
+    const account = {
+      ...{ accountId: 'ada', currency: 'EUR', external: false, name: 'Ada', overdraftLimit: 0, openedAt: 0 },
+      ...{ status: 'ACTIVE' as const, balance: 1250, held: 50, version: 2, settingsVersion: 1 },
+    };
+    api.search.accountPage = { items: [account], next: null, asOf: 0 };
+    const { out } = await holdfast('accounts list --prefix a --status ACTIVE');
+    expect(out).toMatch(/^ACCOUNT .*\nada +ACTIVE +12\.50 +0\.50 +EUR +Ada\n$/);
+    expect(api.search.accountQuery).toMatchObject({ prefixes: ['a'], status: 'ACTIVE', order: 'asc', limit: 20 });
+  });
+});
+
 describe('An import', () => {
   const HEADER = 'sourceAccount,destinationAccount,amount,currency';
   const file = (name: string, ...rows: string[]) => {

@@ -4,8 +4,10 @@ type Schemas = components['schemas'];
 
 export type Account = Schemas['Account'];
 export type AccountChange = Schemas['AccountChangeRequest'];
+export type AccountList = Schemas['AccountList'];
 export type AccountOpening = Schemas['AccountOpeningRequest'];
 export type AccountSettings = Schemas['AccountSettings'];
+export type AccountSummary = Schemas['AccountSummary'];
 export type ApiKey = Schemas['ApiKey'];
 export type ApiKeyList = Schemas['ApiKeyList'];
 /** The id is optional: the client generates one before the first attempt. */
@@ -37,6 +39,7 @@ export type HoldList = Schemas['HoldList'];
 export type Transfer = Schemas['Transfer'];
 export type TransferGroup = Schemas['TransferGroup'];
 export type TransferGroupRecord = Schemas['TransferGroupRecord'];
+export type TransferList = Schemas['TransferList'];
 export type TransferPreview = Schemas['TransferPreview'];
 export type TransferRecord = Schemas['TransferRecord'];
 export type TransferSplit = Schemas['TransferSplit'];
@@ -56,6 +59,9 @@ type Query<Operation extends keyof operations> = NonNullable<operations[Operatio
 export type PostingFilters = Omit<Query<'getAccountsIdPostings'>, 'cursor' | 'at'>;
 export type BatchFilters = Omit<Query<'getBatchesBatchIdTransfers'>, 'cursor'>;
 export type HoldFilters = Omit<Query<'getAccountsIdHolds'>, 'cursor'>;
+/** Filters of the lists of all transfers and accounts; the client follows the cursors. */
+export type TransferFilters = Omit<Query<'getTransfers'>, 'cursor'>;
+export type AccountFilters = Omit<Query<'getAccounts'>, 'cursor'>;
 export type StatementPeriod = Query<'getAccountsIdStatement'>;
 
 /** The codes of this release; a newer service may send others. */

@@ -8,6 +8,7 @@ import { EVENT_COMMANDS } from './events.ts';
 import { HOLD_COMMANDS } from './holds.ts';
 import { IMPORT_COMMANDS } from './import.ts';
 import { KEY_COMMANDS } from './keys.ts';
+import { LIST_COMMANDS } from './lists.ts';
 import { OPS_COMMANDS } from './ops.ts';
 import { PROFILE_COMMANDS } from './profiles.ts';
 import { STATEMENT_COMMANDS } from './statement.ts';
@@ -39,6 +40,7 @@ const newId = command('new-id', {
 export const COMMANDS: readonly CliCommand[] = [
   ...ACCOUNT_COMMANDS,
   ...TRANSFER_COMMANDS,
+  ...LIST_COMMANDS,
   ...HOLD_COMMANDS,
   ...IMPORT_COMMANDS,
   ...BATCH_COMMANDS,

@@ -4,8 +4,11 @@ import { openStatement, type Statement } from '../streams/statement.ts';
 import type {
   Account,
   AccountChange,
+  AccountFilters,
+  AccountList,
   AccountOpening,
   AccountSettings,
+  AccountSummary,
   Balance,
   BalanceAt,
   BalanceQueryAnswer,
@@ -113,6 +116,15 @@ export class Accounts {
     options: CallOptions = {},
   ): Promise<PostingList> {
     return read(this.#caller, withQuery(`${accountPath(accountId)}/postings`, filters), listIn<PostingList>, options);
+  }
+
+  /**
+   * All accounts by id, page after page as they are consumed, if the service has search.
+   * @throws ProblemError (such as `search_disabled`)
+   */
+  list(filters: AccountFilters = {}, options: CallOptions = {}): AsyncGenerator<AccountSummary, void, undefined> {
+    const path = '/v1/accounts';
+    return pages((cursor) => read(this.#caller, withQuery(path, { ...filters, cursor }), listIn<AccountList>, options));
   }
 
   /** The holds of an account by id, page after page as they are consumed. Refused ones are not among them. */

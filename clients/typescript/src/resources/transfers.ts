@@ -8,7 +8,16 @@ import {
   segment,
   withQuery,
 } from '../calls.ts';
-import type { Durability, Transfer, TransferPreview, TransferRecord, TransferRequest } from '../types.ts';
+import { listIn, pages } from '../streams/pages.ts';
+import type {
+  Durability,
+  Transfer,
+  TransferFilters,
+  TransferList,
+  TransferPreview,
+  TransferRecord,
+  TransferRequest,
+} from '../types.ts';
 import { type Outcome, outcomeOf } from './outcomes.ts';
 import { type BatchOptions, type TransferItem, transferBatches } from './transfer-batches.ts';
 import { type Expected, type Identified, lookUpTransfer, type Pending, type Posted } from './transfer-look-up.ts';
@@ -46,6 +55,23 @@ export class Transfers {
         lookUp: (call, limits) => lookUpTransfer(this.#caller, call, transactionId, expectedOf(sent), limits),
       },
     );
+  }
+
+  /**
+   * Transfers of all accounts, newest first (or `order: 'asc'`), page after page as they are consumed, if the service has
+   * search.
+   * @throws ProblemError (such as `search_disabled`)
+   */
+  list(filters: TransferFilters = {}, options: CallOptions = {}): AsyncGenerator<TransferRecord, void, undefined> {
+    return pages((cursor) => this.page({ ...filters, cursor }, options));
+  }
+
+  /** One page of the list, with the time up to which it is complete (`asOf`). */
+  async page(
+    filters: TransferFilters & { cursor?: string | undefined } = {},
+    options: CallOptions = {},
+  ): Promise<TransferList> {
+    return read(this.#caller, withQuery('/v1/transfers', filters), listIn<TransferList>, options);
   }
 
   /**

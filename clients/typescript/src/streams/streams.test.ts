@@ -103,6 +103,21 @@ describe('Pages', () => {
   it('with a cursor that leads back to the same page are an error', async () => {
     await expect(collect(pages(async () => ({ items: [], nextCursor: 'a' })))).rejects.toThrow(/same cursor/);
   });
+  it('of the lists of transfers and accounts carry the filters and the cursor', async () => {
+    server.requests.length = 0;
+    server.handler = (_, response) =>
+      answer(response, 200, { items: [{}], nextCursor: server.requests.length % 2 === 1 ? 'x y' : null, asOf: '' });
+    expect(
+      await collect(client().transfers.list({ account: 'ada', metadataKey: 'n', metadataValue: 'ä' })),
+    ).toHaveLength(2);
+    expect(await collect(client().accounts.list({ prefix: 'shop:' }))).toHaveLength(2);
+    expect(server.requests.map(({ path }) => path)).toEqual([
+      '/v1/transfers?account=ada&metadataKey=n&metadataValue=%C3%A4',
+      '/v1/transfers?account=ada&metadataKey=n&metadataValue=%C3%A4&cursor=x+y',
+      '/v1/accounts?prefix=shop%3A',
+      '/v1/accounts?prefix=shop%3A&cursor=x+y',
+    ]);
+  });
   it('of the history of an account carry the filters and the cursor', async () => {
     server.requests.length = 0;
     server.handler = (_, response) =>
