@@ -86,7 +86,7 @@ describe("The operator's command", () => {
     expect(await command(true)).toMatchObject({ from: 1, to: 2, epoch: before.epoch, dryRun: true, obstacles: [] });
     await db.database.rows("INSERT INTO processes (process_id, redis_seen) VALUES ('p-old', 1)");
     const dry = await command(true);
-    expect(dry.warning).toMatch(/^There is no way back/);
+    expect(dry.warning).toMatch(/^This cannot be undone/);
     expect(dry.obstacles).toEqual([
       expect.stringMatching(/^api p-old of an older release was last heard from \d+ s ago/),
     ]);
