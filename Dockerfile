@@ -16,6 +16,7 @@ COPY tsconfig.json tsconfig.build.json ./
 COPY devstack devstack
 COPY scripts scripts
 COPY app app
+COPY clients/console clients/console
 RUN node scripts/build.mjs && find dist -name '*.map' -delete
 
 # Installs node_modules without development packages, and without files that Node.js never reads: source maps, type
@@ -50,6 +51,7 @@ COPY --from=runtime /runtime /
 COPY --from=packages /packages/node_modules /app/node_modules
 COPY package.json /app/
 COPY --from=build /build/dist/app /app/dist/app
+COPY --from=build /build/dist/console /app/dist/console
 ENV NODE_ENV=production PATH=/usr/local/bin
 WORKDIR /app
 # A numeric user id, because Kubernetes' runAsNonRoot cannot look up a name.

@@ -1,6 +1,6 @@
 /**
- * Builds dist/: compiles TypeScript, and copies everything else of app/ (Lua, …) next to it. Does nothing if the sources
- * are unchanged since the last build.
+ * Builds dist/: compiles TypeScript, copies everything else of app/ (Lua, …) next to it, and builds the console. Does
+ * nothing if the sources are unchanged since the last build.
  */
 import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { readCommandLine } from '../app/config/command-line.mjs';
 import { elapsed, messageOf, print, UserError } from '../devstack/system/console.mjs';
+import { buildConsoleUnlessDone } from '../devstack/system/console-build.mjs';
 import { readJson, writeAtomically } from '../devstack/system/folder.mjs';
 import { runTool } from '../devstack/system/process.mjs';
 
@@ -22,6 +23,7 @@ const STAMP = '.built.json';
  * @throws {UserError} with the compiler's message
  */
 export async function buildUnlessDone({ root, logFile, signal }) {
+  await buildConsoleUnlessDone({ root, logFile, ...(signal ? { signal } : {}) });
   const dist = join(root, 'dist');
   const files = SOURCES.flatMap((folder) => filesIn(root, folder));
   const content = contentOf(root, [...files, ...SETTINGS]);

@@ -4,6 +4,8 @@ import { newUuidV7 } from '../domain/ids.ts';
 import { accountRoutes } from './accounts/account-routes.ts';
 import type { ApiDependencies } from './api-dependencies.ts';
 import { balanceRoutes } from './balances/balance-routes.ts';
+import { callerRoute } from './console/caller-route.ts';
+import { consoleRoutes } from './console/console-routes.ts';
 import { docsRoutes } from './docs/docs-routes.ts';
 import { eventRoutes } from './events/event-routes.ts';
 import { healthRoutes } from './health/health-routes.ts';
@@ -37,6 +39,7 @@ import { RefusalLog } from './http/refusal-log.ts';
 import { type Route, RouteTable } from './http/route.ts';
 import { Streams } from './http/streams.ts';
 import { keyRoutes } from './keys/key-routes.ts';
+import { liveRoutes } from './ops/live-routes.ts';
 import { opsRoutes } from './ops/ops-routes.ts';
 import { stopRoutes } from './ops/stop-routes.ts';
 import { postingRoutes } from './postings/posting-routes.ts';
@@ -103,9 +106,12 @@ export function apiRoutes(deps: ApiDependencies): readonly Route[] {
     ...holdReadRoutes(deps),
     ...eventRoutes(deps),
     ...opsRoutes(deps),
+    ...liveRoutes(deps),
     ...stopRoutes(deps),
     ...keyRoutes(deps),
     ...healthRoutes(deps),
+    callerRoute(),
+    ...consoleRoutes(),
   ];
   return [...routes, ...docsRoutes(routes)];
 }

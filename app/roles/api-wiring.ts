@@ -15,6 +15,7 @@ import type { Courier } from '../shards/courier.ts';
 import { NO_RETURNED_MONEY } from '../shards/returned-money.ts';
 import type { Context } from './context.ts';
 import { opsOf } from './ops.ts';
+import { OpsLive } from './ops-live.ts';
 import { firstOf, type PodShard, waitingIn } from './pod-shard.ts';
 import { joinPodShards } from './sharded-wiring.ts';
 import { tracedHolds, tracedLedger } from './traced.ts';
@@ -41,6 +42,7 @@ export function apiDependencies(context: Context, pod: Pod): ApiDependencies {
   const { shards, feed, search, keys, keyManagement, readiness, shuttingDown } = pod;
   const { courier: _, ...parts } = pod.parts;
   const first = firstOf(shards);
+  const live = new OpsLive(context, shards);
   return {
     ...parts,
     feed,
@@ -48,7 +50,7 @@ export function apiDependencies(context: Context, pod: Pod): ApiDependencies {
     keys,
     ...jwt(context),
     ...(tracing && { tracing }),
-    ops: opsOf(shards, shards.length > 1 ? metrics.ofCrossings() : null),
+    ops: { ...opsOf(shards, shards.length > 1 ? metrics.ofCrossings() : null), live: () => live.read() },
     keyManagement,
     readiness,
     waitingForDatabase: () => shards.reduce((sum, shard) => sum + waitingIn(shard), 0),

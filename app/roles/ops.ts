@@ -13,13 +13,13 @@ import { setStopped, stopReport } from './stop.ts';
 
 type Ops = ApiDependencies['ops'];
 /** The commands that concern a single shard. */
-type ShardOps = Omit<Ops, 'setStopped' | 'stop'>;
+type ShardOps = Omit<Ops, 'live' | 'setStopped' | 'stop'>;
 
 /**
  * The reports and commands for operators. With several shards, every report contains each shard, and a command that changes a
  * ledger has to name its shard. @param crossings is notified of comparisons of transfers between shards
  */
-export function opsOf(shards: readonly PodShard[], crossings: CrossingMetrics | null = null): Ops {
+export function opsOf(shards: readonly PodShard[], crossings: CrossingMetrics | null = null): Omit<Ops, 'live'> {
   const each = shards.map(opsOfShard);
   const ofShard = (shard: number | undefined): ShardOps => {
     const ops = each[shard ?? (each.length === 1 ? 0 : -1)];

@@ -10,6 +10,8 @@ const HTTP_SECONDS = [
   0.0005, 0.001, 0.002, 0.003, 0.004, 0.005, 0.0075, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 ];
 
+const TRANSFERS = /^\/v1\/(transfers|holds)/;
+
 /** The metrics of a process, and the metrics page with those of its shards. */
 export class Metrics extends MetricSet {
   readonly #httpChildren = new Map<string, { observe(seconds: number): void }>();
@@ -87,6 +89,23 @@ export class Metrics extends MetricSet {
       this.#httpChildren.set(key, child);
     }
     child.observe(seconds);
+  }
+
+  /**
+   * How many requests for transfers, groups and holds took at most so many seconds (null: any time), since this process
+   * was started.
+   */
+  async transferRequests(): Promise<{ leSeconds: number | null; count: number }[]> {
+    const counts = new Map<number, number>();
+    for (const { metricName, labels, value } of (await this.#http.get()).values) {
+      const { method, route, le } = labels as Readonly<Record<string, string | number>>;
+      const isTransfer = method === 'POST' && TRANSFERS.test(String(route));
+      const bound = le === '+Inf' ? Number.POSITIVE_INFINITY : Number(le);
+      if (metricName?.endsWith('_bucket') && isTransfer) counts.set(bound, (counts.get(bound) ?? 0) + value);
+    }
+    return [...counts]
+      .sort(([a], [b]) => a - b)
+      .map(([bound, count]) => ({ leSeconds: Number.isFinite(bound) ? bound : null, count }));
   }
 
   connectionExpired(): void {

@@ -5,6 +5,8 @@ import type { StopReport } from '../../domain/stop.ts';
  */
 export interface OpsPort {
   status(): Promise<object>;
+  /** What this pod knows at the moment, without asking a store. */
+  live(): Promise<object>;
   /** Runs a reconciliation now, and returns its result. */
   reconcile(): Promise<object>;
   /** Everything that waits for the journal of an epoch that has ended. */

@@ -73,6 +73,11 @@ const forAllPairs = async (send: (source: string, destination: string) => Promis
 const PERIOD = `from=${new Date(NOW - 9e7).toISOString()}&to=${new Date(NOW - 8e7).toISOString()}`;
 
 const CASES: Record<string, Case> = {
+  'GET /v1/caller': {
+    own: async () => [await restricted('GET', '/v1/caller')],
+    // It returns nothing about any account.
+    foreign: async () => [],
+  },
   'POST /v1/accounts': {
     own: async () => [await open('mine:new')],
     foreign: async () => [

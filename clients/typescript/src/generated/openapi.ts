@@ -693,6 +693,28 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v1/ops/live": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Read what this pod knows at the moment, without asking a store
+         * @description Cheap enough to be called every second. `GET /v1/ops/status` has the state of the whole ledger.
+         *
+         *     Scope: `ops`.
+         */
+        readonly get: operations["getOpsLive"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v1/ops/stop": {
         readonly parameters: {
             readonly query?: never;
@@ -901,6 +923,43 @@ export interface paths {
         };
         /** Metrics for Prometheus */
         readonly get: operations["getMetrics"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/caller": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Read the user and the scopes of the credentials
+         * @description Scope: `balances:read` or `accounts:write` or `transfers:write` or `ops`.
+         */
+        readonly get: operations["getCaller"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/console": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** The console for operators, a web page */
+        readonly get: operations["getConsole"];
         readonly put?: never;
         readonly post?: never;
         readonly delete?: never;
@@ -4421,6 +4480,40 @@ export interface components {
             /** @description The reason, in a sentence; it is recorded with your name. */
             readonly reason: string;
         };
+        readonly OpsLive: {
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly at: string;
+            readonly processId: string;
+            /** @description How many requests for transfers, groups and holds this pod has answered within so many seconds, since it was started; null: any time. Two reports of one pod give the latencies in between. */
+            readonly transferRequests: readonly components["schemas"]["LatencyBucket"][];
+            readonly shards: readonly components["schemas"]["OpsLiveShard"][];
+        };
+        readonly LatencyBucket: {
+            readonly leSeconds: number | null;
+            readonly count: number;
+        };
+        readonly OpsLiveShard: {
+            readonly shard: number;
+            /** @description As this pod last read it; null before it has. */
+            readonly mode: string | null;
+            readonly epoch: number | null;
+            readonly stopped: boolean;
+            /** @description Whether this pod serves changes of the shard. */
+            readonly open: boolean;
+            /** @description The last outcome in the journal of the epoch, by any pod; null in direct mode. */
+            readonly seq: number | null;
+            /** @description The last outcome that MySQL has. */
+            readonly cursor: number | null;
+            /** @description How long the oldest outcome that this pod keeps has been waiting for the flush. */
+            readonly oldestUnflushedMs: number;
+            readonly queuedTransfers: number;
+            /** @description Why this pod cannot serve the shard. */
+            readonly complaints: readonly string[];
+        };
         readonly LedgerStop: {
             /** @description With several shards: whether all of them are stopped. */
             readonly stopped: boolean;
@@ -4647,6 +4740,13 @@ export interface components {
             readonly ready: boolean;
             /** @description Why the pod is not ready. */
             readonly reasons: readonly string[];
+        };
+        readonly Caller: {
+            /** @description The user that is recorded with what the caller does. */
+            readonly user: string;
+            readonly scopes: readonly ("balances:read" | "accounts:write" | "transfers:write" | "ops")[];
+            /** @description The caller may use only accounts whose ids begin with one of these; null: all accounts. */
+            readonly accountPrefixes: readonly string[] | null;
         };
         readonly OpenApiDocument: {
             readonly [key: string]: unknown;
@@ -5971,6 +6071,26 @@ export interface operations {
             };
         };
     };
+    readonly getOpsLive: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The state of this pod */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["OpsLive"];
+                };
+            };
+        };
+    };
     readonly getOpsStop: {
         readonly parameters: {
             readonly query?: never;
@@ -6318,6 +6438,46 @@ export interface operations {
                 };
                 content: {
                     readonly "text/plain": string;
+                };
+            };
+        };
+    };
+    readonly getCaller: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The caller */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Caller"];
+                };
+            };
+        };
+    };
+    readonly getConsole: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The page */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "text/html": string;
                 };
             };
         };

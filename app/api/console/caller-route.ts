@@ -1,0 +1,33 @@
+import { z } from 'zod';
+import { SCOPES } from '../../domain/identity.ts';
+import { type Route, route } from '../http/route.ts';
+
+const Caller = z
+  .object({
+    user: z.string().meta({ description: 'The user that is recorded with what the caller does.' }),
+    scopes: z.array(z.enum(SCOPES)),
+    accountPrefixes: z
+      .array(z.string())
+      .nullable()
+      .meta({ description: 'The caller may use only accounts whose ids begin with one of these; null: all accounts.' }),
+  })
+  .meta({ id: 'Caller' });
+
+/** Lets a program show only what its user may do. */
+export function callerRoute(): Route {
+  return route({
+    method: 'GET',
+    path: '/v1/caller',
+    scopes: SCOPES,
+    // It names no account.
+    accounts: 'handler',
+    tag: 'Console',
+    summary: 'Read the user and the scopes of the credentials',
+    answers: { 200: { description: 'The caller', schema: Caller } },
+    problems: [],
+    handle: ({ identity: { user, scopes, accountPrefixes } }) => ({
+      status: 200,
+      body: { user, scopes: [...scopes], accountPrefixes: accountPrefixes ?? null },
+    }),
+  });
+}

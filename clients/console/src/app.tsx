@@ -1,0 +1,135 @@
+import type { ComponentType } from 'preact';
+import { useEffect, useMemo, useState } from 'preact/hooks';
+import { Api, type ApiError, type Caller, keptKey } from './api.ts';
+import { AccountsPage } from './pages/accounts.tsx';
+import { HoldsPage } from './pages/holds.tsx';
+import { KeysPage } from './pages/keys.tsx';
+import { LivePage } from './pages/live.tsx';
+import { ReconciliationPage } from './pages/reconciliation.tsx';
+import { RecoveryPage } from './pages/recovery.tsx';
+import { StopPage } from './pages/stop.tsx';
+import { TransfersPage } from './pages/transfers.tsx';
+import { SignIn } from './sign-in.tsx';
+import { linkTo, SessionContext, useLoaded, useMay, useRoute, useSession } from './state.ts';
+import { Empty, Page } from './ui.tsx';
+
+interface Place {
+  path: string;
+  name: string;
+  /** One of these scopes is enough to see it. */
+  scopes: readonly string[];
+  page: ComponentType<{ rest: readonly string[] }>;
+}
+
+const READ = ['balances:read', 'accounts:write', 'transfers:write'];
+const OPS = ['ops'];
+const PLACES: readonly Place[] = [
+  { path: 'live', name: 'Live', scopes: OPS, page: LivePage },
+  { path: 'accounts', name: 'Accounts', scopes: READ, page: AccountsPage },
+  { path: 'transfers', name: 'Transfers', scopes: READ, page: TransfersPage },
+  { path: 'holds', name: 'Holds', scopes: READ, page: HoldsPage },
+  { path: 'recovery', name: 'Recovery', scopes: OPS, page: RecoveryPage },
+  { path: 'keys', name: 'Keys', scopes: OPS, page: KeysPage },
+  { path: 'reconciliation', name: 'Reconciliation', scopes: OPS, page: ReconciliationPage },
+  { path: 'stop', name: 'Emergency stop', scopes: OPS, page: StopPage },
+];
+
+export function App() {
+  const [key, setKey] = useState(keptKey.read);
+  const [caller, setCaller] = useState<Caller | null>(null);
+  const [error, setError] = useState<ApiError | null>(null);
+  const signOut = () => {
+    keptKey.forget();
+    setKey(null);
+    setCaller(null);
+  };
+  const api = useMemo(() => (key === null ? null : new Api(key, signOut)), [key]);
+  useEffect(() => {
+    if (!api || key === null) return;
+    setError(null);
+    api.get<Caller>('/v1/caller').then(
+      (found) => {
+        keptKey.keep(key);
+        setCaller(found);
+      },
+      (failure: ApiError) => {
+        setError(failure);
+        // If the service is away, the key is kept for another attempt.
+        if (failure.status === 401) signOut();
+        else setKey(null);
+      },
+    );
+  }, [api]);
+  if (!api || !caller) return <SignIn signIn={setKey} isBusy={key !== null} error={error} />;
+  return (
+    <SessionContext.Provider value={{ api, caller }}>
+      <Shell signOut={signOut} />
+    </SessionContext.Provider>
+  );
+}
+
+function Shell({ signOut }: { signOut: () => void }) {
+  const { caller } = useSession();
+  const [path = '', ...rest] = useRoute();
+  const places = PLACES.filter(({ scopes }) => scopes.some((scope) => caller.scopes.includes(scope)));
+  const place = places.find((one) => one.path === path) ?? (path === '' ? places[0] : undefined);
+  const Shown = place?.page;
+  return (
+    <>
+      <button type="button" class="skip" onClick={skipToMain}>
+        Skip to the content
+      </button>
+      <header class="top">
+        <a class="brand" href={linkTo()}>
+          Holdfast
+        </a>
+        <nav aria-label="Pages">
+          <ul>
+            {places.map((one) => (
+              <li key={one.path}>
+                <a href={linkTo(one.path)} aria-current={one === place ? 'page' : undefined}>
+                  {one.name}
+                </a>
+              </li>
+            ))}
+          </ul>
+        </nav>
+        <div class="who">
+          <span>{caller.user}</span>
+          <button type="button" onClick={signOut}>
+            Sign out
+          </button>
+        </div>
+      </header>
+      <StoppedBanner />
+      <main id="main" tabIndex={-1}>
+        {Shown ? (
+          <Shown key={`${path}/${rest[0] ?? ''}`} rest={rest} />
+        ) : (
+          <Page title="Nothing here">
+            <Empty>There is no such page, or your key may not see it.</Empty>
+          </Page>
+        )}
+      </main>
+    </>
+  );
+}
+
+const skipToMain = (): void => document.getElementById('main')?.focus();
+
+const STOP_READ_EVERY_MS = 5_000;
+
+/** Whoever looks at the console has to see on every page that the ledger is stopped. */
+function StoppedBanner() {
+  const isOperator = useMay('ops');
+  const { data } = useLoaded<{ shards: readonly { stopped: boolean }[] }>(
+    isOperator ? '/v1/ops/live' : null,
+    STOP_READ_EVERY_MS,
+  );
+  if (!data?.shards.some(({ stopped }) => stopped)) return null;
+  return (
+    <div class="banner" role="alert">
+      The ledger is stopped: all changes are refused. <a href={linkTo('stop')}>Show the emergency stop</a>
+    </div>
+  );
+}

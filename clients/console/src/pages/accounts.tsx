@@ -1,0 +1,240 @@
+import { useState } from 'preact/hooks';
+import { part } from '../api.ts';
+import { Confirm } from '../confirm.tsx';
+import type { Account, HoldList, LimitUsage, PostingList } from '../schemas.ts';
+import { linkTo, useCommand, useLoaded, useMay, useSession } from '../state.ts';
+import { Badge, Card, Choice, Facts, Field, OpenById, Page, Shown, Table, when } from '../ui.tsx';
+
+const STATUSES = ['ACTIVE', 'SUSPENDED', 'FROZEN', 'CLOSED'] as const;
+const EVERY_MS = 5_000;
+
+export function AccountsPage({ rest: [id] }: { rest: readonly string[] }) {
+  if (id !== undefined) return <AccountPage id={id} />;
+  return (
+    <Page title="Accounts" intro="Balances, settings, holds, limits and the history of one account.">
+      <Card title="Open an account">
+        <OpenById label="Account id" open={(account) => location.assign(linkTo('accounts', account))} />
+      </Card>
+    </Page>
+  );
+}
+
+function AccountPage({ id }: { id: string }) {
+  const path = `/v1/accounts/${part(id)}`;
+  const account = useLoaded<Account>(path, EVERY_MS);
+  const limits = useLoaded<LimitUsage>(`${path}/limits`);
+  const holds = useLoaded<HoldList>(`${path}/holds?limit=50`);
+  return (
+    <Page title={`Account ${id}`}>
+      <Shown of={account}>
+        {(data) => (
+          <>
+            <Card title="Balance">
+              <Facts facts={balanceFacts(data)} />
+            </Card>
+            <Settings account={data} reload={account.reload} />
+          </>
+        )}
+      </Shown>
+      <Card title="Limits">
+        <Shown of={limits}>{(usage) => <Limits usage={usage} />}</Shown>
+      </Card>
+      <Card title="Holds">
+        <Shown of={holds}>{(list) => <Holds list={list} />}</Shown>
+      </Card>
+      <Postings path={path} />
+    </Page>
+  );
+}
+
+const balanceFacts = (account: Account) =>
+  [
+    ['Balance', <strong key="balance">{`${account.balance} ${account.currency}`}</strong>],
+    ['Available', account.available === null ? 'no limit' : `${account.available} ${account.currency}`],
+    ['Held', `${account.held} ${account.currency}`],
+    ['Version', account.version],
+    ['As of', when(account.asOf)],
+    ['From', account.source === 'cache' ? 'Redis' : 'MySQL'],
+    ...(account.stale
+      ? [
+          [
+            'Current',
+            <Badge key="stale" tone="warning">
+              may be older
+            </Badge>,
+          ] as const,
+        ]
+      : []),
+  ] as const;
+
+function Settings({ account, reload }: { account: Account; reload: () => void }) {
+  const mayChange = useMay('accounts:write');
+  return (
+    <Card title="Settings">
+      <Facts
+        facts={[
+          [
+            'Status',
+            <Badge key="status" tone={account.status === 'ACTIVE' ? 'good' : 'bad'}>
+              {account.status}
+            </Badge>,
+          ],
+          ['Name', account.name],
+          ['Overdraft limit', account.external ? 'external account' : `${account.overdraftLimit} ${account.currency}`],
+          ['Settings version', account.settingsVersion],
+          ['Opened', when(account.openedAt)],
+        ]}
+      />
+      {mayChange && account.status !== 'CLOSED' && <Change account={account} reload={reload} />}
+    </Card>
+  );
+}
+
+/** Changes what the operator has seen: if the settings have changed since, nothing happens. */
+function Change({ account, reload }: { account: Account; reload: () => void }) {
+  const { api } = useSession();
+  const [status, setStatus] = useState<string>(account.status);
+  const [overdraft, setOverdraft] = useState(account.overdraftLimit);
+  const body = {
+    ...(status !== account.status && { status }),
+    ...(overdraft !== account.overdraftLimit && { overdraftLimit: overdraft }),
+  };
+  const command = useCommand(
+    () =>
+      api.send('PATCH', `/v1/accounts/${part(account.accountId)}`, {
+        body,
+        headers: { 'If-Match': `"${account.settingsVersion}"` },
+      }),
+    reload,
+  );
+  const isChanged = Object.keys(body).length > 0;
+  return (
+    <div class="row">
+      <Choice label="New status" value={status} set={setStatus} options={STATUSES} />
+      {!account.external && <Field label="New overdraft limit" value={overdraft} set={setOverdraft} />}
+      {isChanged && (
+        <Confirm
+          action="Change"
+          title={`Change account ${account.accountId}`}
+          tone={status === 'CLOSED' ? 'danger' : 'primary'}
+          {...(status === 'CLOSED' && { typed: account.accountId })}
+          command={command}
+        >
+          {status !== account.status && (
+            <p>
+              Status from {account.status} to {status}.{status === 'CLOSED' && ' This cannot be undone.'}
+            </p>
+          )}
+          {overdraft !== account.overdraftLimit && (
+            <p>
+              Overdraft limit from {account.overdraftLimit} to {overdraft} {account.currency}.
+            </p>
+          )}
+        </Confirm>
+      )}
+    </div>
+  );
+}
+
+const LIMIT_NAMES = {
+  transferMax: 'One transfer',
+  dailyDebitMax: 'Debits of a day',
+  monthlyDebitMax: 'Debits of a month',
+  dailyCreditMax: 'Credits of a day',
+  balanceMax: 'Balance',
+} as const;
+
+function Limits({ usage }: { usage: LimitUsage }) {
+  const rows = Object.entries(LIMIT_NAMES).flatMap(([key, name]) => {
+    const limit = usage[key as keyof typeof LIMIT_NAMES] as Readonly<Record<string, unknown>> | null;
+    return limit
+      ? [{ name, ...limit } as { name: string; limit?: string; value?: string; used?: string; remaining?: string }]
+      : [];
+  });
+  return (
+    <Table
+      label="Limits"
+      rows={rows}
+      keyOf={({ name }) => name}
+      empty="The account has no limits."
+      columns={[
+        { name: 'Limit', of: ({ name }) => name },
+        { name: 'Value', of: ({ limit, value }) => limit ?? value, isNumber: true },
+        { name: 'Used', of: ({ used }) => used, isNumber: true },
+        { name: 'Remaining', of: ({ remaining }) => remaining, isNumber: true },
+      ]}
+    />
+  );
+}
+
+const Holds = ({ list }: { list: HoldList }) => (
+  <Table
+    label="Holds of this account"
+    rows={list.items}
+    keyOf={({ holdId }) => holdId}
+    empty="The account has no holds."
+    columns={[
+      { name: 'Hold', of: ({ holdId }) => <a href={linkTo('holds', holdId)}>{holdId}</a> },
+      { name: 'Status', of: ({ status }) => <Badge tone={status === 'OPEN' ? 'warning' : 'neutral'}>{status}</Badge> },
+      { name: 'Remaining', of: ({ remaining, currency }) => `${remaining} ${currency}`, isNumber: true },
+      { name: 'Expires', of: ({ expiresAt }) => when(expiresAt) },
+    ]}
+  />
+);
+
+function Postings({ path }: { path: string }) {
+  const [cursor, setCursor] = useState<string | null>(null);
+  const more = cursor === null ? '' : `&cursor=${part(cursor)}`;
+  const list = useLoaded<PostingList>(`${path}/postings?order=desc&limit=50${more}`);
+  return (
+    <Card title="History">
+      <Shown of={list}>
+        {(page) => (
+          <>
+            <Table
+              label="Postings with the balance after each"
+              rows={page.items}
+              keyOf={(item) => String(item.version)}
+              empty="Nothing has been posted."
+              columns={[
+                { name: 'When', of: (item) => when(item.acceptedAt) },
+                { name: 'Kind', of: (item) => item.kind },
+                {
+                  name: 'Transfer or hold',
+                  of: (item) => <Subject item={item as { transactionId?: string; holdId?: string }} />,
+                },
+                {
+                  name: 'Counterparty',
+                  of: (item) =>
+                    'counterparty' in item ? (
+                      <a href={linkTo('accounts', item.counterparty)}>{item.counterparty}</a>
+                    ) : null,
+                },
+                { name: 'Amount', of: (item) => ('amount' in item ? item.amount : null), isNumber: true },
+                { name: 'Balance after', of: (item) => item.balanceAfter, isNumber: true },
+                { name: 'Version', of: (item) => item.version, isNumber: true },
+              ]}
+            />
+            <div class="row end">
+              {cursor !== null && (
+                <button type="button" onClick={() => setCursor(null)}>
+                  Newest
+                </button>
+              )}
+              {page.nextCursor && (
+                <button type="button" onClick={() => setCursor(page.nextCursor)}>
+                  Older
+                </button>
+              )}
+            </div>
+          </>
+        )}
+      </Shown>
+    </Card>
+  );
+}
+
+function Subject({ item: { transactionId, holdId } }: { item: { transactionId?: string; holdId?: string } }) {
+  if (transactionId) return <a href={linkTo('transfers', transactionId)}>{transactionId}</a>;
+  return holdId ? <a href={linkTo('holds', holdId)}>{holdId}</a> : <>–</>;
+}

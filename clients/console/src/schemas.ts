@@ -1,0 +1,12 @@
+import type { components } from '../../typescript/src/generated/openapi.ts';
+
+/** The schemas of the OpenAPI document that the console reads. */
+type Schemas = components['schemas'];
+export type Account = Schemas['Account'];
+export type LimitUsage = Schemas['LimitUsage'];
+export type PostingList = Schemas['PostingList'];
+export type TransferRecord = Schemas['TransferRecord'];
+export type HoldRecord = Schemas['HoldRecord'];
+export type HoldList = Schemas['HoldList'];
+export type ApiKey = Schemas['ApiKey'];
+export type ApiKeyList = Schemas['ApiKeyList'];

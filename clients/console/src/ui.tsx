@@ -1,0 +1,243 @@
+import type { ComponentChildren } from 'preact';
+import { useEffect, useId, useRef, useState } from 'preact/hooks';
+import type { ApiError } from './api.ts';
+import type { Loaded } from './state.ts';
+
+interface Children {
+  children: ComponentChildren;
+}
+
+/** A page: its title gets the focus, so that a screen reader announces it. */
+export function Page({ title, intro, children }: Children & { title: string; intro?: string }) {
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => {
+    document.title = `${title} · Holdfast`;
+    heading.current?.focus();
+  }, [title]);
+  return (
+    <>
+      <h1 ref={heading} tabIndex={-1}>
+        {title}
+      </h1>
+      {intro && <p class="intro">{intro}</p>}
+      {children}
+    </>
+  );
+}
+
+export function Card({ title, action, children }: Children & { title: string; action?: ComponentChildren }) {
+  const id = useId();
+  return (
+    <section class="card" aria-labelledby={id}>
+      <header>
+        <h2 id={id}>{title}</h2>
+        {action}
+      </header>
+      {children}
+    </section>
+  );
+}
+
+type Tone = 'good' | 'bad' | 'warning' | 'neutral';
+
+/** A word, in a color that only repeats what it says. */
+export const Badge = ({ tone = 'neutral', children }: Children & { tone?: Tone }) => (
+  <span class={`badge ${tone}`}>{children}</span>
+);
+
+export function Notice({ tone, children }: Children & { tone: Tone }) {
+  return (
+    <div class={`notice ${tone}`} role={tone === 'bad' ? 'alert' : 'status'}>
+      {children}
+    </div>
+  );
+}
+
+export const Failure = ({ error, retry }: { error: ApiError; retry?: () => void }) => (
+  <Notice tone="bad">
+    <p>
+      <strong>{error.code}</strong> {error.message}
+    </p>
+    {error.correlationId && (
+      <p class="small">
+        Correlation id <code>{error.correlationId}</code>
+      </p>
+    )}
+    {retry && (
+      <button type="button" onClick={retry}>
+        Try again
+      </button>
+    )}
+  </Notice>
+);
+
+export const Empty = ({ children }: Children) => <p class="empty">{children}</p>;
+
+/** The four states of everything that is read: loading, error, stale, and there. */
+export function Shown<T>({ of, children }: { of: Loaded<T>; children: (data: T) => ComponentChildren }) {
+  if (of.data === null) {
+    if (of.error) return <Failure error={of.error} retry={of.reload} />;
+    return (
+      <p class="loading" role="status">
+        Loading …
+      </p>
+    );
+  }
+  return (
+    <>
+      {of.isStale && of.error && (
+        <Notice tone="warning">
+          <p>
+            This is not current: the last attempt to read it failed. <strong>{of.error.code}</strong>
+          </p>
+        </Notice>
+      )}
+      {children(of.data)}
+    </>
+  );
+}
+
+/** Names and values. */
+export const Facts = ({ facts }: { facts: readonly (readonly [string, ComponentChildren])[] }) => (
+  <dl class="facts">
+    {facts.map(([name, value]) => (
+      <div key={name}>
+        <dt>{name}</dt>
+        <dd>{value ?? '–'}</dd>
+      </div>
+    ))}
+  </dl>
+);
+
+interface Column<T> {
+  name: string;
+  of: (row: T) => ComponentChildren;
+  isNumber?: boolean;
+}
+
+export function Table<T>({
+  label,
+  rows,
+  columns,
+  keyOf,
+  empty,
+}: {
+  label: string;
+  rows: readonly T[];
+  columns: readonly Column<T>[];
+  keyOf: (row: T) => string;
+  empty: string;
+}) {
+  if (rows.length === 0) return <Empty>{empty}</Empty>;
+  return (
+    // Focusable, so that a keyboard can scroll it on a narrow screen.
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls
+    <section class="scroll" aria-label={label} tabIndex={0}>
+      <table>
+        <thead>
+          <tr>
+            {columns.map(({ name, isNumber }) => (
+              <th key={name} scope="col" class={isNumber ? 'number' : ''}>
+                {name}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row) => (
+            <tr key={keyOf(row)}>
+              {columns.map(({ name, of, isNumber }) => (
+                <td key={name} class={isNumber ? 'number' : ''}>
+                  {of(row) ?? '–'}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+interface FieldProps {
+  label: string;
+  value: string;
+  set: (value: string) => void;
+  hint?: string;
+  isSecret?: boolean;
+  isRequired?: boolean;
+}
+
+export function Field({ label, value, set, hint, isSecret = false, isRequired = false }: FieldProps) {
+  const id = useId();
+  const input = {
+    id,
+    value,
+    required: isRequired,
+    autoComplete: 'off',
+    spellcheck: false,
+    'aria-describedby': hint ? `${id}-hint` : undefined,
+    onInput: (event: { currentTarget: { value: string } }) => set(event.currentTarget.value),
+  };
+  return (
+    <div class="field">
+      <label for={id}>{label}</label>
+      {isSecret ? <input {...input} type="password" /> : <input {...input} type="text" />}
+      {hint && (
+        <p class="small" id={`${id}-hint`}>
+          {hint}
+        </p>
+      )}
+    </div>
+  );
+}
+
+export function Choice({
+  label,
+  value,
+  set,
+  options,
+}: {
+  label: string;
+  value: string;
+  set: (value: string) => void;
+  options: readonly string[];
+}) {
+  const id = useId();
+  return (
+    <div class="field">
+      <label for={id}>{label}</label>
+      <select id={id} value={value} onChange={(event) => set(event.currentTarget.value)}>
+        {options.map((option) => (
+          <option key={option} value={option}>
+            {option}
+          </option>
+        ))}
+      </select>
+    </div>
+  );
+}
+
+/** A form for one id, which opens the page of that id. */
+export function OpenById({ label, open, hint }: { label: string; open: (id: string) => void; hint?: string }) {
+  const [id, setId] = useState('');
+  return (
+    <form
+      class="row"
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (id.trim()) open(id.trim());
+      }}
+    >
+      <Field label={label} value={id} set={setId} isRequired {...(hint !== undefined && { hint })} />
+      <button type="submit" class="primary">
+        Open
+      </button>
+    </form>
+  );
+}
+
+export const when = (time: string | null | undefined): ComponentChildren =>
+  time ? <time dateTime={time}>{time.replace('T', ' ').replace('Z', ' UTC')}</time> : '–';
+export const duration = (ms: number): string =>
+  ms < 1000 ? `${Math.round(ms)} ms` : ms < 120_000 ? `${(ms / 1000).toFixed(1)} s` : `${Math.round(ms / 60_000)} min`;
