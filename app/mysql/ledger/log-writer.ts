@@ -8,6 +8,7 @@ import {
   type StoredRow,
 } from '../../journal/sealed/sealed-rows.ts';
 import type { Session } from '../connection/pool.ts';
+import { binaryOrNull, integer, moment } from '../connection/sql.ts';
 import { rowsByIds } from '../rows/unsettled-rows.ts';
 
 /** Maximum number of rows of `unsealed` in one row of the log: as many ids as one list may contain. */
@@ -124,15 +125,17 @@ function chainedTo(head: LogHead, contents: readonly RowContent[], now: number):
 
 const endOf = ({ position, hash, sealedAt }: LogHead): LogHead => ({ position, hash, sealedAt });
 
-/** One statement for each row, because a row may be a megabyte long. */
+/**
+ * One statement for each row, because a row may be a megabyte long. It is built from literals, which costs less than
+ * placeholders.
+ */
 async function insertRow(session: Session, row: StoredRow): Promise<void> {
+  const { position, format, epoch, firstSeq, lastSeq, entries, bytes, payload, previousHash, hash, sealedAt } = row;
+  const integers = [position, format, epoch, firstSeq, lastSeq, entries, bytes].map(integer).join(',');
+  const binaries = [payload.toString('hex'), previousHash, hash].map(binaryOrNull).join(',');
   await session.run(
     `INSERT INTO sealed (\`position\`, \`format\`, epoch, first_seq, last_seq, entries, bytes, payload, previous_hash, \`hash\`,
-       sealed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    [
-      ...[row.position, row.format, row.epoch, row.firstSeq, row.lastSeq, row.entries, row.bytes, row.payload],
-      ...[Buffer.from(row.previousHash, 'hex'), Buffer.from(row.hash, 'hex'), new Date(row.sealedAt)],
-    ],
+       sealed_at) VALUES (${integers},${binaries},${moment(sealedAt)})`,
   );
 }
 
