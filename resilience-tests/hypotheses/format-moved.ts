@@ -147,7 +147,7 @@ async function move({ ground, mark, note, send, wrong }: Scene<Upgrade>): Promis
   const { stack: cluster } = ground;
   const dry = fieldsOf((await command(ground, true)).body);
   if ((dry['obstacles'] as unknown[]).length > 0) wrong(`the dry run finds ${JSON.stringify(dry['obstacles'])}`);
-  if (!String(dry['warning']).startsWith('There is no way back')) wrong(`the dry run warns: ${dry['warning']}`);
+  if (!String(dry['warning']).startsWith('This cannot be undone')) wrong(`the dry run warns: ${dry['warning']}`);
   mark('the rules move to format 2');
   const since = now();
   const { status, body } = await command(ground, false);

@@ -101,7 +101,7 @@ export class ApiUnderTest {
         stop: async () => stopReport(false),
         takeRedisOver: async () => ({ epoch: 19, mode: 'DIRECT' }),
         moveFormat: async ({ epoch, dryRun }) => ({
-          warning: 'There is no way back',
+          warning: 'This cannot be undone',
           from: 1,
           to: 2,
           epoch: dryRun ? epoch : epoch + 3,

@@ -87,7 +87,7 @@ describe('The rule format', () => {
     const dry = await api.post('/v1/ops/format', { ...move, dryRun: true }, { key: keyWith('ops') });
     expect(dry).toMatchObject({
       status: 200,
-      json: { epoch: 17, dryRun: true, done: false, warning: 'There is no way back' },
+      json: { epoch: 17, dryRun: true, done: false, warning: 'This cannot be undone' },
     });
   });
   it('is answered with 202 while keepers are still recovering the last epoch of the older format', async () => {

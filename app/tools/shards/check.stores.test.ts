@@ -136,7 +136,7 @@ describe('npm run shards -- check', () => {
           );
         });
         expect(faults).toEqual([]);
-        expect(notes).toEqual([expect.stringContaining('check again at rest')]);
+        expect(notes).toEqual([expect.stringContaining('check again while there are none')]);
       },
     );
   });
