@@ -61,6 +61,8 @@ const LAYERS = {
 
   // The index for searches, which follows the sealed log.
   search: ['kernel', 'journal/sealed'],
+  // Deliveries of events to the URLs of users.
+  webhooks: ['kernel', 'domain', 'ledger/ports', 'feed'],
 
   // How the journal gets to MySQL, who may change balances, and what runs on a schedule.
   sync: ['kernel', 'domain', 'journal'],
@@ -85,6 +87,7 @@ const LAYERS = {
   'api/search': ['domain', 'ledger/ports', 'api/http', 'api/schemas', 'api/transfers'],
   'api/holds': ['kernel', 'domain', 'ledger/ports', 'api/http', 'api/schemas', 'api/transfers'],
   'api/events': ['kernel', 'domain', 'ledger/ports', 'api/http', 'api/schemas'],
+  'api/webhooks': ['domain', 'ledger/ports', 'api/http', 'api/schemas'],
   'api/ops': ['domain', 'api/http', 'api/schemas'],
   'api/console': ['domain', 'api/http'],
   'api/keys': ['domain', 'api/http', 'api/schemas'],
@@ -106,6 +109,7 @@ const LAYERS = {
     'api/search',
     'api/holds',
     'api/events',
+    'api/webhooks',
     'api/ops',
     'api/console',
     'api/keys',
@@ -169,7 +173,16 @@ const LAYERS = {
     'audit',
     'mysql/audit',
   ],
-  'mysql/operations': ['devstack', 'kernel', 'domain', 'jobs', 'mysql', 'mysql/connection', 'mysql/rows'],
+  'mysql/operations': [
+    'devstack',
+    'kernel',
+    'domain',
+    'ledger/ports',
+    'jobs',
+    'mysql',
+    'mysql/connection',
+    'mysql/rows',
+  ],
 
   // Splits the databases of a stopped ledger.
   'mysql/split': [
@@ -196,6 +209,7 @@ const LAYERS = {
     'shards',
     'feed',
     'search',
+    'webhooks',
     'sync',
     'authority/pod',
     'authority/keeper',
@@ -320,9 +334,9 @@ module.exports = {
     {
       name: 'only-api-speaks-http',
       comment:
-        'The rules must not depend on the protocol through which they are called. telemetry/ is exempt because it traces HTTP requests.',
+        'The rules must not depend on the protocol through which they are called. telemetry/ is exempt because it traces HTTP requests, and webhooks/ because it sends them.',
       severity: 'error',
-      from: { path: '^app/', pathNot: ['^app/(api|roles|telemetry)/', TESTS] },
+      from: { path: '^app/', pathNot: ['^app/(api|roles|telemetry|webhooks)/', TESTS] },
       to: { path: [HTTP_PACKAGES, '^(node:)?https?2?$'] },
     },
     {

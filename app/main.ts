@@ -1,10 +1,10 @@
 import { endWhenAsked, untilAskedToStop } from './roles/stopping.ts';
 
 /**
- * Usage: `node main.js api | keeper | search | migrate | renew-identity`. The argument is the role to run. Settings come from the
+ * Usage: `node main.js api | keeper | search | webhooks | migrate | renew-identity`. The argument is the role to run. Settings come from the
  * environment.
  */
-const RUNNING = ['api', 'keeper', 'search'];
+const RUNNING = ['api', 'keeper', 'search', 'webhooks'];
 const ROLES = [...RUNNING, 'migrate', 'renew-identity'];
 const [word] = process.argv.slice(2);
 const role = word ?? process.env['ROLE'];

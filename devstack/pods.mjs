@@ -1,4 +1,5 @@
 /** Runs Holdfast's own processes: migrations, the keeper and the API pods. */
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { runtimeOf } from './install/runtime.mjs';
 import { messageOf } from './system/console.mjs';
@@ -41,6 +42,8 @@ function environment({ shards, redisUrl, mysqlUrl, apiKey, search }) {
     MYSQL_URL: mysqlUrl,
     BOOTSTRAP_API_KEY: apiKey,
     SEARCH: search ? 'on' : 'off',
+    // A key of its own for each stack, which stays the same.
+    WEBHOOK_SECRET_KEYS: createHash('sha256').update(apiKey).digest('base64'),
     PORT: undefined,
     ADMIN_PORT: undefined,
   };

@@ -6,6 +6,7 @@ import type { HoldBooks, Holds } from '../ledger/ports/holds.ts';
 import type { Books, Ledger } from '../ledger/ports/ledger.ts';
 import type { ReturnedMoney } from '../ledger/ports/returned-money.ts';
 import type { Search } from '../ledger/ports/search.ts';
+import type { Webhooks } from '../ledger/ports/webhooks.ts';
 import type { ReadinessReport } from './health/health-routes.ts';
 import type { HttpDependencies } from './http/http-dependencies.ts';
 import type { OpsPort } from './ops/ops-port.ts';
@@ -23,6 +24,9 @@ export interface ApiDependencies extends HttpDependencies {
   feed: Feed;
   ops: OpsPort;
   keyManagement: KeyManagement;
+  webhooks: Webhooks;
+  /** Why nothing may be sent to a URL; null if it may. */
+  webhookUrlFault(href: string): string | null;
   readiness: () => ReadinessReport;
   /** Absent if metrics have a separate port. */
   metrics?: { contentType: string; text(): Promise<string> };

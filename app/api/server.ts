@@ -49,6 +49,7 @@ import { batchRoutes } from './transfers/batch-routes.ts';
 import { groupRoutes } from './transfers/group-routes.ts';
 import { returnedMoneyRoutes } from './transfers/returned-money-routes.ts';
 import { transferRoutes } from './transfers/transfer-routes.ts';
+import { webhookRoutes } from './webhooks/webhook-routes.ts';
 
 /** Time limits for a client to send its headers, and its whole request; after that, its connection is closed. */
 const HEADERS_TIMEOUT_MS = 10_000;
@@ -105,6 +106,7 @@ export function apiRoutes(deps: ApiDependencies): readonly Route[] {
     ...holdRoutes(deps),
     ...holdReadRoutes(deps),
     ...eventRoutes(deps),
+    ...webhookRoutes(deps),
     ...opsRoutes(deps),
     ...liveRoutes(deps),
     ...stopRoutes(deps),

@@ -64,6 +64,15 @@ export function text(pattern: RegExp, range: string): Kind<string> {
   return { schema: z.string().regex(pattern), range, secret: false };
 }
 
+/** Text that fulfills a condition; `range` describes the condition in words. */
+export function textWhere(
+  fits: (text: string) => boolean,
+  range: string,
+  { secret }: { secret: boolean },
+): Kind<string> {
+  return { schema: z.string().refine(fits), range, secret };
+}
+
 export function secret(charactersMin: number): Kind<string> {
   return { schema: z.string().min(charactersMin), range: `at least ${charactersMin} characters`, secret: true };
 }

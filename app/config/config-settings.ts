@@ -16,15 +16,16 @@ import {
   url,
 } from './config-kinds.ts';
 import { LEDGER_SETTINGS } from './config-ledger.ts';
+import { WEBHOOK_SETTINGS } from './config-webhooks.ts';
 
 /** All settings, grouped and named as in `Config`, in the order of docs/configuration.md. Other variables are not read. */
 export const SETTINGS = {
   process: {
     role: setting(
       'ROLE',
-      choice('api', 'keeper', 'search'),
+      choice('api', 'keeper', 'search', 'webhooks'),
       'api',
-      'Role of this process: API pod, keeper, or search, which keeps the index for searches up to date.',
+      'Role of this process: API pod, keeper, search, which keeps the index for searches up to date, or webhooks, which delivers events.',
     ),
     shutdownGraceMs: setting(
       'SHUTDOWN_GRACE_MS',
@@ -142,6 +143,7 @@ export const SETTINGS = {
     ),
   },
   audit: AUDIT_SETTINGS,
+  ...WEBHOOK_SETTINGS,
   auth: {
     bootstrapApiKey: optional(
       'BOOTSTRAP_API_KEY',

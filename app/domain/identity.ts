@@ -1,7 +1,7 @@
 import { Problem } from './problem.ts';
 
 /** What a caller may do. A route lists the scopes that grant access to it; one of them is enough. */
-export const SCOPES = ['balances:read', 'accounts:write', 'transfers:write', 'ops'] as const;
+export const SCOPES = ['balances:read', 'accounts:write', 'transfers:write', 'webhooks:write', 'ops'] as const;
 export type Scope = (typeof SCOPES)[number];
 
 /** The caller. `user` is recorded in every posting that the call makes. */
@@ -19,6 +19,10 @@ export interface Identity {
 export function mayUse({ accountPrefixes }: Pick<Identity, 'accountPrefixes'>, accountId: string): boolean {
   return accountPrefixes === undefined || accountPrefixes.some((prefix) => accountId.startsWith(prefix));
 }
+
+/** Whether the caller may manage what belongs to other users. */
+export const isOperator = ({ scopes, accountPrefixes }: Identity): boolean =>
+  scopes.has('ops') && accountPrefixes === undefined;
 
 /** @throws Problem forbidden for the first account that the caller may not use */
 export function requireAccounts(identity: Identity, accountIds: Iterable<string>): void {

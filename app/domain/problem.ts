@@ -16,6 +16,7 @@ export const PROBLEMS = {
   transfer_not_found: { status: 404, title: 'The transfer does not exist', ...FINAL },
   hold_not_found: { status: 404, title: 'The hold does not exist', ...FINAL },
   key_not_found: { status: 404, title: 'The API key does not exist', ...FINAL },
+  webhook_not_found: { status: 404, title: 'The webhook does not exist', ...FINAL },
   group_not_found: { status: 404, title: 'The group does not exist', ...FINAL },
   batch_not_found: { status: 404, title: 'There is no record of the batch', ...FINAL },
   method_not_allowed: { status: 405, title: 'This address does not support that method', ...FINAL },
@@ -38,6 +39,9 @@ export const PROBLEMS = {
   },
   key_id_reused: { status: 409, title: 'This key id belongs to another API key', ...FINAL },
   key_not_active: { status: 409, title: 'The API key has expired or is revoked', ...FINAL },
+  webhook_id_reused: { status: 409, title: 'This webhook id belongs to another webhook', ...FINAL },
+  too_many_webhooks: { status: 409, title: 'There are too many webhooks', ...FINAL },
+  too_many_secrets: { status: 409, title: 'The webhook has too many valid secrets', ...FINAL },
   last_ops_key: { status: 409, title: 'This is the last API key that can manage keys', ...FINAL },
   authority_moved: {
     status: 409,
@@ -90,6 +94,7 @@ export const PROBLEMS = {
   calendar_unavailable: { status: 503, title: 'The business calendar is missing or outdated', ...RETRY },
   issuer_unavailable: { status: 503, title: 'The keys of the token issuer cannot be fetched', ...RETRY },
   feature_not_active: { status: 503, title: 'This ledger does not use the rules of this release yet', ...FINAL },
+  webhooks_disabled: { status: 503, title: 'This installation does not have webhooks', ...FINAL },
   shutting_down: { status: 503, title: 'This pod is shutting down', ...RETRY },
   outcome_unknown: {
     status: 504,

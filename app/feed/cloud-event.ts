@@ -29,16 +29,21 @@ interface Additions {
   /** The currency of an account that was changed. */
   currency: string | undefined;
   details: PersonalData | null;
+  /** Whether the listener may see the state of an account. */
+  sees: Sees;
 }
+
+export type Sees = (account: string) => boolean;
+export const SEES_ALL: Sees = () => true;
 
 /** The JSON of a CloudEvent 1.0, on one line. */
 export function cloudEventOf(
   entry: VisibleEntry,
   { type, accounts }: { type: EventType; accounts: readonly string[] },
   { ledgerId, shard, position, index, check }: EventOrigin,
-  { currency, details }: Additions,
+  { currency, details, sees }: Additions,
 ): string {
-  const { subject, at, data } = contentOf(entry, accounts, currency);
+  const { subject, at, data } = contentOf(entry, { accounts, currency, sees });
   return JSON.stringify({
     specversion: '1.0',
     id: `${shard}.${position}.${index}.${check}`,
@@ -66,10 +71,13 @@ interface Content {
   data: object;
 }
 
-function contentOf(entry: VisibleEntry, accounts: readonly string[], currency: string | undefined): Content {
+function contentOf(
+  entry: VisibleEntry,
+  { accounts, currency, sees }: Omit<Additions, 'details'> & { accounts: readonly string[] },
+): Content {
   switch (entry.kind) {
     case 'transfer':
-      return transferContent(entry);
+      return transferContent(entry, sees);
     case 'group':
       return groupContent(entry, accounts);
     case 'hold':
@@ -87,7 +95,7 @@ const timeOf = (ms: number): string => new Date(ms).toISOString();
  * A transfer as its client sent it: the accounts that carry money between shards are not shown. A payout is part of the
  * transfer that was returned, whose source the log contains only as a hash.
  */
-function transferContent(entry: SealedTransfer): Content {
+function transferContent(entry: SealedTransfer, sees: Sees): Content {
   const { order, acceptedAt } = entry;
   const { capture, currency } = order;
   const { source, destination } = order.leg ?? order;
@@ -103,7 +111,9 @@ function transferContent(entry: SealedTransfer): Content {
     currency,
     timestamp: timeOf(order.timestamp ?? acceptedAt),
     acceptedAt: timeOf(acceptedAt),
-    ...(entry.status === 'POSTED' ? sidesOf(entry, leg) : refusalOf(entry, currency)),
+    ...(entry.status === 'POSTED'
+      ? sidesOf(entry, leg, sees)
+      : refusalOf(sees(source) && sees(destination) ? entry : { refusal: entry.refusal }, currency)),
     ...(leg && { leg }),
     ...(order.groupId !== undefined && { groupId: order.groupId }),
     ...(order.reverses !== null && { reverses: order.reverses }),
@@ -116,18 +126,22 @@ function transferContent(entry: SealedTransfer): Content {
 function sidesOf(
   { order, source, destination, hold }: Extract<SealedTransfer, { status: 'POSTED' }>,
   leg: string | undefined,
+  sees: Sees,
 ): object {
   const money = (units: number) => formatAmount(units, order.currency);
   // The client's source is the destination of the leg `back`.
-  const sourceSide = leg === undefined || leg === 'out' ? source : leg === 'back' ? destination : null;
-  const destinationSide = leg === undefined || leg === 'in' || leg === 'payout' ? destination : null;
+  const ofSource = leg === undefined || leg === 'out' ? source : leg === 'back' ? destination : null;
+  const ofDestination = leg === undefined || leg === 'in' || leg === 'payout' ? destination : null;
+  const ends = order.leg ?? order;
+  const sourceSide = sees(ends.source) ? ofSource : null;
+  const destinationSide = sees(ends.destination) ? ofDestination : null;
   return {
     ...(sourceSide && { sourceBalance: money(sourceSide.balance), sourceVersion: sourceSide.version }),
     ...(destinationSide && {
       destinationBalance: money(destinationSide.balance),
       destinationVersion: destinationSide.version,
     }),
-    ...(hold && { heldAfter: money(hold.held), heldChange: money(hold.heldChange) }),
+    ...(hold && sees(ends.source) && { heldAfter: money(hold.held), heldChange: money(hold.heldChange) }),
   };
 }
 

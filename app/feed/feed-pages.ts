@@ -2,7 +2,7 @@ import { Problem } from '../domain/problem.ts';
 import type { FeedEvent, FeedFilter, FeedPosition, FeedStart, Place } from '../ledger/ports/feed.ts';
 import { type Bounds, gone, type RowReader } from './row-reader.ts';
 
-/** A page ends when its events have this many characters. */
+/** The default of `charactersMax`. */
 const CHARACTERS_MAX = 2 * 1024 * 1024;
 
 interface ShardPage {
@@ -11,15 +11,22 @@ interface ShardPage {
   caughtUp: boolean;
 }
 
+interface PageLimits {
+  limit: number;
+  /** The page ends when it has examined this many entries, however few of them match the filter. */
+  examinedMax: number;
+  /** The page ends when its events have this many characters. */
+  charactersMax?: number;
+}
+
 /**
- * Reads up to `limit` events of one shard. @param examinedMax the page ends when it has examined this many entries,
- * however few of them match the filter @throws Problem events_gone, database_unavailable
+ * Reads up to `limit` events of one shard. @throws Problem events_gone, database_unavailable
  */
 export async function pageOf(
   reader: RowReader,
   start: Place,
   filter: FeedFilter,
-  { limit, examinedMax }: { limit: number; examinedMax: number },
+  { limit, examinedMax, charactersMax = CHARACTERS_MAX }: PageLimits,
 ): Promise<ShardPage> {
   const events: FeedEvent[] = [];
   let next = start;
@@ -33,7 +40,7 @@ export async function pageOf(
       const seen = await reader.seenBy(filter, found.slice(0, limit - events.length));
       for (const [index, event] of found.entries()) {
         const shown = seen[index];
-        if (!shown || characters >= CHARACTERS_MAX) return { events, next, caughtUp: false };
+        if (!shown || characters >= charactersMax) return { events, next, caughtUp: false };
         events.push(shown);
         characters += shown.json().length;
         next = row.placeAfter(event.index);

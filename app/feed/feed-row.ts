@@ -4,7 +4,7 @@ import { transferAccountsIn } from '../journal/sealed/peek.ts';
 import type { SealedEntry, SealedTransfer } from '../journal/sealed/sealed-entry.ts';
 import type { EventType, FeedEvent, FeedFilter, Place } from '../ledger/ports/feed.ts';
 import type { PersonalData, SealedLines } from '../ledger/ports/sealed-log.ts';
-import { cloudEventOf, type EventOrigin, type VisibleEntry } from './cloud-event.ts';
+import { cloudEventOf, type EventOrigin, SEES_ALL, type Sees, type VisibleEntry } from './cloud-event.ts';
 
 /** With this many hexadecimal digits, one in four billion other rows is mistaken for the same one. */
 const CHECK_LENGTH = 8;
@@ -36,32 +36,42 @@ export class RowEvent implements FeedEvent {
   }
 
   json(): string {
-    this.#json ??= this.#written(null);
+    this.#json ??= this.#written(null, SEES_ALL);
     return this.#json;
   }
 
   /**
-   * The event for listeners that want details. It is not cached, because data that was erased must no longer be sent.
-   * @param details null if there are none, or they were erased
+   * The event for listeners that want details, or may not use all accounts. It is not cached, because data that was
+   * erased must no longer be sent.
+   * @param details null if there are none, they are not wanted, or they were erased
    */
-  withDetails(details: PersonalData | null): FeedEvent {
-    if (!details) return this;
+  seenWith(details: PersonalData | null, sees: Sees = SEES_ALL): FeedEvent {
+    if (!details && sees === SEES_ALL) return this;
     const { type, accounts } = this;
     let json: string | null = null;
     return {
       type,
       accounts,
       json: () => {
-        json ??= this.#written(details);
+        json ??= this.#written(details, sees);
         return json;
       },
     };
   }
 
-  #written(details: PersonalData | null): string {
-    return cloudEventOf(this.entry, this, this.#origin, { currency: this.#currency, details });
+  /** Whether a listener that may use only some accounts gets the event. */
+  isVisibleTo(sees: Sees): boolean {
+    return this.entry.kind === 'group' ? this.accounts.every(sees) : this.accounts.some(sees);
+  }
+
+  #written(details: PersonalData | null, sees: Sees): string {
+    return cloudEventOf(this.entry, this, this.#origin, { currency: this.#currency, details, sees });
   }
 }
+
+/** Null for a listener that may use all accounts. */
+export const seesOf = ({ prefixes }: FeedFilter): Sees | null =>
+  prefixes ? (account) => prefixes.some((prefix) => account.startsWith(prefix)) : null;
 
 /**
  * A row of the log as events. Rows never change, so all readers of a row share one object. An entry is decoded when it
@@ -108,9 +118,16 @@ export class FeedRow {
   }
 
   /** The events that a filter lets through, in order. @param after only those after this index; null: all */
-  matching({ accounts, types }: FeedFilter, after: number | null): RowEvent[] {
-    const found = accounts ? this.#ofAccounts(accounts) : this.events;
-    return found.filter(({ index, type }) => (after === null || index > after) && (!types || types.has(type)));
+  matching(filter: FeedFilter, after: number | null): RowEvent[] {
+    const { accounts, types } = filter;
+    const sees = seesOf(filter);
+    const found = accounts ? this.#ofAccounts(accounts) : sees ? this.eventsOf(sees) : this.events;
+    return found.filter(
+      (event) =>
+        (after === null || event.index > after) &&
+        (!types || types.has(event.type)) &&
+        (!sees || event.isVisibleTo(sees)),
+    );
   }
 
   #ofAccounts(accounts: ReadonlySet<string>): RowEvent[] {

@@ -3,7 +3,7 @@ import { decodeEntry } from '../journal/sealed/entry-decoder.ts';
 import { isAccountChange } from '../journal/sealed/peek.ts';
 import type { FeedEvent, FeedFilter } from '../ledger/ports/feed.ts';
 import type { SealedLines, SealedLog } from '../ledger/ports/sealed-log.ts';
-import { FeedRow, type RowEvent } from './feed-row.ts';
+import { FeedRow, type RowEvent, seesOf } from './feed-row.ts';
 import type { Pace } from './pace.ts';
 import { Turns } from './turns.ts';
 
@@ -83,10 +83,11 @@ export class RowReader {
   }
 
   /** The events as a listener sees them. @throws Problem database_unavailable */
-  async seenBy({ details }: FeedFilter, events: readonly RowEvent[]): Promise<readonly FeedEvent[]> {
-    if (!details || events.length === 0) return events;
-    const found = await this.#deps.log.personal(events.map(({ entry }) => entry));
-    return events.map((event, index) => event.withDetails(found[index] ?? null));
+  async seenBy(filter: FeedFilter, events: readonly RowEvent[]): Promise<readonly FeedEvent[]> {
+    const sees = seesOf(filter) ?? undefined;
+    if ((!filter.details && !sees) || events.length === 0) return events;
+    const found = filter.details ? await this.#deps.log.personal(events.map(({ entry }) => entry)) : [];
+    return events.map((event, index) => event.seenWith(found[index] ?? null, sees));
   }
 
   /** As `replay`, but immediately. */

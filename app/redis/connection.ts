@@ -34,6 +34,8 @@ function leaveLostServer(redis: Redis, everyMs: number): void {
 
 export interface RedisConnectionOptions {
   url: string;
+  /** False for a process that does not use Redis. */
+  connects?: boolean;
   /** The slot of all keys that are used on this connection; needed only for a cluster. */
   slot?: number;
   connectTimeoutMs: number;
@@ -69,6 +71,7 @@ export function connectRedis(options: RedisConnectionOptions, extra: RedisOption
   // listener, ioredis would print the errors of the connection.
   redis.on('error', (error) => connectionErrors.set(redis, error));
   redis.on('ready', () => connectionErrors.delete(redis));
+  if (options.connects === false) return redis;
   redis.connect().catch(() => {});
   leaveLostServer(redis, options.commandTimeoutMs);
   return redis;

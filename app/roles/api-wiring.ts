@@ -19,6 +19,7 @@ import { OpsLive } from './ops-live.ts';
 import { firstOf, type PodShard, waitingIn } from './pod-shard.ts';
 import { joinPodShards } from './sharded-wiring.ts';
 import { tracedHolds, tracedLedger } from './traced.ts';
+import { outgoingAddresses, webhooksOf } from './webhooks-wiring.ts';
 
 /** The ledger of a pod. The courier completes transfers between shards; null if there is only one shard. */
 export type PodLedgerParts = Pick<
@@ -43,6 +44,7 @@ export function apiDependencies(context: Context, pod: Pod): ApiDependencies {
   const { courier: _, ...parts } = pod.parts;
   const first = firstOf(shards);
   const live = new OpsLive(context, shards);
+  const addresses = outgoingAddresses(config);
   return {
     ...parts,
     feed,
@@ -65,6 +67,8 @@ export function apiDependencies(context: Context, pod: Pod): ApiDependencies {
     ledgerNow: () => first.context.ledgerClock.now(),
     // The first shard also stores the data that belongs to no account.
     batches: new SqlBatchRecords({ database: first.context.database, clock }),
+    webhooks: webhooksOf(config, first.context.database),
+    webhookUrlFault: (href) => addresses.faultOf(href),
     demand: new SharedDemand({
       redis: first.context.redis,
       keyPrefix: first.context.keyPrefix,

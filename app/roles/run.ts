@@ -5,8 +5,9 @@ import { startKeeper } from './keeper-role.ts';
 import { startSearch } from './search-role.ts';
 import { requireOwnLedger } from './shard-identities.ts';
 import { untilAskedToStop } from './stopping.ts';
+import { startWebhooks } from './webhooks-role.ts';
 
-const ROLES = { api: startApi, keeper: startKeeper, search: startSearch } as const;
+const ROLES = { api: startApi, keeper: startKeeper, search: startSearch, webhooks: startWebhooks } as const;
 
 /**
  * Runs a role until SIGTERM or SIGINT, and lets it exit normally: it completes the work in progress, and the process

@@ -110,7 +110,8 @@ export function createShard(
   const own = new OwnLedger({ shard, shards }, parts.ledger);
   const { requests, protocol, recovering, direct } = pools.databasesOf(config.mysql.url, watch, own);
   const keyPrefix = shardPrefix(config.ledger.keyPrefix, shard, shards);
-  const redis = connectRedis({ ...config.redis, slot: slotOfPrefix(keyPrefix) });
+  const connects = config.process.role !== 'webhooks';
+  const redis = connectRedis({ ...config.redis, slot: slotOfPrefix(keyPrefix), connects });
   const identity = new LedgerIdentity(protocol);
   const scripts = new RedisScripts(redis, keyPrefix, () => identity.read());
   const ledgerClock = new LedgerClock({ clock, onOff: (offMs) => logClock(context.logger, offMs) });

@@ -3,6 +3,7 @@ import type { ProblemCode } from '../domain/problem.ts';
 import { CrossingMetrics } from './crossing-metrics.ts';
 import { LedgerMetrics } from './ledger-metrics.ts';
 import { MetricSet } from './metric-set.ts';
+import { WebhookMetrics } from './webhook-metrics.ts';
 
 // Below 5 ms there is a bucket for each millisecond, because the target is 10 ms for a balance and
 // 50 ms for a transfer.
@@ -65,6 +66,13 @@ export class Metrics extends MetricSet {
       this.#parts.push(this.#crossings);
     }
     return this.#crossings;
+  }
+
+  /** The metrics of a deliverer of webhooks. Call it once. */
+  ofWebhooks(): WebhookMetrics {
+    const metrics = new WebhookMetrics();
+    this.#parts.push(metrics);
+    return metrics;
   }
 
   /** The metrics page for Prometheus. */

@@ -27,7 +27,7 @@ describe('The documents of the chart', () => {
       'MYSQL_COMMAND_WAIT_MS',
     ];
     const jwt = ['JWT_ISSUER', 'JWT_AUDIENCE', 'JWT_JWKS_FILE', 'JWT_JWKS_URL'];
-    const given = ['BOOTSTRAP_API_KEY', 'API_KEYS_FILE', 'AUDIT_SIGNING_KEY_FILE'];
+    const given = ['BOOTSTRAP_API_KEY', 'API_KEYS_FILE', 'AUDIT_SIGNING_KEY_FILE', 'WEBHOOK_SECRET_KEYS'];
     const secret = ['REDIS_URL', 'MYSQL_URL', 'SEARCH_MYSQL_URL', ...given, ...jwt];
     const all = Object.values(SETTINGS).flatMap((group) => Object.values(group).map(({ variable }) => variable));
     const taken: string[] = JSON.parse(chartFile('values.schema.json')).properties.config.propertyNames.enum;
@@ -210,6 +210,33 @@ describe.skipIf(findTool('helm') === null)('The chart', () => {
       expect(page).toContain(`3 s: ${sums[1]} s.`);
     },
   );
+
+  it('runs deliverers of webhooks only if asked to, and lets only them reach the internet', () => {
+    expect([...render(minimal).keys()].filter((key) => key.includes('webhooks'))).toEqual([]);
+    const secretKeys = Buffer.alloc(32, 1).toString('base64');
+    const objects = render({ ...minimal, webhooks: { enabled: true, secretKeys } });
+    const own = [...objects.keys()].filter((key) => key.includes('webhooks'));
+    expect(own.toSorted()).toEqual(
+      ['Deployment', 'NetworkPolicy', 'PodDisruptionBudget', 'Service'].map((kind) => `${kind}/holdfast-webhooks`),
+    );
+    const holders = ['api', 'webhooks', 'keeper'].filter((part) =>
+      JSON.stringify(objects.get(`Deployment/holdfast-${part}`)).includes('WEBHOOK_SECRET_KEYS'),
+    );
+    expect(holders).toEqual(['api', 'webhooks']);
+    const visible = [...objects].filter(([key]) => key !== 'Secret/holdfast');
+    expect(JSON.stringify(visible)).not.toContain(secretKeys);
+    const portsOf = (part: string) =>
+      objects
+        .get(`NetworkPolicy/holdfast-${part}`)
+        ?.['spec'].egress.flatMap(({ ports }: Manifest) => ports.map(({ port }: Manifest) => port));
+    expect(portsOf('webhooks')).toEqual([53, 53, 443, 3306]);
+    expect(portsOf('api')).not.toContain(443);
+    expect(refused({ ...minimal, webhooks: { enabled: true } })).toContain('webhooks.secretKeys is missing');
+    const wrong = 'a-wrong-key';
+    const message = refused({ ...minimal, webhooks: { enabled: true, secretKeys: wrong } });
+    expect(message).toContain('webhooks.secretKeys must be');
+    expect(message).not.toContain(wrong);
+  });
 
   it('links every alert to its section of the runbook if there is a URL, and never adds a broken link', () => {
     const annotationsOf = (monitoring: object): Record<string, string>[] =>

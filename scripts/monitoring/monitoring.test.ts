@@ -91,6 +91,9 @@ describe('Every metric', () => {
     metrics.sample({ requestsInFlight: zero, eventListeners: zero, clientConnections: zero });
     const ledger = metrics.ofShard(null);
     metrics.ofCrossings();
+    metrics.ofWebhooks();
+    metrics.sample({ webhooksActive: zero, webhooksStopped: zero, webhooksHeld: zero, webhooksFailing: zero });
+    metrics.sample({ webhookBehindSeconds: zero });
     ledger.sample({ queueTransfers: zero, tailEntries: zero, tailBytes: zero, clockOffsetSeconds: zero });
     ledger.sample({ journalEntries: zero, journalAgeSeconds: zero, accountsCached: zero, frozenAccounts: zero });
     ledger.sample({ holdsCached: zero, holdExpiryDelaySeconds: zero, eventFeedBehindSeconds: zero });

@@ -119,6 +119,47 @@ export const LEDGER_ROWS = [
     ],
   },
   {
+    title: 'Webhooks',
+    panels: [
+      {
+        title: 'Webhooks, by state',
+        about:
+          'All webhooks of the ledger, those of each process, and those that fail. A stopped one triggers an alert.',
+        queries: [
+          ['max(holdfast_webhooks_active)', 'active'],
+          ['max(holdfast_webhooks_stopped)', 'stopped'],
+          [gauge('holdfast_webhooks_held'), 'held by {{pod}}'],
+          ['sum(holdfast_webhooks_failing)', 'failing'],
+        ],
+      },
+      {
+        title: 'Requests to webhooks per second',
+        about: 'By kind and result, and the events that were accepted.',
+        unit: 'ops',
+        queries: [
+          [`sum by (kind, result) (${rate('holdfast_webhook_attempts_total')})`, '{{kind}} {{result}}'],
+          [`sum(${rate('holdfast_webhook_events_total')})`, 'accepted events'],
+        ],
+      },
+      {
+        title: 'Duration of requests to webhooks',
+        about: 'Half of the requests take no longer than p50. A slow receiver delays only its own events.',
+        unit: 's',
+        queries: [
+          [`histogram_quantile(0.5, sum by (le) (${rate('holdfast_webhook_request_seconds_bucket')}))`, 'p50'],
+          [`histogram_quantile(0.99, sum by (le) (${rate('holdfast_webhook_request_seconds_bucket')}))`, 'p99'],
+        ],
+      },
+      {
+        title: 'Rearmost webhook',
+        about: 'For how long it has had events to deliver. Over 15 minutes triggers an alert.',
+        unit: 's',
+        thresholds: [60, 900],
+        queries: [[gauge('holdfast_webhook_behind_seconds'), '{{pod}}']],
+      },
+    ],
+  },
+  {
     title: 'Latency',
     panels: [
       {

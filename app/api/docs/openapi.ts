@@ -54,11 +54,13 @@ export function problemsOf(route: Route): ProblemCode[] {
   return (Object.keys(PROBLEMS) as ProblemCode[]).filter((code) => documented.has(code));
 }
 
+const METHODS = { GET: 'get', POST: 'post', PATCH: 'patch', DELETE: 'delete' } as const;
+
 function registerRoute(registry: OpenAPIRegistry, route: Route): void {
   const { body } = route;
   const scopes = route.scopes.length > 0 ? `Scope: ${route.scopes.map((scope) => `\`${scope}\``).join(' or ')}.` : '';
   registry.registerPath({
-    method: route.method === 'GET' ? 'get' : route.method === 'POST' ? 'post' : 'patch',
+    method: METHODS[route.method],
     path: route.path,
     operationId: operationId(route),
     tags: [route.tag],

@@ -1,46 +1,11 @@
-import type { FeedPosition, FeedStart, Place } from '../../ledger/ports/feed.ts';
+import type { FeedStart } from '../../ledger/ports/feed.ts';
+import { startOf as startIn } from '../../ledger/ports/feed-position.ts';
 import { invalid } from '../http/validation.ts';
-
-const BETWEEN_SHARDS = '_';
-const PLACE = /^(\d{1,16})(?:\.(\d{1,9}))?(?:~([0-9a-f]{8}))?$/;
-
-/** A position as text, which needs no escaping in a header or a query. It is opaque to clients. */
-export const formatPosition = (position: FeedPosition): string => position.map(formatPlace).join(BETWEEN_SHARDS);
-
-function formatPlace(place: Place | null): string {
-  if (place === null) return '';
-  const { position, index, check } = place;
-  return `${position}${index === null ? '' : `.${index}`}${check === undefined ? '' : `~${check}`}`;
-}
-
-/** Null unless the text is one that `formatPosition` returns for this number of shards. */
-export function parsePosition(text: string, shards: number): FeedPosition | null {
-  const parts = text.split(BETWEEN_SHARDS, shards + 1);
-  if (parts.length !== shards) return null;
-  const places: (Place | null)[] = [];
-  for (const part of parts) {
-    const place = part === '' && shards > 1 ? null : parsePlace(part);
-    if (place === undefined) return null;
-    places.push(place);
-  }
-  return places;
-}
-
-function parsePlace(text: string): Place | undefined {
-  const [, digits, index, check] = PLACE.exec(text) ?? [];
-  const place: Place = {
-    position: Number(digits),
-    index: index === undefined ? null : Number(index),
-    ...(check !== undefined && { check }),
-  };
-  return Number.isSafeInteger(place.position) && formatPlace(place) === text ? place : undefined;
-}
 
 /** @param pointer where the text was given @throws Problem validation_failed */
 export function startOf(text: string, shards: number, pointer: string): FeedStart {
-  if (text === 'oldest' || text === 'latest') return text;
-  const position = parsePosition(text, shards);
-  if (position === null)
+  const start = startIn(text, shards);
+  if (start === null)
     throw invalid([{ pointer, detail: 'is not a position from an earlier response, nor `oldest` or `latest`' }]);
-  return position;
+  return start;
 }

@@ -1,7 +1,7 @@
 import type { Clock } from '../../kernel/clock.ts';
 import type { FeedEnd, FeedPosition, FeedSink, SentEvent, Subscription } from '../../ledger/ports/feed.ts';
+import { formatPosition } from '../../ledger/ports/feed-position.ts';
 import type { LiveConnection, LiveContent } from '../http/live-responses.ts';
-import { formatPosition } from './event-cursor.ts';
 
 export const EVENT_STREAM = 'text/event-stream';
 

@@ -9,7 +9,7 @@ import { refuseIdempotencyKey, validate } from './validation.ts';
  * A route is a single object: what it accepts, what it returns, who may call it, and what it does. Dispatch, validation
  * and the OpenAPI document are all derived from it, so they cannot disagree.
  */
-export type Method = 'GET' | 'POST' | 'PATCH';
+export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 
 export interface Answer {
   status: number;
@@ -164,7 +164,7 @@ export class RouteTable {
   match(method: string, path: string): Match {
     const found = this.#find(method, path);
     if (found) return found;
-    const methods: Method[] = ['GET', 'POST', 'PATCH'];
+    const methods: Method[] = ['GET', 'POST', 'PATCH', 'DELETE'];
     const allow = methods.filter((other) => this.#find(other, path));
     return { allow: allow.includes('GET') ? ['HEAD', ...allow] : allow };
   }

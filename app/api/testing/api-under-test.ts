@@ -16,6 +16,7 @@ import { MemoryHolds } from './memory-holds.ts';
 import { MemoryKeys } from './memory-keys.ts';
 import { MemoryLedger } from './memory-ledger.ts';
 import { MemorySearch } from './memory-search.ts';
+import { MemoryWebhooks } from './memory-webhooks.ts';
 
 export const NOW = Date.UTC(2026, 0, 31, 12);
 
@@ -59,6 +60,7 @@ export class ApiUnderTest {
   readonly keys = new MemoryKeys(this.clock);
   readonly feed = new MemoryFeed();
   readonly search = new MemorySearch();
+  readonly webhooks = new MemoryWebhooks(this.clock);
   readonly logged: { level: string; fields: object; message: string }[] = [];
   readonly observed: { route: string; method: string; status: number; seconds: number }[] = [];
   readonly problems: string[] = [];
@@ -91,6 +93,8 @@ export class ApiUnderTest {
         },
       },
       keyManagement: this.keys,
+      webhooks: this.webhooks,
+      webhookUrlFault: (href) => (href.startsWith('https://') ? null : 'must be a URL that begins with https://'),
       ops: {
         status: async () => ({ mode: 'CACHE' }),
         live: async () => ({ at: '2026-01-31T12:00:00.000Z', processId: 'p', transferRequests: [], shards: [] }),
@@ -175,6 +179,7 @@ export class ApiUnderTest {
 
   get = (path: string, options?: RequestOptions) => this.request('GET', path, options);
   post = (path: string, body?: unknown, options?: RequestOptions) => this.request('POST', path, { body, ...options });
+  delete = (path: string, options?: RequestOptions) => this.request('DELETE', path, options);
   patch = (path: string, body?: unknown, options?: RequestOptions) => this.request('PATCH', path, { body, ...options });
 
   async stop(): Promise<void> {

@@ -3,8 +3,8 @@ import type { Identity } from '../../domain/identity.ts';
 import { Problem } from '../../domain/problem.ts';
 import { until } from '../../kernel/testing/until.ts';
 import { VirtualClock } from '../../kernel/testing/virtual-clock.ts';
+import { formatPosition, parsePosition } from '../../ledger/ports/feed-position.ts';
 import type { ApiDependencies } from '../api-dependencies.ts';
-import { formatPosition, parsePosition } from '../events/event-cursor.ts';
 import { ApiUnderTest, keyWith } from '../testing/api-under-test.ts';
 import { EventClient } from '../testing/event-client.ts';
 

@@ -31,6 +31,11 @@ export interface FeedFilter {
    * Whether events include the personal data that the log contains only as hashes: references, metadata, names, users.
    */
   details: boolean;
+  /**
+   * The listener may use only accounts with these prefixes: it gets events of no other account, without the state of other
+   * accounts, and events of groups only if it may use all of their accounts. Absent if it may use all accounts.
+   */
+  prefixes?: readonly string[] | null;
 }
 
 /**

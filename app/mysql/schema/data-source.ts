@@ -21,6 +21,7 @@ import { SealedLog1763850000000 } from '../migrations/1763850000000-sealed-log.t
 import { Batches1763854000000 } from '../migrations/1763854000000-batches.ts';
 import { ApiKeyManagement1763860000000 } from '../migrations/1763860000000-api-key-management.ts';
 import { LedgerStops1763864000000 } from '../migrations/1763864000000-ledger-stops.ts';
+import { Webhooks1763870000000 } from '../migrations/1763870000000-webhooks.ts';
 import { Search1763875000000 } from '../migrations/1763875000000-search.ts';
 import { AccountEntity, ApiKeyEntity, ReconciliationEntity } from './entities.ts';
 
@@ -48,6 +49,7 @@ const MIGRATIONS: readonly Migration[] = [
   Batches1763854000000,
   ApiKeyManagement1763860000000,
   LedgerStops1763864000000,
+  Webhooks1763870000000,
   Search1763875000000,
 ];
 

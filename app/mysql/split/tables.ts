@@ -33,6 +33,8 @@ export const COPIED_BEFORE: Readonly<Record<string, Belongs>> = {
   api_key_log: inFirst,
   transfer_batches: inFirst,
   batch_items: inFirst,
+  webhooks: inFirst,
+  webhook_deliveries: inFirst,
   dropped_entries: inFirstPart,
   reconciliations: inFirstPart,
   accounts: (row, target) => !String(row['account_id']).startsWith('~') && ofAccount(row, target),

@@ -27,6 +27,7 @@ const MIGRATIONS = [
   'Batches1763854000000',
   'ApiKeyManagement1763860000000',
   'LedgerStops1763864000000',
+  'Webhooks1763870000000',
   'Search1763875000000',
 ];
 

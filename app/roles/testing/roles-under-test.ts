@@ -7,8 +7,11 @@ import { OwnRedis, randomPrefix } from '../../redis/testing/own-redis.ts';
 import { type Running, startApi } from '../api-role.ts';
 import { startKeeper } from '../keeper-role.ts';
 import { startSearch } from '../search-role.ts';
+import { startWebhooks } from '../webhooks-role.ts';
 import { type ContextUnderTest, processOf, testConfig, testContext } from './test-context.ts';
 
+/** Encrypts the secrets of webhooks. */
+const SECRET_KEY = Buffer.alloc(32, 7).toString('base64');
 export const API_KEY = 'a-bootstrap-key-for-tests-alone';
 
 interface Answer {
@@ -103,7 +106,10 @@ export class RolesUnderTest {
       HEARTBEAT_MS: '50',
       POD_RETIRE_AFTER_MS: '1000',
     };
-    return testContext(testConfig(this.db.url, { ...urls, BOOTSTRAP_API_KEY: API_KEY, ...env }), clock);
+    return testContext(
+      testConfig(this.db.url, { ...urls, BOOTSTRAP_API_KEY: API_KEY, WEBHOOK_SECRET_KEYS: SECRET_KEY, ...env }),
+      clock,
+    );
   }
   async api(env: Record<string, string> = {}, clock?: Clock): Promise<Role> {
     const context = await this.context(env, clock);
@@ -116,6 +122,13 @@ export class RolesUnderTest {
   async search(env: Record<string, string> = {}): Promise<Role> {
     const context = await this.context({ ROLE: 'search', ADMIN_PORT: String(await freePort()), ...env });
     return this.#started(new Role(context, await startSearch(processOf(context))));
+  }
+  /** Delivers to receivers on this machine, too. */
+  async webhooks(env: Record<string, string> = {}, clock?: Clock): Promise<Role> {
+    const local = { WEBHOOK_HTTP: 'allowed', WEBHOOK_ALLOWED_RANGES: '127.0.0.0/8' };
+    const own = { ROLE: 'webhooks', ADMIN_PORT: String(await freePort()) };
+    const context = await this.context({ ...own, ...local, ...env }, clock);
+    return this.#started(new Role(context, await startWebhooks(processOf(context))));
   }
   #started(role: Role): Role {
     this.#roles.push(role);

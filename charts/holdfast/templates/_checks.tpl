@@ -15,6 +15,7 @@ Chart.yaml: without a cluster (`helm template`, `helm lint`), a Helm built by `g
   "mysqlUrl" (list .Values.mysqlUrl "^mysql://\\S+/\\S+$" "must be like mysql://user:password@host:3306/database, or a list of such URLs")
   "search.mysqlUrl" (list .Values.search.mysqlUrl "^mysql://\\S+/\\S+$" "must be like mysql://user:password@host:3306/database, or a list of such URLs")
   "bootstrapApiKey" (list .Values.bootstrapApiKey "^\\S{24,}$" "must have at least 24 characters, and no spaces")
+ "webhooks.secretKeys" (list .Values.webhooks.secretKeys "^[A-Za-z0-9+/]{43}=(\\s+[A-Za-z0-9+/]{43}=)*$" "must be 32 bytes in base64, or several of these, separated by spaces")
   "development.redis.password" (list .Values.development.redis.password "^[A-Za-z0-9]{16,128}$" "must be 16 to 128 letters and digits")
   "development.mysql.password" (list .Values.development.mysql.password "^[A-Za-z0-9]{16,128}$" "must be 16 to 128 letters and digits")
 -}}
@@ -55,6 +56,9 @@ Chart.yaml: without a cluster (`helm template`, `helm lint`), a Helm built by `g
 {{- fail (printf "development.%s.password is missing: set at least 16 letters and digits" $name) }}
 {{- end }}
 {{- end }}
+{{- end }}
+{{- if and .Values.webhooks.enabled (not .Values.webhooks.secretKeys) (not .Values.existingSecret) }}
+{{- fail "webhooks.secretKeys is missing: set it, or set existingSecret to a Secret with WEBHOOK_SECRET_KEYS" }}
 {{- end }}
 {{- if and .Values.ingress.enabled (not .Values.ingress.hosts) }}
 {{- fail "ingress.hosts is empty: set at least one host name" }}

@@ -107,6 +107,9 @@ envFrom:
   - configMapRef: { name: {{ include "holdfast.fullname" .root }} }
 env:
   {{- include "holdfast.redisUrl" .root | nindent 2 }}
+  {{- if and .root.Values.webhooks.enabled (has .part (list "api" "webhooks")) }}
+  {{- include "holdfast.fromSecret" (list "WEBHOOK_SECRET_KEYS" (include "holdfast.secretName" .root) "WEBHOOK_SECRET_KEYS") | nindent 2 }}
+  {{- end }}
   {{- include "holdfast.mysqlUrl" .root | nindent 2 }}
   {{- if ne .part "keeper" }}
   {{- include "holdfast.searchMysqlUrl" (dict "root" .root "secret" (include "holdfast.secretName" .root)) | nindent 2 }}

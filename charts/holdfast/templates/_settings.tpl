@@ -59,4 +59,7 @@ SEARCH_MYSQL_URL: {{ include "holdfast.urls" .root.Values.search.mysqlUrl | quot
 {{- if and .root.Values.bootstrapApiKey (eq .part "api") }}
 BOOTSTRAP_API_KEY: {{ .root.Values.bootstrapApiKey | quote }}
 {{- end }}
+{{- if and .root.Values.webhooks.enabled .root.Values.webhooks.secretKeys (has .part (list "api" "webhooks")) }}
+WEBHOOK_SECRET_KEYS: {{ .root.Values.webhooks.secretKeys | quote }}
+{{- end }}
 {{- end -}}

@@ -6,7 +6,7 @@ import { EXIT, type ExitCode } from '../exit-code.ts';
 import { factsOf, type Output, tableOf } from '../output.ts';
 
 const one = { label: 'KEY', help: 'the id of the key', min: 1, max: 1 };
-const SCOPES = ['balances:read', 'accounts:write', 'transfers:write', 'ops'] as const;
+const SCOPES = ['balances:read', 'accounts:write', 'transfers:write', 'webhooks:write', 'ops'] as const;
 const SHOWN_MAX = 100_000;
 
 export const KEY_COMMANDS = [

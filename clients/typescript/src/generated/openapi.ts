@@ -567,6 +567,176 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v1/webhooks": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * List your webhooks
+         * @description In the order of their ids. With the scope `ops`, those of all users.
+         *
+         *     Scope: `webhooks:write` or `ops`.
+         */
+        readonly get: operations["getWebhooks"];
+        readonly put?: never;
+        /**
+         * Send events to a URL
+         * @description Events are sent in batches (`application/cloudevents-batch+json`), in order, signed as Standard Webhooks specifies, and again until the receiver answers with 2xx. The receiver gets events that may contain balances. The response contains the secret of the signatures, which is shown only once.
+         *
+         *     Scope: `webhooks:write` or `ops`.
+         */
+        readonly post: operations["postWebhooks"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/webhooks/{webhookId}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Read a webhook, without its secrets
+         * @description Scope: `webhooks:write` or `ops`.
+         */
+        readonly get: operations["getWebhooksWebhookId"];
+        readonly put?: never;
+        readonly post?: never;
+        /**
+         * Delete a webhook
+         * @description A request in progress may still arrive. Deleting a webhook that does not exist, or no longer exists, succeeds, too.
+         *
+         *     Scope: `webhooks:write` or `ops`.
+         */
+        readonly delete: operations["deleteWebhooksWebhookId"];
+        readonly options?: never;
+        readonly head?: never;
+        /**
+         * Change or pause a webhook
+         * @description It goes on at its position. A request in progress may still use the earlier settings.
+         *
+         *     Scope: `webhooks:write` or `ops`.
+         */
+        readonly patch: operations["patchWebhooksWebhookId"];
+        readonly trace?: never;
+    };
+    readonly "/v1/webhooks/{webhookId}/rotate": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Replace the secret of the signatures
+         * @description Until the overlap has passed, requests are signed with the old secrets, too. The response contains the new secret, which is shown only once. A webhook can have five valid secrets.
+         *
+         *     Scope: `webhooks:write` or `ops`.
+         */
+        readonly post: operations["postWebhooksWebhookIdRotate"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/webhooks/{webhookId}/test": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Send a test event
+         * @description An event of the type `holdfast.webhook.test` is sent once, also if the webhook is paused or stopped. The result is in the list of deliveries a moment later.
+         *
+         *     Scope: `webhooks:write` or `ops`.
+         */
+        readonly post: operations["postWebhooksWebhookIdTest"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/webhooks/{webhookId}/replay": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Send events again from an earlier position
+         * @description A position after the current one skips events. That requires the scope `ops`. A webhook that is stopped has to be resumed afterwards.
+         *
+         *     Scope: `webhooks:write` or `ops`.
+         */
+        readonly post: operations["postWebhooksWebhookIdReplay"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/webhooks/{webhookId}/resume": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Resume deliveries that were stopped, paused, or wait for the next attempt
+         * @description It goes on at its position. Whoever resumes it is responsible for it: it stops if that API key is revoked.
+         *
+         *     Scope: `webhooks:write` or `ops`.
+         */
+        readonly post: operations["postWebhooksWebhookIdResume"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/webhooks/{webhookId}/deliveries": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * List the latest attempts to deliver
+         * @description Newest first: the last 200 that succeeded, and the last 300 that failed.
+         *
+         *     Scope: `webhooks:write` or `ops`.
+         */
+        readonly get: operations["getWebhooksWebhookIdDeliveries"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v1/ops/status": {
         readonly parameters: {
             readonly query?: never;
@@ -940,7 +1110,7 @@ export interface paths {
         };
         /**
          * Read the user and the scopes of the credentials
-         * @description Scope: `balances:read` or `accounts:write` or `transfers:write` or `ops`.
+         * @description Scope: `balances:read` or `accounts:write` or `transfers:write` or `webhooks:write` or `ops`.
          */
         readonly get: operations["getCaller"];
         readonly put?: never;
@@ -1073,7 +1243,7 @@ export interface components {
              * @description Stable, for programs.
              * @enum {string}
              */
-            readonly code: "validation_failed" | "unauthenticated" | "forbidden" | "not_found" | "account_not_found" | "transfer_not_found" | "hold_not_found" | "key_not_found" | "group_not_found" | "batch_not_found" | "method_not_allowed" | "request_timeout" | "transaction_id_reused" | "already_paid_out" | "group_id_reused" | "hold_id_reused" | "transaction_id_ambiguous" | "group_id_ambiguous" | "hold_id_ambiguous" | "account_id_reused" | "key_id_reused" | "key_not_active" | "last_ops_key" | "authority_moved" | "account_not_empty" | "events_gone" | "settings_version_mismatch" | "hold_changed" | "payload_too_large" | "unsupported_media_type" | "currency_mismatch" | "insufficient_funds" | "account_suspended" | "account_frozen" | "account_closed" | "balance_out_of_range" | "limit_exceeded" | "group_refused" | "group_spans_shards" | "hold_spans_shards" | "hold_not_allowed" | "hold_not_open" | "hold_expired" | "hold_exceeded" | "transfer_not_reversible" | "precondition_required" | "rate_limited" | "too_many_listeners" | "headers_too_large" | "internal_error" | "search_disabled" | "ledger_switching" | "ledger_closed" | "ledger_stopped" | "account_unsettled" | "backlog_full" | "overloaded" | "database_unavailable" | "transfer_pending" | "transit_unavailable" | "history_incomplete" | "search_not_ready" | "clock_unsure" | "calendar_unavailable" | "issuer_unavailable" | "feature_not_active" | "shutting_down" | "outcome_unknown";
+            readonly code: "validation_failed" | "unauthenticated" | "forbidden" | "not_found" | "account_not_found" | "transfer_not_found" | "hold_not_found" | "key_not_found" | "webhook_not_found" | "group_not_found" | "batch_not_found" | "method_not_allowed" | "request_timeout" | "transaction_id_reused" | "already_paid_out" | "group_id_reused" | "hold_id_reused" | "transaction_id_ambiguous" | "group_id_ambiguous" | "hold_id_ambiguous" | "account_id_reused" | "key_id_reused" | "key_not_active" | "webhook_id_reused" | "too_many_webhooks" | "too_many_secrets" | "last_ops_key" | "authority_moved" | "account_not_empty" | "events_gone" | "settings_version_mismatch" | "hold_changed" | "payload_too_large" | "unsupported_media_type" | "currency_mismatch" | "insufficient_funds" | "account_suspended" | "account_frozen" | "account_closed" | "balance_out_of_range" | "limit_exceeded" | "group_refused" | "group_spans_shards" | "hold_spans_shards" | "hold_not_allowed" | "hold_not_open" | "hold_expired" | "hold_exceeded" | "transfer_not_reversible" | "precondition_required" | "rate_limited" | "too_many_listeners" | "headers_too_large" | "internal_error" | "search_disabled" | "ledger_switching" | "ledger_closed" | "ledger_stopped" | "account_unsettled" | "backlog_full" | "overloaded" | "database_unavailable" | "transfer_pending" | "transit_unavailable" | "history_incomplete" | "search_not_ready" | "clock_unsure" | "calendar_unavailable" | "issuer_unavailable" | "feature_not_active" | "webhooks_disabled" | "shutting_down" | "outcome_unknown";
             readonly correlationId: string;
             /** @description The id to look up or to send again. */
             readonly transactionId?: string;
@@ -4405,6 +4575,239 @@ export interface components {
             /** @description The name of the account. */
             readonly name?: string | null;
         };
+        readonly IssuedWebhook: {
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte.
+             * @example customer-4711
+             */
+            readonly webhookId: string;
+            /** @description The user who created it. */
+            readonly owner: string;
+            readonly url: string;
+            readonly description: string | null;
+            readonly accounts: readonly string[] | null;
+            readonly types: readonly ("holdfast.transfer.posted" | "holdfast.transfer.rejected" | "holdfast.group.posted" | "holdfast.group.rejected" | "holdfast.hold.placed" | "holdfast.hold.rejected" | "holdfast.hold.changed" | "holdfast.hold.voided" | "holdfast.hold.expired" | "holdfast.account.opened" | "holdfast.account.changed")[] | null;
+            readonly details: boolean;
+            /** @description It gets events only of accounts with these prefixes, like its creator; null: of all. */
+            readonly accountPrefixes: readonly string[] | null;
+            /**
+             * @description `STOPPED`: deliveries were given up at `position`; nothing is skipped. See `stopReason`.
+             * @enum {string}
+             */
+            readonly state: "ACTIVE" | "PAUSED" | "STOPPED";
+            /**
+             * @description `failing`: no attempt has succeeded for a day. `gone`: the receiver answered 410. `key_revoked`: the API key with which it was created or resumed. `events_gone`, `other_log`: its position is no longer in the log. `secret_unreadable`: the key of its secrets is missing.
+             * @enum {string|null}
+             */
+            readonly stopReason: "failing" | "gone" | "key_revoked" | "events_gone" | "other_log" | "secret_unreadable" | null;
+            /** @description Everything before it was delivered, or is not wanted. */
+            readonly position: string;
+            readonly validSecrets: number;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly createdAt: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly lastSuccessAt: string | null;
+            /**
+             * Format: date-time
+             * @description Null if the latest attempt succeeded.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly failingSince: string | null;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly nextAttemptAt: string | null;
+            /** @description The secret of its signatures (`whsec_…`). It is shown only here: null if the request was repeated. If the first answer was lost, rotate it. */
+            readonly secret: string | null;
+        };
+        readonly WebhookRequest: {
+            /**
+             * @description The id of the webhook, and the idempotency key of its creation. If absent, the `Idempotency-Key` is used, or an id is generated.
+             * @example 019b2f6c-7a10-7c3e-9d41-3f2a8c5b7e93
+             */
+            readonly webhookId?: string | null;
+            /**
+             * @description Where events are sent: `https`, a public address, no user name, password or fragment. Redirects are not followed.
+             * @example https://hooks.example/holdfast
+             */
+            readonly url: string;
+            /** @description For people: what it is for. */
+            readonly description?: string | null;
+            /**
+             * @description Only events of these accounts, up to 20. If absent or null: of all accounts that the creator may use.
+             * @example [
+             *       "demo-alice"
+             *     ]
+             */
+            readonly accounts?: readonly string[] | null;
+            /**
+             * @description Only events of these types. If absent or null: of all types.
+             * @example [
+             *       "holdfast.transfer.posted"
+             *     ]
+             */
+            readonly types?: readonly ("holdfast.transfer.posted" | "holdfast.transfer.rejected" | "holdfast.group.posted" | "holdfast.group.rejected" | "holdfast.hold.placed" | "holdfast.hold.rejected" | "holdfast.hold.changed" | "holdfast.hold.voided" | "holdfast.hold.expired" | "holdfast.account.opened" | "holdfast.account.changed")[] | null;
+            /**
+             * @description With `true`, the events also have `reference`, `metadata`, `user`, `correlationId` and the names of accounts, as far as they have not been erased.
+             * @default false
+             */
+            readonly details?: boolean | null;
+            /**
+             * @description Where it begins: a position from an earlier response, `oldest` or `latest`.
+             * @default latest
+             */
+            readonly after?: string | null;
+        };
+        readonly WebhookList: {
+            readonly items: readonly components["schemas"]["Webhook"][];
+            readonly nextCursor: string | null;
+        };
+        readonly Webhook: {
+            /**
+             * @description 1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte.
+             * @example customer-4711
+             */
+            readonly webhookId: string;
+            /** @description The user who created it. */
+            readonly owner: string;
+            readonly url: string;
+            readonly description: string | null;
+            readonly accounts: readonly string[] | null;
+            readonly types: readonly ("holdfast.transfer.posted" | "holdfast.transfer.rejected" | "holdfast.group.posted" | "holdfast.group.rejected" | "holdfast.hold.placed" | "holdfast.hold.rejected" | "holdfast.hold.changed" | "holdfast.hold.voided" | "holdfast.hold.expired" | "holdfast.account.opened" | "holdfast.account.changed")[] | null;
+            readonly details: boolean;
+            /** @description It gets events only of accounts with these prefixes, like its creator; null: of all. */
+            readonly accountPrefixes: readonly string[] | null;
+            /**
+             * @description `STOPPED`: deliveries were given up at `position`; nothing is skipped. See `stopReason`.
+             * @enum {string}
+             */
+            readonly state: "ACTIVE" | "PAUSED" | "STOPPED";
+            /**
+             * @description `failing`: no attempt has succeeded for a day. `gone`: the receiver answered 410. `key_revoked`: the API key with which it was created or resumed. `events_gone`, `other_log`: its position is no longer in the log. `secret_unreadable`: the key of its secrets is missing.
+             * @enum {string|null}
+             */
+            readonly stopReason: "failing" | "gone" | "key_revoked" | "events_gone" | "other_log" | "secret_unreadable" | null;
+            /** @description Everything before it was delivered, or is not wanted. */
+            readonly position: string;
+            readonly validSecrets: number;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly createdAt: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly lastSuccessAt: string | null;
+            /**
+             * Format: date-time
+             * @description Null if the latest attempt succeeded.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly failingSince: string | null;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly nextAttemptAt: string | null;
+        };
+        readonly WebhookChange: {
+            /**
+             * @description Where events are sent: `https`, a public address, no user name, password or fragment. Redirects are not followed.
+             * @example https://hooks.example/holdfast
+             */
+            readonly url?: string;
+            /** @description For people: what it is for. */
+            readonly description?: string | null;
+            /**
+             * @description Only events of these accounts, up to 20. If absent or null: of all accounts that the creator may use.
+             * @example [
+             *       "demo-alice"
+             *     ]
+             */
+            readonly accounts?: readonly string[] | null;
+            /**
+             * @description Only events of these types. If absent or null: of all types.
+             * @example [
+             *       "holdfast.transfer.posted"
+             *     ]
+             */
+            readonly types?: readonly ("holdfast.transfer.posted" | "holdfast.transfer.rejected" | "holdfast.group.posted" | "holdfast.group.rejected" | "holdfast.hold.placed" | "holdfast.hold.rejected" | "holdfast.hold.changed" | "holdfast.hold.voided" | "holdfast.hold.expired" | "holdfast.account.opened" | "holdfast.account.changed")[] | null;
+            /**
+             * @description With `true`, the events also have `reference`, `metadata`, `user`, `correlationId` and the names of accounts, as far as they have not been erased.
+             * @default false
+             */
+            readonly details?: boolean;
+            /**
+             * @description `PAUSED`: nothing is sent, and nothing is lost. A webhook that is `STOPPED` stays so; resume it.
+             * @enum {string}
+             */
+            readonly state?: "ACTIVE" | "PAUSED";
+        };
+        readonly WebhookRotation: {
+            /**
+             * @description The idempotency key of the rotation.
+             * @example customer-4711
+             */
+            readonly secretId?: string | null;
+            /**
+             * @description How long the other secrets remain valid; at most 30 days. Until then, requests have several signatures.
+             * @default 86400
+             */
+            readonly overlapSeconds?: number | null;
+        };
+        readonly WebhookReplay: {
+            /**
+             * @description The position from which events are sent again: from an earlier response, `oldest`, or `latest`.
+             * @example oldest
+             */
+            readonly after: string;
+        };
+        readonly WebhookDeliveryList: {
+            readonly items: readonly components["schemas"]["WebhookDelivery"][];
+            readonly nextCursor: string | null;
+        };
+        readonly WebhookDelivery: {
+            readonly attempt: number;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, milliseconds.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            readonly at: string;
+            /** @description The `webhook-id` of the request. */
+            readonly messageId: string;
+            /** @enum {string} */
+            readonly kind: "events" | "test";
+            /** @description How many events the request contained. */
+            readonly events: number;
+            /** @description The position before the events. */
+            readonly from: string;
+            /** @description The position after the events. */
+            readonly to: string;
+            /** @description Of the response; null if there was none. */
+            readonly status: number | null;
+            /**
+             * @description Null if it succeeded.
+             * @enum {string|null}
+             */
+            readonly failure: "address_not_allowed" | "name_not_resolved" | "not_connected" | "tls_failed" | "timeout" | "connection_lost" | "redirect" | "status" | null;
+            readonly durationMs: number;
+        };
         /** @description Mode, epoch, rule format, processes of an older release, cursor, length and age of the journal, progress of an epoch recovery, owner of Redis (in `DIRECT`), pods, keepers, frozen accounts with the reason, clock offset, breakers, and whether an operator has stopped the ledger (`stopped`). With several shards: `mode` is that of all of them, or `MIXED`, and `shards` has the status of each. */
         readonly OpsStatus: {
             readonly [key: string]: unknown;
@@ -4564,7 +4967,7 @@ export interface components {
             readonly keyId: string;
             readonly user: string;
             readonly name: string | null;
-            readonly scopes: readonly ("balances:read" | "accounts:write" | "transfers:write" | "ops")[];
+            readonly scopes: readonly ("balances:read" | "accounts:write" | "transfers:write" | "webhooks:write" | "ops")[];
             /** @description Null if it may use all accounts. */
             readonly accountPrefixes: readonly string[] | null;
             /** @enum {string} */
@@ -4614,7 +5017,7 @@ export interface components {
             /** @description What the key is for, in words; programs do not use it. */
             readonly name?: string | null;
             /** @description At most those of the caller. */
-            readonly scopes: readonly ("balances:read" | "accounts:write" | "transfers:write" | "ops")[];
+            readonly scopes: readonly ("balances:read" | "accounts:write" | "transfers:write" | "webhooks:write" | "ops")[];
             /**
              * @description The key may use only accounts whose ids begin with one of these. End a prefix with a separator: `acme` also allows `acme-2`, `acme:` does not. Cannot be combined with the scope `ops`. If absent, the key may use all accounts.
              * @example [
@@ -4640,7 +5043,7 @@ export interface components {
             readonly keyId: string;
             readonly user: string;
             readonly name: string | null;
-            readonly scopes: readonly ("balances:read" | "accounts:write" | "transfers:write" | "ops")[];
+            readonly scopes: readonly ("balances:read" | "accounts:write" | "transfers:write" | "webhooks:write" | "ops")[];
             /** @description Null if it may use all accounts. */
             readonly accountPrefixes: readonly string[] | null;
             /** @enum {string} */
@@ -4744,7 +5147,7 @@ export interface components {
         readonly Caller: {
             /** @description The user that is recorded with what the caller does. */
             readonly user: string;
-            readonly scopes: readonly ("balances:read" | "accounts:write" | "transfers:write" | "ops")[];
+            readonly scopes: readonly ("balances:read" | "accounts:write" | "transfers:write" | "webhooks:write" | "ops")[];
             /** @description The caller may use only accounts whose ids begin with one of these; null: all accounts. */
             readonly accountPrefixes: readonly string[] | null;
         };
@@ -5898,6 +6301,300 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["EventPage"];
+                };
+            };
+        };
+    };
+    readonly getWebhooks: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description The `nextCursor` of the previous response. */
+                readonly cursor?: string;
+                readonly limit?: number;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description A page of webhooks */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["WebhookList"];
+                };
+            };
+        };
+    };
+    readonly postWebhooks: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: {
+                /** @description The `webhookId` for a body without one; if both are given, they must be equal. An id, bare or in double quotes. */
+                readonly "Idempotency-Key"?: string;
+            };
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "url": "https://hooks.example/holdfast",
+                 *       "accounts": [
+                 *         "demo-nobody"
+                 *       ],
+                 *       "types": [
+                 *         "holdfast.transfer.posted"
+                 *       ]
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["WebhookRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description The same webhook was already created; its secret is not shown again */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["IssuedWebhook"];
+                };
+            };
+            /** @description Created */
+            readonly 201: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["IssuedWebhook"];
+                };
+            };
+        };
+    };
+    readonly getWebhooksWebhookId: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description The id of a webhook. */
+                readonly webhookId: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The webhook */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Webhook"];
+                };
+            };
+        };
+    };
+    readonly deleteWebhooksWebhookId: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description The id of a webhook. */
+                readonly webhookId: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description There is no such webhook any more */
+            readonly 204: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    readonly patchWebhooksWebhookId: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description The id of a webhook. */
+                readonly webhookId: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "description": "Changed in /docs"
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["WebhookChange"];
+            };
+        };
+        readonly responses: {
+            /** @description The webhook */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Webhook"];
+                };
+            };
+        };
+    };
+    readonly postWebhooksWebhookIdRotate: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: {
+                /** @description The `secretId` for a body without one; if both are given, they must be equal. */
+                readonly "Idempotency-Key"?: string;
+            };
+            readonly path: {
+                /** @description The id of a webhook. */
+                readonly webhookId: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "overlapSeconds": 0
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["WebhookRotation"];
+            };
+        };
+        readonly responses: {
+            /** @description The same rotation was already made; the secret is not shown again */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["IssuedWebhook"];
+                };
+            };
+            /** @description The webhook, with the new secret */
+            readonly 201: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["IssuedWebhook"];
+                };
+            };
+        };
+    };
+    readonly postWebhooksWebhookIdTest: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description The id of a webhook. */
+                readonly webhookId: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description It will be sent */
+            readonly 202: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    readonly postWebhooksWebhookIdReplay: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description The id of a webhook. */
+                readonly webhookId: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "after": "oldest"
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["WebhookReplay"];
+            };
+        };
+        readonly responses: {
+            /** @description The webhook at its new position */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Webhook"];
+                };
+            };
+        };
+    };
+    readonly postWebhooksWebhookIdResume: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description The id of a webhook. */
+                readonly webhookId: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The webhook */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Webhook"];
+                };
+            };
+        };
+    };
+    readonly getWebhooksWebhookIdDeliveries: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description The `nextCursor` of the previous response. */
+                readonly cursor?: string;
+                readonly limit?: number;
+            };
+            readonly header?: never;
+            readonly path: {
+                /** @description The id of a webhook. */
+                readonly webhookId: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description A page of attempts */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["WebhookDeliveryList"];
                 };
             };
         };

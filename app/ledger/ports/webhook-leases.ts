@@ -1,0 +1,70 @@
+import type { Delivery, StopReason, WebhookSettings, WebhookState } from './webhooks.ts';
+
+/** The right to deliver to a webhook, until it expires. */
+export interface WebhookLease {
+  readonly webhookId: string;
+  /** Larger with each new holder: what an earlier holder writes has no effect. */
+  readonly fence: number;
+  /** Larger with each change by users: what is written about an earlier state has no effect. */
+  readonly revision: number;
+}
+
+/** A webhook as the deliverer that has its lease sees it. */
+export interface LeasedWebhook extends WebhookLease, WebhookSettings {
+  readonly accountPrefixes: readonly string[] | null;
+  readonly state: WebhookState;
+  readonly position: string;
+  /** The valid secrets, newest first; null if one of them cannot be decrypted. */
+  readonly secrets: readonly string[] | null;
+  /** How long the next attempt has to wait, ms. */
+  readonly waitMs: number;
+  /** The number of attempts that have failed since the last success, and since when, ms. */
+  readonly failures: number;
+  readonly failingForMs: number;
+  readonly succeeded: number;
+  readonly failed: number;
+  /** The id of a test event to send; null if there is none. */
+  readonly testId: string | null;
+}
+
+/** What has happened to webhooks, for a deliverer. */
+export interface WebhookGlance extends WebhookLease {
+  readonly state: WebhookState;
+  readonly isMine: boolean;
+  /** Whether there is something to deliver, and nobody has the lease. */
+  readonly isFree: boolean;
+  /** The key with which it was created or resumed is revoked. */
+  readonly isKeyRevoked: boolean;
+}
+
+/** The result of one attempt. `count` is the number of attempts with this outcome so far, including this one. */
+export interface Attempt {
+  readonly delivery: Delivery;
+  readonly count: number;
+  /** Null: it was the last one. */
+  readonly retryInMs: number | null;
+}
+
+/** The leases of webhooks in MySQL. All methods throw Problem database_unavailable. */
+export interface WebhookLeases {
+  /** All webhooks, and the time of MySQL, ms since 1970. */
+  glance(holder: string): Promise<{ now: number; webhooks: WebhookGlance[] }>;
+  /** Null if another process was faster, or nothing is to be delivered any more. */
+  take(webhookId: string, holder: string, leaseMs: number): Promise<LeasedWebhook | null>;
+  /** Reads a webhook again that this holder has; null if it has lost the lease, or the webhook is deleted. */
+  read(lease: WebhookLease, holder: string): Promise<LeasedWebhook | null>;
+  /** Whether the holder still has the lease, and nothing has changed. */
+  isCurrent(lease: WebhookLease, holder: string): Promise<boolean>;
+  renew(holder: string, leaseMs: number): Promise<void>;
+  release(holder: string, webhookIds?: readonly string[]): Promise<void>;
+  /**
+   * Records an attempt to deliver events, and moves the position after a success.
+   * @returns false if the lease is lost, or the webhook has changed; then nothing was recorded
+   */
+  recordEvents(lease: WebhookLease, attempt: Attempt): Promise<boolean>;
+  /** Records the test event, and that it does not have to be sent again. */
+  recordTest(lease: WebhookLease, testId: string, attempt: Attempt): Promise<boolean>;
+  /** Moves the position past entries of which the webhook gets none. */
+  skip(lease: WebhookLease, position: string): Promise<boolean>;
+  stop(lease: WebhookLease, reason: StopReason): Promise<boolean>;
+}
