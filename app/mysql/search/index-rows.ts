@@ -42,6 +42,15 @@ function statusOf({ status, crossing }: IndexedRow): TransferStatus {
   return crossing === 'OPEN' ? 'PENDING' : 'POSTED';
 }
 
+/** None if somebody has damaged the row by hand: one such row must not stop the index. */
+function pairsOf(metadata: string | null): [string, string][] {
+  try {
+    return Object.entries((JSON.parse(metadata ?? '{}') ?? {}) as Record<string, string>);
+  } catch {
+    return [];
+  }
+}
+
 /** All terms of a row. */
 export function termsOfRow(row: IndexedRow): string[] {
   const source = row.client_source ?? row.source_account;
@@ -49,9 +58,7 @@ export function termsOfRow(row: IndexedRow): string[] {
   const status = statusOf(row);
   const terms = [EVERY, accountTerm(source), accountTerm(destination), pairTerm(source, destination)];
   if (row.reference !== null) terms.push(referenceTerm(row.reference));
-  if (row.metadata !== null)
-    for (const [key, value] of Object.entries(JSON.parse(row.metadata) as Record<string, string>))
-      terms.push(metadataTerm(key, value));
+  for (const [key, value] of pairsOf(row.metadata)) terms.push(metadataTerm(key, value));
   if (status !== USUAL.status) terms.push(statusTerm(status));
   if (row.kind !== USUAL.kind) terms.push(kindTerm(row.kind));
   return terms;
