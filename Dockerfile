@@ -16,7 +16,12 @@ COPY tsconfig.json tsconfig.build.json ./
 COPY devstack devstack
 COPY scripts scripts
 COPY app app
-COPY clients/console clients/console
+COPY ARCHITECTURE.md CHANGELOG.md SECURITY.md ./
+COPY docs docs
+COPY clients clients
+COPY charts/holdfast/README.md charts/holdfast/
+COPY k8s/README.md k8s/
+COPY loadtest/README.md loadtest/
 RUN node scripts/build.mjs && find dist -name '*.map' -delete
 
 # Installs node_modules without development packages, and without files that Node.js never reads: source maps, type
@@ -50,6 +55,7 @@ FROM scratch
 COPY --from=runtime /runtime /
 COPY --from=packages /packages/node_modules /app/node_modules
 COPY package.json /app/
+COPY --from=build /build/dist/guide /app/dist/guide
 COPY --from=build /build/dist/app /app/dist/app
 COPY --from=build /build/dist/console /app/dist/console
 ENV NODE_ENV=production PATH=/usr/local/bin

@@ -1,6 +1,6 @@
 /**
- * Builds dist/: compiles TypeScript, copies everything else of app/ (Lua, …) next to it, and builds the console. Does
- * nothing if the sources are unchanged since the last build.
+ * Builds dist/: compiles TypeScript, copies everything else of app/ (Lua, …) next to it, builds the console, and builds the
+ * guide from the documentation. Does nothing if the sources are unchanged since the last build.
  */
 import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -18,12 +18,18 @@ const SETTINGS = ['tsconfig.json', 'tsconfig.build.json', 'package-lock.json'];
 const NOT_COPIED = /\.(ts|md)$|(^|\/)testing\//;
 const STAMP = '.built.json';
 
+/** What the guide is made from. */
+const GUIDE_SOURCES = ['docs', 'clients', 'charts', 'k8s', 'loadtest', 'scripts/guide'];
+const GUIDE_FILES = ['ARCHITECTURE.md', 'CHANGELOG.md', 'SECURITY.md', 'package-lock.json'];
+const IN_GUIDE = /\.md$|^docs\/|^clients\/generated\/|^scripts\/guide\//;
+
 /**
  * @param {{ root: string, logFile: string, signal?: AbortSignal }} options
  * @throws {UserError} with the compiler's message
  */
 export async function buildUnlessDone({ root, logFile, signal }) {
   await buildConsoleUnlessDone({ root, logFile, ...(signal ? { signal } : {}) });
+  await buildGuideUnlessDone(root);
   const dist = join(root, 'dist');
   const files = SOURCES.flatMap((folder) => filesIn(root, folder));
   const content = contentOf(root, [...files, ...SETTINGS]);
@@ -55,6 +61,20 @@ export async function buildUnlessDone({ root, logFile, signal }) {
   }
   writeAtomically(stamp, JSON.stringify({ content }), 0o644);
   print(`Built (${elapsed(since)}).`);
+}
+
+/** @param {string} root */
+async function buildGuideUnlessDone(root) {
+  const sources = GUIDE_SOURCES.flatMap((folder) => filesIn(root, folder)).filter(
+    (file) => IN_GUIDE.test(file) && !file.includes('node_modules'),
+  );
+  const content = contentOf(root, [...sources, ...GUIDE_FILES.filter((file) => existsSync(join(root, file)))]);
+  const stamp = join(root, 'dist', '.guide-built.json');
+  if (/** @type {{ content?: string } | undefined} */ (readJson(stamp))?.content === content) return;
+  // Imported only now, because its packages may have been installed by this process.
+  const { buildGuide } = await import('./guide/build.mjs');
+  await buildGuide(root, join(root, 'dist', 'guide'));
+  writeAtomically(stamp, JSON.stringify({ content }), 0o644);
 }
 
 /**

@@ -31,7 +31,7 @@ describe('parseIgnore', () => {
       '.env',
       '.local/api-key',
       'node_modules/koa',
-      'docs',
+      'resilience-tests',
       'dist/app/main.js',
     ])
       expect(ignored(path), path).toBe(true);

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { Problem } from '../../domain/problem.ts';
 import { type Answer, type Route, route } from '../http/route.ts';
 import { CONTENT_SECURITY_POLICY, DOCS_PAGE, DOCS_SCRIPT } from './docs-page.ts';
+import { guideRoutes } from './guide-routes.ts';
 import { openApiDocument } from './openapi.ts';
 
 const tag = 'Documentation';
@@ -72,6 +73,7 @@ export function docsRoutes(others: readonly Route[]): Route[] {
         return asset;
       },
     }),
+    ...guideRoutes(),
   ];
   // Generated before the pod listens, because it blocks the event loop for 130 ms. Stored as bytes, because text would
   // be copied for every client that does not read its response.
