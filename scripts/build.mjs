@@ -65,6 +65,7 @@ export async function buildUnlessDone({ root, logFile, signal }) {
 
 /** @param {string} root */
 async function buildGuideUnlessDone(root) {
+  if (!existsSync(join(root, 'docs', 'guide'))) return;
   const sources = GUIDE_SOURCES.flatMap((folder) => filesIn(root, folder)).filter(
     (file) => IN_GUIDE.test(file) && !file.includes('node_modules'),
   );
