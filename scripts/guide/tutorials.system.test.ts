@@ -48,7 +48,7 @@ describe('Every command of the tutorial', () => {
     async () => {
       const printed = await bash(commandsOf('first-transfer'));
       expect(printed).toMatch(/^\{"accountId":"demo-alice"/);
-      expect(printed).toMatch(/"my-first"[^\n]*"replayed":false[^\n]*\n[^\n]*"my-first"[^\n]*"replayed":true/);
+      expect(printed).toMatch(/3f2a8c5b7e01"[^\n]*"replayed":false[^\n]*\n[^\n]*3f2a8c5b7e01"[^\n]*"replayed":true/);
       expect(printed).toMatch(/"amount":"2\.50"/);
       expect(await bash(readFileSync(join(GUIDE, 'examples/first-transfer.sh'), 'utf8'))).toMatch(
         /"status":"POSTED".*"replayed":false/,
