@@ -2,6 +2,8 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openDemoAccounts } from '../../../devstack/demo.mjs';
 import { BrowserPage, CHROMIUM } from '../../../devstack/testing/browser.ts';
+import { until } from '../../kernel/testing/until.ts';
+import { buildConsole } from '../testing/console-visitor.ts';
 import { API_KEY, type Role, RolesUnderTest } from '../testing/roles-under-test.ts';
 
 /** Operations of last resort, which a healthy ledger rejects, as their descriptions state. */
@@ -49,13 +51,16 @@ let api: Role;
 let url: string;
 let operations: Prefilled[];
 beforeAll(async () => {
+  await buildConsole();
   roles = await RolesUnderTest.start();
   await roles.keeper();
-  api = await roles.api();
+  api = await roles.api({ SEARCH: 'on' });
+  await roles.search();
   await api.ready();
   await api.worksIn('CACHE');
   url = `http://127.0.0.1:${(api.server.address() as AddressInfo).port}`;
   expect(await openDemoAccounts(url, API_KEY, new AbortController().signal)).toBeNull();
+  await until('accounts can be listed', async () => (await api.request('GET', '/v1/accounts')).status === 200);
   const { paths } = (await (await fetch(`${url}/openapi.json`)).json()) as {
     paths: Record<string, Record<string, Operation>>;
   };
