@@ -136,4 +136,29 @@ describe('The events of a row', () => {
     expect(indexes).toEqual([...new Set(indexes)].sort((a, b) => a - b));
     expect(indexes.length).toBeGreaterThan(4);
   });
+
+  it('contain no state of accounts that a restricted listener may not use, and none of groups with such accounts', async () => {
+    const all = { accounts: null, types: null, details: false };
+    const accounts = new Set(row.events.flatMap((event) => event.accounts));
+    for (const own of accounts) {
+      const filter = { ...all, prefixes: [own] };
+      const isOwn = (account: string) => account.startsWith(own);
+      const found = row.matching(filter, null);
+      const wanted = row.events.filter((event) =>
+        event.entry.kind === 'group' ? event.accounts.every(isOwn) : event.accounts.some(isOwn),
+      );
+      expect(found.map(({ index }) => index)).toEqual(wanted.map(({ index }) => index));
+      for (const event of found) {
+        const { data } = JSON.parse(event.seenWith(null, isOwn).json()) as { data: Record<string, unknown> };
+        if (!('sourceAccount' in data) || !('destinationAccount' in data)) continue;
+        const [source, destination] = [isOwn(String(data['sourceAccount'])), isOwn(String(data['destinationAccount']))];
+        if (!source)
+          for (const name of ['sourceBalance', 'sourceVersion', 'heldAfter']) expect(data).not.toHaveProperty(name);
+        if (!destination)
+          for (const name of ['destinationBalance', 'destinationVersion']) expect(data).not.toHaveProperty(name);
+        if (!source || !destination) for (const name of ['value', 'remaining']) expect(data).not.toHaveProperty(name);
+      }
+    }
+    expect(row.matching({ ...all, prefixes: ['nobody'] }, null)).toEqual([]);
+  });
 });
