@@ -59,7 +59,7 @@ const LAYERS = {
   // The change feed: the sealed log as events, for many listeners.
   feed: ['kernel', 'domain', 'journal/sealed', 'ledger/ports'],
 
-  // The index for searches, which follows the sealed log.
+  // The search index, which follows the sealed log.
   search: ['kernel', 'journal/sealed'],
   // Deliveries of events to the URLs of users.
   webhooks: ['kernel', 'domain', 'ledger/ports', 'feed'],

@@ -16,7 +16,7 @@ const STOP_MS_MAX = 30_000;
 /** MySQL on this machine is running by then, so a wrong address is reported quickly. */
 const MIGRATION_WAIT_MS = 15_000;
 
-const NAMES = { keeper: 'The keeper', search: 'The index of searches' };
+const NAMES = { keeper: 'The keeper', search: 'The search index' };
 
 /**
  * The environment of all these processes.

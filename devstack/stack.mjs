@@ -1,8 +1,8 @@
 /**
  * `npm start`, in order: claim the folder, end processes left behind by a killed start, install, build, start the
- * stores, migrate, start the keeper, the index of searches and the API pods, keep all of it running, and stop it in reverse: clients first,
- * Redis last. With the scope `stores` or `service` it runs only that part, so that each can be stopped without the
- * other.
+ * stores, migrate, start the keeper, the search index and the API pods, keep all of it running, and stop it in reverse:
+ * clients first, Redis last. With the scope `stores` or `service` it runs only that part, so that each can be stopped
+ * without the other.
  */
 import { join, relative } from 'node:path';
 import { claimFolder } from './claim.mjs';

@@ -153,7 +153,7 @@ function requireSameFile(
   if (earlier.fileDigest === state.fileDigest) return;
   if (!edited)
     throw new FileError(
-      `${path} is not the file whose results are in ${resultsPath}. If it is another file, name other --results. ` +
+      `${path} is not the file whose results are in ${resultsPath}. If it is another file, name another file of results with --results. ` +
         'If you have corrected rows that were not posted, or added rows at the end, use --edited.',
     );
   const open = states.firstOpen(earlier.rows);

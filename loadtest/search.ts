@@ -1,5 +1,5 @@
 /**
- * Measures the index for searches with many transfers: `npx tsx loadtest/search.ts --mysql-url mysql://…`, with an empty
+ * Measures the search index with many transfers: `npx tsx loadtest/search.ts --mysql-url mysql://…`, with an empty
  * database on this machine (STACK_DIR=… npm start -- --stores-only), which it fills.
  */
 import { readFileSync } from 'node:fs';
@@ -18,7 +18,7 @@ import { pagesOf } from './search/pages.ts';
 
 const command = {
   name: 'npx tsx loadtest/search.ts',
-  about: 'Measures the index for searches, in an empty database, which is filled.',
+  about: 'Measures the search index, in an empty database, which is filled.',
   options: {
     'mysql-url': text('URL', 'of an empty database on this machine'),
     transfers: wholeNumber('in the books when the index is filled', { min: 1_000, fallback: 1_000_000 }),

@@ -10,7 +10,7 @@ interface AnchoringDependencies {
   privateKey: KeyObject;
   /** The time, ms since 1970. */
   now(): number;
-  /** Where anchors go; each gets every anchor, even if another one fails. */
+  /** Where anchors are delivered; each place gets every anchor, even if another one fails. */
   sinks: readonly ((anchor: Anchor) => Promise<void>)[];
   anchored(anchor: Anchor): void;
   /** The log no longer has the hash that was signed last. */
@@ -18,8 +18,8 @@ interface AnchoringDependencies {
 }
 
 /**
- * Signs the end of the log, and passes the anchor on. Before that, it checks that the log still has the row that was signed
- * last: so a log that is recomputed while a keeper runs is noticed within one round.
+ * Signs the end of the log, and delivers the anchor. Before that, it checks that the log still has the row that was
+ * signed last: so a log that is recomputed while a keeper runs is noticed within one round.
  */
 export class Anchoring {
   readonly #deps: AnchoringDependencies;

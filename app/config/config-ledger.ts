@@ -91,12 +91,12 @@ export const LEDGER_SETTINGS = {
       'SEARCH',
       choice('off', 'on'),
       'off',
-      'Whether transfers and accounts can be listed. With `on`, a process with the role `search` has to run.',
+      'Whether transfers and accounts can be listed. With `on`, a process with the role `search` must be running.',
     ),
     mysqlUrl: optional(
       'SEARCH_MYSQL_URL',
       shardUrls('mysql://user[:password]@host[:port]/database', isMysqlUrl),
-      'MySQL database with the index for searches. The same for `{shard}`; every shard needs a database of its own. If it is not set, the index is in the database of the ledger.',
+      'MySQL database with the search index. The same for `{shard}`; every shard needs a database of its own. If it is not set, the index is in the database of the ledger.',
     ),
   },
   ledger: {

@@ -25,7 +25,7 @@ export const SETTINGS = {
       'ROLE',
       choice('api', 'keeper', 'search', 'webhooks'),
       'api',
-      'Role of this process: API pod, keeper, search, which keeps the index for searches up to date, or webhooks, which delivers events.',
+      'Role of this process: API pod, keeper, `search` (keeps the search index up to date) or `webhooks` (delivers events).',
     ),
     shutdownGraceMs: setting(
       'SHUTDOWN_GRACE_MS',

@@ -110,7 +110,7 @@ export const CERTIFICATE_CODE = /CERT|^UNABLE_TO_/;
 
 export const nameOf = ({ host, port }: Endpoint): string => `${host.includes(':') ? `[${host}]` : host}:${port}`;
 
-/** Errors of a login, or of a command that this kind of server does not have. */
+/** Errors in response to a login, or to a command that this kind of server does not have. */
 const REFUSED = /^(NOAUTH|WRONGPASS|NOPERM|ERR (unknown command|This instance has cluster support disabled|AUTH))/;
 
 /** Sends a query on a separate connection, which is never used for commands of the ledger. */

@@ -31,7 +31,7 @@ export async function anchorEveryMinute(
 ): Promise<void> {
   if (!privateKey) return;
   const anchoring = anchoringOf(context, privateKey);
-  const every = { everyMs: EVERY_MS, failure: 'an anchor of the sealed log could not be passed on', stopped };
+  const every = { everyMs: EVERY_MS, failure: 'an anchor of the sealed log could not be delivered', stopped };
   await repeat(context, every, () => anchoring.round());
 }
 

@@ -10,7 +10,7 @@ import type { ShardContext } from './shard-context.ts';
 /** How long to wait after a failed step, ms. */
 const RETRY_MS = 1_000;
 
-/** Keeps the index for searches up to date, for every shard. One process is enough; a second one takes over if it stops. */
+/** Keeps the search index up to date, for every shard. One process is enough; a second one takes over if it stops. */
 export async function startSearch(context: Context): Promise<Running> {
   const { config, logger, metrics, shards } = context;
   const { host, adminPort } = config.http;
@@ -19,7 +19,7 @@ export async function startSearch(context: Context): Promise<Running> {
   const server = await startAdminServer({ readiness, metrics, host, port: adminPort });
   const stopped = new AbortController();
   const loops = shards.map((shard) => projectShard(shard, stopped.signal));
-  logger.log.info({ adminPort }, 'the index for searches is kept up to date');
+  logger.log.info({ adminPort }, 'the search index is kept up to date');
   return {
     server,
     async stop() {
@@ -40,11 +40,11 @@ async function projectShard(context: ShardContext, stopped: AbortSignal): Promis
     hasPending: config.ledger.shards > 1,
     events: {
       moved: (state, entries) => metrics.searchMoved(state.state, entries),
-      restarted: (because) => logger.log.warn({ because }, 'the index for searches is built again'),
+      restarted: (because) => logger.log.warn({ because }, 'the search index is being rebuilt'),
     },
   });
   metrics.sample({ searchBehindSeconds: () => projector.behindMs / 1000 });
-  const report = new FailureReport(clock, logger.log, 'the index for searches could not be updated; retrying');
+  const report = new FailureReport(clock, logger.log, 'the search index could not be updated; retrying');
   while (!stopped.aborted) {
     let waitMs = RETRY_MS;
     try {

@@ -5,7 +5,7 @@ import type { Changed, IndexState, LogRow, SearchIndex } from './search-index.ts
 /** How long to wait at the end of the log, and after another projector has changed the index, ms. */
 const POLL_MS = 200;
 const YIELD_MS = 2_000;
-/** How often transfers that were pending are looked at, ms. */
+/** How often transfers that were pending are checked, ms. */
 const DECIDE_MS = 500;
 
 export interface ProjectorEvents {

@@ -1,4 +1,4 @@
-/** How far the index of one shard is. Every change of the index is a compare-and-set of its state. */
+/** How far the index of one shard has progressed. Every change of the index is a compare-and-set of its state. */
 export interface IndexState {
   /** Changes with every change of the index. */
   moves: number;
@@ -48,7 +48,7 @@ export interface SearchIndex {
   /** Begins again from the books: with an empty index, or keeping its rows. */
   restart(from: IndexState, how: 'EMPTYING' | 'FILLING'): Promise<boolean>;
   /**
-   * Looks at some transfers that were pending and were accepted at or after a time, whether they have been decided.
+   * Checks whether some transfers that were pending, and were accepted at or after a time, have been decided.
    * @returns the time at which to continue, 0 after the last one; or false
    */
   decideSome(from: IndexState, since: number): Promise<number | false>;

@@ -248,7 +248,7 @@ const newAccount = (accountId: string, currency: string, external: boolean): New
   ...{ accountId, currency, external, overdraftLimit: 0, name: null, limits: null },
 });
 
-/** The lost `out` of a leg `in`: of the same content, and refused for the same reason. */
+/** The lost `out` of a leg `in`, with the same content, and refused for the same reason. */
 function lostOutOf(into: Outcome, to: number, transit: string): LegOrder {
   const refusal = into.status === 'POSTED' ? null : verdictOf(into);
   return lostOutOrder(clientOrderOf(into.order), { transit, toShard: to, refusal });

@@ -71,7 +71,7 @@ export class LedgerMetrics extends MetricSet {
     'How long the oldest entry has been waiting to be sealed; 0 if none waits',
   );
   readonly #searchEntries = this.counter('search_entries_total', 'Entries of the sealed log added to the index');
-  readonly #searchReady = this.gauge('search_ready', '1 once the index for searches is complete, 0 while it is built');
+  readonly #searchReady = this.gauge('search_ready', '1 once the search index is complete, 0 while it is built');
   readonly #breakers = this.gauge('breaker_state', '0 closed, 1 half-open, 2 open: counts as down', ['name']);
   readonly #redisErrors = this.counter('redis_errors_total', 'Redis connection errors and error replies');
   readonly #mysqlErrors = this.counter('mysql_errors_total', 'MySQL connection errors and error replies');
@@ -99,7 +99,7 @@ export class LedgerMetrics extends MetricSet {
 
   readonly #anchoredAt = this.gauge(
     'audit_last_anchor_timestamp_seconds',
-    'When this keeper last signed the end of the sealed log, and passed it on',
+    'When this keeper last signed the end of the sealed log and delivered the anchor',
   );
   readonly #anchorConflicts = this.counter(
     'audit_anchor_conflicts_total',
@@ -166,7 +166,7 @@ export class LedgerMetrics extends MetricSet {
     this.#logWaiting.set((oldestWaitingMs ?? 0) / 1000);
   }
 
-  /** @param entries added to the index for searches */
+  /** @param entries added to the search index */
   searchMoved(state: string, entries: number): void {
     this.#searchReady.set(state === 'READY' ? 1 : 0);
     this.#searchEntries.inc(entries);

@@ -28,7 +28,7 @@ export const SAMPLED = {
   ],
   searchBehindSeconds: [
     'search_behind_seconds',
-    'Seconds since the index for searches last contained everything that was in the sealed log',
+    'Seconds since the search index last contained everything that was in the sealed log',
   ],
   frozenAccounts: ['frozen_accounts', 'Accounts that wait for the journal of an ended epoch'],
 } as const;

@@ -2,10 +2,10 @@ import { readCommandLine, refuse } from '../config/command-line.mjs';
 import { ConfigError, loadConfig } from '../config/config.ts';
 import { NotLogged, rebuildIndex } from './search/rebuild.ts';
 
-/** `npm run search`, or `node dist/app/tools/search.js` in the image: builds the index for searches again from the books. */
+/** `npm run search`, or `node dist/app/tools/search.js` in the image: rebuilds the search index from the books. */
 const command = {
   name: 'npm run search --',
-  about: 'Builds the index of transfers and accounts again from the books.',
+  about: 'Rebuilds the index of transfers and accounts from the books.',
   options: {},
   operands: {
     label: 'COMMAND',

@@ -15,7 +15,7 @@ export function findK6(): string {
 }
 
 export interface Ran {
-  /** 0: all thresholds met; 99: at least one was not. null: killed. */
+  /** 0: all thresholds were met; 99: at least one was not; null: killed. */
   code: number | null;
   cpuMs: number;
 }

@@ -99,7 +99,7 @@ describe.skipIf(findTool('helm') === null)('The chart', () => {
     expect(before.has('ConfigMap/holdfast-mysql')).toBe(false);
   });
 
-  it('runs the index of searches only if it is enabled, and gives only its users the URL of a separate database', () => {
+  it('runs the search index only if it is enabled, and gives only its users the URL of a separate database', () => {
     const off = render(minimal);
     expect([...off.keys()].filter((key) => key.includes('search'))).toEqual([]);
     expect(off.get('ConfigMap/holdfast')?.['data']).not.toHaveProperty('SEARCH');

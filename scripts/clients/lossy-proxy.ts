@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 
 /**
- * A proxy in front of a pod. Of the first request, the pod's answer is lost; the second one is refused with 503 and
+ * A proxy in front of a pod. The pod's answer to the first request is lost; the second request is refused with 503 and
  * `Retry-After`; all others are passed on.
  */
 export class LossyProxy implements AsyncDisposable {

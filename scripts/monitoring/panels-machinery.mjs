@@ -54,9 +54,9 @@ export const MACHINERY_ROWS = [
         queries: [[`sum(deriv(${gauge('holdfast_log_position')}[1m]))`, 'rows per second']],
       },
       {
-        title: 'Index for searches: delay',
+        title: 'Search index: delay',
         about:
-          'Time since the index for searches last contained everything that was in the sealed log, and whether it is complete (1). Empty if no process has the role search.',
+          'Time since the search index last contained everything that was in the sealed log, and whether it is complete (1). Empty if no process has the role search.',
         unit: 's',
         thresholds: [2, 30],
         queries: [
@@ -65,7 +65,7 @@ export const MACHINERY_ROWS = [
         ],
       },
       {
-        title: 'Index for searches: entries per second',
+        title: 'Search index: entries per second',
         about: 'Entries of the sealed log that were added to the index.',
         unit: 'ops',
         queries: [[`sum(${rate('holdfast_search_entries_total')})`, 'entries per second']],
@@ -79,7 +79,7 @@ export const MACHINERY_ROWS = [
       },
       {
         title: 'Changes of the sealed log',
-        about: 'How often the log no longer had the hash that a keeper had signed. Any triggers a page.',
+        about: 'How often the log no longer had the hash that a keeper had signed. Each occurrence triggers a page.',
         thresholds: [0.5, 1],
         queries: [[`sum(increase(${gauge('holdfast_audit_anchor_conflicts_total')}[1h]))`, 'conflicts']],
       },

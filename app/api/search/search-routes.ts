@@ -28,7 +28,7 @@ const PROBLEMS: readonly ProblemCode[] = [
 ];
 
 const ABOUT =
-  'Found in an index that follows the ledger within a second or two; `asOf` says up to when it is complete. Available if the operator has switched search on.';
+  'Read from an index that lags behind the ledger by a second or two; `asOf` is the time up to which it is complete. Available if the operator has enabled search.';
 
 export function searchRoutes({ search }: { search: Search }): Route[] {
   return [listTransfers(search), listAccounts(search)];
@@ -107,7 +107,7 @@ function listAccounts(search: Search): Route {
   });
 }
 
-/** The prefixes of the accounts that begin with the wanted one and that the caller may use. */
+/** The prefixes to search for: those that begin with the wanted one, and that the caller may use. */
 function prefixesFor({ accountPrefixes }: Identity, wanted: string): string[] {
   if (accountPrefixes === undefined || accountPrefixes.some((prefix) => wanted.startsWith(prefix))) return [wanted];
   return accountPrefixes.filter((prefix) => prefix.startsWith(wanted));

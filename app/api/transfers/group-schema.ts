@@ -89,7 +89,7 @@ const Destination = z
       .boolean()
       .refine((value) => value, 'must be true')
       .nullish()
-      .meta({ description: 'True: all that the amounts leave.' }),
+      .meta({ description: 'True: this destination gets everything that is left after the amounts.' }),
   })
   .refine(
     ({ amount, share, remaining }) => [amount, share, remaining].filter((one) => (one ?? null) !== null).length === 1,

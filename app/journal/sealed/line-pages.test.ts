@@ -66,7 +66,7 @@ describe('Pages', () => {
     }
   });
 
-  it('contain a line alone that is longer than a page', () => {
+  it('contain a line that is longer than a page alone', () => {
     const long = 'x'.repeat(ROW_BYTES_MAX + 1);
     expect(pagesOf(['a', long, 'b']).map(({ lines }) => lines)).toEqual([1, 1, 1]);
     expect(pagesOf([long]).flatMap(linesIn)).toEqual([long]);

@@ -46,7 +46,7 @@ export function personalOfTransfer({ order, takenAt }: Pick<Outcome, 'order' | '
   return JSON.stringify([user, correlationId, reference, metadata, takenAt]);
 }
 
-/** Texts that JSON does not escape; not all of them. */
+/** Some of the texts that JSON does not escape. */
 const UNESCAPED = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/;
 
 /** Of a refused group; the members of a posted group are transfers. */

@@ -42,7 +42,7 @@ import {
 import { duplicateAsIntegrity, sweepUnsettled, unfreeze } from './recovery-writer.ts';
 
 /**
- * Time-outs are long, because a statement of a page affects about 10,000 rows, and a counting statement reads all
+ * Timeouts are long, because a statement of a page affects about 10,000 rows, and a counting statement reads all
  * handed-over rows.
  */
 const STATEMENT_TIMEOUT_MS = 60_000;

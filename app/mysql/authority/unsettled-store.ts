@@ -108,7 +108,7 @@ export class UnsettledStore {
     });
   }
 
-  /** Reads in one transaction with a longer time-out, because there may be millions of rows to count. */
+  /** Reads in one transaction with a longer timeout, because there may be millions of rows to count. */
   #reading<T>(work: (list: List, session: Session) => Promise<T>): Promise<T> {
     return this.#database.transaction(
       (session) =>

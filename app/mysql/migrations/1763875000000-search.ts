@@ -3,8 +3,8 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 const ASCII = 'CHARACTER SET ascii COLLATE ascii_bin';
 
 /**
- * The index of transfers and accounts. It contains nothing that is not in the books as well, and is filled only where search
- * is switched on. The same tables can be in a database of their own.
+ * The index of transfers and accounts. It contains nothing that is not in the books as well, and is filled only where
+ * search is enabled. The same tables can be in a database of their own.
  */
 export class Search1763875000000 implements MigrationInterface {
   readonly name = 'Search1763875000000';

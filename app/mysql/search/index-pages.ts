@@ -6,7 +6,7 @@ type Source = Pick<Database, 'rows'>;
 
 /**
  * How many rows of the index a page examines at most if it has conditions that the index does not order by. A page that ends
- * there has fewer rows than its limit, and the next page continues behind it.
+ * there has fewer rows than its limit, and the next page continues after it.
  */
 export const EXAMINED_MAX = 5_000;
 

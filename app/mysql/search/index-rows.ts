@@ -5,7 +5,7 @@ import { integer, statements, text } from '../connection/sql.ts';
 import { IN_LIST_MAX } from '../rows/unsettled-rows.ts';
 import { accountTerm, EVERY, kindTerm, metadataTerm, pairTerm, referenceTerm, statusTerm, USUAL } from './terms.ts';
 
-/** A row of `transfers` with all that the index needs to know of it. */
+/** A row of `transfers` with everything that the index needs. */
 export interface IndexedRow {
   transaction_id: string;
   kind: 'TRANSFER' | 'REVERSAL' | 'CAPTURE';
@@ -65,8 +65,8 @@ export function termsOfRow(row: IndexedRow): string[] {
 }
 
 /**
- * Puts transfers into the index. Their rows in the index depend on nothing but their rows in the books, so writing them again
- * changes nothing.
+ * Adds transfers to the index. Their rows in the index depend on nothing but their rows in the books, so writing them
+ * again changes nothing.
  */
 export async function indexTransfers(session: Session, rows: readonly IndexedRow[]): Promise<void> {
   const listed = rows.filter(isListed);

@@ -78,7 +78,7 @@ export class MysqlSearchIndex implements SearchIndex {
   }
 
   async emptySome(from: IndexState): Promise<boolean> {
-    // Read before the books: what is sealed later is followed.
+    // Read before the books: whatever is sealed later is read from the log.
     const head = await this.#log.head();
     const rest = await this.#index.rows(
       '(SELECT 1 FROM search_transfers LIMIT 1) UNION ALL (SELECT 1 FROM search_accounts LIMIT 1)',

@@ -22,7 +22,10 @@ import { foundAccounts, foundTransfers } from './index-pages.ts';
 const SEARCHES_MAX = 4;
 const WAITING_MAX = 100;
 const WAIT_MS = 2_000;
-/** A transaction commits after the time at which it was sealed. A time of completeness that is taken from the log leaves this out. */
+/**
+ * A transaction commits at most this long after it was sealed. It is subtracted if the time of completeness is taken
+ * from the log.
+ */
 const COMMIT_MS_MAX = 1_000;
 
 interface Dependencies {
@@ -99,8 +102,8 @@ export class SqlSearch implements Search {
   }
 
   /**
-   * Up to when the index is complete. The end of the log is read before the index, so that everything that was in the log by then
-   * is in the index.
+   * The time up to which the index is complete. The end of the log is read before the index, so that everything that
+   * was in the log by then is in the index.
    */
   async #asOf(): Promise<number> {
     const { books, index } = this.#deps;

@@ -3,7 +3,7 @@ import type { TransferFilter } from '../../ledger/ports/search.ts';
 
 /**
  * What a transfer can be found by. In the index, a term is the first 64 bits of a digest, so all terms have the same length,
- * and the index contains no personal data as text. Whoever reads the index compares what it finds with the books, so two
+ * and the index contains no personal data as text. A reader of the index compares what it finds with the books, so two
  * texts with the same digest do no harm.
  */
 const TERM_HEX_CHARS = 16;

@@ -37,7 +37,7 @@ async function using<T>(options: Partial<PoolOptions>, work: (database: Database
 }
 
 describe('A connection', () => {
-  it('uses UTC, strict mode, READ COMMITTED and short time-outs', async () => {
+  it('uses UTC, strict mode, READ COMMITTED and short timeouts', async () => {
     const shown = await using({ lockWaitTimeoutS: 3, waitTimeoutS: 17 }, (database) =>
       database.rows<{ Variable_name: string; Value: string }>('SHOW SESSION VARIABLES'),
     );

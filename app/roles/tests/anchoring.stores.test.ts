@@ -71,7 +71,7 @@ async function keeperWithLog(id: string) {
 }
 
 describe('A keeper with a signing key', () => {
-  it('passes anchors to its log, a file and a URL, which an audit can compare with the log', async () => {
+  it('delivers anchors to its log, a file and a URL, which an audit can compare with the log', async () => {
     const context = await keeperWithLog('anchored-1');
     await anchoringOf(context, privateKey).round();
     const lines = (await readFile(join(files, 'anchors'), 'utf8')).trim().split('\n');
@@ -86,7 +86,7 @@ describe('A keeper with a signing key', () => {
     expect(await context.process.metrics.text()).toMatch(/holdfast_audit_last_anchor_timestamp_seconds 1[\d.]+e?/);
   });
 
-  it('passes an anchor to the other places if one of them fails', async () => {
+  it('delivers an anchor to the other places if one of them fails', async () => {
     const context = await keeperWithLog('anchored-2');
     answer = 503;
     const before = (await readFile(join(files, 'anchors'), 'utf8')).length;

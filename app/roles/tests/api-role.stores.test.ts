@@ -29,7 +29,7 @@ describe('An API pod', () => {
   let api: Role;
   beforeEach(async () => {
     // This is the only pod, so the authority would move when it cannot reach Redis. The long
-    // time-out prevents that.
+    // timeout prevents that.
     await roles.keeper({ REDIS_LOST_BY_PODS_AFTER_MS: '3600000' });
     api = await roles.api();
     await api.ready();

@@ -210,7 +210,7 @@ describe('The index', () => {
     await expectIndexOf(roles.db.database);
   });
 
-  it('is built again if it continued another log', async () => {
+  it('is rebuilt if it continued another log', async () => {
     await project();
     await untilComplete();
     for (const projector of projectors.splice(0)) await projector.stop();
@@ -227,7 +227,7 @@ describe('The index', () => {
   });
 });
 
-it('refuses searches when they are switched off', async () => {
+it('refuses searches when they are disabled', async () => {
   const without = await roles.api();
   await without.ready();
   expect((await without.request('GET', '/v1/transfers')).json).toMatchObject({ code: 'search_disabled' });

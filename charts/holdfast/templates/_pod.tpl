@@ -42,7 +42,7 @@ securityContext:
 {{- end -}}
 {{- end -}}
 
-{{/* The URL of a separate database for the index of searches, if there is one. (dict "root" $ "secret" name) */}}
+{{/* The URL of a separate database for the search index, if there is one. (dict "root" $ "secret" name) */}}
 {{- define "holdfast.searchMysqlUrl" -}}
 {{- if .root.Values.search.enabled }}
 - name: SEARCH_MYSQL_URL

@@ -33,7 +33,7 @@ export class ProblemError extends HoldfastError {
 }
 
 /**
- * There is no answer from Holdfast: no connection, a time-out, an answer that was cut off, or an answer from something
+ * There is no answer from Holdfast: no connection, a timeout, an answer that was cut off, or an answer from something
  * in between, such as a proxy. For a request that changes something, this error means that it certainly did not reach
  * the service.
  */

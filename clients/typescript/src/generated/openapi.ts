@@ -12,7 +12,7 @@ export interface paths {
         };
         /**
          * List accounts
-         * @description Found in an index that follows the ledger within a second or two; `asOf` says up to when it is complete. Available if the operator has switched search on.
+         * @description Read from an index that lags behind the ledger by a second or two; `asOf` is the time up to which it is complete. Available if the operator has enabled search.
          *
          *     A page examines at most 5,000 accounts of each shard: go on until `nextCursor` is null. An API key that may use only some accounts sees only these.
          *
@@ -194,7 +194,7 @@ export interface paths {
         };
         /**
          * List transfers, posted or refused
-         * @description Found in an index that follows the ledger within a second or two; `asOf` says up to when it is complete. Available if the operator has switched search on.
+         * @description Read from an index that lags behind the ledger by a second or two; `asOf` is the time up to which it is complete. Available if the operator has enabled search.
          *
          *     A page examines at most 5,000 transfers of each shard, so it may have fewer items than `limit`, even none: go on until `nextCursor` is null. Send the same filters along with a cursor. A transfer between shards is listed once, with the time at which its source accepted it.
          *
@@ -2822,7 +2822,7 @@ export interface components {
             readonly amount?: string | null;
             /** @description A weight: the rest is divided in proportion to the shares. */
             readonly share?: number | null;
-            /** @description True: all that the amounts leave. */
+            /** @description True: this destination gets everything that is left after the amounts. */
             readonly remaining?: boolean | null;
         };
         readonly TransferGroupRecord: {

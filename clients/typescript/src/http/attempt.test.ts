@@ -22,7 +22,7 @@ describe('isUnsent', () => {
       false,
     ],
     ['the error of a browser', new TypeError('Failed to fetch'), false],
-    ['a time-out', new DOMException('', 'TimeoutError'), false],
+    ['a timeout', new DOMException('', 'TimeoutError'), false],
     ['something else', 'text', false],
   ])('%s', (_, error, expected) => {
     expect(isUnsent(error)).toBe(expected);

@@ -55,7 +55,7 @@ export class Transport {
   }
 
   /**
-   * The answer itself, if it is a success, for content that is streamed. The time-out applies until its headers have
+   * The answer itself, if it is a success, for content that is streamed. The timeout applies until its headers have
    * arrived, the signal also to the content.
    */
   async open(request: WireRequest, limits: Limits): Promise<Response | Attempt> {
