@@ -36,18 +36,18 @@ export const WEBHOOK_SETTINGS = {
     allowedRanges: optional(
       'WEBHOOK_ALLOWED_RANGES',
       ranges(),
-      'Address ranges to which webhooks may lead although they are not public, for receivers in your own network.',
+      'Address ranges to which webhooks may be sent although they are not public, for receivers in your own network.',
     ),
     deniedRanges: optional(
       'WEBHOOK_DENIED_RANGES',
       ranges(),
-      'Address ranges to which webhooks must not lead although they are public, for example those of your cluster. They take precedence.',
+      'Address ranges to which webhooks must not be sent although they are public, for example those of your cluster. They take precedence.',
     ),
     http: setting(
       'WEBHOOK_HTTP',
       choice('refused', 'allowed'),
       'refused',
-      'Whether webhooks may have URLs with `http://`: anyone on the way can read and withhold their events.',
+      'Whether webhooks may have URLs with `http://`: anyone on the network path can read and withhold their events.',
     ),
   },
 } as const;

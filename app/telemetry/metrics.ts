@@ -100,8 +100,8 @@ export class Metrics extends MetricSet {
   }
 
   /**
-   * How many requests for transfers, groups and holds took at most so many seconds (null: any time), since this process
-   * was started.
+   * How many requests for transfers, groups and holds took at most this many seconds (null: any time), since this
+   * process was started.
    */
   async transferRequests(): Promise<{ leSeconds: number | null; count: number }[]> {
     const counts = new Map<number, number>();

@@ -11,7 +11,7 @@ export const SAMPLED = {
   webhooksFailing: ['webhooks_failing', 'Webhooks to which the latest delivery by this process has failed'],
   webhookBehindSeconds: [
     'webhook_behind_seconds',
-    'For how long the rearmost webhook of this process has had events to deliver',
+    'For how long the webhook of this process that is furthest behind has had events to deliver',
   ],
   clientConnections: ['client_connections', 'Open client connections'],
   queueTransfers: ['queue_transfers', 'Transfers queued in this pod for a script call'],

@@ -30,7 +30,7 @@ export interface DelivererState {
   /** To which this process delivers. */
   held: number;
   failing: number;
-  /** For how long the rearmost of them has had something to deliver, ms. */
+  /** For how long the one that is furthest behind has had something to deliver, ms. */
   behindMs: number;
 }
 
@@ -135,7 +135,7 @@ export class Deliverer {
     };
   }
 
-  /** Tells the runs what has changed. */
+  /** Notifies the runs of what has changed. */
   #tell(webhooks: readonly WebhookGlance[]): void {
     const byId = new Map(webhooks.map((webhook) => [webhook.webhookId, webhook]));
     for (const [webhookId, { run }] of this.#runs) {

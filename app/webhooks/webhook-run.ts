@@ -163,7 +163,7 @@ export class WebhookRun {
     this.#failingSinceMs = now - webhook.failingForMs;
   }
 
-  /** The position at which to go on, after it was checked; null if deliveries were stopped. */
+  /** The position at which to continue, after it was checked; null if deliveries were stopped. */
   async #begun(): Promise<FeedPosition | null> {
     const { log } = this.#deps;
     if (this.#position !== null) return this.#position;
@@ -311,7 +311,7 @@ const filterOf = ({ accounts, types, details, accountPrefixes }: LeasedWebhook):
   prefixes: accountPrefixes,
 });
 
-/** Why a position cannot be used any more; null for other errors. */
+/** Why a position can no longer be used; null for other errors. */
 function reasonIn(error: unknown): StopReason | null {
   if (!(error instanceof Problem)) return null;
   if (error.code === 'events_gone') return 'events_gone';

@@ -38,7 +38,7 @@ export async function ownShards(options: ShardedClusterOptions = {}): Promise<Sh
   return { stack, [Symbol.asyncDispose]: () => stack[Symbol.asyncDispose]() };
 }
 
-/** A machine that is shared by all processes and the load pauses this long by itself, ms. */
+/** On a machine that all processes and the load share, pauses of this length occur without any fault, ms. */
 const PAUSE_MS_MAX = 1_500;
 /** The maximum time of an answer from other shards: this many ms, or this multiple of the longest before the fault. */
 const WAIT_MS_MAX = 1_000;

@@ -151,7 +151,7 @@ export const LEDGER_ROWS = [
         ],
       },
       {
-        title: 'Rearmost webhook',
+        title: 'Webhook furthest behind',
         about: 'For how long it has had events to deliver. Over 15 minutes triggers an alert.',
         unit: 's',
         thresholds: [60, 900],

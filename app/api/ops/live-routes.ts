@@ -31,7 +31,7 @@ const OpsLive = z
     processId: z.string(),
     transferRequests: z.array(LatencyBucket).meta({
       description:
-        'How many requests for transfers, groups and holds this pod has answered within so many seconds, since it was started; null: any time. Two reports of one pod give the latencies in between.',
+        'How many requests for transfers, groups and holds this pod has answered within this many seconds, since it was started; null: any time. Two reports of one pod give the latencies in between.',
     }),
     shards: z.array(LiveShard),
   })

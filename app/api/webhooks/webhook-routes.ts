@@ -151,7 +151,7 @@ function changeWebhook({ webhooks, webhookUrlFault }: WebhookDependencies): Rout
     method: 'PATCH',
     path: '/v1/webhooks/{webhookId}',
     summary: 'Change or pause a webhook',
-    description: 'It goes on at its position. A request in progress may still use the earlier settings.',
+    description: 'It continues at its position. A request in progress may still use the earlier settings.',
     params: webhookParams(DEMO.use),
     body: { schema: WebhookChangeRequest, example: { description: 'Changed in /docs' } },
     answers: { 200: { description: 'The webhook', schema: WebhookAnswer } },
@@ -175,7 +175,7 @@ function removeWebhook({ webhooks }: WebhookDependencies): Route {
     description:
       'A request in progress may still arrive. Deleting a webhook that does not exist, or no longer exists, succeeds, too.',
     params: webhookParams(DEMO.remove),
-    answers: { 204: { description: 'There is no such webhook any more' } },
+    answers: { 204: { description: 'The webhook no longer exists' } },
     problems: ['webhooks_disabled', 'database_unavailable'],
     async handle(call) {
       await webhooks.remove(call.params.webhookId, call);
@@ -219,7 +219,7 @@ function testWebhook({ webhooks }: WebhookDependencies): Route {
     path: '/v1/webhooks/{webhookId}/test',
     summary: 'Send a test event',
     description:
-      'An event of the type `holdfast.webhook.test` is sent once, also if the webhook is paused or stopped. The result is in the list of deliveries a moment later.',
+      'An event of the type `holdfast.webhook.test` is sent once, even if the webhook is paused or stopped. The result is in the list of deliveries a moment later.',
     params: webhookParams(DEMO.use),
     answers: { 202: { description: 'It will be sent' } },
     problems: PROBLEMS,
@@ -260,7 +260,7 @@ function resume({ webhooks }: WebhookDependencies): Route {
     path: '/v1/webhooks/{webhookId}/resume',
     summary: 'Resume deliveries that were stopped, paused, or wait for the next attempt',
     description:
-      'It goes on at its position. Whoever resumes it is responsible for it: it stops if that API key is revoked.',
+      'It continues at its position. Whoever resumes it is responsible for it: it stops if that API key is revoked.',
     params: webhookParams(DEMO.use),
     answers: { 200: { description: 'The webhook', schema: WebhookAnswer } },
     problems: PROBLEMS,

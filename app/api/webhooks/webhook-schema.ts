@@ -56,7 +56,9 @@ const Details = z.boolean().meta({
     'With `true`, the events also have `reference`, `metadata`, `user`, `correlationId` and the names of accounts, as far as they have not been erased.',
   default: false,
 });
-const Description = text(DESCRIPTION_LENGTH_MAX).meta({ description: 'For people: what it is for.' });
+const Description = text(DESCRIPTION_LENGTH_MAX).meta({
+  description: 'What it is for, in words; programs do not use it.',
+});
 
 export const WebhookRequest = z
   .strictObject({
@@ -81,7 +83,8 @@ export const WebhookChangeRequest = z
     types: Types.nullable().optional(),
     details: Details.optional(),
     state: z.enum(['ACTIVE', 'PAUSED']).optional().meta({
-      description: '`PAUSED`: nothing is sent, and nothing is lost. A webhook that is `STOPPED` stays so; resume it.',
+      description:
+        '`PAUSED`: nothing is sent, and nothing is lost. A webhook that is `STOPPED` remains stopped; resume it.',
     }),
   })
   .meta({ id: 'WebhookChange' });
@@ -123,7 +126,7 @@ export const WebhookAnswer = z
     }),
     stopReason: z.enum(STOP_REASONS).nullable().meta({
       description:
-        '`failing`: no attempt has succeeded for a day. `gone`: the receiver answered 410. `key_revoked`: the API key with which it was created or resumed. `events_gone`, `other_log`: its position is no longer in the log. `secret_unreadable`: the key of its secrets is missing.',
+        '`failing`: no attempt has succeeded for a day. `gone`: the receiver answered 410. `key_revoked`: the API key with which it was created or resumed was revoked. `events_gone`, `other_log`: its position is no longer in the log. `secret_unreadable`: the key of its secrets is missing.',
     }),
     position: z.string().meta({ description: 'Everything before it was delivered, or is not wanted.' }),
     validSecrets: z.int().min(1),
@@ -157,7 +160,7 @@ export const DeliveryList = z
           events: z.int().min(1).meta({ description: 'How many events the request contained.' }),
           from: z.string().meta({ description: 'The position before the events.' }),
           to: z.string().meta({ description: 'The position after the events.' }),
-          status: z.int().nullable().meta({ description: 'Of the response; null if there was none.' }),
+          status: z.int().nullable().meta({ description: 'The status of the response; null if there was none.' }),
           failure: z.enum(DELIVERY_FAILURES).nullable().meta({ description: 'Null if it succeeded.' }),
           durationMs: z.int().min(0),
         })

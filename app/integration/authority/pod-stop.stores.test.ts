@@ -80,7 +80,7 @@ it('A transfer that may have been made before the stop is never answered as one 
   expect(await answersOf(pod, one)).toEqual(['ledger_stopped']);
 });
 
-it('A stop is in the Redis of an epoch before the first transfer, also if it came while no epoch was running', async () => {
+it('A stop is in the Redis of an epoch before the first transfer, even if it came while no epoch was running', async () => {
   await pod.closing();
   await stops.set(true, BY);
   await pod.finishFromJournal();

@@ -49,7 +49,7 @@ export interface Attempt {
 export interface WebhookLeases {
   /** All webhooks, and the time of MySQL, ms since 1970. */
   glance(holder: string): Promise<{ now: number; webhooks: WebhookGlance[] }>;
-  /** Null if another process was faster, or nothing is to be delivered any more. */
+  /** Null if another process was faster, or there is nothing left to deliver. */
   take(webhookId: string, holder: string, leaseMs: number): Promise<LeasedWebhook | null>;
   /** Reads a webhook again that this holder has; null if it has lost the lease, or the webhook is deleted. */
   read(lease: WebhookLease, holder: string): Promise<LeasedWebhook | null>;

@@ -15,7 +15,7 @@ export interface WebhookFilter {
 /** What its owner decides. */
 export interface WebhookSettings extends WebhookFilter {
   readonly url: string;
-  /** For people: what it is for. */
+  /** What it is for, in words; programs do not use it. */
   readonly description: string | null;
 }
 
@@ -28,8 +28,8 @@ export interface WantedWebhook extends WebhookSettings {
 }
 
 /**
- * `PAUSED`: its owner does not want deliveries for now. `STOPPED`: the deliverer has given up; nothing is skipped, and it
- * goes on at its position when it is resumed.
+ * `PAUSED`: its owner does not want deliveries for now. `STOPPED`: the deliverer has given up; nothing is skipped, and
+ * it continues at its position when it is resumed.
  */
 export const WEBHOOK_STATES = ['ACTIVE', 'PAUSED', 'STOPPED'] as const;
 export type WebhookState = (typeof WEBHOOK_STATES)[number];
@@ -111,7 +111,7 @@ export type DeliveryFailure = (typeof DELIVERY_FAILURES)[number];
 /**
  * The management of webhooks. A caller sees its own webhooks, as far as it may use all of their accounts; a caller with
  * the scope `ops` sees all. Others do not exist for it (webhook_not_found). All methods throw Problem
- * database_unavailable while MySQL is away; a change may then have been made.
+ * database_unavailable while MySQL is unavailable; a change may then have been made.
  */
 export interface Webhooks {
   /**
@@ -131,7 +131,7 @@ export interface Webhooks {
   rotate(webhookId: string, rotation: WebhookRotation, request: KeyRequest): Promise<IssuedWebhook>;
   /** Requests that the deliverer sends a test event, once. */
   test(webhookId: string, request: KeyRequest): Promise<void>;
-  /** Goes on from another position. */
+  /** Continues from another position. */
   moveTo(webhookId: string, position: string, request: KeyRequest): Promise<Webhook>;
   /** Delivers again, at once, if deliveries were stopped or wait for the next attempt. */
   resume(webhookId: string, request: KeyRequest): Promise<Webhook>;

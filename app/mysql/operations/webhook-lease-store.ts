@@ -133,7 +133,7 @@ export class WebhookLeaseStore implements WebhookLeases {
     );
   }
 
-  /** If the process is killed before this statement, the attempt is missing in the log, and that is all. */
+  /** If the process is killed before this statement, only the entry in the list of attempts is missing. */
   async #log({ webhookId }: WebhookLease, { delivery, count }: Attempt): Promise<void> {
     const { failure } = delivery;
     const slot = failure === null ? count % KEPT.succeeded : KEPT.succeeded + (count % KEPT.failed);

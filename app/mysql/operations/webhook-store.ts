@@ -271,7 +271,10 @@ async function visibleIn(
   return row;
 }
 
-/** Nobody gets at more accounts through a webhook than it may use: its secret and its address can be replaced. */
+/**
+ * Nobody gets access to more accounts through a webhook than the caller may use: its secret and its address can be
+ * replaced.
+ */
 function maySee(identity: Identity, { owner, accountPrefixes }: Webhook): boolean {
   if (isOperator(identity)) return true;
   if (owner !== identity.user) return false;

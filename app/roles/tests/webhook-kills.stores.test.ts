@@ -66,7 +66,7 @@ class Death {
   get isDead(): boolean {
     return this.#isDead;
   }
-  /** It was only suspended, and goes on. It does not die any more. */
+  /** It was only suspended, and continues. It can no longer die. */
   revive(): void {
     this.#at = Number.POSITIVE_INFINITY;
     this.#isDead = false;
@@ -174,7 +174,7 @@ it('A deliverer killed at any moment loses nothing, and changes no order', async
   }
 });
 
-it('A deliverer that was suspended while another one took over changes nothing when it goes on', async () => {
+it('A deliverer that was suspended while another one took over changes nothing when it continues', async () => {
   // Each of these moments is in the middle of the first or the second request.
   for (const at of [8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18]) {
     await expire();

@@ -79,7 +79,7 @@ it('A receiver that fails a third of its calls gets exactly what was committed, 
   expect((await deliveries('w')).some(({ failure }) => failure !== null)).toBe(true);
 });
 
-it('Receivers that hang, are away, or flood do not delay the others', async () => {
+it('Receivers that hang, are unreachable, or flood do not delay the others', async () => {
   const [good, hanging, flooding, away] = [
     await newReceiver(),
     await newReceiver(),
@@ -118,10 +118,10 @@ it('Receivers that hang, are away, or flood do not delay the others', async () =
   expect((await webhook('away'))['failingSince']).not.toBeNull();
   await away.listen();
   await pod.request('POST', '/v1/webhooks/away/resume');
-  await until('the one that was away has all', () => posted(away).length === 20);
+  await until('the one that was unreachable has all', () => posted(away).length === 20);
 });
 
-it('Deliveries stop at their position when nothing succeeds for long, and go on when they are resumed', async () => {
+it('Deliveries stop at their position when nothing succeeds for long, and continue when they are resumed', async () => {
   const receiver = await newReceiver();
   receiver.behavior = refuse(500);
   await subscribe(receiver, 'w');
@@ -216,7 +216,7 @@ it('A restricted key gets only what it may see; a revoked one gets nothing more'
   await until('an operator has resumed it', () => receiver.events.some(({ subject }) => subject === 'later'));
 });
 
-it('A deliverer that is asked to stop ends within its grace, and another one goes on', async () => {
+it('A deliverer that is asked to stop ends within its grace period, and another one takes over', async () => {
   const receiver = await newReceiver();
   receiver.behavior = hang;
   await subscribe(receiver, 'w');

@@ -109,7 +109,7 @@ describe('WebhookSender', () => {
     await until('the connection is closed', () => isClosed);
   });
 
-  it('reports receivers that are away, break connections, or do not speak HTTP', async () => {
+  it('reports receivers that are unreachable, break connections, or do not speak HTTP', async () => {
     const away = receiver.url;
     await receiver.kill();
     expect(await send(away)).toMatchObject({ status: null, failure: 'not_connected' });
@@ -173,7 +173,7 @@ describe('Addresses', () => {
     expect(receiver.requests).toEqual([]);
   });
 
-  it('are those of the look-up of each connection, also if a name changes between two look-ups', async () => {
+  it('are those of the look-up of each connection, even if a name changes between two look-ups', async () => {
     const rebinding = resolving(LOCAL, ['127.0.0.1'], ['10.0.0.1']);
     receiver.behavior = (response) => {
       response.writeHead(200, { Connection: 'close' }).end();

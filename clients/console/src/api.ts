@@ -45,7 +45,10 @@ export interface Call {
   signal?: AbortSignal;
 }
 
-/** Sends requests with one key. A request is sent once: whoever repeats a change has to see what became of the first. */
+/**
+ * Sends requests with one key. A request is sent once: before repeating a change, the operator has to check the outcome
+ * of the first one.
+ */
 export class Api {
   readonly #key: string;
   /** Called when the key is no longer accepted. */
@@ -84,7 +87,7 @@ export class Api {
       });
     } catch (error) {
       if (signal?.aborted) throw error;
-      throw new ApiError(0, { detail: 'The service did not answer. If you sent a change, check what became of it.' });
+      throw new ApiError(0, { detail: 'The service did not answer. If you sent a change, check whether it was made.' });
     }
     const text = await response.text();
     const json: unknown = /json/.test(response.headers.get('content-type') ?? '') ? JSON.parse(text) : null;

@@ -54,7 +54,7 @@ export function App() {
       },
       (failure: ApiError) => {
         setError(failure);
-        // If the service is away, the key is kept for another attempt.
+        // If the service is unavailable, the key is kept for another attempt.
         if (failure.status === 401) signOut();
         else setKey(null);
       },

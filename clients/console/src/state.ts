@@ -15,7 +15,7 @@ export function useSession(): Session {
 }
 export const useMay = (scope: string): boolean => useSession().caller.scopes.includes(scope);
 
-/** What the last read returned, and whether it is still true. */
+/** What the last read returned, and whether it is current. */
 export interface Loaded<T> {
   data: T | null;
   error: ApiError | null;

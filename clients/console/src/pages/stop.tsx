@@ -27,7 +27,7 @@ export function StopPage() {
   return (
     <Page
       title="Emergency stop"
-      intro="Refuses every change to the ledger, on all pods, until it is released. Reads go on."
+      intro="Refuses every change to the ledger, on all pods, until it is released. Reads continue."
     >
       <Shown of={loaded}>
         {(state) => (
@@ -36,7 +36,7 @@ export function StopPage() {
               <Facts
                 facts={[
                   ['State', <State key="state" of={state} />],
-                  ['Confirmed by the stores', state.enforced ? 'yes' : 'not yet: the pods go on trying'],
+                  ['Confirmed by the stores', state.enforced ? 'yes' : 'not yet: the pods keep trying'],
                 ]}
               />
               {state.olderProcesses.length > 0 && (

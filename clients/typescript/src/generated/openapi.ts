@@ -14,7 +14,7 @@ export interface paths {
          * List accounts
          * @description Read from an index that lags behind the ledger by a second or two; `asOf` is the time up to which it is complete. Available if the operator has enabled search.
          *
-         *     A page examines at most 5,000 accounts of each shard: go on until `nextCursor` is null. An API key that may use only some accounts sees only these.
+         *     A page examines at most 5,000 accounts of each shard: continue until `nextCursor` is null. An API key that may use only some accounts sees only these.
          *
          *     Scope: `balances:read`.
          */
@@ -196,7 +196,7 @@ export interface paths {
          * List transfers, posted or refused
          * @description Read from an index that lags behind the ledger by a second or two; `asOf` is the time up to which it is complete. Available if the operator has enabled search.
          *
-         *     A page examines at most 5,000 transfers of each shard, so it may have fewer items than `limit`, even none: go on until `nextCursor` is null. Send the same filters along with a cursor. A transfer between shards is listed once, with the time at which its source accepted it.
+         *     A page examines at most 5,000 transfers of each shard, so it may have fewer items than `limit`, even none: continue until `nextCursor` is null. Send the same filters along with a cursor. A transfer between shards is listed once, with the time at which its source accepted it.
          *
          *     Scope: `balances:read`.
          */
@@ -620,7 +620,7 @@ export interface paths {
         readonly head?: never;
         /**
          * Change or pause a webhook
-         * @description It goes on at its position. A request in progress may still use the earlier settings.
+         * @description It continues at its position. A request in progress may still use the earlier settings.
          *
          *     Scope: `webhooks:write` or `ops`.
          */
@@ -660,7 +660,7 @@ export interface paths {
         readonly put?: never;
         /**
          * Send a test event
-         * @description An event of the type `holdfast.webhook.test` is sent once, also if the webhook is paused or stopped. The result is in the list of deliveries a moment later.
+         * @description An event of the type `holdfast.webhook.test` is sent once, even if the webhook is paused or stopped. The result is in the list of deliveries a moment later.
          *
          *     Scope: `webhooks:write` or `ops`.
          */
@@ -704,7 +704,7 @@ export interface paths {
         readonly put?: never;
         /**
          * Resume deliveries that were stopped, paused, or wait for the next attempt
-         * @description It goes on at its position. Whoever resumes it is responsible for it: it stops if that API key is revoked.
+         * @description It continues at its position. Whoever resumes it is responsible for it: it stops if that API key is revoked.
          *
          *     Scope: `webhooks:write` or `ops`.
          */
@@ -4613,7 +4613,7 @@ export interface components {
              */
             readonly state: "ACTIVE" | "PAUSED" | "STOPPED";
             /**
-             * @description `failing`: no attempt has succeeded for a day. `gone`: the receiver answered 410. `key_revoked`: the API key with which it was created or resumed. `events_gone`, `other_log`: its position is no longer in the log. `secret_unreadable`: the key of its secrets is missing.
+             * @description `failing`: no attempt has succeeded for a day. `gone`: the receiver answered 410. `key_revoked`: the API key with which it was created or resumed was revoked. `events_gone`, `other_log`: its position is no longer in the log. `secret_unreadable`: the key of its secrets is missing.
              * @enum {string|null}
              */
             readonly stopReason: "failing" | "gone" | "key_revoked" | "events_gone" | "other_log" | "secret_unreadable" | null;
@@ -4658,7 +4658,7 @@ export interface components {
              * @example https://hooks.example/holdfast
              */
             readonly url: string;
-            /** @description For people: what it is for. */
+            /** @description What it is for, in words; programs do not use it. */
             readonly description?: string | null;
             /**
              * @description Only events of these accounts, up to 20. If absent or null: of all accounts that the creator may use.
@@ -4710,7 +4710,7 @@ export interface components {
              */
             readonly state: "ACTIVE" | "PAUSED" | "STOPPED";
             /**
-             * @description `failing`: no attempt has succeeded for a day. `gone`: the receiver answered 410. `key_revoked`: the API key with which it was created or resumed. `events_gone`, `other_log`: its position is no longer in the log. `secret_unreadable`: the key of its secrets is missing.
+             * @description `failing`: no attempt has succeeded for a day. `gone`: the receiver answered 410. `key_revoked`: the API key with which it was created or resumed was revoked. `events_gone`, `other_log`: its position is no longer in the log. `secret_unreadable`: the key of its secrets is missing.
              * @enum {string|null}
              */
             readonly stopReason: "failing" | "gone" | "key_revoked" | "events_gone" | "other_log" | "secret_unreadable" | null;
@@ -4748,7 +4748,7 @@ export interface components {
              * @example https://hooks.example/holdfast
              */
             readonly url?: string;
-            /** @description For people: what it is for. */
+            /** @description What it is for, in words; programs do not use it. */
             readonly description?: string | null;
             /**
              * @description Only events of these accounts, up to 20. If absent or null: of all accounts that the creator may use.
@@ -4770,7 +4770,7 @@ export interface components {
              */
             readonly details?: boolean;
             /**
-             * @description `PAUSED`: nothing is sent, and nothing is lost. A webhook that is `STOPPED` stays so; resume it.
+             * @description `PAUSED`: nothing is sent, and nothing is lost. A webhook that is `STOPPED` remains stopped; resume it.
              * @enum {string}
              */
             readonly state?: "ACTIVE" | "PAUSED";
@@ -4816,7 +4816,7 @@ export interface components {
             readonly from: string;
             /** @description The position after the events. */
             readonly to: string;
-            /** @description Of the response; null if there was none. */
+            /** @description The status of the response; null if there was none. */
             readonly status: number | null;
             /**
              * @description Null if it succeeded.
@@ -4908,7 +4908,7 @@ export interface components {
              */
             readonly at: string;
             readonly processId: string;
-            /** @description How many requests for transfers, groups and holds this pod has answered within so many seconds, since it was started; null: any time. Two reports of one pod give the latencies in between. */
+            /** @description How many requests for transfers, groups and holds this pod has answered within this many seconds, since it was started; null: any time. Two reports of one pod give the latencies in between. */
             readonly transferRequests: readonly components["schemas"]["LatencyBucket"][];
             readonly shards: readonly components["schemas"]["OpsLiveShard"][];
         };
@@ -6428,7 +6428,7 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
-            /** @description There is no such webhook any more */
+            /** @description The webhook no longer exists */
             readonly 204: {
                 headers: {
                     readonly [name: string]: unknown;
