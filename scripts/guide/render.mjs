@@ -18,20 +18,28 @@ const anchorOf = (heading) =>
 const escaped = (text) => text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
 
 const TABS = /^<!-- tabs -->\n([\s\S]*?)^<!-- \/tabs -->$/gm;
+const PLACE = /<div class="tabs">(\d+)<\/div>/g;
 const TAB = /^- \[([^\]]+)\]\(([^)]+)\)$/gm;
 
 /**
- * A list of links to programs becomes tabs with their texts.
+ * A list of links to programs becomes tabs with their texts. The Markdown gets a place for them only, because Markdown ends
+ * a block of HTML at the first empty line.
  * @param {string} markdown @param {string} folder @param {string} root
  */
 function withTabs(markdown, folder, root) {
-  return markdown.replace(TABS, (_, list) => {
+  /** @type {string[]} */
+  const tabs = [];
+  const text = markdown.replace(TABS, (_, list) => {
     const panels = [...String(list).matchAll(TAB)].map(([, title = '', target = '']) => {
       const code = readFileSync(join(root, posix.join(folder, target)), 'utf8');
       return `<section data-tab="${escaped(title)}"><h4>${escaped(title)}</h4><pre><code>${escaped(code)}</code></pre></section>`;
     });
-    return `<div class="tabs">${panels.join('').replaceAll('\n\n', '\n&#8203;\n')}</div>\n`;
+    return `<div class="tabs">${tabs.push(panels.join('')) - 1}</div>\n`;
   });
+  return {
+    text,
+    fill: (/** @type {string} */ html) => html.replace(PLACE, (_, index) => `<div class="tabs">${tabs[index]}</div>`),
+  };
 }
 
 /**
@@ -82,7 +90,8 @@ export function renderPage({ root, file, nameOf }) {
       else if (token) token.attrs = [];
       return self.renderToken(tokens, index, options);
     };
-  const tokens = markdown.parse(withTabs(readFileSync(join(root, file), 'utf8'), folder, root), {});
+  const { text, fill } = withTabs(readFileSync(join(root, file), 'utf8'), folder, root);
+  const tokens = markdown.parse(text, {});
   const used = new Map();
   for (const [index, token] of tokens.entries()) {
     if (token.type === 'heading_open') {
@@ -103,5 +112,5 @@ export function renderPage({ root, file, nameOf }) {
     .render(tokens, markdown.options, {})
     .replace(/<!--[\s\S]*?-->/g, '')
     .replace(/(<img [^>]*src=")(?!https?:)([^"/]*\/[^"]*)"/g, (_, before, source) => `${before}${imageName(source)}"`);
-  return { html, parts, images };
+  return { html: fill(html), parts, images };
 }
