@@ -160,7 +160,8 @@ describe('The legs of a shard', () => {
     ]);
     expect(await idsOf('~returns:EUR', 'destination')).toEqual([['t2~returns', 'returns', 1]]);
     const [plan] = await bench.db.database.rows<{ key: string }>(
-      'EXPLAIN SELECT 1 FROM transfers WHERE source_account = ? AND source_version > ? ORDER BY source_version LIMIT 10',
+      `EXPLAIN FORMAT=TRADITIONAL
+       SELECT 1 FROM transfers WHERE source_account = ? AND source_version > ? ORDER BY source_version LIMIT 10`,
       [TRANSIT, 0],
     );
     expect(plan?.key).toBe('source_posting');
