@@ -18,7 +18,8 @@ const { values } = readCommandLine({
   },
 });
 
-await using stack = await PrivateStack.start();
+// The index of the search would add its own work to that of MySQL.
+await using stack = await PrivateStack.start({ env: { SEARCH: 'off' } });
 await openPayers(
   stack.file,
   Array.from({ length: ACCOUNTS }, (_, index) => `load-${index}`),
