@@ -1,6 +1,7 @@
 import type { HoldState } from '../domain/hold-types.ts';
 import type { Windows } from '../domain/limits.ts';
 import type { Account } from '../domain/types.ts';
+import type { SealedEntry } from '../journal/sealed/sealed-entry.ts';
 import type { LogHead, StoredRow } from '../journal/sealed/sealed-rows.ts';
 import type { BookItem } from './book-items.ts';
 
@@ -16,6 +17,12 @@ export interface AuditSource {
   calendar(): Promise<readonly Windows[]>;
   /** Runs `work` on a snapshot of the data that changes. */
   atOneMoment<T>(work: (view: MomentView) => Promise<T>): Promise<T>;
+}
+
+/** A source in which rows can be found by their ids. */
+export interface IndexedSource extends AuditSource {
+  /** The rows that entries of the log lead to. */
+  itemsOf(entries: readonly SealedEntry[]): Promise<BookItem[]>;
 }
 
 export interface AuditScope {
@@ -34,8 +41,8 @@ export interface MomentView {
   head: LogHead;
   /** Lines that were committed but are not in the log yet, in order. */
   waiting: readonly string[];
-  /** Pages of accounts, in order of their ids. */
-  accounts(): AsyncIterable<readonly AuditedAccount[]>;
+  /** Pages of accounts, in order of their ids. @param ids only these; by default all */
+  accounts(ids?: readonly string[]): AsyncIterable<readonly AuditedAccount[]>;
   /** Pages of the holds that are in the log, except those that were refused. */
   holds(): AsyncIterable<readonly AuditedHold[]>;
 }

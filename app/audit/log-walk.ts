@@ -1,7 +1,7 @@
 import { decodeEntry } from '../journal/sealed/entry-decoder.ts';
 import { transferAccountsIn } from '../journal/sealed/peek.ts';
 import type { SealedEntry } from '../journal/sealed/sealed-entry.ts';
-import { EMPTY_LOG_HASH, type LogHead, linesOf, verifyRows } from '../journal/sealed/sealed-rows.ts';
+import { EMPTY_LOG_HASH, type LogHead, linesOf, type StoredRow, verifyRows } from '../journal/sealed/sealed-rows.ts';
 import type { AuditFault, AuditSource } from './audit-source.ts';
 
 const PAGE = { rows: 200, bytes: 4 * 1024 * 1024 };
@@ -57,13 +57,7 @@ export async function walkLog(
   { from, to, isWanted, onRow, afterPage }: Walk,
   take: (one: WalkedEntry) => void,
 ): Promise<LogHead> {
-  let head = from;
-  while (head.position < to) {
-    const page = await source.stored(head.position, PAGE);
-    const rows = page.filter(({ position }) => position <= to);
-    if (rows.length === 0) throw new BrokenLog(head.position + 1, PROBLEMS['missing'] ?? '');
-    const verified = await verifyRows(head, rows);
-    if ('problem' in verified) throw new BrokenLog(verified.position, PROBLEMS[verified.problem] ?? verified.problem);
+  return walkRows(source, { from, to, ...(afterPage && { afterPage }) }, async (rows) => {
     for (const row of rows) {
       onRow?.(row);
       const lines = await linesOf(row);
@@ -72,6 +66,30 @@ export async function walkLog(
         take({ entry: decoded(line, row.position), line, position: row.position, index });
       }
     }
+  });
+}
+
+/** Verifies the hashes, without decoding the entries. @throws BrokenLog */
+export const walkHashes = (
+  source: Pick<AuditSource, 'stored'>,
+  from: LogHead,
+  to: number,
+  afterPage: (head: LogHead) => Promise<void>,
+): Promise<LogHead> => walkRows(source, { from, to, afterPage }, async () => {});
+
+async function walkRows(
+  source: Pick<AuditSource, 'stored'>,
+  { from, to, afterPage }: Pick<Walk, 'from' | 'to' | 'afterPage'>,
+  take: (rows: readonly StoredRow[]) => Promise<void>,
+): Promise<LogHead> {
+  let head = from;
+  while (head.position < to) {
+    const page = await source.stored(head.position, PAGE);
+    const rows = page.filter(({ position }) => position <= to);
+    if (rows.length === 0) throw new BrokenLog(head.position + 1, PROBLEMS['missing'] ?? '');
+    const verified = await verifyRows(head, rows);
+    if ('problem' in verified) throw new BrokenLog(verified.position, PROBLEMS[verified.problem] ?? verified.problem);
+    await take(rows);
     head = verified.head;
     await afterPage?.(head);
   }

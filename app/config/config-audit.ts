@@ -1,8 +1,20 @@
 import { isSecureUrl } from '../kernel/secure-url.ts';
-import { optional, text, url } from './config-kinds.ts';
+import { cron, integer, optional, setting, text, url } from './config-kinds.ts';
 
 /** Settings of the audit of the sealed log: docs/audit.md. */
 export const AUDIT_SETTINGS = {
+  cron: setting(
+    'AUDIT_CRON',
+    cron(),
+    '30 4 * * *',
+    'Schedule of the self-check of the sealed log, in `RECONCILIATION_TIME_ZONE`. It runs once, regardless of the number of keepers.',
+  ),
+  minutesMax: setting(
+    'AUDIT_MINUTES_MAX',
+    integer(0, 24 * 60),
+    60,
+    'Maximum duration of a self-check, minutes; the next one continues where it ended. 0: no self-checks.',
+  ),
   signingKeyFile: optional(
     'AUDIT_SIGNING_KEY_FILE',
     text(/^.{1,4096}$/, 'a path'),

@@ -8,6 +8,7 @@ import { anchorEveryMinute } from './anchoring.ts';
 import { Housekeeping } from './housekeeping.ts';
 import { createFlushers, createKeeper, createLogSealer } from './keeper-wiring.ts';
 import { repeat } from './repeat.ts';
+import { selfCheckWhenDue } from './self-check.ts';
 import type { ShardContext } from './shard-context.ts';
 import { SharedReconciliation } from './shared-reconciliation.ts';
 
@@ -51,13 +52,14 @@ export function keepShard(
   const sealing = repeat(context, everySealing, () => sealer.round());
   const forgetting = forgetBatches(context, signal);
   const anchoring = anchorEveryMinute(context, signingKey, signal);
+  const checking = selfCheckWhenDue(context, signal);
   const reconciling = reconcileWhenDue(context, target, alongWithReconciliation, signal);
 
   return {
     async stop() {
       await catchUp(context, target, flusher);
       stopped.abort();
-      await Promise.all([moving, flushing, tidying, sealing, forgetting, anchoring, reconciling]);
+      await Promise.all([moving, flushing, tidying, sealing, forgetting, anchoring, checking, reconciling]);
       await context.authority.removeKeeper(context.processId).catch(() => {});
       await housekeeping[Symbol.asyncDispose]();
     },

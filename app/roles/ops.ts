@@ -8,6 +8,7 @@ import { openTransfers } from './open-transfers.ts';
 import { acceptLoss, takeRedisOver, unsettled } from './operator.ts';
 import { OpsStatus } from './ops-status.ts';
 import type { PodShard } from './pod-shard.ts';
+import { auditStatus } from './self-check.ts';
 import { SharedReconciliation } from './shared-reconciliation.ts';
 import { setStopped, stopReport } from './stop.ts';
 
@@ -28,6 +29,7 @@ export function opsOf(shards: readonly PodShard[], crossings: CrossingMetrics | 
   };
   return {
     status: async () => combinedStatus(await fromAll(each, (ops) => ops.status())),
+    audit: async () => combined(await fromAll(each, (ops) => ops.audit())),
     async reconcile() {
       const reports = combined(await fromAll(each, (ops) => ops.reconcile()));
       const [first] = shards;
@@ -63,6 +65,7 @@ function opsOfShard({ context, session }: PodShard): ShardOps {
   });
   return {
     status: () => new OpsStatus(context, session).read(),
+    audit: () => auditStatus(context),
     reconcile: () => reconciliation.run(),
     unsettled: () => unsettled(context),
     acceptLoss: (acceptance, user) => acceptLoss(context, acceptance, user),

@@ -101,6 +101,11 @@ export class LedgerMetrics extends MetricSet {
     'audit_last_anchor_timestamp_seconds',
     'When this keeper last signed the end of the sealed log and delivered the anchor',
   );
+  readonly #auditFaults = this.gauge('audit_faults', 'Faults that the latest self-check of the sealed log has found');
+  readonly #auditedAt = this.gauge(
+    'audit_last_success_timestamp_seconds',
+    'When a self-check of the sealed log last completed without a fault',
+  );
   readonly #anchorConflicts = this.counter(
     'audit_anchor_conflicts_total',
     'How often the sealed log no longer had the hash that this keeper had signed',
@@ -238,6 +243,12 @@ export class LedgerMetrics extends MetricSet {
 
   anchored(atMs: number): void {
     this.#anchoredAt.set(atMs / 1000);
+  }
+
+  /** @param run `lastSuccessAtMs` is null if no run has succeeded yet */
+  audited({ faults, lastSuccessAtMs }: { faults: number; lastSuccessAtMs: number | null }): void {
+    this.#auditFaults.set(faults);
+    this.#auditedAt.set((lastSuccessAtMs ?? 0) / 1000);
   }
 
   anchorConflict(): void {

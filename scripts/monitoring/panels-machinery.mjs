@@ -71,6 +71,21 @@ export const MACHINERY_ROWS = [
         queries: [[`sum(${rate('holdfast_search_entries_total')})`, 'entries per second']],
       },
       {
+        title: 'Faults found by the self-check',
+        about: 'Differences between the sealed log and the books, found by the latest run. Any triggers a page.',
+        stat: true,
+        thresholds: [0.5, 1],
+        queries: [[`max(${gauge('holdfast_audit_faults')})`, 'faults']],
+      },
+      {
+        title: 'Time since a self-check without a fault',
+        about: 'More than three days triggers an alert. Empty if no self-check has been completed yet.',
+        unit: 's',
+        stat: true,
+        thresholds: [100_000, 259_200],
+        queries: [[`time() - (max(${gauge('holdfast_audit_last_success_timestamp_seconds')}) > 0)`, 'ago']],
+      },
+      {
         title: 'Time since the latest anchor',
         about: 'More than 10 minutes triggers an alert. Empty if keepers have no key to sign the sealed log with.',
         unit: 's',

@@ -7,6 +7,8 @@ export interface OpsPort {
   status(): Promise<object>;
   /** What this pod knows at the moment, without asking a store. */
   live(): Promise<object>;
+  /** The end of the sealed log, and the latest self-check. */
+  audit(): Promise<object>;
   /** Runs a reconciliation now, and returns its result. */
   reconcile(): Promise<object>;
   /** Everything that waits for the journal of an epoch that has ended. */

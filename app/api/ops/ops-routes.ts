@@ -1,6 +1,7 @@
 import { type Route, route } from '../http/route.ts';
 import type { OpsPort } from './ops-port.ts';
 import {
+  Audit,
   FormatMove,
   FormatMoveRequest,
   LossAcceptance,
@@ -21,6 +22,7 @@ const tag = 'Operations';
 export function opsRoutes(deps: OpsDependencies): Route[] {
   return [
     readStatus(deps),
+    readAudit(deps),
     reconcile(deps),
     listUnsettled(deps),
     acceptLoss(deps),
@@ -39,6 +41,19 @@ function readStatus({ ops }: OpsDependencies): Route {
     answers: { 200: { description: 'The status', schema: OpsStatus } },
     problems: ['database_unavailable'],
     handle: async () => ({ status: 200, body: await ops.status() }),
+  });
+}
+
+function readAudit({ ops }: OpsDependencies): Route {
+  return route({
+    method: 'GET',
+    path: '/v1/ops/audit',
+    scopes: ['ops'],
+    tag,
+    summary: 'Read the end of the sealed log, and the result of its latest self-check',
+    answers: { 200: { description: 'The sealed log and its latest self-check', schema: Audit } },
+    problems: ['database_unavailable'],
+    handle: async () => ({ status: 200, body: await ops.audit() }),
   });
 }
 

@@ -12,6 +12,12 @@ export const Reconciliation = z.looseObject({}).meta({
   description: 'What was compared, and any differences.',
 });
 
+export const Audit = z.looseObject({}).meta({
+  id: 'Audit',
+  description:
+    'The length of the sealed log and its last hash (`log`), the latest self-check with at most 100 faults (`lastCheck`, null before the first one), when a self-check last completed without a fault (`lastSuccessAt`), and when all hashes were last walked (`hashesWalkedAt`). With several shards: `shards` has this for each.',
+});
+
 export const Unsettled = z.looseObject({}).meta({
   id: 'Unsettled',
   description:

@@ -98,6 +98,7 @@ export class ApiUnderTest {
       ops: {
         status: async () => ({ mode: 'CACHE' }),
         live: async () => ({ at: '2026-01-31T12:00:00.000Z', processId: 'p', transferRequests: [], shards: [] }),
+        audit: async () => ({ log: { length: 7 } }),
         reconcile: async () => ({ differences: 0 }),
         unsettled: async () => ({ frozenAccounts: [] }),
         acceptLoss: async ({ epoch }) => ({ epoch: epoch + 1, mode: 'DIRECT', dropped: 3, done: true }),

@@ -10,6 +10,13 @@ beforeEach(async () => {
 afterEach(() => api.stop());
 
 describe('operations', () => {
+  it('show the end of the sealed log and its latest self-check, with the scope ops only', async () => {
+    expect(await api.get('/v1/ops/audit', { key: keyWith('ops') })).toMatchObject({
+      ...{ status: 200, json: { log: { length: 7 } } },
+    });
+    expect(await api.get('/v1/ops/audit', { key: keyWith('balances:read') })).toMatchObject({ status: 403 });
+  });
+
   it('show the status and run a reconciliation, with the scope ops only', async () => {
     const key = keyWith('ops');
     expect(await api.get('/v1/ops/status', { key })).toMatchObject({ status: 200, json: { mode: 'CACHE' } });

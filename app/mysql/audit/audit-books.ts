@@ -1,4 +1,11 @@
-import type { AuditedAccount, AuditedHold, AuditScope, AuditSource, MomentView } from '../../audit/audit-source.ts';
+import type {
+  AuditedAccount,
+  AuditedHold,
+  AuditScope,
+  AuditSource,
+  IndexedSource,
+  MomentView,
+} from '../../audit/audit-source.ts';
 import type { Windows } from '../../domain/limits.ts';
 import type { LogHead } from '../../journal/sealed/sealed-rows.ts';
 import { readIdentity } from '../connection/own-ledger.ts';
@@ -6,7 +13,8 @@ import type { Database, Session } from '../connection/pool.ts';
 import { MysqlSealedLog } from '../ledger/sealed-log-reader.ts';
 import { ACCOUNT_COLUMNS, type AccountColumns, accountOfRow } from '../rows/account-row.ts';
 import { HOLD_COLUMNS, type HoldRow, holdStateOfRow } from '../rows/hold-rows.ts';
-import { bookPages } from './book-pages.ts';
+import { IN_LIST_MAX } from '../rows/unsettled-rows.ts';
+import { bookItemsOf, bookPages } from './book-pages.ts';
 
 const PAGE = 2_000;
 /** A view stays open for as long as it takes to read all accounts and holds. */
@@ -21,7 +29,7 @@ interface HeadColumns {
 }
 
 /** The books and the log in MySQL. */
-export class MysqlAuditBooks implements AuditSource {
+export class MysqlAuditBooks implements IndexedSource {
   readonly #database: Database;
   readonly #log: MysqlSealedLog;
 
@@ -44,6 +52,8 @@ export class MysqlAuditBooks implements AuditSource {
   stored: AuditSource['stored'] = (after, max) => this.#log.stored(after, max);
 
   items: AuditSource['items'] = (upTo) => bookPages(this.#database, new Date(upTo));
+
+  itemsOf: IndexedSource['itemsOf'] = (entries) => bookItemsOf(this.#database, entries);
 
   async calendar(): Promise<Windows[]> {
     const rows = await this.#database.rows<{ start_ms: number; month_start_ms: number }>(
@@ -69,7 +79,7 @@ async function viewOf(session: Session): Promise<MomentView> {
   return {
     head: headOf(row),
     waiting: waiting.flatMap(({ payload }) => payload.toString('latin1').split('\n')),
-    accounts: () => accountPages(session),
+    accounts: (ids) => (ids ? accountsOf(session, ids) : accountPages(session)),
     holds: () => holdPages(session),
   };
 }
@@ -82,27 +92,38 @@ interface AccountRow extends AccountColumns {
   opened_at: Date;
 }
 
+const ACCOUNTS_SELECT = `SELECT ${ACCOUNT_COLUMNS}, a.opening_overdraft_limit, a.opening_limits, a.last_accepted_ms,
+  a.opened_at, a.salt IS NOT NULL AS is_logged FROM accounts a`;
+
 async function* accountPages(session: Session): AsyncIterable<AuditedAccount[]> {
   for (let after = ''; ; ) {
     const rows = await session.rows<AccountRow>(
-      `SELECT ${ACCOUNT_COLUMNS}, a.opening_overdraft_limit, a.opening_limits, a.last_accepted_ms, a.opened_at,
-         a.salt IS NOT NULL AS is_logged
-       FROM accounts a WHERE a.account_id > ? ORDER BY a.account_id LIMIT ${PAGE}`,
+      `${ACCOUNTS_SELECT} WHERE a.account_id > ? ORDER BY a.account_id LIMIT ${PAGE}`,
       [after],
     );
     const last = rows.at(-1);
     if (!last) return;
-    yield rows.map((row) => ({
-      account: accountOfRow(row),
-      openingOverdraftLimit: row.opening_overdraft_limit,
-      openingLimits: row.opening_limits,
-      lastAcceptedAt: row.last_accepted_ms,
-      isLogged: row.is_logged === 1,
-      openedAt: row.opened_at.getTime(),
-    }));
+    yield rows.map(auditedAccount);
     after = last.account_id;
   }
 }
+
+async function* accountsOf(session: Session, ids: readonly string[]): AsyncIterable<AuditedAccount[]> {
+  for (let first = 0; first < ids.length; first += IN_LIST_MAX) {
+    const page = ids.slice(first, first + IN_LIST_MAX);
+    const rows = await session.rows<AccountRow>(`${ACCOUNTS_SELECT} WHERE a.account_id IN (?)`, [page]);
+    yield rows.map(auditedAccount);
+  }
+}
+
+const auditedAccount = (row: AccountRow): AuditedAccount => ({
+  account: accountOfRow(row),
+  openingOverdraftLimit: row.opening_overdraft_limit,
+  openingLimits: row.opening_limits,
+  lastAcceptedAt: row.last_accepted_ms,
+  isLogged: row.is_logged === 1,
+  openedAt: row.opened_at.getTime(),
+});
 
 async function* holdPages(session: Session): AsyncIterable<AuditedHold[]> {
   for (let after = ''; ; ) {

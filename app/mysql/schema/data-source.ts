@@ -23,6 +23,7 @@ import { ApiKeyManagement1763860000000 } from '../migrations/1763860000000-api-k
 import { LedgerStops1763864000000 } from '../migrations/1763864000000-ledger-stops.ts';
 import { Webhooks1763870000000 } from '../migrations/1763870000000-webhooks.ts';
 import { Search1763875000000 } from '../migrations/1763875000000-search.ts';
+import { Audit1763878000000 } from '../migrations/1763878000000-audit.ts';
 import { AccountEntity, ApiKeyEntity, ReconciliationEntity } from './entities.ts';
 
 type Migration = new () => MigrationInterface;
@@ -51,6 +52,7 @@ const MIGRATIONS: readonly Migration[] = [
   LedgerStops1763864000000,
   Webhooks1763870000000,
   Search1763875000000,
+  Audit1763878000000,
 ];
 
 /** The names under which the table `schema_migrations` lists them. */

@@ -63,6 +63,7 @@ const LEFT = [
   'keepers',
   'lost_shards',
   'job_leases',
+  'audit_runs',
   'crossing_turns',
   'drained_entries',
   'drained_doubts',

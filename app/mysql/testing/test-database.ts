@@ -58,6 +58,7 @@ const EMPTIED = [
   'epoch_recovery',
   'sealed',
   'unsealed',
+  'audit_runs',
   'batch_items',
   'transfer_batches',
   'search_transfers',

@@ -29,6 +29,7 @@ const MIGRATIONS = [
   'LedgerStops1763864000000',
   'Webhooks1763870000000',
   'Search1763875000000',
+  'Audit1763878000000',
 ];
 
 let db: Awaited<ReturnType<typeof emptyDatabase>>;

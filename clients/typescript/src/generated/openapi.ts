@@ -757,6 +757,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v1/ops/audit": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Read the end of the sealed log, and the result of its latest self-check
+         * @description Scope: `ops`.
+         */
+        readonly get: operations["getOpsAudit"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v1/ops/reconciliations": {
         readonly parameters: {
             readonly query?: never;
@@ -4829,6 +4849,10 @@ export interface components {
         readonly OpsStatus: {
             readonly [key: string]: unknown;
         };
+        /** @description The length of the sealed log and its last hash (`log`), the latest self-check with at most 100 faults (`lastCheck`, null before the first one), when a self-check last completed without a fault (`lastSuccessAt`), and when all hashes were last walked (`hashesWalkedAt`). With several shards: `shards` has this for each. */
+        readonly Audit: {
+            readonly [key: string]: unknown;
+        };
         /** @description What was compared, and any differences. */
         readonly Reconciliation: {
             readonly [key: string]: unknown;
@@ -6632,6 +6656,26 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["OpsStatus"];
+                };
+            };
+        };
+    };
+    readonly getOpsAudit: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The sealed log and its latest self-check */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Audit"];
                 };
             };
         };

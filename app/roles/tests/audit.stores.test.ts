@@ -10,7 +10,9 @@ import { audit } from '../../audit/audit.ts';
 import { until } from '../../kernel/testing/until.ts';
 import { MysqlAuditBooks } from '../../mysql/audit/audit-books.ts';
 import { anchoringOf, signingKeyOf } from '../anchoring.ts';
+import { auditStatus, SharedSelfCheck } from '../self-check.ts';
 import { RolesUnderTest } from '../testing/roles-under-test.ts';
+import type { ContextUnderTest } from '../testing/test-context.ts';
 
 const { privateKey, publicKey } = generateKeyPairSync('ed25519');
 let roles: RolesUnderTest;
@@ -70,6 +72,11 @@ async function keeperWithLog(id: string) {
   return keeper.context;
 }
 
+async function metric(context: ContextUnderTest, name: string): Promise<number> {
+  const text = await context.process.metrics.text();
+  return Number(new RegExp(`^holdfast_${name} (.*)$`, 'm').exec(text)?.[1]);
+}
+
 describe('A keeper with a signing key', () => {
   it('delivers anchors to its log, a file and a URL, which an audit can compare with the log', async () => {
     const context = await keeperWithLog('anchored-1');
@@ -92,6 +99,47 @@ describe('A keeper with a signing key', () => {
     const before = (await readFile(join(files, 'anchors'), 'utf8')).length;
     await expect(anchoringOf(context, privateKey).round()).rejects.toThrow('the receiver of anchors answered 503');
     expect((await readFile(join(files, 'anchors'), 'utf8')).length).toBeGreaterThan(before);
+  });
+});
+
+describe('The self-check of a keeper', () => {
+  it('is stored and exported, and operators see its result', async () => {
+    const context = await keeperWithLog('checked-1');
+    const check = new SharedSelfCheck(context);
+    expect(await auditStatus(context)).toMatchObject({ lastCheck: null, lastSuccessAt: null, hashesWalkedAt: null });
+    const report = await check.run(new AbortController().signal);
+    expect(report).toMatchObject({ clean: true, complete: true, walked: true, faults: [] });
+    const status = await auditStatus(context);
+    expect(status).toMatchObject({
+      log: { length: expect.any(Number), hash: expect.stringMatching(/^[0-9a-f]{64}$/) },
+      lastCheck: { clean: true, finishedAt: expect.any(String) },
+      ...{ lastSuccessAt: expect.any(String), hashesWalkedAt: expect.any(String) },
+    });
+    expect(await metric(context, 'audit_faults')).toBe(0);
+    const succeededAt = await metric(context, 'audit_last_success_timestamp_seconds');
+    expect(succeededAt).toBeGreaterThan(1_700_000_000);
+
+    await roles.db.database.rows("UPDATE accounts SET `name` = 'Eve'");
+    await roles.db.database.rows('DELETE FROM audit_runs WHERE clean = 0');
+    await roles.db.database.rows('UPDATE audit_runs SET checked_position = 0, checked_hash = REPEAT(CHAR(0), 32)');
+    await roles.db.database.rows("UPDATE audit_runs SET checked_sealed_at = '1970-01-01'");
+    expect(await check.run(new AbortController().signal)).toMatchObject({ clean: false });
+    expect(context.messages('error')).toContain('the sealed log does not agree with the books');
+    expect(await metric(context, 'audit_faults')).toBeGreaterThan(0);
+    expect(await metric(context, 'audit_last_success_timestamp_seconds')).toBe(succeededAt);
+  });
+
+  it('runs when it is due, in one keeper', async () => {
+    const context = await keeperWithLog('checked-2');
+    const signal = new AbortController().signal;
+    const everySecond = {
+      ...context,
+      config: { ...context.config, audit: { ...context.config.audit, cron: '* * * * * *' } },
+    };
+    await roles.db.database.rows('DELETE FROM audit_runs');
+    await Promise.all([0, 1].map(() => new SharedSelfCheck(everySecond).whenDue(signal)));
+    const runs = await roles.db.database.rows('SELECT 1 FROM audit_runs');
+    expect(runs.length).toBeGreaterThan(0);
   });
 });
 
