@@ -78,7 +78,7 @@ export const PROBLEMS = {
   too_many_listeners: { status: 429, title: 'Too many open streams of events', ...RETRY },
   headers_too_large: { status: 431, title: 'The headers are larger than allowed', ...FINAL },
   internal_error: { status: 500, title: 'Something went wrong on our side', ...FINAL },
-  search_disabled: { status: 501, title: 'This ledger has no search index', ...FINAL },
+  search_disabled: { status: 503, title: 'This ledger has no search index', ...FINAL },
   ledger_switching: { status: 503, title: 'The ledger is moving between its stores', ...RETRY },
   ledger_closed: { status: 503, title: 'The ledger is closed until its journal is available again', ...RETRY },
   ledger_stopped: { status: 503, title: 'An operator has stopped all changes to the ledger', ...RETRY },

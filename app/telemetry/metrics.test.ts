@@ -5,6 +5,7 @@ import { orderOf } from '../domain/testing/orders.ts';
 import type { Posted, Rejected } from '../domain/types.ts';
 import { AUTHORITY_MODES, type LedgerMetrics } from './ledger-metrics.ts';
 import { Metrics } from './metrics.ts';
+import { SAMPLED, type Sampled } from './sampled.ts';
 
 let metrics: Metrics;
 let ledger: LedgerMetrics;
@@ -229,12 +230,10 @@ describe('docs/observability.md', () => {
   const page = readFileSync(new URL('../../docs/observability.md', import.meta.url), 'utf8');
 
   it('documents every metric with its labels, and no others', async () => {
-    const zero = () => 0;
-    metrics.sample({ requestsInFlight: zero, eventListeners: zero, clientConnections: zero });
-    ledger.sample({ queueTransfers: zero, tailEntries: zero, tailBytes: zero, clockOffsetSeconds: zero });
-    ledger.sample({ journalEntries: zero, journalAgeSeconds: zero, accountsCached: zero, frozenAccounts: zero });
-    ledger.sample({ holdsCached: zero, holdExpiryDelaySeconds: zero, eventFeedBehindSeconds: zero });
+    const names = Object.keys(SAMPLED) as Sampled[];
+    metrics.sample(Object.fromEntries(names.map((name) => [name, () => 0])));
     metrics.ofCrossings();
+    metrics.ofWebhooks();
     const there = (await metrics.text()).matchAll(/^# TYPE (holdfast_\w+) /gm);
     const explained = page.matchAll(/^\| `(holdfast_\w+)(?:\{[\w,]+\})?` \|/gm);
     expect([...explained].map(([, name]) => name).sort()).toEqual([...there].map(([, name]) => name).sort());

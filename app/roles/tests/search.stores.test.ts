@@ -231,7 +231,7 @@ it('refuses searches when they are disabled', async () => {
   const without = await roles.api();
   await without.ready();
   expect((await without.request('GET', '/v1/transfers')).json).toMatchObject({ code: 'search_disabled' });
-  expect((await without.request('GET', '/v1/accounts')).status).toBe(501);
+  expect((await without.request('GET', '/v1/accounts')).status).toBe(503);
 });
 
 it('shows a restricted key only the accounts that it may use, and their transfers', async () => {

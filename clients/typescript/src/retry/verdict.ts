@@ -6,7 +6,7 @@
  * |---------------------------------------------------------------|------------|
  * | 2xx with the content that the operation promises               | `accepted` |
  * | 422: a business rule                                           | `refused`  |
- * | another 4xx, a redirect, `feature_not_active`                  | `failed`   |
+ * | another 4xx, a redirect, 503 with a code that is final          | `failed`   |
  * | 429, 408, and 503 with a code that means "nothing was done"     | `again`    |
  * | 504, 500, any other 503, a 2xx with other content, no answer   | `again`, in doubt |
  * | no connection                                                  | `again`    |
@@ -70,8 +70,12 @@ const CONCLUSIVE: ReadonlySet<string> = new Set<KnownProblemCode>([
   'key_id_reused',
 ]);
 
-/** The service marks this 503 as final: it would be the same until an operator does something. */
-const FEATURE_NOT_ACTIVE: KnownProblemCode = 'feature_not_active';
+/** The service marks these 503s as final: they would be the same until an operator does something. */
+const NOT_AVAILABLE_HERE: ReadonlySet<string> = new Set<KnownProblemCode>([
+  'feature_not_active',
+  'search_disabled',
+  'webhooks_disabled',
+]);
 
 const RETRYABLE_STATUS: readonly number[] = [408, 425, 429];
 const REFUSED_STATUS = 422;
@@ -119,7 +123,7 @@ function problemVerdict<V>(problem: Problem, retryAfterMs: number | null): Verdi
   const error = new ProblemError(problem, retryAfterMs);
   if (NOTHING_DONE.has(code) || RETRYABLE_STATUS.includes(status))
     return { verdict: 'again', error, inDoubt: false, retryAfterMs };
-  if (status >= SERVER_ERROR_STATUS_MIN && code !== FEATURE_NOT_ACTIVE)
+  if (status >= SERVER_ERROR_STATUS_MIN && !NOT_AVAILABLE_HERE.has(code))
     return { verdict: 'again', error, inDoubt: true, retryAfterMs };
   return { verdict: 'failed', error, conclusive: CONCLUSIVE.has(code) };
 }
