@@ -62,6 +62,7 @@ export function guideRoutes(folders: readonly URL[] = FOLDERS): Route[] {
       scopes: [],
       tag,
       summary: 'The guide: tutorials, instructions, reference and explanations',
+      undocumented: true,
       answers: { 302: { description: 'Leads to the first page', headers: { Location: 'Relative to this path.' } } },
       problems: [],
       handle: () => ({ status: 302, headers: { Location: `guide/${HOME}` } }),

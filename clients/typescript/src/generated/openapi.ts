@@ -1192,23 +1192,6 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
-    readonly "/guide": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
-        };
-        /** The guide: tutorials, instructions, reference and explanations */
-        readonly get: operations["getGuide"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
-    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -7277,26 +7260,6 @@ export interface operations {
                 content: {
                     readonly "text/html": string;
                 };
-            };
-        };
-    };
-    readonly getGuide: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
-        };
-        readonly requestBody?: never;
-        readonly responses: {
-            /** @description Leads to the first page */
-            readonly 302: {
-                headers: {
-                    /** @description Relative to this path. */
-                    readonly Location?: string;
-                    readonly [name: string]: unknown;
-                };
-                content?: never;
             };
         };
     };
