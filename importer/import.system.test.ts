@@ -141,7 +141,7 @@ describe('An import that is killed at random', () => {
     // A run without any memory of the others moves nothing.
     rmSync(`${path}.results.csv`);
     rmSync(`${path}.results.csv.state.json`);
-    expect(await run(path)).toMatchObject({ code: 4, output: expect.stringContaining('the ledger had already') });
+    expect(await run(path)).toMatchObject({ code: 4, output: expect.stringContaining('the ledger already had') });
     expect(results(path).map(([row, id, result]) => [row, id, result])).toEqual(
       lines.map(([row, id, result]) => [row, id, result]),
     );

@@ -90,7 +90,7 @@ describe('An import', () => {
     rmSync(`${path}.results.csv.state.json`);
     const { code, out } = await run(path);
     expect(code).toBe(EXIT.posted);
-    expect(out).toContain('20 of 20 payments are posted, 20 of which the ledger had already.');
+    expect(out).toContain('20 of 20 payments are posted, 20 of which the ledger already had.');
     expect(service.posted).toHaveLength(20);
   });
 

@@ -204,7 +204,7 @@ function describeOutcome(
   { replayed, unrecorded }: Awaited<ReturnType<typeof sendRows>>,
 ): string {
   const { states } = results;
-  const before = replayed > 0 ? `, ${count(replayed)} of which the ledger had already` : '';
+  const before = replayed > 0 ? `, ${count(replayed)} of which the ledger already had` : '';
   const lines = [
     `${count(states.count('POSTED'))} of ${count(checked.rows)} payments are posted${before}.`,
     ...WORDS.filter(([name]) => states.count(name) > 0).map(

@@ -11,7 +11,7 @@ export interface AuditSource {
   begin(): Promise<AuditScope>;
   /** The rows of the log after a position, in order; none at the end. */
   stored(after: number, max: { rows: number; bytes: number }): Promise<StoredRow[]>;
-  /** Rows of the books that never change, in pages: all that were written until `upTo`, ms. */
+  /** Rows of the books that never change, in pages: all that were written up to `upTo`, ms. */
   items(upTo: number): AsyncIterable<readonly BookItem[]>;
   /** The business days, oldest first. */
   calendar(): Promise<readonly Windows[]>;

@@ -58,7 +58,7 @@ export const LEDGER_SETTINGS = {
       'MYSQL_POOL_MAX',
       integer(2, 1000),
       10,
-      'Maximum number of connections from this process to one MySQL server, without the few that keepers and the protocol use.',
+      'Maximum number of connections from this process to one MySQL server, not counting the few that keepers and the protocol use.',
     ),
     queueMax: setting(
       'MYSQL_QUEUE_MAX',

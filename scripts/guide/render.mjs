@@ -61,7 +61,7 @@ export function renderPage({ root, file, nameOf }) {
   const markdown = new MarkdownIt({ html: true });
   const { rules } = markdown.renderer;
 
-  /** A link into the repository is no address; the text is enough. @param {string} href */
+  /** A link into the repository leads nowhere in the guide, so only its text is kept. @param {string} href */
   const target = (href) => {
     if (/^([a-z]+:|#)/.test(href)) return href;
     const [path = '', anchor] = href.split('#');

@@ -11,7 +11,7 @@ const ROOT = join(import.meta.dirname, '../..');
 const GUIDE = join(ROOT, 'docs/guide');
 const MS_MAX = 900_000;
 
-/** As a checkout in which the command line is built, next to a ledger that runs. */
+/** Like a checkout in which the command line is built, next to a running ledger. */
 let folder: string;
 let stack: PrivateStack;
 beforeAll(async () => {

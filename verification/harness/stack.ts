@@ -51,7 +51,7 @@ export class PrivateStack implements System, AsyncDisposable {
     const port = await freePortsInARow(apiPods);
     const own = { STACK_DIR: dir, PORT: String(port), API_PODS: String(apiPods) };
     const stack = new PrivateStack(root, dir, given.dir !== undefined, {
-      // The index for searches takes CPU time that other figures would include.
+      // The search index takes CPU time that other figures would include.
       ...{ SEARCH: 'off' },
       ...process.env,
       ...env,

@@ -4,7 +4,7 @@ import { type Route, route } from '../http/route.ts';
 
 const Caller = z
   .object({
-    user: z.string().meta({ description: 'The user that is recorded with what the caller does.' }),
+    user: z.string().meta({ description: 'The user name that is recorded for what the caller does.' }),
     scopes: z.array(z.enum(SCOPES)),
     accountPrefixes: z
       .array(z.string())

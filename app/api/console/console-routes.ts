@@ -94,7 +94,7 @@ async function answerOf(folder: URL, name: string): Promise<Answer> {
       content: { type: TYPES[extname(name)] ?? 'application/octet-stream', data },
       headers: FILE_HEADERS,
     };
-  // Relative, so that the page also works behind a proxy that adds a path before it.
+  // Relative, so that the page also works behind a proxy that adds a path prefix.
   const page = data.toString('utf8').replaceAll('"./', '"console/');
   return { status: 200, content: { type: 'text/html; charset=utf-8', data: Buffer.from(page) }, headers: PAGE_HEADERS };
 }

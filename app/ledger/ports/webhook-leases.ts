@@ -3,9 +3,9 @@ import type { Delivery, StopReason, WebhookSettings, WebhookState } from './webh
 /** The right to deliver to a webhook, until it expires. */
 export interface WebhookLease {
   readonly webhookId: string;
-  /** Larger with each new holder: what an earlier holder writes has no effect. */
+  /** Increases with each new holder: what an earlier holder writes has no effect. */
   readonly fence: number;
-  /** Larger with each change by users: what is written about an earlier state has no effect. */
+  /** Increases with each change by users: what is written about an earlier state has no effect. */
   readonly revision: number;
 }
 

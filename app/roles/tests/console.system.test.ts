@@ -34,7 +34,7 @@ describe.skipIf(CHROMIUM === undefined)('The console', () => {
     await visitor.signIn(API_KEY);
     const places = [
       ['live', 'Live', 'CACHE', 'live'],
-      ['accounts', 'Accounts', 'Open an account', null],
+      ['accounts', 'Accounts', 'Show an account', null],
       ['accounts/ada', 'Account ada', '120.00 EUR', 'account'],
       [`transfers/${TRANSFER}`, `Transfer ${TRANSFER}`, 'Invoice 4711', 'transfer'],
       ['transfers/unknown', 'Transfer unknown', 'transfer_not_found', null],

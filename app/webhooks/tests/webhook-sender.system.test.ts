@@ -190,7 +190,7 @@ describe('Addresses', () => {
     nowhere[Symbol.dispose]();
   });
 
-  it('are not asked from a proxy', async () => {
+  it('are not reached through a proxy', async () => {
     const before = { ...process.env };
     Object.assign(process.env, {
       HTTP_PROXY: 'http://127.0.0.1:1',

@@ -107,7 +107,7 @@ function Shell({ signOut }: { signOut: () => void }) {
           <Shown key={`${path}/${rest[0] ?? ''}`} rest={rest} />
         ) : (
           <Page title="Nothing here">
-            <Empty>There is no such page, or your key may not see it.</Empty>
+            <Empty>There is no such page, or your key does not give access to it.</Empty>
           </Page>
         )}
       </main>

@@ -23,7 +23,7 @@ function makeTabs(group) {
   group.prepend(list);
 }
 
-/** The choice holds for all tabs of all pages. @param {string} name */
+/** The choice applies to all tabs of all pages. @param {string} name */
 function choose(name) {
   try {
     localStorage.setItem(TAB, name);

@@ -12,7 +12,7 @@ export function AccountsPage({ rest: [id] }: { rest: readonly string[] }) {
   if (id !== undefined) return <AccountPage id={id} />;
   return (
     <Page title="Accounts" intro="Balances, settings, holds, limits and the history of one account.">
-      <Card title="Open an account">
+      <Card title="Show an account">
         <OpenById label="Account id" open={(account) => location.assign(linkTo('accounts', account))} />
       </Card>
     </Page>
@@ -138,9 +138,9 @@ function Change({ account, reload }: { account: Account; reload: () => void }) {
 
 const LIMIT_NAMES = {
   transferMax: 'One transfer',
-  dailyDebitMax: 'Debits of a day',
-  monthlyDebitMax: 'Debits of a month',
-  dailyCreditMax: 'Credits of a day',
+  dailyDebitMax: 'Debits per day',
+  monthlyDebitMax: 'Debits per month',
+  dailyCreditMax: 'Credits per day',
   balanceMax: 'Balance',
 } as const;
 

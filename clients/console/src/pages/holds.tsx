@@ -10,7 +10,7 @@ export function HoldsPage({ rest: [id] }: { rest: readonly string[] }) {
   if (id !== undefined) return <HoldPage id={id} />;
   return (
     <Page title="Holds" intro="Reserved money, its captures and its expiry.">
-      <Card title="Open a hold">
+      <Card title="Show a hold">
         <OpenById
           label="Hold id"
           open={(hold) => location.assign(linkTo('holds', hold))}

@@ -154,8 +154,8 @@ function Processes({ shards }: { shards: readonly ShardStatus[] }) {
           facts={[
             ['Frozen accounts', frozen > 0 ? <Badge tone="bad">{frozen}</Badge> : 'none'],
             ['Outcomes not in MySQL yet', waiting],
-            ['Redis', states('redis') === 'closed' ? 'reached' : `breaker ${states('redis')}`],
-            ['MySQL', states('mysql') === 'closed' ? 'reached' : `breaker ${states('mysql')}`],
+            ['Redis', states('redis') === 'closed' ? 'available' : `breaker ${states('redis')}`],
+            ['MySQL', states('mysql') === 'closed' ? 'available' : `breaker ${states('mysql')}`],
           ]}
         />
       </Card>
@@ -164,7 +164,7 @@ function Processes({ shards }: { shards: readonly ShardStatus[] }) {
           label="Pods and keepers"
           rows={[
             ...(first.processes ?? []).map(({ processId, silentMs, redisSeen }) => ({
-              ...{ id: processId, role: 'pod', silentMs, redis: redisSeen ? 'reached' : 'not reached' },
+              ...{ id: processId, role: 'pod', silentMs, redis: redisSeen ? 'reachable' : 'unreachable' },
             })),
             ...(first.keepers ?? []).map(({ keeperId, silentMs }) => ({
               id: keeperId,
@@ -174,7 +174,7 @@ function Processes({ shards }: { shards: readonly ShardStatus[] }) {
             })),
           ]}
           keyOf={({ id, role }) => `${role} ${id}`}
-          empty="No process has been heard from."
+          empty="No process has reported yet."
           columns={[
             { name: 'Process', of: ({ id }) => <code>{id}</code> },
             { name: 'Role', of: ({ role }) => role },

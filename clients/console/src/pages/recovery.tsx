@@ -94,7 +94,8 @@ function AcceptLoss({ report, reload }: { report: ShardReport; reload: () => voi
     <>
       <Notice tone="warning">
         <p>
-          If the old Redis comes back, everything is recovered by itself. Accept the loss only if it is gone for good.
+          If the old Redis comes back, everything is recovered automatically. Accept the loss only if it is gone for
+          good.
         </p>
       </Notice>
       <Confirm

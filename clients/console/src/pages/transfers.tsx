@@ -10,7 +10,7 @@ export function TransfersPage({ rest: [id] }: { rest: readonly string[] }) {
   if (id !== undefined) return <TransferPage id={id} />;
   return (
     <Page title="Transfers" intro="Both sides of one transfer, and its reversal.">
-      <Card title="Open a transfer">
+      <Card title="Show a transfer">
         <OpenById label="Transaction id" open={(transfer) => location.assign(linkTo('transfers', transfer))} />
       </Card>
     </Page>

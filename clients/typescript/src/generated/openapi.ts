@@ -5169,7 +5169,7 @@ export interface components {
             readonly reasons: readonly string[];
         };
         readonly Caller: {
-            /** @description The user that is recorded with what the caller does. */
+            /** @description The user name that is recorded for what the caller does. */
             readonly user: string;
             readonly scopes: readonly ("balances:read" | "accounts:write" | "transfers:write" | "webhooks:write" | "ops")[];
             /** @description The caller may use only accounts whose ids begin with one of these; null: all accounts. */
