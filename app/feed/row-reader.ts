@@ -54,7 +54,7 @@ export class RowReader {
   }
 
   /**
-   * Some rows after a position, at the pace of work that can wait; none at the end of the log.
+   * Some rows after a position, at the pace of low-priority work; none at the end of the log.
    * @throws Problem events_gone, database_unavailable
    */
   async replay(after: number): Promise<readonly FeedRow[]> {

@@ -69,7 +69,7 @@ function createWebhook({ webhooks, webhookUrlFault, feed, ledgerNow }: WebhookDe
     path: '/v1/webhooks',
     summary: 'Send events to a URL',
     description:
-      'Events are sent in batches (`application/cloudevents-batch+json`), in order, signed as Standard Webhooks specifies, and again until the receiver answers with 2xx. The receiver gets events that may contain balances. The response contains the secret of the signatures, which is shown only once.',
+      'Events are sent in batches (`application/cloudevents-batch+json`), in order, signed as Standard Webhooks specifies. Each batch is repeated until the receiver answers with 2xx. The receiver gets events that may contain balances. The response contains the secret of the signatures, which is shown only once.',
     headers: IdempotencyKeyHeader(
       'The `webhookId` for a body without one; if both are given, they must be equal. An id, bare or in double quotes.',
     ),

@@ -110,7 +110,7 @@ describe('A silent pod', () => {
     expect(pods[0]?.retiredSeq).toBe(0);
   });
 
-  it('that registers again under the same id starts its silence from zero again', async () => {
+  it('that registers again under the same id has its silence counted from zero again', async () => {
     pods = [row('pod', RETIRE_MS)];
     await rounds(3);
     pods = [];

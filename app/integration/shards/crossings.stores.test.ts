@@ -46,7 +46,7 @@ async function expectAtRest(by = pod): Promise<void> {
   expect(await bench.violations()).toEqual([]);
 }
 
-/** The calls that contain a leg get these faults, one each. Calls before it may load accounts. */
+/** The calls that contain a leg get these faults, one each. Earlier calls may load accounts. */
 function onLeg(leg: LegName, { transactionId }: TransferOrder, ...faults: Fault[]): void {
   const { cache } = bench.pod(leg === 'in' ? 1 : 0);
   const left = [...faults];

@@ -24,7 +24,7 @@ const LEGS = `SELECT transaction_id, leg, other_shard, currency, amount FROM tra
 /** Ids of inner accounts, which begin with `~`, come after all others. */
 const INNER = "SELECT account_id FROM accounts WHERE account_id >= '~' AND version > 0 ORDER BY account_id";
 
-/** Reads what a shard has of transfers between shards, for their comparison. */
+/** Reads the records that a shard has of transfers between shards, to compare them. */
 export class SqlCrossingPages implements CrossingPages {
   readonly #database: Database;
   constructor(database: Database) {
