@@ -584,9 +584,7 @@ export interface paths {
         readonly put?: never;
         /**
          * Send events to a URL
-         * @description Events are sent in batches (`application/cloudevents-batch+json`), in order, signed as Standard
-         * Webhooks specifies. Each batch is repeated until the receiver answers with 2xx. The receiver gets events that
-         * may contain balances. The response contains the secret of the signatures, which is shown only once.
+         * @description Events are sent in batches (`application/cloudevents-batch+json`), in order, signed as Standard Webhooks specifies. Each batch is repeated until the receiver answers with 2xx. The receiver gets events that may contain balances. The response contains the secret of the signatures, which is shown only once.
          *
          *     Scope: `webhooks:write` or `ops`.
          */
