@@ -21,7 +21,7 @@ export interface AuditSource {
 
 /** A source in which rows can be found by their ids. */
 export interface IndexedSource extends AuditSource {
-  /** The rows that entries of the log lead to. */
+  /** The rows that entries of the log correspond to. */
   itemsOf(entries: readonly SealedEntry[]): Promise<BookItem[]>;
 }
 

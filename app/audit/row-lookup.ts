@@ -4,8 +4,8 @@ import type { WalkedEntry } from './log-walk.ts';
 import { problemOf } from './row-problems.ts';
 
 /**
- * Compares the rows that entries lead to, which are looked up by their ids. It finds rows that were changed or deleted, but
- * not rows that were inserted. @param items the rows that were found
+ * Compares the rows that entries correspond to, which are looked up by their ids. It finds rows that were changed or
+ * deleted, but not rows that were inserted. @param items the rows that were found
  */
 export function lookedUpFaults(entries: readonly WalkedEntry[], items: readonly BookItem[]): AuditFault[] {
   const found = new Map<string, { text: string; item: BookItem }[]>();

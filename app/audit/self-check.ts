@@ -10,21 +10,21 @@ import { lookedUpFaults } from './row-lookup.ts';
 /** How many of the older rows of the log are compared with the books. */
 const SAMPLE_SHARE = 1 / 1000;
 const SAMPLE_MAX = 2_000;
-/** So many entries wait for their rows to be looked up. */
+/** The number of entries that are collected before their rows are looked up. */
 const LOOK_UP_AT = 2_000;
 
 /** Where the self-check was after its latest run. */
 export interface CheckProgress {
   /** Everything up to here was checked. */
   checkpoint: LogHead;
-  /** Until where the hashes were walked again; null if this walk has to begin. */
+  /** The position up to which the hashes were walked again; null if this walk has to begin. */
   walk: LogHead | null;
 }
 export const NOTHING_CHECKED: CheckProgress = { checkpoint: EMPTY_LOG, walk: null };
 
 export interface SelfCheckReport {
   clean: boolean;
-  /** False if the time was over: the next run continues. */
+  /** False if time ran out: the next run continues. */
   complete: boolean;
   from: number;
   position: number;
@@ -43,12 +43,12 @@ interface SelfCheckOptions {
   /** Whether all hashes are walked in this run, from where the latest walk ended. */
   walksHashes: boolean;
   isTimeOver(): boolean;
-  /** After each page: may wait, so that the check does not take all of the machine. */
+  /** After each page: may wait, so that the check does not use the whole machine. */
   pause(): Promise<void>;
   random(): number;
 }
 
-/** Thrown at the end of the time. */
+/** Thrown when time runs out. */
 class TimeOver extends Error {
   override readonly name = 'TimeOver';
 }
@@ -102,7 +102,7 @@ class Run {
     const faults = this.#faults.slice(0, FAULTS_MAX);
     return {
       report: { clean, complete, from: this.#from.position, position, ...this.#counts, faults },
-      // What was found to be wrong is checked again until it is right.
+      // Whatever was found wrong is checked again until it is correct.
       progress: { checkpoint: clean ? this.#checkpoint : this.#from, walk: clean ? this.#walk : null },
     };
   }

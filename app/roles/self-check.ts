@@ -6,7 +6,7 @@ import { JobLease } from '../mysql/operations/job-lease.ts';
 import { repeat } from './repeat.ts';
 import type { ShardContext } from './shard-context.ts';
 
-/** How often a keeper looks whether the self-check is due, and what the latest run has found. */
+/** How often a keeper checks whether the self-check is due, and what the latest run has found. */
 const EVERY_MS = 60_000;
 const MINUTE_MS = 60_000;
 /** A little less than a week, so that the walk is due at the same time of the day. */

@@ -17,7 +17,7 @@ function pageOf(
   return { items: met, next: rest.length > seen.length ? (seen.at(-1) ?? null) : null, asOf: all.length };
 }
 
-it('merges the pages of shards into one list without gaps, also if they end early or have equal places', () => {
+it('merges the pages of shards into one list without gaps, even if they end early or have equal places', () => {
   const anyShards = fc.array(fc.uniqueArray(fc.nat(60), { maxLength: 25 }), { minLength: 1, maxLength: 4 });
   fc.assert(
     fc.property(anyShards, fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 6 }), (given, limit, examined) => {
