@@ -11,7 +11,7 @@ import { createShard, type ProcessParts, type ShardContext } from './shard-conte
 
 const STDOUT = 1;
 
-/** The components of both roles. They are created once, in order, and disposed of in reverse order. */
+/** The components that all roles have. They are created once, in order, and disposed of in reverse order. */
 export interface Context extends ProcessParts, AsyncDisposable {
   logger: AppLogger;
   /** One for each shard, in order. */
