@@ -114,8 +114,8 @@ describe('npm run shards -- check', () => {
   it('finds money that is missing from the transit accounts', async () => {
     await changed(
       1,
-      "UPDATE accounts SET balance = balance - 5 WHERE account_id LIKE '~transit:EUR:%' AND balance > 0 LIMIT 1",
-      "UPDATE accounts SET balance = balance + 5 WHERE account_id LIKE '~transit:EUR:%' AND balance > 0 LIMIT 1",
+      "UPDATE accounts SET balance = balance - 5 WHERE account_id LIKE '~transit:EUR:%' ORDER BY account_id LIMIT 1",
+      "UPDATE accounts SET balance = balance + 5 WHERE account_id LIKE '~transit:EUR:%' ORDER BY account_id LIMIT 1",
       async () => {
         const { faults } = await checked();
         expect(faults).toEqual(['money in transit differs from the open crossings: EUR by -5 minor units']);
@@ -127,8 +127,8 @@ describe('npm run shards -- check', () => {
     const [, second] = roles.databases;
     await changed(
       1,
-      "UPDATE accounts SET balance = balance - 5 WHERE account_id LIKE '~transit:EUR:%' AND balance > 0 LIMIT 1",
-      "UPDATE accounts SET balance = balance + 5 WHERE account_id LIKE '~transit:EUR:%' AND balance > 0 LIMIT 1",
+      "UPDATE accounts SET balance = balance - 5 WHERE account_id LIKE '~transit:EUR:%' ORDER BY account_id LIMIT 1",
+      "UPDATE accounts SET balance = balance + 5 WHERE account_id LIKE '~transit:EUR:%' ORDER BY account_id LIMIT 1",
       async () => {
         const { faults, notes } = await checked({}, async () => {
           await second?.database.rows(
