@@ -29,7 +29,7 @@ const STOP_MS_MAX = 25_000;
  */
 export async function exercise(start, folder) {
   await refuses(start('api', {}), 78, /REDIS_URL is missing[\s\S]*MYSQL_URL is missing/);
-  await refuses(start('queen', {}), 2, /not one of api, keeper, migrate/);
+  await refuses(start('queen', {}), 2, /not one of api, keeper, /);
   const [redis, mysql] = await Promise.all([
     startRedis({ dir: join(folder, 'redis'), relaxed: true }),
     startMariadb({ dir: join(folder, 'mysql'), relaxed: true }),
