@@ -10,3 +10,4 @@ export type HoldRecord = Schemas['HoldRecord'];
 export type HoldList = Schemas['HoldList'];
 export type ApiKey = Schemas['ApiKey'];
 export type ApiKeyList = Schemas['ApiKeyList'];
+export type LedgerStop = Schemas['LedgerStop'];

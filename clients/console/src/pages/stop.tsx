@@ -1,21 +1,7 @@
 import { Confirm } from '../confirm.tsx';
+import type { LedgerStop } from '../schemas.ts';
 import { useCommand, useLoaded, useSession } from '../state.ts';
 import { Badge, Card, Facts, Notice, Page, Shown, Table, when } from '../ui.tsx';
-
-interface LedgerStop {
-  stopped: boolean;
-  enforced: boolean;
-  changes: readonly {
-    number: number;
-    stopped: boolean;
-    at: string;
-    by: string;
-    reason: string;
-    correlationId: string | null;
-  }[];
-  olderProcesses: readonly string[];
-  shards?: readonly { shard: number; stopped?: boolean; enforced?: boolean; problem?: { code: string } }[];
-}
 
 const EVERY_MS = 5_000;
 
