@@ -6,7 +6,7 @@ import { parseUrl, readSettings, urlsOfShards } from './settings.mjs';
 import { urlsOf } from './stores.mjs';
 import { restartDelayMs } from './supervise.mjs';
 import { openFolder, storedValue } from './system/folder.mjs';
-import { tryLock } from './system/lock.mjs';
+import { lockWhenFree, tryLock } from './system/lock.mjs';
 import { lastLines, openLog, rotateLogs, truncateLogs } from './system/logs.mjs';
 import { temporaryFolder } from './testing/temporary.mjs';
 import { restartsTheService } from './watch.mjs';
@@ -46,6 +46,26 @@ test('only one process holds a lock; others learn its pid, and whether it is abo
   const second = await tryLock(dir);
   expect(second.held).toBe(true);
   if (second.held) await second.release();
+});
+
+test('a lock that is released while another process asks for it is free, not held by an unknown process', async () => {
+  const turns = Array.from({ length: 50 }, async () => {
+    for (let round = 0; round < 20; round++) {
+      const lock = await tryLock(dir);
+      if (lock.held) await lock.release();
+      else expect(lock).toEqual({ held: false, by: String(process.pid), going: true });
+    }
+  });
+  await Promise.all(turns);
+});
+
+test('whoever waits for a lock that is about to be released gets it', async () => {
+  const turns = Array.from({ length: 5 }, async () => {
+    const lock = await lockWhenFree(dir, { signal: undefined });
+    expect(lock.held).toBe(true);
+    if (lock.held) await lock.release();
+  });
+  await Promise.all(turns);
 });
 
 test('logs of the last run are kept as .1, and the end of a log can be quoted', () => {

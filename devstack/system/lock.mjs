@@ -8,7 +8,8 @@ import { connect, createServer } from 'node:net';
 import { codeOf, print, UserError } from './console.mjs';
 import { pause } from './process.mjs';
 
-const ANSWER_MS_MAX = 1000;
+/** A holder that compiles or competes for a core may take seconds to answer. */
+const ANSWER_MS_MAX = 10_000;
 const RETRY_MS = 200;
 
 const GOING = 'going';
@@ -26,6 +27,20 @@ function nameOf(what) {
  * @returns {Promise<Lock>}
  */
 export async function tryLock(what, isGoing = () => true) {
+  for (;;) {
+    const lock = await listen(what, isGoing);
+    if (lock) return lock;
+    const holder = await holderOf(what);
+    if (holder) return holder;
+  }
+}
+
+/**
+ * @param {string} what
+ * @param {() => boolean} isGoing
+ * @returns {Promise<Lock | undefined>} `undefined` if another process holds the lock
+ */
+async function listen(what, isGoing) {
   const server = createServer((socket) => {
     socket.on('error', () => {});
     socket.end(`${process.pid} ${isGoing() ? GOING : 'staying'}`);
@@ -37,28 +52,32 @@ export async function tryLock(what, isGoing = () => true) {
     });
   } catch (error) {
     if (codeOf(error) !== 'EADDRINUSE') throw error;
-    const [by = 'unknown', state] = (await holderOf(what)).split(' ');
-    return { held: false, by, going: state === GOING };
+    return undefined;
   }
   server.unref();
   return { held: true, release: () => new Promise((resolve) => server.close(() => resolve())) };
 }
 
-/** @param {string} what */
+/**
+ * @param {string} what
+ * @returns {Promise<Lock | undefined>} `undefined` if the holder released the lock before it answered
+ */
 function holderOf(what) {
   return new Promise((resolve) => {
     let text = '';
     const socket = connect(nameOf(what));
-    const done = () => {
+    socket.setTimeout(ANSWER_MS_MAX, () => {
       socket.destroy();
-      resolve(text || 'unknown');
-    };
-    socket.setTimeout(ANSWER_MS_MAX, done);
+      resolve({ held: false, by: 'unknown', going: false });
+    });
     socket.on('data', (data) => {
       text += data;
     });
-    socket.once('error', done);
-    socket.once('end', done);
+    socket.once('error', () => {}); // `close` follows
+    socket.once('close', () => {
+      const [by = '', state] = text.split(' ');
+      resolve(state ? { held: false, by, going: state === GOING } : undefined);
+    });
   });
 }
 
