@@ -31,8 +31,8 @@ const SPACE_MIB = 200;
  * @property {number} port
  * @property {string} [stack] the folder whose processes end together; the default is `dir`
  * @property {string} [logFile]
- * @property {boolean} [relaxed] for tests: a small server without a binlog, which loses commits in a crash of the machine, and
- * whose user may create databases and users
+ * @property {boolean} [relaxed] for tests: a small server that never syncs its files, has no binlog, loses its data in a
+ * crash of the machine, and whose user may create databases and users
  * @property {number} [shards] with several shards, each has its own database
  * @property {AbortSignal} [signal]
  */
@@ -200,7 +200,7 @@ function temporaryFolderOf(dir) {
 function mariadbConfig({ dir, data, port, init, maker, relaxed }) {
   const redo = relaxed ? '96M' : '512M';
   const log = relaxed
-    ? 'skip-log-bin\ninnodb_flush_log_at_trx_commit = 2\ninnodb_doublewrite = OFF'
+    ? 'skip-log-bin\ninnodb_flush_log_at_trx_commit = 2\ninnodb_doublewrite = OFF\ninnodb_flush_method = nosync'
     : `log_bin = ${quote(join(data, 'binlog'))}
 binlog_format = ROW
 binlog_row_image = MINIMAL

@@ -15,7 +15,7 @@ import { Database } from '../../mysql/connection/pool.ts';
 import { DirectStore } from '../../mysql/ledger/direct-store.ts';
 import { FlushStore } from '../../mysql/ledger/flush-store.ts';
 import { LedgerReader } from '../../mysql/ledger/ledger-reader.ts';
-import { migrate } from '../../mysql/schema/data-source.ts';
+import { copySchema } from '../../mysql/testing/copied-schema.ts';
 import { putAccounts } from '../../mysql/testing/direct-accounts.ts';
 import { RedisScripts } from '../../redis/redis-scripts.ts';
 import { shardPrefix } from '../../redis/shard-prefix.ts';
@@ -128,7 +128,7 @@ export class RealLedger implements AsyncDisposable {
     await admin.rows(`CREATE DATABASE ${name}`);
     const url = new URL(stores.mysqlUrl);
     url.pathname = `/${name}`;
-    await migrate(url.href);
+    await copySchema(url.href);
     const redis = new Redis(stores.redisPort, { maxRetriesPerRequest: 0, autoResendUnfulfilledCommands: false });
     const replid = /master_replid:(\w+)/.exec(await redis.info('replication'))?.[1] ?? '';
     const drop = async () => {

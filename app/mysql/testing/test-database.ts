@@ -8,7 +8,7 @@ import type { Account } from '../../domain/types.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import type { Sql } from '../connection/own-ledger.ts';
 import { Database, type PoolOptions, Session } from '../connection/pool.ts';
-import { migrate } from '../schema/data-source.ts';
+import { copySchema } from './copied-schema.ts';
 
 /** A separate, empty database on the server of the tests, or on the given server. */
 export async function emptyDatabase(serverUrl = inject('mysqlUrl')): Promise<{ url: string; drop(): Promise<void> }> {
@@ -76,7 +76,7 @@ export interface TestDatabase {
 
 export async function migratedDatabase(serverUrl?: string, options: Partial<PoolOptions> = {}): Promise<TestDatabase> {
   const { url, drop } = await emptyDatabase(serverUrl);
-  await migrate(url);
+  await copySchema(url);
   const database = new Database({ ...poolOptions(url), ...options });
   return {
     url,
