@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Config } from '../config/config.ts';
 import { type Clock, systemClock } from '../kernel/clock.ts';
+import type { CourierTiming } from '../shards/courier.ts';
 import { linesTo } from '../telemetry/lines.ts';
 import { type AppLogger, createLogger } from '../telemetry/logger.ts';
 import { Metrics } from '../telemetry/metrics.ts';
@@ -16,6 +17,8 @@ export interface Context extends ProcessParts, AsyncDisposable {
   logger: AppLogger;
   /** One for each shard, in order. */
   shards: readonly ShardContext[];
+  /** Of the courier; a test may make it faster. */
+  courierTiming?: CourierTiming;
 }
 
 export function newProcessId(): string {

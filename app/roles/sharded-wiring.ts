@@ -36,7 +36,7 @@ export function joinPodShards(
     clock,
     processId,
     requestTimeoutMs: config.http.requestTimeoutMs,
-    courier: COURIER,
+    courier: context.courierTiming ?? COURIER,
     events: eventsOf(context, shards),
   });
   return {

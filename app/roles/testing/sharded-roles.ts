@@ -2,12 +2,24 @@ import { freePort } from '../../../devstack/system/ports.mjs';
 import { shardOfAccount } from '../../domain/account-shard.ts';
 import { migratedDatabase, type TestDatabase } from '../../mysql/testing/test-database.ts';
 import { OwnRedis, randomPrefix } from '../../redis/testing/own-redis.ts';
+import type { CourierTiming } from '../../shards/courier.ts';
 import { startApi } from '../api-role.ts';
+import type { Context } from '../context.ts';
 import { startKeeper } from '../keeper-role.ts';
 import { startSearch } from '../search-role.ts';
 import { adoptIdentities } from '../shard-identities.ts';
 import { API_KEY, Role } from './roles-under-test.ts';
-import { processOf, testConfig, testContext } from './test-context.ts';
+import { type ContextUnderTest, processOf, testConfig, testContext } from './test-context.ts';
+
+/** Most tests wait until transfers are closed, which pods otherwise do only after some seconds. */
+const COURIER: CourierTiming = { everyMs: 100, minAgeMs: 100, pageMax: 500, inFlightMax: 64, openMax: 100_000 };
+
+/** The process of a pod with all its shards, which closes transfers between shards soon. */
+export const quickPod = (context: ContextUnderTest): Context => ({
+  ...processOf(context),
+  shards: context.process.shards,
+  courierTiming: COURIER,
+});
 
 /** A ledger with several shards, each with a durable Redis and a database of its own; its roles run in this process. */
 export class ShardedRoles {
@@ -51,7 +63,7 @@ export class ShardedRoles {
   }
   async api(env: Record<string, string> = {}): Promise<Role> {
     const context = await this.#context(env);
-    return this.#started(new Role(context, await startApi({ ...processOf(context), shards: context.process.shards })));
+    return this.#started(new Role(context, await startApi(quickPod(context))));
   }
 
   /** The name of an account in a shard. */

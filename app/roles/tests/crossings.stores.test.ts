@@ -53,6 +53,17 @@ async function allClosed(): Promise<void> {
   });
 }
 
+/** While another pod has all turns, the courier closes nothing. */
+async function putTurns(holder: string, hours: number): Promise<void> {
+  for (const { database } of roles.databases)
+    for (let shard = 0; shard < SHARDS; shard++)
+      await database.rows('REPLACE INTO crossing_turns VALUES (?, ?, NOW(3) + INTERVAL ? HOUR)', [
+        shard,
+        holder,
+        hours,
+      ]);
+}
+
 describe('The API of a ledger with several shards', () => {
   it('transfers between any two of them, and shows it like any transfer', async () => {
     const transactionId = newId();
@@ -167,6 +178,7 @@ describe('The API of a ledger with several shards', () => {
   it('lists the open transfers of a shard to an operator who accepts its loss', async () => {
     const { shards } = api.context.process;
     await allClosed();
+    await putTurns('another pod', 1);
     const ids = await Promise.all(
       [
         [a, b],
@@ -182,6 +194,7 @@ describe('The API of a ledger with several shards', () => {
       { transactionId: ids[0], from: 0, to: 1 },
       { transactionId: ids[1], from: 1, to: 2 },
     ]);
+    await putTurns('nobody', 0);
     await allClosed();
     expect(await openTransfers(shards, 1)).toEqual([]);
   });

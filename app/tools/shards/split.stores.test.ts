@@ -15,6 +15,7 @@ import { OwnRedis } from '../../redis/testing/own-redis.ts';
 import { startApi } from '../../roles/api-role.ts';
 import { startKeeper } from '../../roles/keeper-role.ts';
 import { API_KEY, Role, RolesUnderTest } from '../../roles/testing/roles-under-test.ts';
+import { quickPod } from '../../roles/testing/sharded-roles.ts';
 import { processOf, testConfig, testContext } from '../../roles/testing/test-context.ts';
 import { checkOf } from './check.ts';
 import { CannotSplit, Split, type SplitPlan } from './split.ts';
@@ -76,7 +77,7 @@ class Many {
     const ofKeeper = await context({ ROLE: 'keeper', ADMIN_PORT: String(await freePort()) });
     this.roles.push(new Role(ofKeeper, await startKeeper({ ...processOf(ofKeeper), shards: ofKeeper.process.shards })));
     const ofApi = await context({});
-    const api = new Role(ofApi, await startApi({ ...processOf(ofApi), shards: ofApi.process.shards }));
+    const api = new Role(ofApi, await startApi(quickPod(ofApi)));
     this.roles.push(api);
     await api.ready();
     await until('Redis decides everywhere', async () => {
