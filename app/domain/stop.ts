@@ -27,6 +27,8 @@ export interface StopReport {
   stopped: boolean;
   /** False if a store that decides has not confirmed the state. */
   enforced: boolean;
+  /** How often it was stopped or released, in all shards together; null if a shard did not answer. */
+  number: number | null;
   changes: readonly {
     number: number;
     stopped: boolean;

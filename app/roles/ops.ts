@@ -52,7 +52,7 @@ export function opsOf(shards: readonly PodShard[], crossings: CrossingMetrics | 
     },
     takeRedisOver: ({ shard, ...takeover }, user) => ofShard(shard).takeRedisOver(takeover, user),
     moveFormat: ({ shard, ...move }, user) => ofShard(shard).moveFormat(move, user),
-    setStopped: (stopped, by) => setStopped(shards, stopped, by),
+    setStopped: (stopped, by, number) => setStopped(shards, stopped, by, number),
     stop: () => stopReport(shards),
   };
 }

@@ -1,5 +1,8 @@
+import type { Authority } from '../domain/authority.ts';
 import { Problem } from '../domain/problem.ts';
 import { isStopped, type StopChange, type StopReport } from '../domain/stop.ts';
+import { retried } from '../kernel/retry.ts';
+import { isRolledBack } from '../mysql/connection/mysql-errors.ts';
 import type { PodShard } from './pod-shard.ts';
 
 /** Maximum time before the request is answered, ms. The other pods keep trying, each time they read the authority. */
@@ -8,25 +11,39 @@ const RETRY_MS = 50;
 const CHANGES_LISTED_MAX = 100;
 
 interface ShardState {
-  stopped: boolean;
+  /** How often the shard was stopped or released. */
+  stops: number;
   enforced: boolean;
 }
 type By = Pick<StopChange, 'user' | 'reason' | 'correlationId'>;
 
+/** A transaction that holds the authority's row may make the stop wait for too long, but not for this many tries. */
+const TRIES = { retriesMax: 3, baseMs: 20, when: isRolledBack };
+
 /**
  * Stops or releases all shards: first in MySQL, which direct mode obeys from the commit on, then in Redis. If a shard
  * fails, the others are stopped nevertheless; repeating the request completes it.
- * @throws Problem database_unavailable if no shard could be changed
+ * @param number if given, nothing is changed unless the shards were stopped and released that often in total, so that a
+ * request that was delayed cannot undo a later one
+ * @throws Problem database_unavailable or outcome_unknown if no shard could be changed; authority_moved if `number` is outdated
  */
-export async function setStopped(shards: readonly PodShard[], wanted: boolean, by: By): Promise<StopReport> {
-  const states = await ofEach(shards, async (shard) => {
+export async function setStopped(
+  shards: readonly PodShard[],
+  wanted: boolean,
+  by: By,
+  number?: number,
+): Promise<StopReport> {
+  const expected = number === undefined ? null : await stopsAt(shards, wanted, number);
+  const states = await ofEach(shards, async (shard, index) => {
     const { context } = shard;
-    const stops = await context.stops.set(wanted, by);
+    const stops = await retried({ clock: context.clock, ...TRIES }, () =>
+      context.stops.set(wanted, by, expected?.[index] ?? null),
+    );
     context.logger.log.warn(
       { user: by.user, reason: by.reason, stops },
       wanted ? 'an operator has stopped the ledger' : 'an operator has released the ledger',
     );
-    return { stopped: isStopped(stops), enforced: await enforced(shard, ANSWERED_WITHIN_MS) };
+    return obeyed(shard, stops, ANSWERED_WITHIN_MS);
   });
   return report(shards, states);
 }
@@ -35,34 +52,59 @@ export async function setStopped(shards: readonly PodShard[], wanted: boolean, b
 export async function stopReport(shards: readonly PodShard[]): Promise<StopReport> {
   const states = await ofEach(shards, async (shard) => {
     const { stops } = await shard.context.opsReads.authority.read();
-    return { stopped: isStopped(stops), enforced: await enforced(shard, 0) };
+    return obeyed(shard, stops, 0);
   });
   return report(shards, states);
 }
 
+/** The stops of each shard. @throws Problem authority_moved if their sum is not `number` and a shard has to be changed */
+async function stopsAt(shards: readonly PodShard[], wanted: boolean, number: number): Promise<number[]> {
+  const stops = await Promise.all(shards.map(async ({ context }) => (await context.opsReads.authority.read()).stops));
+  if (sumOf(stops) !== number && stops.some((one) => isStopped(one) !== wanted))
+    throw new Problem('authority_moved', 'the ledger was stopped or released meanwhile; read its state again');
+  return stops;
+}
+const sumOf = (stops: readonly number[]): number => stops.reduce((sum, one) => sum + one, 0);
+
 /**
- * Whether every store that may change balances obeys the stops in MySQL. Without Redis as the authority, that is MySQL
- * alone: a pod copies them to the Redis of a new epoch when it registers there, before its first call.
+ * The state of a shard, and whether every store that may change balances obeys it. MySQL has committed it by now, so a
+ * failure to read it here only means that it is not confirmed. @param stops as last seen in MySQL
  */
-async function enforced({ context, session }: PodShard, withinMs: number): Promise<boolean> {
-  const { clock, opsReads } = context;
+async function obeyed(shard: PodShard, stops: number, withinMs: number): Promise<ShardState> {
+  const { clock, opsReads } = shard.context;
   const deadline = clock.monotonic() + withinMs;
+  const state = { stops, enforced: false };
   for (;;) {
-    const now = await opsReads.authority.read();
-    if (now.mode !== 'CACHE' || (await session.bringStops(now))) return true;
-    if (clock.monotonic() >= deadline) return false;
+    try {
+      const now = await opsReads.authority.read();
+      state.stops = now.stops;
+      state.enforced = await isObeyed(shard, now);
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+    }
+    if (state.enforced || clock.monotonic() >= deadline) return state;
     await clock.sleep(RETRY_MS);
   }
+}
+
+/**
+ * A pod that has not noticed yet that its epoch is closing may still make changes in Redis, until it hands over. In the
+ * other modes without Redis, MySQL alone decides: a pod copies the stops to the Redis of a new epoch when it registers
+ * there, before its first call.
+ */
+async function isObeyed({ context, session }: PodShard, now: Authority): Promise<boolean> {
+  if (now.mode === 'CACHE') return session.bringStops(now);
+  return now.mode !== 'CLOSING' || now.cacheEpoch === null || context.opsReads.authority.allHandedOver(now.cacheEpoch);
 }
 
 /** A failing shard must not keep the others from being stopped: its Problem takes the place of its state. */
 async function ofEach(
   shards: readonly PodShard[],
-  ask: (shard: PodShard) => Promise<ShardState>,
+  ask: (shard: PodShard, index: number) => Promise<ShardState>,
 ): Promise<(ShardState | Problem)[]> {
   return Promise.all(
-    shards.map((shard) =>
-      ask(shard).catch((error: unknown) => {
+    shards.map((shard, index) =>
+      ask(shard, index).catch((error: unknown) => {
         if (error instanceof Problem) return error;
         throw error;
       }),
@@ -75,16 +117,18 @@ async function report(shards: readonly PodShard[], states: readonly (ShardState 
   if (problem && states.every((state) => state instanceof Problem)) throw problem;
   const known = states.filter((state): state is ShardState => !(state instanceof Problem));
   const listed = await Promise.all(shards.map(changesAndProcesses));
+  const isKnown = known.length === states.length;
   return {
-    stopped: known.length === states.length && known.every((state) => state.stopped),
-    enforced: known.length === states.length && known.every((state) => state.enforced),
+    stopped: isKnown && known.every(({ stops }) => isStopped(stops)),
+    enforced: isKnown && known.every(({ enforced }) => enforced),
+    number: isKnown ? sumOf(known.map(({ stops }) => stops)) : null,
     changes: listed[0]?.changes ?? [],
     olderProcesses: [...new Set(listed.flatMap(({ older }) => older))],
     ...(shards.length > 1 && {
       shards: states.map((state, shard) =>
         state instanceof Problem
           ? { shard, problem: { code: state.code, detail: state.message } }
-          : { shard, ...state },
+          : { shard, stopped: isStopped(state.stops), enforced: state.enforced },
       ),
     }),
   };

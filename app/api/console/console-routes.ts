@@ -41,8 +41,11 @@ const tag = 'Console';
 export function consoleRoutes(folders: readonly URL[] = FOLDERS): Route[] {
   let files: Promise<ReadonlyMap<string, Answer>> | null = null;
   const file = async (name: string): Promise<Answer> => {
-    // Read once; a pod without the files looks again at the next request.
-    files ??= filesIn(folders);
+    // Read once; a pod without the files, or that cannot read them now, looks again at the next request.
+    files ??= filesIn(folders).catch((error: unknown) => {
+      files = null;
+      throw error;
+    });
     const found = await files;
     if (found.size === 0) files = null;
     const answer = found.get(name);

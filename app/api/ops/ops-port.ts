@@ -28,8 +28,15 @@ export interface OpsPort {
     /** With several shards: the transfers from and to this shard that were open. */
     openTransfers?: { transactionId: string; from: number; to: number }[];
   }>;
-  /** Stops all shards, or releases them. Repeating the call changes nothing. @throws Problem database_unavailable */
-  setStopped(stopped: boolean, by: { user: string; reason: string; correlationId: string }): Promise<StopReport>;
+  /**
+   * Stops all shards, or releases them. Repeating the call changes nothing. @throws Problem database_unavailable;
+   * outcome_unknown; authority_moved if `number` is given and not the current one
+   */
+  setStopped(
+    stopped: boolean,
+    by: { user: string; reason: string; correlationId: string },
+    number?: number,
+  ): Promise<StopReport>;
   /** Whether the ledger is stopped, and the latest stops and releases. @throws Problem database_unavailable */
   stop(): Promise<StopReport>;
   /** Takes over the Redis of another ledger. @throws Problem authority_moved if its owner has changed */

@@ -1,6 +1,7 @@
+import type { z } from 'zod';
 import { type Route, route } from '../http/route.ts';
 import type { OpsPort } from './ops-port.ts';
-import { LedgerStop, StopRequest } from './stop-schema.ts';
+import { LedgerStop, ReleaseRequest, StopRequest } from './stop-schema.ts';
 
 const tag = 'Operations';
 
@@ -23,6 +24,7 @@ function readStop(ops: OpsPort): Route {
 }
 
 function change(ops: OpsPort, stopped: boolean): Route {
+  const schema: z.ZodType<{ reason: string; number?: number | undefined }> = stopped ? StopRequest : ReleaseRequest;
   return route({
     method: 'POST',
     path: stopped ? '/v1/ops/stop' : '/v1/ops/release',
@@ -32,9 +34,9 @@ function change(ops: OpsPort, stopped: boolean): Route {
     description: stopped
       ? 'The emergency stop. Once the response has been sent, no pod makes a new transfer, hold or change of an account, whatever the mode and in all shards: such requests get `ledger_stopped`, which proves that they changed nothing. ' +
         'Reads continue, a request whose id already has an outcome gets that outcome, and the flush and the recovery of an epoch continue. The stop remains in force through restarts of all processes and the loss of Redis, until it is released. Repeating the request changes nothing.'
-      : 'Ends the emergency stop. Repeating the request changes nothing.',
+      : 'Ends the emergency stop. Repeating the request changes nothing; with `number`, not even after a later stop.',
     body: {
-      schema: StopRequest,
+      schema,
       example: { reason: stopped ? 'Wrong prices since 09:40, see incident 4711.' : 'The prices are corrected.' },
     },
     answers: {
@@ -45,10 +47,10 @@ function change(ops: OpsPort, stopped: boolean): Route {
         schema: LedgerStop,
       },
     },
-    problems: ['database_unavailable'],
+    problems: [...(stopped ? [] : (['authority_moved'] as const)), 'database_unavailable', 'outcome_unknown'],
     handle: async ({ body, identity, correlationId }) => {
       const by = { user: identity.user, reason: body.reason, correlationId };
-      const report = await ops.setStopped(stopped, by);
+      const report = await ops.setStopped(stopped, by, body.number);
       const isDone = report.enforced && report.stopped === stopped;
       return { status: isDone ? 200 : 202, body: report };
     },

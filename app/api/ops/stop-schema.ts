@@ -4,6 +4,16 @@ import { Reason } from './ops-schema.ts';
 
 export const StopRequest = z.strictObject({ reason: Reason }).meta({ id: 'StopRequest' });
 
+export const ReleaseRequest = z
+  .strictObject({
+    reason: Reason,
+    number: z.int().min(0).optional().meta({
+      description:
+        'The `number` that `GET /v1/ops/stop` returned. If the ledger was stopped or released since, the request is refused, so that a delayed release cannot end a later stop.',
+    }),
+  })
+  .meta({ id: 'ReleaseRequest' });
+
 const StopChange = z
   .object({
     number: z.int().meta({ description: 'From 1; odd for a stop, even for a release.' }),
@@ -33,6 +43,10 @@ export const LedgerStop = z
     enforced: z.boolean().meta({
       description:
         'Whether the stores that decide confirm the state. If false, a pod may still act on the previous one.',
+    }),
+    number: z.int().nullable().meta({
+      description:
+        'How often the ledger was stopped or released; with several shards, the sum, or null if one of them did not answer.',
     }),
     changes: z.array(StopChange).meta({
       description:

@@ -226,4 +226,4 @@ function identityOf(key: string): Identity | null {
   };
 }
 
-const stopReport = (stopped: boolean) => ({ stopped, enforced: true, changes: [], olderProcesses: [] });
+const stopReport = (stopped: boolean) => ({ stopped, enforced: true, number: 0, changes: [], olderProcesses: [] });

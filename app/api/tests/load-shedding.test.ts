@@ -133,6 +133,29 @@ it('admits operators that were authenticated before, and few others', async () =
   expect(statuses.filter((status) => status === 200)).toHaveLength(15);
 });
 
+it('admits what an operator needs to open the console, without taking anybody for an operator', async () => {
+  const { hold, release, answers, released } = await held({ max: 1, busyMax: 1 });
+  const payer = keyWith('transfers:write');
+  expect((await api.get('/v1/caller', { key: payer })).status).toBe(200);
+  await hold(1);
+  expect((await api.get('/v1/caller', { key: payer })).status).toBe(200);
+  expect((await api.get('/console')).json.code).not.toBe('overloaded');
+  expect((await api.get('/consoles')).json).toMatchObject({ code: 'overloaded' });
+  const statuses: number[] = [];
+  vi.spyOn(api.deps.ops, 'status').mockImplementation(async () => {
+    await released;
+    return {};
+  });
+  const asked = keyWith('ops');
+  answers.push(
+    ...Array.from({ length: 5 }, async () => statuses.push((await api.get('/v1/ops/status', { key: asked })).status)),
+  );
+  // The slots for callers who were not authenticated before are taken, and the payer has no others.
+  await expect.poll(() => vi.mocked(api.deps.ops.status).mock.calls.length).toBe(5);
+  expect((await api.get('/v1/caller', { key: payer })).json).toMatchObject({ code: 'overloaded' });
+  await release();
+});
+
 it('counts a request in absolute form, or in any other spelling', async () => {
   const { hold, release } = await held({ max: 1, busyMax: 1 });
   await hold(1);

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Database } from '../connection/pool.ts';
 import { migratedDatabase, poolOptions, type TestDatabase } from '../testing/test-database.ts';
-import { block, CannotSplit, oldState, originOf, retire, unblock } from './split-state.ts';
+import { beginFilling, block, CannotSplit, oldState, originOf, retire, unblock } from './split-state.ts';
 
 const OWN = { shard: 0, shards: 1 };
 let db: TestDatabase;
@@ -41,5 +41,19 @@ describe('An old database', () => {
     expect(await state()).toBe('blocked');
     await on(async (database) => retire(database, OWN, await originOf(database)));
     expect(await state()).toBe('retired');
+  });
+});
+
+describe('A new database', () => {
+  it('is stopped if the old one was', async () => {
+    const target = await migratedDatabase();
+    await db.database.rows('UPDATE authority SET stops = 1');
+    await blocked();
+    const origin = await on(originOf);
+    await beginFilling(target.database, { shard: 1, shards: 2, parent: 0, parts: 2 }, origin);
+    // On connections that were opened for its new identity.
+    await using database = new Database(poolOptions(target.url));
+    expect(await database.rows('SELECT stops FROM authority')).toEqual([{ stops: 1 }]);
+    await target.drop();
   });
 });

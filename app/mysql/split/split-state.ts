@@ -45,25 +45,33 @@ export interface Origin {
   ledgerId: string;
   epoch: number;
   mode: string;
+  /** How often the ledger was stopped or released: the new shards stay stopped. */
+  stops: number;
   cursor: { epoch: number; seq: number; idTimeMax: number };
 }
 
 /** @throws CannotSplit unless the ledger is at rest in MySQL, in format 2, and no process of it is running */
 export async function originOf(from: Pick<Session, 'rows'>): Promise<Origin> {
   const { ledgerId } = await identityOf(from);
-  const [authority] = await from.rows<{ epoch: number; mode: string; cache_epoch: number | null }>(
-    'SELECT epoch, `mode`, cache_epoch FROM authority',
+  const [authority] = await from.rows<{ epoch: number; mode: string; cache_epoch: number | null; stops: number }>(
+    'SELECT epoch, `mode`, cache_epoch, stops FROM authority',
   );
   const [cursor] = await from.rows<{ epoch: number; seq: number; id_time_max: number }>(
     'SELECT epoch, seq, id_time_max FROM flush_cursor',
   );
   if (!authority || !cursor) throw new CannotSplit('a database is not migrated');
-  const { epoch, mode, cache_epoch } = authority;
+  const { epoch, mode, cache_epoch, stops } = authority;
   if (mode !== 'DIRECT_2' || cache_epoch !== null)
     throw new CannotSplit(
       `the authority is ${mode}${cache_epoch === null ? '' : ', and a journal is not in MySQL yet'}: it must be DIRECT in format 2`,
     );
-  return { ledgerId, epoch, mode, cursor: { epoch: cursor.epoch, seq: cursor.seq, idTimeMax: cursor.id_time_max } };
+  return {
+    ledgerId,
+    epoch,
+    mode,
+    stops,
+    cursor: { epoch: cursor.epoch, seq: cursor.seq, idTimeMax: cursor.id_time_max },
+  };
 }
 
 /** @param since `blocked` counts the processes that have reported since this database was blocked */
@@ -157,16 +165,16 @@ export async function beginFilling(database: Database, target: Target, origin: O
     copied BIGINT NOT NULL DEFAULT 0,
     PRIMARY KEY (step)) ENGINE=InnoDB`);
   await database.transaction(async (session) => {
-    const { ledgerId, epoch, mode, cursor } = origin;
+    const { ledgerId, epoch, mode, stops, cursor } = origin;
     await session.run(
       `INSERT INTO ${PROGRESS} (step, position) VALUES (?, ?) ON DUPLICATE KEY UPDATE position = VALUES(position)`,
       [...[BEGUN, tokenOf(origin)]],
     );
     await session.run('DELETE FROM authority_log');
-    await session.run('UPDATE authority SET epoch = ?, `mode` = ?, cache_epoch = NULL, changed_at = NOW(3)', [
-      epoch + 1,
-      mode,
-    ]);
+    await session.run(
+      'UPDATE authority SET epoch = ?, `mode` = ?, cache_epoch = NULL, stops = ?, changed_at = NOW(3)',
+      [...[epoch + 1, mode, stops]],
+    );
     await session.run('UPDATE flush_cursor SET epoch = ?, seq = ?, id_time_max = ?', [
       ...[cursor.epoch, cursor.seq, cursor.idTimeMax],
     ]);

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { until } from '../../kernel/testing/until.ts';
+import { AuthorityStore } from '../../mysql/authority/authority-store.ts';
 import { type Role, RolesUnderTest } from '../testing/roles-under-test.ts';
 import { ShardedRoles } from '../testing/sharded-roles.ts';
 
@@ -12,9 +13,10 @@ const release = (api: Role) => api.request('POST', '/v1/ops/release', REASON);
 describe('An emergency stop', () => {
   let roles: RolesUnderTest;
   let api: Role;
+  let keeper: Role;
   beforeEach(async () => {
     roles = await RolesUnderTest.start();
-    await roles.keeper(QUICK);
+    keeper = await roles.keeper(QUICK);
     api = await roles.api();
     await api.ready();
     await api.worksIn('CACHE');
@@ -101,6 +103,42 @@ describe('An emergency stop', () => {
     expect(await api.transfer('after')).toMatchObject(REFUSED);
     expect(await release(api)).toMatchObject({ status: 200, json: { enforced: true } });
     expect(await api.transfer('after')).toMatchObject({ status: 201 });
+  });
+
+  it('is not confirmed while a pod that has not noticed the end of its epoch may still write to Redis', async () => {
+    const pods = () =>
+      roles.db.database.rows<{ pod_id: string; drained: number }>(
+        'SELECT pod_id, drained_at IS NOT NULL AS drained FROM pods',
+      );
+    await keeper.stop();
+    // A pod that has lost MySQL, but not Redis.
+    await roles.db.database.rows(
+      'INSERT INTO pods (pod_id, epoch, observed_seq, registered_at, heartbeat_at) SELECT ?, epoch, 0, NOW(3), NOW(3) FROM authority',
+      ['cut-off'],
+    );
+    const store = new AuthorityStore(roles.db.database);
+    expect(await store.move(await store.read(), 'CLOSING', { keeper: 'test', reason: 'a test' })).not.toBeNull();
+    await until('the other pod has handed over', async () =>
+      (await pods()).every(({ pod_id, drained }) => drained === 1 || pod_id === 'cut-off'),
+    );
+    expect(await stop(api)).toMatchObject({ status: 202, json: { stopped: true, enforced: false } });
+    expect(await api.request('GET', '/v1/ops/stop')).toMatchObject({ json: { stopped: true, enforced: false } });
+    await roles.db.database.rows("UPDATE pods SET drained_at = NOW(3) WHERE pod_id = 'cut-off'");
+    expect(await stop(api)).toMatchObject({ status: 200, json: { stopped: true, enforced: true } });
+  });
+
+  it('is not ended by a release that was meant for an earlier stop', async () => {
+    expect(await stop(api)).toMatchObject({ status: 200, json: { number: 1 } });
+    const delayed = { ...REASON, number: 1 };
+    expect(await api.request('POST', '/v1/ops/release', delayed)).toMatchObject({ status: 200, json: { number: 2 } });
+    // Repeated because its answer was lost, it changes nothing.
+    expect(await api.request('POST', '/v1/ops/release', delayed)).toMatchObject({ status: 200, json: { number: 2 } });
+    expect(await stop(api)).toMatchObject({ status: 200, json: { number: 3 } });
+    expect(await api.request('POST', '/v1/ops/release', delayed)).toMatchObject({
+      status: 409,
+      json: { code: 'authority_moved' },
+    });
+    expect(await api.transfer('after')).toMatchObject(REFUSED);
   });
 
   it('takes effect in direct mode with its answer', async () => {

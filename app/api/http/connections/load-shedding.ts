@@ -58,8 +58,8 @@ export type LoopUtilization = (since?: EventLoopUtilization) => EventLoopUtiliza
  * There are two limits. A pod that waits (for Redis to return, or for the authority to move) holds as many requests as
  * memory allows, because their clients would rather wait than be rejected. A pod that is short of CPU holds only as
  * many as it can answer quickly: more would not raise its throughput, only its latency. Probes and metrics always pass.
- * Operators have reserved slots, most of them for credentials that were authenticated before, so that an
- * unauthenticated flood cannot occupy them.
+ * Operators and their console have reserved slots, most of them for credentials that were authenticated before, so that
+ * an unauthenticated flood cannot occupy them.
  */
 export class LoadShedding {
   readonly #deps: LoadSheddingDependencies;
@@ -100,12 +100,13 @@ export class LoadShedding {
     const now = this.#deps.clock.monotonic();
     const limit = this.#limit(now);
     const isOperator = url.startsWith('/v1/ops/');
+    const isReserved = isOperator || isOfConsole(url);
     if (this.#inFlight < limit) {
       this.#inFlight += 1;
       return isOperator ? this.#remembering(request, response, this.#leave) : this.#leave;
     }
-    const leave = isOperator ? this.#enterAsOperator(request) : null;
-    if (leave) return this.#remembering(request, response, leave);
+    const leave = isReserved ? this.#enterAsOperator(request) : null;
+    if (leave) return isOperator ? this.#remembering(request, response, leave) : leave;
     this.#turnAway({ request, response }, now);
     return null;
   }
@@ -222,4 +223,12 @@ const passed: Leave = () => {};
 /** Paths of probes and Prometheus, which must reach an overloaded pod. Only these exact spellings bypass load shedding. */
 function alwaysPasses(url: string): boolean {
   return url === '/livez' || url === '/readyz' || url === '/metrics';
+}
+
+/**
+ * What an operator needs to open the console and sign in. It does not make anybody an operator: the files need no
+ * credentials, and the caller may be anyone.
+ */
+function isOfConsole(url: string): boolean {
+  return url === '/v1/caller' || url === '/console' || url.startsWith('/console/');
 }

@@ -942,7 +942,7 @@ export interface paths {
         readonly put?: never;
         /**
          * Release a stopped ledger
-         * @description Ends the emergency stop. Repeating the request changes nothing.
+         * @description Ends the emergency stop. Repeating the request changes nothing; with `number`, not even after a later stop.
          *
          *     Scope: `ops`.
          */
@@ -4946,6 +4946,8 @@ export interface components {
             readonly stopped: boolean;
             /** @description Whether the stores that decide confirm the state. If false, a pod may still act on the previous one. */
             readonly enforced: boolean;
+            /** @description How often the ledger was stopped or released; with several shards, the sum, or null if one of them did not answer. */
+            readonly number: number | null;
             /** @description The latest stops and releases, at most 100, the most recent first; with several shards, those of shard 0. */
             readonly changes: readonly components["schemas"]["StopChange"][];
             /** @description Processes of an older release, which do not obey a stop: terminate them. */
@@ -4982,6 +4984,12 @@ export interface components {
         readonly StopRequest: {
             /** @description The reason, in a sentence; it is recorded with your name. */
             readonly reason: string;
+        };
+        readonly ReleaseRequest: {
+            /** @description The reason, in a sentence; it is recorded with your name. */
+            readonly reason: string;
+            /** @description The `number` that `GET /v1/ops/stop` returned. If the ledger was stopped or released since, the request is refused, so that a delayed release cannot end a later stop. */
+            readonly number?: number;
         };
         readonly IssuedApiKey: {
             /**
@@ -6904,7 +6912,7 @@ export interface operations {
                  *       "reason": "The prices are corrected."
                  *     }
                  */
-                readonly "application/json": components["schemas"]["StopRequest"];
+                readonly "application/json": components["schemas"]["ReleaseRequest"];
             };
         };
         readonly responses: {
