@@ -100,6 +100,9 @@ export class AccountCheck {
     if (state) {
       const difference = differenceOf(state, stored);
       if (difference) fault(difference);
+      // Its settings are not known from the log, so the rules were not applied to its transfers.
+      else if (state.settings === null && this.#scope.isComplete)
+        fault('neither its opening nor its state is in the log');
     } else if (stored.isLogged) fault('its row is not in the log');
     else if (this.#scope.isComplete) {
       if (balance !== 0 || version !== 0 || held !== 0 || stored.openedAt < this.#options.logBeganAt)

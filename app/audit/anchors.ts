@@ -72,15 +72,21 @@ export class AnchorCheck {
   #broken: { anchor: Anchor; hash: string; after: number } | null = null;
   /** How many anchors agreed. */
   matched = 0;
+  /** How many anchors are of another ledger: they prove nothing about this one. */
+  ofOtherLedgers = 0;
+  #ofOtherShards = 0;
 
-  /** @param anchors of any ledgers and shards, in any order; those of others are ignored */
+  /** @param anchors of any ledgers and shards, in any order; those of others are not compared */
   constructor(
     anchors: Iterable<Anchor>,
     publicKey: KeyObject,
     { ledgerId, shard }: Pick<Anchor, 'ledgerId' | 'shard'>,
   ) {
     for (const anchor of anchors) {
-      if (anchor.ledgerId !== ledgerId || anchor.shard !== shard || anchor.position === 0) continue;
+      if (anchor.position === 0) continue;
+      if (anchor.ledgerId !== ledgerId) this.ofOtherLedgers += 1;
+      else if (anchor.shard !== shard) this.#ofOtherShards += 1;
+      if (anchor.ledgerId !== ledgerId || anchor.shard !== shard) continue;
       if (!isAuthentic(anchor, publicKey)) {
         this.#forged.push(anchor);
         continue;
@@ -119,6 +125,12 @@ export class AnchorCheck {
     if (end && beyond) {
       const problem = `the end of the log is missing: an anchor of ${at(beyond)} is at position ${beyond.position}`;
       faults.push({ position: end.position + 1, index: null, what: 'log', problem });
+    }
+    const areForOthers = this.matched === 0 && this.ofOtherLedgers + this.#ofOtherShards > 0;
+    // The id of the ledger is in MySQL: an insider who changes it must not get rid of the anchors.
+    if (end && end.position > 0 && areForOthers && faults.length === 0 && this.#forged.length === 0) {
+      const problem = `none of the anchors is of this ledger and shard; ${this.ofOtherLedgers} are of other ledgers`;
+      faults.push({ position: null, index: null, what: 'anchors', problem });
     }
     const [forged] = this.#forged;
     if (forged) {

@@ -28,6 +28,8 @@ export interface IndexedSource extends AuditSource {
 export interface AuditScope {
   ledgerId: string;
   shard: number;
+  /** How many shards the ledger has. */
+  shards: number;
   /** The end of the log. */
   head: LogHead;
   /** The time at which this was its end, by the clock of the database, ms. */

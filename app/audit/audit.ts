@@ -23,8 +23,24 @@ export interface AuditReport {
   /** Rows of the books that were compared with the log, and those that are older than it. */
   rows: number;
   olderRows: number;
+  /** Accounts that have a state in the log in place of an opening. */
+  states: StatesReport;
   /** The first faults: those of the log itself, then those of rows, accounts and holds. */
   faults: AuditFault[];
+}
+
+/**
+ * A keeper adds the state of each account that it finds without an opening in the log. Such an account is older than the log,
+ * or was opened by an older release, or was inserted by SQL, which nothing but these figures can show.
+ */
+interface StatesReport {
+  /** False: keepers are still looking for such accounts, so neither these accounts nor the sums were checked. */
+  areComplete: boolean;
+  accounts: number;
+  /** Those that were opened after the log began. */
+  openedLater: number;
+  /** The position of the latest one; null if there is none. */
+  lastPosition: number | null;
 }
 
 export interface AuditOptions {
@@ -44,10 +60,12 @@ export async function audit(source: AuditSource, options: AuditOptions): Promise
   const scope = await source.begin();
   const { ledgerId, shard, head, at } = scope;
   const counts = { entries: 0, accounts: 0, rows: 0, olderRows: 0 };
+  const states: StatesReport = { areComplete: scope.isComplete, accounts: 0, openedLater: 0, lastPosition: null };
   const faults: AuditFault[] = [];
   const reportOf = (): AuditReport => ({
     ...{ ledgerId, shard, clean: faults.length === 0, position: head.position, hash: head.hash, at },
     ...counts,
+    states,
     faults: faults.slice(0, FAULTS_MAX),
   });
   const [first] = await source.stored(0, { rows: 1, bytes: 1 });
@@ -60,6 +78,11 @@ export async function audit(source: AuditSource, options: AuditOptions): Promise
     const end = await walkLog(source, { from: EMPTY_LOG, to: head.position, onRow, afterPage }, (one) => {
       counts.entries += 1;
       if (one.entry.kind === 'account-opened' || one.entry.kind === 'account-state') openings += 1;
+      if (one.entry.kind === 'account-state') {
+        states.accounts += 1;
+        if (one.entry.openedAt >= logBeganAt) states.openedLater += 1;
+        states.lastPosition = one.position;
+      }
       rows.take(one);
     });
     if (end.hash !== head.hash) throw new BrokenLog(head.position, 'it is not the recorded end of the log');

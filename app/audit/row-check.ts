@@ -1,4 +1,5 @@
 import { decodeEntry } from '../journal/sealed/entry-decoder.ts';
+import type { SealedEntry } from '../journal/sealed/sealed-entry.ts';
 import type { LogHead } from '../journal/sealed/sealed-rows.ts';
 import type { AuditFault, AuditScope, AuditSource } from './audit-source.ts';
 import { type BookItem, type Compared, comparedEntry, comparedItem, whatOfItem } from './book-items.ts';
@@ -28,6 +29,8 @@ export class RowCheck {
   /** The time of the first row of the log, ms: later rows of the books are in the log. */
   readonly #logBeganAt: number;
   #states = 0;
+  /** What the log contains: the books may have fewer rows, even none. */
+  #logged = 0;
   rows = 0;
   olderRows = 0;
 
@@ -39,7 +42,10 @@ export class RowCheck {
   /** For each entry of the audited log, in any order. */
   take({ entry, line }: Pick<WalkedEntry, 'entry' | 'line'>): void {
     if (entry.kind === 'account-state') this.#states += 1;
-    for (const { what, text } of comparedEntry(entry, line)) this.#sums.add(what, text, 1);
+    for (const { what, text } of comparedEntry(entry, line)) {
+      this.#logged += 1;
+      this.#sums.add(what, text, 1);
+    }
   }
 
   /** Called after the last entry. @returns faults, at most `faultsMax` */
@@ -73,7 +79,7 @@ export class RowCheck {
   }
 
   async #named(scope: AuditScope, differing: readonly number[], faultsMax: number): Promise<AuditFault[]> {
-    const perBucket = Math.max(1, this.rows / 2 ** 18);
+    const perBucket = Math.max(1, this.#logged / 2 ** 18, this.rows / 2 ** 18);
     const perRound = Math.max(1, Math.floor(CANDIDATES_MAX / perBucket));
     const faults: AuditFault[] = [];
     for (let round = 0; round < ROUNDS_MAX && round * perRound < differing.length; round++) {
@@ -106,11 +112,8 @@ export class RowCheck {
     }
     for (const { what, position, index } of [...log.values()].flat())
       faults.push({ position, index, what, problem: 'its row is missing' });
-    const late = extra.length === 0 ? new Set() : await this.#tail(scope.head);
-    return [
-      ...faults,
-      ...extra.filter(({ what, text }) => !late.has(`${what} ${text}`)).map(({ what }) => unlogged(what)),
-    ];
+    const late = extra.length === 0 ? null : await this.#late(scope.head, extra);
+    return [...faults, ...extra.filter((one) => !late?.has(one)).map(({ what }) => unlogged(what))];
   }
 
   async #logEntries(head: LogHead, isCandidate: (one: Compared) => boolean): Promise<Map<string, Placed[]>> {
@@ -127,17 +130,23 @@ export class RowCheck {
     return found;
   }
 
-  /** What was written at the time of the audited end, and reached the log after it, or has not yet. */
-  async #tail(head: LogHead): Promise<Set<string>> {
-    const lines: string[] = [];
+  /** Which of these was written at the time of the audited end, and reached the log after it, or has not yet. */
+  async #late(head: LogHead, wanted: readonly Compared[]): Promise<Set<Compared>> {
+    const byText = new Map(wanted.map((one) => [`${one.what} ${one.text}`, one]));
+    const late = new Set<Compared>();
+    const take = (entry: SealedEntry, line: string) => {
+      for (const { what, text } of comparedEntry(entry, line)) {
+        const found = byText.get(`${what} ${text}`);
+        if (found) late.add(found);
+      }
+    };
     const end = await this.#source.atOneMoment(async (view) => {
-      lines.push(...view.waiting);
+      for (const line of view.waiting) take(decodeEntry(line), line);
       return view.head;
     });
     const to = Math.min(end.position, head.position + TAIL_ROWS_MAX);
-    await walkLog(this.#source, { from: head, to }, ({ line }) => lines.push(line));
-    const all = lines.flatMap((line) => comparedEntry(decodeEntry(line), line));
-    return new Set(all.map(({ what, text }) => `${what} ${text}`));
+    await walkLog(this.#source, { from: head, to }, ({ entry, line }) => take(entry, line));
+    return late;
   }
 }
 

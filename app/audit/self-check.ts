@@ -74,6 +74,7 @@ class Run {
   readonly #from: LogHead;
   #checkpoint: LogHead;
   #walk: LogHead | null;
+  /** At most `FAULTS_MAX`: a keeper must survive whatever was done to the books. */
   readonly #faults: AuditFault[] = [];
   #waiting: WalkedEntry[] = [];
   readonly #counts = { entries: 0, accounts: 0, sampled: 0, walked: false };
@@ -114,7 +115,7 @@ class Run {
       isWanted: () => true,
       windowsAt: windowsOver(await this.#source.calendar()),
       logBeganAt: first?.sealedAt ?? Number.POSITIVE_INFINITY,
-      fault: (place, what, problem) => this.#faults.push({ ...place, what, problem }),
+      fault: (place, what, problem) => this.#found({ ...place, what, problem }),
       ended: () => {},
     });
     const take = (one: WalkedEntry) => {
@@ -139,7 +140,8 @@ class Run {
   async #lookUp(): Promise<void> {
     for (let first = 0; first < this.#waiting.length; first += LOOK_UP_AT) {
       const page = this.#waiting.slice(first, first + LOOK_UP_AT);
-      this.#faults.push(...lookedUpFaults(page, await this.#source.itemsOf(page.map(({ entry }) => entry))));
+      const items = await this.#source.itemsOf(page.map(({ entry }) => entry));
+      for (const fault of lookedUpFaults(page, items)) this.#found(fault);
     }
     this.#waiting = [];
   }
@@ -156,12 +158,16 @@ class Run {
           const problem = state && differenceOf(state, stored);
           replay.accounts.delete(accountId);
           this.#counts.accounts += 1;
-          if (problem) this.#faults.push({ position: null, index: null, what: `account ${accountId}`, problem });
+          if (problem) this.#found({ position: null, index: null, what: `account ${accountId}`, problem });
         }
       }
     });
     for (const accountId of replay.accounts.keys())
-      this.#faults.push({ position: null, index: null, what: `account ${accountId}`, problem: 'its row is missing' });
+      this.#found({ position: null, index: null, what: `account ${accountId}`, problem: 'its row is missing' });
+  }
+
+  #found(fault: AuditFault): void {
+    if (this.#faults.length < FAULTS_MAX) this.#faults.push(fault);
   }
 
   async #sample(): Promise<void> {

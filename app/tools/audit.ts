@@ -60,7 +60,7 @@ async function verify(): Promise<void> {
   const results: VerifyResult[] =
     directory === undefined
       ? await verifyDatabases(configOf(), values.shard ?? null, options)
-      : await verifyExport(directory, options);
+      : await verifyExport(directory, options, values.shard ?? null);
   console.log(values.json ? JSON.stringify(results, null, 2) : resultsText(results));
   if (results.some(({ clean }) => !clean)) process.exitCode = EXIT_FAULTS;
 }

@@ -45,8 +45,11 @@ export class MysqlAuditBooks implements IndexedSource {
        FROM sealed_head WHERE ${own()}`,
     );
     if (!row || !identity) throw new Error('sealed_head has no row: the schema is not migrated');
-    const { ledgerId, shard } = identity;
-    return { ledgerId, shard, head: headOf(row), at: row.now_at.getTime(), isComplete: row.is_complete === 1 };
+    const { ledgerId, shard, shards } = identity;
+    const head = headOf(row);
+    // If the clock of the database was set back, rows that are in the log may be from the future.
+    const at = Math.max(row.now_at.getTime(), head.sealedAt);
+    return { ledgerId, shard, shards, head, at, isComplete: row.is_complete === 1 };
   }
 
   stored: AuditSource['stored'] = (after, max) => this.#log.stored(after, max);

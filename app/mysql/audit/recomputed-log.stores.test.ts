@@ -169,6 +169,16 @@ it('Anchors that were signed with another key are reported', async () => {
   expect(faults).toEqual([expect.objectContaining({ what: 'anchors' })]);
 });
 
+it('Anchors that are all of another ledger are reported, because its id is in the database, too', async () => {
+  const others = anchors.map((anchor) => signedAnchor({ ...anchor, ledgerId: 'f'.repeat(32) }, privateKey));
+  expect((await report(others)).faults).toEqual([
+    expect.objectContaining({ what: 'anchors', problem: expect.stringContaining('2 are of other ledgers') }),
+  ]);
+  const shards = anchors.map((anchor) => signedAnchor({ ...anchor, shard: 1 }, privateKey));
+  expect((await report(shards)).faults).toEqual([expect.objectContaining({ what: 'anchors' })]);
+  expect(await report([...others, ...shards, ...anchors])).toMatchObject({ clean: true, matched: 2 });
+});
+
 describe('Without anchors, an audit still finds that the rules did not allow', () => {
   it('a transfer that overdraws an account, although books and log agree', async () => {
     await sql(

@@ -33,6 +33,13 @@ beforeEach(async () => {
 });
 
 const exportAll = () => exportTo(shardDirectory(directory, 0), new MysqlAuditBooks(db.database), privateKey);
+/** The export of a ledger of two shards, as if the database belonged to one of them. */
+async function exportOf(shard: number, into: number): Promise<void> {
+  const source = new MysqlAuditBooks(db.database);
+  const scope = await source.begin();
+  source.begin = async () => ({ ...scope, shard, shards: 2 });
+  await exportTo(shardDirectory(directory, into), source, privateKey);
+}
 const file = (name: string): string => join(shardDirectory(directory, 0), name);
 
 describe('An export', () => {
@@ -77,6 +84,24 @@ describe('An export', () => {
       await expect(verifyExport(directory, options())).rejects.toThrow('is not the file that was exported');
     },
   );
+
+  it('is refused if the directory of a shard is missing, or is that of another shard', async () => {
+    await exportOf(0, 0);
+    await expect(verifyExport(directory, options())).rejects.toThrow('it has no directory of shard 1 of 2');
+    await expect(verifyExport(directory, options(), 1)).rejects.toThrow('it has no directory of shard 1');
+    expect(await verifyExport(directory, options(), 0)).toMatchObject([{ shard: 0, clean: true }]);
+    await exportOf(0, 1);
+    await expect(verifyExport(directory, options())).rejects.toThrow('contains shard 0 of 2 of ledger');
+    await rm(shardDirectory(directory, 1), { recursive: true });
+    await exportOf(1, 1);
+    expect(await verifyExport(directory, options())).toMatchObject([{ shard: 0 }, { shard: 1 }]);
+  });
+
+  it('is not compared with a file that contains no anchors', async () => {
+    await exportAll();
+    await writeFile(join(root, 'empty'), '{"level":"info","msg":"started"}\n');
+    await expect(verifyExport(directory, { ...options(), anchors: join(root, 'empty') })).rejects.toThrow('no anchors');
+  });
 
   it('is refused if its manifest was changed, or is missing', async () => {
     await exportAll();

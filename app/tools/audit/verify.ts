@@ -29,6 +29,8 @@ export interface VerifyOptions extends Pick<AuditOptions, 'accountsMax' | 'progr
 export interface VerifyResult extends AuditReport {
   /** How many anchors agreed with the log; null if none were given. */
   anchorsMatched: number | null;
+  /** How many of the given anchors are of other ledgers. */
+  anchorsOfOthers: number;
   /** Whether the signature of an export was verified; null for a database. */
   signatureVerified: boolean | null;
 }
@@ -61,25 +63,45 @@ export async function verifyDatabases(
   return forDatabases(config, shard, (source) => verified(source, options, key, null));
 }
 
-/** @throws BadExport */
-export async function verifyExport(directory: string, options: VerifyOptions): Promise<VerifyResult[]> {
+/** @param shard only this one; null: all, none of which may be missing @throws BadExport */
+export async function verifyExport(
+  directory: string,
+  options: VerifyOptions,
+  shard: number | null = null,
+): Promise<VerifyResult[]> {
   const key = options.key === null ? null : await readKey(options.key, 'public');
   const results: VerifyResult[] = [];
-  for (const path of await shardDirectories(directory)) {
-    await using books = new ExportedBooks(path, await readManifest(path, key));
+  const present = await shardsIn(directory);
+  const [first] = present.filter((number) => shard === null || number === shard);
+  if (first === undefined) {
+    const missing = shard === null ? 'a shard' : `shard ${shard}`;
+    throw new BadExport(`${directory} is not an export: it has no directory of ${missing}`);
+  }
+  let manifest = await readManifest(shardDirectory(directory, first), key);
+  const { ledgerId, shards } = manifest.scope;
+  for (const number of shard === null ? Array.from({ length: shards }, (_, index) => index) : [shard]) {
+    const path = shardDirectory(directory, number);
+    if (!present.includes(number))
+      throw new BadExport(`${directory} is not complete: it has no directory of shard ${number} of ${shards}`);
+    if (number !== first) manifest = await readManifest(path, key);
+    const { scope } = manifest;
+    // The signature does not cover the name of the directory, and another export is signed, too.
+    if (scope.shard !== number || scope.shards !== shards || scope.ledgerId !== ledgerId)
+      throw new BadExport(
+        `${path} contains shard ${scope.shard} of ${scope.shards} of ledger ${scope.ledgerId}, not shard ${number} of ${shards} of ledger ${ledgerId}`,
+      );
+    await using books = new ExportedBooks(path, manifest);
     results.push(await verified(books, options, key, key !== null));
   }
   return results;
 }
 
-/** The directory of each shard in an export. */
-async function shardDirectories(directory: string): Promise<string[]> {
+/** The shards that an export has directories of, in order. */
+async function shardsIn(directory: string): Promise<number[]> {
   const names = await readdir(directory).catch(() => {
     throw new BadExport(`${directory} cannot be read`);
   });
-  const shards = names.filter((name) => /^shard-\d+$/.test(name));
-  if (shards.length === 0) throw new BadExport(`${directory} is not an export: it has no directory of a shard`);
-  return shards.sort((a, b) => Number(a.slice(6)) - Number(b.slice(6))).map((name) => join(directory, name));
+  return names.flatMap((name) => (/^shard-\d+$/.test(name) ? [Number(name.slice(6))] : [])).sort((a, b) => a - b);
 }
 
 export const shardDirectory = (directory: string, shard: number): string => join(directory, `shard-${shard}`);
@@ -96,7 +118,8 @@ async function verified(
       ? null
       : new AnchorCheck(await anchorsIn(options.anchors), key, await source.begin());
   const report = await audit(source, { accountsMax, ...(progress && { progress }), ...(anchors && { anchors }) });
-  return { ...report, anchorsMatched: anchors?.matched ?? null, signatureVerified };
+  const anchorsMatched = anchors?.matched ?? null;
+  return { ...report, anchorsMatched, anchorsOfOthers: anchors?.ofOtherLedgers ?? 0, signatureVerified };
 }
 
 async function anchorsIn(path: string): Promise<Anchor[]> {
@@ -109,5 +132,6 @@ async function anchorsIn(path: string): Promise<Anchor[]> {
   } catch {
     throw new BadExport(`${path} cannot be read`);
   }
+  if (anchors.length === 0) throw new BadExport(`${path} contains no anchors`);
   return anchors;
 }
