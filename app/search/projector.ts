@@ -58,6 +58,7 @@ export class Projector {
     }
     const rows = await index.rowsAfter(from.position);
     if (rows.length > 0) return this.#follow(from, rows);
+    if (isBeyond(from, await index.logEnd())) return this.#restart(from, 'other_log');
     if (from.state === 'FILLING') return this.#after(from, await index.fillSome(from));
     this.#reachedEndAt = this.#deps.clock.monotonic();
     this.#deps.events.moved(from, 0);
@@ -66,16 +67,19 @@ export class Projector {
   }
 
   async #follow(from: IndexState, rows: readonly LogRow[]): Promise<number> {
-    const { index, events } = this.#deps;
+    const { index } = this.#deps;
     const [first] = rows;
     const isNext = first?.position === from.position + 1;
-    if (!isNext || first.previousHash !== from.hash) {
-      events.restarted(isNext ? 'other_log' : 'gap');
-      return this.#after(from, await index.restart(from, isNext ? 'EMPTYING' : 'FILLING'));
-    }
+    if (!isNext) return this.#restart(from, 'gap');
+    if (first.previousHash !== from.hash) return this.#restart(from, 'other_log');
     const changed = changesOf(rows);
     const entries = rows.reduce((sum, { lines }) => sum + lines.length, 0);
     return this.#after(from, await index.follow(from, rows, changed), entries);
+  }
+
+  async #restart(from: IndexState, because: 'other_log' | 'gap'): Promise<number> {
+    this.#deps.events.restarted(because);
+    return this.#after(from, await this.#deps.index.restart(from, because === 'gap' ? 'FILLING' : 'EMPTYING'));
   }
 
   #after(from: IndexState, isDone: boolean, entries = 0): number {
@@ -93,6 +97,10 @@ export class Projector {
     if (upTo !== false) this.#decidedUpTo = upTo;
   }
 }
+
+/** Whether the log ends before the position of the index: the ledger was restored from a backup, and the index was not. */
+const isBeyond = (index: IndexState, end: Pick<IndexState, 'position' | 'hash'>): boolean =>
+  index.position > end.position || (index.position === end.position && index.position > 0 && index.hash !== end.hash);
 
 /** The ids in rows of the log, each once. */
 function changesOf(rows: readonly LogRow[]): Changed {

@@ -37,6 +37,8 @@ export interface SearchIndex {
   state(): Promise<IndexState>;
   /** Whether everything that is committed from now on is in the log. */
   isLogged(): Promise<boolean>;
+  /** The end of the log. */
+  logEnd(): Promise<Pick<IndexState, 'position' | 'hash'>>;
   /** The rows of the log after a position. */
   rowsAfter(position: number): Promise<LogRow[]>;
   /** Reads what has changed from the books, and moves to the last of these rows. */

@@ -56,6 +56,11 @@ export class MysqlSearchIndex implements SearchIndex {
     return isLogged(authorityOf(await this.#books.rows<AuthorityColumns>(authoritySelect)).format);
   }
 
+  async logEnd(): Promise<{ position: number; hash: string }> {
+    const { position, hash } = await this.#log.head();
+    return { position, hash };
+  }
+
   async rowsAfter(position: number): Promise<LogRow[]> {
     const rows = await this.#log.stored(position, PAGE);
     return Promise.all(

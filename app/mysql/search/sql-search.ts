@@ -36,6 +36,11 @@ interface Dependencies {
   requireActive(): void;
 }
 
+interface LogEnd {
+  position: number;
+  hash: Buffer;
+}
+
 /** Searches one shard: finds ids in the index, and reads what it returns from the books. */
 export class SqlSearch implements Search {
   readonly #deps: Dependencies;
@@ -107,19 +112,30 @@ export class SqlSearch implements Search {
    */
   async #asOf(): Promise<number> {
     const { books, index } = this.#deps;
-    const [log] = await books.rows<{ position: number; waits: number; now_ms: number }>(
-      (own) => `SELECT \`position\`, EXISTS (SELECT 1 FROM unsealed) AS waits,
+    const [log] = await books.rows<{ position: number; hash: Buffer; waits: number; now_ms: number }>(
+      (own) => `SELECT \`position\`, \`hash\`, EXISTS (SELECT 1 FROM unsealed) AS waits,
          CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED) AS now_ms FROM sealed_head WHERE ${own()}`,
     );
-    const [cursor] = await index.rows<{ position: number; state: string; sealed_at: Date }>(
-      (own) => `SELECT \`position\`, state, sealed_at FROM search_cursor WHERE ${own()}`,
+    const [cursor] = await index.rows<{ position: number; hash: Buffer; state: string; sealed_at: Date }>(
+      (own) => `SELECT \`position\`, \`hash\`, state, sealed_at FROM search_cursor WHERE ${own()}`,
     );
-    if (!log || cursor?.state !== 'READY')
+    if (!log || cursor?.state !== 'READY' || (await this.#isOfOtherLog(log, cursor)))
       throw new Problem('search_not_ready', 'the index of transfers and accounts is not complete yet', {
         retryAfterSeconds: 10,
       });
     if (cursor.position >= log.position && log.waits === 0) return log.now_ms;
     return Math.max(0, cursor.sealed_at.getTime() - COMMIT_MS_MAX);
+  }
+
+  /** Whether the ledger was restored from a backup, and the index, in another database, follows the log that is gone. */
+  async #isOfOtherLog(log: LogEnd, cursor: LogEnd): Promise<boolean> {
+    if (cursor.position < log.position) return false;
+    if (cursor.position === log.position) return log.position > 0 && !log.hash.equals(cursor.hash);
+    // The index may have moved since the end of the log was read.
+    const [now] = await this.#deps.books.rows<LogEnd>(
+      (own) => `SELECT \`position\`, \`hash\` FROM sealed_head WHERE ${own()}`,
+    );
+    return now === undefined || now.position < cursor.position;
   }
 }
 
