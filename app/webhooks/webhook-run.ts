@@ -18,6 +18,8 @@ const PAUSE_MS = 250;
 const DOUBLINGS_MAX = 6;
 /** How often the position is stored while no event is wanted, ms. */
 const SKIP_EVERY_MS = 15_000;
+/** How far the estimate of MySQL's time may be ahead, ms: earlier, the old secret would be read again. */
+const CLOCK_MS_OFF = 250;
 /** What may pass between the check of the lease and the end of the request, besides the request, ms. */
 const LEASE_MARGIN_MS = 5_000;
 
@@ -122,7 +124,7 @@ export class WebhookRun {
 
   async #step(): Promise<void> {
     const { clock } = this.#deps;
-    if (this.#isStale) return this.#reread();
+    if (this.#isStale || this.#hasOldSecret()) return this.#reread();
     if (this.#stopFor !== null) return this.#stop(this.#stopFor);
     if (this.#webhook.testId !== null) return this.#test(this.#webhook.testId);
     if (this.#webhook.state !== 'ACTIVE') return this.end();
@@ -140,6 +142,12 @@ export class WebhookRun {
     this.#caughtUpAtMs = 0;
     await this.#storeSkipped(SKIP_EVERY_MS);
     await this.#deps.log.changed(page.next, this.#waiting.signal);
+  }
+
+  /** An overlap has passed: no request is signed with the old secret any more. */
+  #hasOldSecret(): boolean {
+    const { secretsUntil } = this.#webhook;
+    return secretsUntil !== null && this.#deps.now() > secretsUntil + CLOCK_MS_OFF;
   }
 
   async #reread(): Promise<void> {

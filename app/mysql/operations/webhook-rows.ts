@@ -108,6 +108,10 @@ export function leasedOf(row: LeasedRow, box: SecretBox): LeasedWebhook {
     state: row.state,
     position: row.position,
     secrets: areReadable ? secrets : null,
+    secretsUntil: valid.reduce<number | null>(
+      (first, { until }) => (until === null ? first : Math.min(until, first ?? until)),
+      null,
+    ),
     waitMs: Number(row.wait_us) / 1000,
     failures: row.failures,
     failingForMs: Number(row.failing_us) / 1000,

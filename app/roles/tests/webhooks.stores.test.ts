@@ -143,6 +143,23 @@ it('Deliveries stop at their position when nothing succeeds for long, and contin
   expect(receiver.faults).toEqual([]);
 });
 
+it('Requests are no longer signed with the old secret once its overlap has passed', async () => {
+  const receiver = await newReceiver();
+  await subscribe(receiver, 'w', { types: ['holdfast.transfer.posted'] });
+  await roles.webhooks();
+  await roles.openAccounts(pod);
+  const { json } = await pod.request('POST', '/v1/webhooks/w/rotate', { overlapSeconds: 1 });
+  receiver.secrets.push(String(json['secret']));
+  let sent = 0;
+  await until('there is one signature', async () => {
+    await pod.transfer(`s${++sent}`);
+    await until('the transfer has arrived', () => receiver.events.some(({ subject }) => subject === `s${sent}`));
+    return String(receiver.requests.at(-1)?.headers['webhook-signature']).split(' ').length === 1;
+  });
+  expect((await webhook('w'))['validSecrets']).toBe(1);
+  expect(receiver.faults).toEqual([]);
+});
+
 it('Webhooks get only the events that they want, can be changed, replayed, and get new secrets', async () => {
   const receiver = await newReceiver();
   await subscribe(receiver, 'w', { accounts: ['bob'], types: ['holdfast.transfer.posted'] });
