@@ -6,9 +6,9 @@ import { run } from './run.ts';
 const stop = new AbortController();
 process.once('SIGINT', () => stop.abort(new Error('interrupted')));
 process.once('SIGTERM', () => stop.abort(new Error('terminated')));
-// The reader of a pipe, such as `head`, may close it early.
+// The reader of a pipe, such as `head`, may close it early. What the command has found out is still its exit code.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  process.exit(error.code === 'EPIPE' ? 0 : 1);
+  process.exit(error.code === 'EPIPE' ? (process.exitCode ?? 0) : 1);
 });
 
 process.exitCode = await run(givenArguments(), {

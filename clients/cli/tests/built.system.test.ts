@@ -64,6 +64,30 @@ describe('The built command line', () => {
     MS_MAX,
   );
   it(
+    'repeats a payment in this loop while its outcome is unknown, and while the service is unavailable',
+    async () => {
+      const loop = blocks.find((block) => block.includes('new-id')) ?? '';
+      const stub = `echo 0 >runs; sleep() { :; }
+        holdfast() {
+          [ "$1" = new-id ] && { echo an-id; return; }
+          local run=$(cat runs); echo $((run + 1)) >runs; echo "$*" >>sent
+          case $run in 0) return 6 ;; 1) return 5 ;; esac
+        }`;
+      await bash(`${stub}\n${loop}`);
+      const sent = readFileSync(join(folder, 'sent'), 'utf8').trim().split('\n');
+      expect(sent.map((line) => line.includes('--id an-id --in-doubt'))).toEqual([false, true, true]);
+    },
+    MS_MAX,
+  );
+  it(
+    'keeps its exit code if nobody reads its output',
+    async () => {
+      const refused = 'holdfast transfers create --from demo-alice --to demo-bob --amount 99999999 --currency EUR';
+      await expect(bash(`${refused} | head -c 0`)).rejects.toMatchObject({ code: 3 });
+    },
+    MS_MAX,
+  );
+  it(
     'completes words in bash',
     async () => {
       const complete = (words: string, at: number) =>
