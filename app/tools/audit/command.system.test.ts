@@ -45,7 +45,7 @@ describe('npm run audit', () => {
     const verified = await run(['verify', ...anchored], settings);
     expect(verified).toMatchObject({ code: 0, stderr: '' });
     expect(verified.stdout).toMatch(
-      /^Shard 0, up to position \d+ [\s\S]*1 anchors agree with the log\.\nEverything agrees\.\n$/,
+      /^Ledger [0-9a-f]{32}, shard 0, up to position \d+ [\s\S]*1 anchors agree with the log\.\nEverything agrees\.\n$/,
     );
     const directory = join(files, 'export');
     expect(await run(['export', directory, '--sign-with', join(files, 'key')], settings)).toMatchObject({ code: 0 });
