@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
+import { SlowFilesFirst } from './devstack/testing/slow-files-first.ts';
 
 const FOLDERS = '{app,clients,devstack,importer,mock-data,scripts,loadtest,resilience-tests,simulator,verification}';
 const STORES = 'devstack/testing/test-stores.ts';
@@ -29,6 +30,7 @@ export default defineConfig({
     hookTimeout: 900_000,
     teardownTimeout: 300_000,
     retry: 0,
+    sequence: { sequencer: SlowFilesFirst },
     projects: [
       project('unit', {
         include: [`${FOLDERS}/**/*.test.ts`],

@@ -45,8 +45,10 @@ interface Outcome {
 
 function run(command: string, option: string, folder: string): Promise<Outcome> {
   const env = { ...process.env, PATH: `${join(ROOT, 'node_modules/.bin')}:${process.env['PATH']}`, STACK_DIR: folder };
+  // The command tsx does the same, but starts two processes.
+  const direct = command.replace(/^tsx /, 'exec node --import tsx ');
   return new Promise((resolve) => {
-    execFile('sh', ['-c', `${command} ${option}`], { cwd: ROOT, env }, (error, stdout, stderr) => {
+    execFile('sh', ['-c', `${direct} ${option}`], { cwd: ROOT, env }, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : error.code, stdout, stderr });
     });
   });
