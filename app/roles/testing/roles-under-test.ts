@@ -105,6 +105,7 @@ export class RolesUnderTest {
       KEY_PREFIX: this.prefix,
       HEARTBEAT_MS: '50',
       POD_RETIRE_AFTER_MS: '1000',
+      REDIS_STEADY_AFTER_MS: '200',
     };
     return testContext(
       testConfig(this.db.url, { ...urls, BOOTSTRAP_API_KEY: API_KEY, WEBHOOK_SECRET_KEYS: SECRET_KEY, ...env }),

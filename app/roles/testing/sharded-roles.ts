@@ -85,6 +85,7 @@ export class ShardedRoles {
       POD_RETIRE_AFTER_MS: '1000',
       REDIS_LOST_AFTER_MS: '500',
       REDIS_LOST_BY_PODS_AFTER_MS: '250',
+      REDIS_STEADY_AFTER_MS: '200',
     };
     return testContext(testConfig(MYSQL_URL, { ...settings, ...timing, BOOTSTRAP_API_KEY: API_KEY, ...env }));
   }

@@ -69,6 +69,7 @@ class Many {
       POD_RETIRE_AFTER_MS: '1000',
       REDIS_LOST_AFTER_MS: '500',
       REDIS_LOST_BY_PODS_AFTER_MS: '250',
+      REDIS_STEADY_AFTER_MS: '200',
       ...env,
     };
   }
