@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeEach, expect, it, vi } from 'vitest';
+import { afterAll, beforeEach, expect, it, vi } from 'vitest';
 import { outcomeAnswer } from '../app/api/transfers/transfer-schema.ts';
 import { PROBLEMS, type ProblemCode } from '../app/domain/problem.ts';
 import { orderOf } from '../app/domain/testing/orders.ts';
@@ -15,6 +15,12 @@ vi.mock('./checker/check.ts', async (original) => {
   return { ...real, check: vi.fn(real.check) };
 });
 beforeEach(() => void vi.mocked(check).mockClear());
+
+/** A simulation turns stack traces off, and the files of unit tests share a process. */
+const { stackTraceLimit } = Error;
+afterAll(() => {
+  Error.stackTraceLimit = stackTraceLimit;
+});
 
 const posted: Posted = {
   status: 'POSTED',
