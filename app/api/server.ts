@@ -6,6 +6,7 @@ import type { ApiDependencies } from './api-dependencies.ts';
 import { balanceRoutes } from './balances/balance-routes.ts';
 import { callerRoute } from './console/caller-route.ts';
 import { consoleRoutes } from './console/console-routes.ts';
+import { ApiDocument } from './docs/api-document.ts';
 import { docsRoutes } from './docs/docs-routes.ts';
 import { eventRoutes } from './events/event-routes.ts';
 import { healthRoutes } from './health/health-routes.ts';
@@ -60,12 +61,13 @@ const CONNECTIONS_CHECKED_EVERY_MS = 2_000;
 const CONNECTION_LOST = /^(ECONNRESET|EPIPE|HPE_.*|ERR_STREAM_PREMATURE_CLOSE)$/;
 
 interface ApiParts extends LongResponses {
+  routes: readonly Route[];
   refusals: RefusalLog;
   closes: ClosesConnection;
 }
 
 /** The middleware, in the order in which a request passes through it. */
-function createApi(deps: ApiDependencies, { refusals, closes, ...long }: ApiParts): ApiApplication {
+function createApi(deps: ApiDependencies, { routes, refusals, closes, ...long }: ApiParts): ApiApplication {
   const { clock, keys, jwt, limits, logger } = deps;
   const app = new ApiApplication();
   if (deps.tracing) app.use(trace(deps.tracing));
@@ -73,7 +75,7 @@ function createApi(deps: ApiDependencies, { refusals, closes, ...long }: ApiPart
   app.use(closeConnections(closes));
   app.use(correlate(clock));
   app.use(renderProblems(logger, refusals, deps.onProblem));
-  app.use(matchRoute(new RouteTable(apiRoutes(deps))));
+  app.use(matchRoute(new RouteTable(routes)));
   app.use(authenticate(keys, jwt));
   app.use(limitRate(rateLimiter(deps)));
   app.use(readBody(limits.bodyBytesMax, clock));
@@ -91,8 +93,8 @@ function rateLimiter({ clock, demand, limits }: ApiDependencies): RateLimiter | 
   return perSecondMax === null ? null : new RateLimiter({ perSecondMax, clock, exchange: demand });
 }
 
-/** All routes; each defines who may call it, what it accepts and what it returns. */
-export function apiRoutes(deps: ApiDependencies): readonly Route[] {
+/** All routes; each defines who may call it, what it accepts and what it returns. `document` describes them. */
+export function apiRoutes(deps: ApiDependencies): { routes: readonly Route[]; document: ApiDocument } {
   const routes = [
     ...accountRoutes(deps),
     ...balanceRoutes(deps),
@@ -115,7 +117,9 @@ export function apiRoutes(deps: ApiDependencies): readonly Route[] {
     callerRoute(),
     ...consoleRoutes(),
   ];
-  return [...routes, ...docsRoutes(routes)];
+  const document = new ApiDocument(() => all);
+  const all: readonly Route[] = [...routes, ...docsRoutes(document)];
+  return { routes: all, document };
 }
 
 /** An API that is not listening yet, and the sources of its metrics. */
@@ -126,6 +130,8 @@ export interface ApiServer {
   /** To be ended when the pod shuts down, because it would wait for them. */
   streams: Streams;
   lives: LiveResponses;
+  /** To be generated before the server listens, because that blocks the event loop. */
+  document: ApiDocument;
 }
 
 /** Creates the server of an API. `keepAliveTimeoutMs` must exceed the idle timeout of the load balancer (usually 60 s). */
@@ -147,7 +153,8 @@ export function createApiServer(deps: ApiDependencies, keepAliveTimeoutMs: numbe
   const loadShedding = new LoadShedding({ ...deps, closes }, refusals, loop);
   const streams = new Streams(clock);
   const lives = new LiveResponses(clock, liveLimits);
-  const handle = createApi(deps, { refusals, closes, streams, lives }).callback();
+  const { routes, document } = apiRoutes(deps);
+  const handle = createApi(deps, { routes, refusals, closes, streams, lives }).callback();
   const server = createServer({ connectionsCheckingInterval: CONNECTIONS_CHECKED_EVERY_MS }, (request, response) => {
     if (!connections.accept(request, response)) return;
     const leave = loadShedding.enter(request, response);
@@ -160,7 +167,7 @@ export function createApiServer(deps: ApiDependencies, keepAliveTimeoutMs: numbe
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     refuseBroken(error, socket as Socket, connections.isAnswering(socket as Socket), { clock, onProblem, refusals });
   });
-  return { server, loadShedding, connections, streams, lives };
+  return { server, loadShedding, connections, streams, lives, document };
 }
 
 const handle =

@@ -45,7 +45,7 @@ export async function startApi(context: Context): Promise<Running> {
   const { search, close: closeSearch } = createSearch(shards);
   const pod = { shards, parts, feed, search, keys, keyManagement, readiness, shuttingDown: () => stopping };
   const api = createApiServer(apiDependencies(context, pod), keepAliveTimeoutMs);
-  const { server, loadShedding, connections, streams, lives } = api;
+  const { server, loadShedding, connections, streams, lives, document } = api;
   metrics.sample({
     requestsInFlight: () => loadShedding.inFlight,
     eventListeners: () => lives.size,
@@ -53,6 +53,7 @@ export async function startApi(context: Context): Promise<Running> {
   });
   metrics.limits({ requests_in_flight: config.http.requestsInFlightMax, event_listeners: lives.max });
 
+  document.bytes(); // Generated now, because it blocks the event loop.
   // The server starts before anything that would keep the process alive, because a port in use
   // aborts the startup.
   await listen(server, port, host);

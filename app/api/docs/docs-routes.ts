@@ -4,9 +4,9 @@ import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { Problem } from '../../domain/problem.ts';
 import { type Answer, type Route, route } from '../http/route.ts';
+import type { ApiDocument } from './api-document.ts';
 import { CONTENT_SECURITY_POLICY, DOCS_PAGE, DOCS_SCRIPT } from './docs-page.ts';
 import { guideRoutes } from './guide-routes.ts';
-import { openApiDocument } from './openapi.ts';
 
 const tag = 'Documentation';
 const OpenApiDocument = z.looseObject({}).meta({ id: 'OpenApiDocument' });
@@ -28,11 +28,11 @@ const FRESH_HEADERS = { 'Cache-Control': 'no-cache', 'X-Content-Type-Options': '
 
 const swaggerFolder = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
 
-/** Serves the OpenAPI document of `others` and of these routes, and a page for reading it and trying it out. */
-export function docsRoutes(others: readonly Route[]): Route[] {
+/** Serves the OpenAPI document of all routes, and a page for reading it and trying it out. */
+export function docsRoutes(document: ApiDocument): Route[] {
   const assets = new Map<string, Answer>();
 
-  const own: Route[] = [
+  return [
     route({
       method: 'GET',
       path: '/openapi.json',
@@ -41,7 +41,11 @@ export function docsRoutes(others: readonly Route[]): Route[] {
       summary: 'The OpenAPI 3.1 document of this API',
       answers: { 200: { description: 'The document', schema: OpenApiDocument } },
       problems: [],
-      handle: () => ({ status: 200, content: { type: 'application/json', data: document }, headers: FRESH_HEADERS }),
+      handle: () => ({
+        status: 200,
+        content: { type: 'application/json', data: document.bytes() },
+        headers: FRESH_HEADERS,
+      }),
     }),
     route({
       method: 'GET',
@@ -75,10 +79,6 @@ export function docsRoutes(others: readonly Route[]): Route[] {
     }),
     ...guideRoutes(),
   ];
-  // Generated before the pod listens, because it blocks the event loop for 130 ms. Stored as bytes, because text would
-  // be copied for every client that does not read its response.
-  const document = Buffer.from(JSON.stringify(openApiDocument([...others, ...own])));
-  return own;
 }
 
 async function readAsset(file: string): Promise<Answer> {

@@ -138,7 +138,7 @@ export class ApiUnderTest {
       demand: { exchange: async (demand) => demand },
       ...overrides,
     };
-    this.#documented = new RouteTable(apiRoutes(this.deps));
+    this.#documented = new RouteTable(apiRoutes(this.deps).routes);
     const { server, connections, streams, lives } = createApiServer(this.deps, 65_000, utilization);
     this.server = server;
     this.connections = connections;

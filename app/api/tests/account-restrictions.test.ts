@@ -337,12 +337,14 @@ function expectSameAsUnknown(reply: Reply, unknown: Reply, id: string, unknownId
 
 describe('A key that may use only some accounts', () => {
   it('is tested on every route that enforces accounts', () => {
-    const enforcing = apiRoutes(api.deps).filter(({ accounts }) => accounts !== undefined);
+    const enforcing = apiRoutes(api.deps).routes.filter(({ accounts }) => accounts !== undefined);
     expect(enforcing.map((route) => `${route.method} ${route.path}`).sort()).toEqual(Object.keys(CASES).sort());
   });
 
   it('gets 403 from every other route that requires a scope', async () => {
-    const others = apiRoutes(api.deps).filter(({ scopes, accounts }) => scopes.length > 0 && accounts === undefined);
+    const others = apiRoutes(api.deps).routes.filter(
+      ({ scopes, accounts }) => scopes.length > 0 && accounts === undefined,
+    );
     expect(others.length).toBeGreaterThan(0);
     for (const { method, path: pattern } of others) {
       const reply = await restricted(method, pattern.replaceAll(/\{\w+\}/g, OWN), method === 'GET' ? undefined : {});
