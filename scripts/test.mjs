@@ -2,7 +2,6 @@
  * `npm test`: installs what is missing, runs all tests and checks, and ends with one line, `N passed, N failed`: every
  * test of Vitest, and each other check as one. It continues after a failure, so that one run reports everything.
  */
-import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -22,79 +21,19 @@ const { readJson } = await import('../devstack/system/folder.mjs');
 const { whileLocked } = await import('../devstack/system/lock.mjs');
 const { findProgram, installNpmPackages, installPrograms, WANTED } = await import('../devstack/install/packages.mjs');
 const { installRuntime } = await import('../devstack/install/runtime.mjs');
-const { elapsed, messageOf, print, UserError } = await import('../devstack/system/console.mjs');
-const { SKIPPED } = await import('./testing/checks.mjs');
+const { messageOf, print, UserError } = await import('../devstack/system/console.mjs');
+const { CheckRunner } = await import('./testing/check-runner.mjs');
 const { countTests } = await import('./testing/count.mjs');
 
-/**
- * The time limit for a check that hangs. All tests take 8 minutes, and three times as long if other processes compete
- * for the cores.
- */
+/** The time limit for a check that hangs: many times what all tests take while other processes compete for the cores. */
 const CHECK_MS_MAX = 2 * 3_600_000;
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const temporary = mkdtempSync(join(tmpdir(), 'holdfast-npm-test-'));
-const total = { passed: 0, failed: 0 };
-/** @type {string[]} */
-const faults = [];
-let interrupted = false;
-/** @type {import('node:child_process').ChildProcess | null} */
-let current = null;
+const runner = new CheckRunner({ root, folder: temporary, msMax: CHECK_MS_MAX });
 
 for (const name of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
-  process.on(name, () => {
-    interrupted = true;
-    current?.kill('SIGTERM');
-  });
-}
-
-/**
- * @param {string} command
- * @param {readonly string[]} args
- * @param {Record<string, string>} [env]
- * @returns {Promise<number | null>} its exit code; null if it was killed or could not be started
- */
-function run(command, args, env = {}) {
-  return new Promise((resolve) => {
-    const child = spawn(command, args, {
-      cwd: root,
-      stdio: ['ignore', 'inherit', 'inherit'],
-      env: { ...process.env, CI: 'true', ...env },
-      timeout: CHECK_MS_MAX,
-    });
-    current = child;
-    child.once('error', (error) => {
-      console.error(messageOf(error));
-      resolve(null);
-    });
-    child.once('exit', (code) => resolve(code));
-  });
-}
-
-/** @param {string} name */
-function heading(name) {
-  console.log(`\n== ${name}\n`);
-}
-
-/**
- * @param {string} name
- * @param {string} command
- * @param {...string} args
- */
-async function check(name, command, ...args) {
-  if (interrupted) return;
-  heading(name);
-  const since = performance.now();
-  const code = await run(command, args);
-  if (code === 0) {
-    total.passed += 1;
-    console.log(`${name}: passed (${elapsed(since)})`);
-  } else if (code === SKIPPED) {
-    console.log(`${name}: skipped`);
-  } else {
-    total.failed += 1;
-    faults.push(code === null ? `${name} (killed, or could not be started)` : `${name} (exit code ${code})`);
-  }
+  process.on(name, () => runner.interrupt());
 }
 
 /** @param {string} name */
@@ -103,20 +42,20 @@ function binary(name) {
 }
 
 async function tests() {
-  if (interrupted) return;
-  heading('Tests and coverage (vitest)');
+  if (runner.interrupted) return;
+  runner.write('\n== Tests and coverage (vitest)\n\n');
   const results = join(temporary, 'results.json');
   const coverage = join(root, 'coverage', 'coverage-summary.json');
   rmSync(coverage, { force: true }); // so that a file found afterwards is from this run
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${results}`];
   const chromium = findProgram(...WANTED.chromium.programs);
   const env = chromium === null ? {} : { CHROMIUM_PATH: chromium };
-  const code = await run(binary('vitest'), ['run', '--coverage', ...reporters], env);
+  const code = await runner.run(binary('vitest'), ['run', '--coverage', ...reporters], { env });
   const count = countTests(readJson(results), code, existsSync(coverage));
   if (count.skipped > 0) console.log(`${count.skipped} tests were skipped.`);
-  total.passed += count.passed;
-  total.failed += count.failed;
-  faults.push(...count.failedTests.map((test) => test.replace(`${root}/`, '')), ...count.faults);
+  runner.passed += count.passed;
+  runner.failed += count.failed;
+  runner.faults.push(...count.failedTests.map((test) => test.replace(`${root}/`, '')), ...count.faults);
 }
 
 async function setUp() {
@@ -132,37 +71,43 @@ async function setUp() {
   buildTools();
 }
 
+/** The longest checks first; any new one is first until it has a place here. */
+const ORDER = ['image.mjs', 'k6.mjs', 'chart.mjs', 'alerts.mjs'];
+const startsAt = (/** @type {string} */ name) => ORDER.indexOf(name);
+
 async function everything() {
   await setUp();
-  await check('Style (biome)', binary('biome'), 'check', '.');
-  await check('Types (tsc)', binary('tsc'), '--noEmit');
-  await check('Nothing unused (knip)', binary('knip'));
-  await check(
-    'Boundaries (dependency-cruiser)',
-    binary('depcruise'),
-    'app',
-    'verification',
-    '--config',
-    '.dependency-cruiser.cjs',
-  );
+  const boundaries = ['app', 'verification', '--config', '.dependency-cruiser.cjs'];
+  // The longest first.
+  await runner.all([
+    { name: 'Types (tsc)', command: binary('tsc'), args: ['--noEmit'] },
+    { name: 'Nothing unused (knip)', command: binary('knip'), args: [] },
+    { name: 'Boundaries (dependency-cruiser)', command: binary('depcruise'), args: boundaries },
+    { name: 'Style (biome)', command: binary('biome'), args: ['check', '.'] },
+  ]);
   await tests();
   const folder = join(root, 'scripts', 'checks');
   const checks = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.mjs')) : [];
-  for (const name of checks.sort()) await check(`scripts/checks/${name}`, process.execPath, join(folder, name));
+  await runner.all(
+    checks
+      .sort((a, b) => startsAt(a) - startsAt(b))
+      .map((name) => ({ name: `scripts/checks/${name}`, command: process.execPath, args: [join(folder, name)] })),
+  );
 }
 
 try {
   await everything();
 } catch (error) {
-  total.failed += 1;
-  faults.push('the setup');
+  runner.failed += 1;
+  runner.faults.push('the setup');
   print(error instanceof UserError ? error.message : messageOf(error));
 }
-if (interrupted) {
-  total.failed += 1;
-  faults.push('interrupted before the end');
+if (runner.interrupted) {
+  runner.failed += 1;
+  runner.faults.push('interrupted before the end');
 }
 rmSync(temporary, { recursive: true, force: true });
+const { passed, failed, faults } = runner;
 if (faults.length > 0) console.log(['\nFailed:', ...faults].join('\n  '));
-console.log(`\n${total.passed} passed, ${total.failed} failed`);
-process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1;
+console.log(`\n${passed} passed, ${failed} failed`);
+process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
