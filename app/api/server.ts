@@ -32,7 +32,7 @@ import { Connections, type CutReason } from './http/connections/connections.ts';
 import { LoadShedding, type LoopUtilization } from './http/connections/load-shedding.ts';
 import { type ClosesConnection, UNMATCHED } from './http/http-dependencies.ts';
 import { LiveResponses } from './http/live-responses.ts';
-import { renderProblems } from './http/problems.ts';
+import { type AnswerError, problemResponses } from './http/problems.ts';
 import { parseQuery } from './http/query.ts';
 import { RateLimiter } from './http/rate-limiter.ts';
 import { readBody } from './http/read-body.ts';
@@ -74,7 +74,7 @@ function createApi(deps: ApiDependencies, { routes, refusals, closes, ...long }:
   app.use(measure(deps.onRequest, clock));
   app.use(closeConnections(closes));
   app.use(correlate(clock));
-  app.use(renderProblems(logger, refusals, deps.onProblem));
+  app.use(catchErrors(problemResponses(logger, refusals, deps.onProblem)));
   app.use(matchRoute(new RouteTable(routes)));
   app.use(authenticate(keys, jwt));
   app.use(limitRate(rateLimiter(deps)));
@@ -169,6 +169,16 @@ export function createApiServer(deps: ApiDependencies, keepAliveTimeoutMs: numbe
   });
   return { server, loadShedding, connections, streams, lives, document };
 }
+
+const catchErrors =
+  (answer: AnswerError): ApiMiddleware =>
+  async (ctx, next) => {
+    try {
+      await next();
+    } catch (error) {
+      answer(ctx, error);
+    }
+  };
 
 const handle =
   (long: LongResponses): ApiMiddleware =>

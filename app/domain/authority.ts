@@ -10,9 +10,6 @@ export type Format = 1 | 2;
 /** The highest format in which this release can work. */
 export const FORMAT_MAX: Format = 2;
 
-/** The log of everything that is committed begins when the ledger reaches format 2. */
-export const isLogged = (format: Format): boolean => format >= 2;
-
 /** An epoch of the cache, as it appears in the names of the keys in Redis. */
 export interface NamedEpoch {
   epoch: number;

@@ -26,7 +26,7 @@ export const REVERSAL_ID_PREFIX = 'reversal:';
 export const CAPTURE_ID_PREFIX = 'capture:';
 export const RESERVED_ID_PREFIXES = [REVERSAL_ID_PREFIX, CAPTURE_ID_PREFIX] as const;
 
-/** How far ahead of the ledger's time a new UUIDv7 may be, ms: the same as AHEAD_MAX in includes/ids.lua. */
+/** How far ahead of the ledger's time a new UUIDv7 may be, ms: the same as AHEAD_MAX in includes/prologue.lua. */
 export const ID_AHEAD_MS_MAX = 60_000;
 
 const UUID_LENGTH = 36;

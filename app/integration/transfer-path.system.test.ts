@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { createConnection, type RowDataPacket } from 'mysql2/promise';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { freePort } from '../../devstack/system/ports.mjs';
@@ -9,10 +10,12 @@ import { until } from '../kernel/testing/until.ts';
 import { migratedDatabase, type TestDatabase } from '../mysql/testing/test-database.ts';
 import { OwnRedis, randomPrefix } from '../redis/testing/own-redis.ts';
 
-/** Follows transfers through a pod and a keeper, and compares the files with "The path of a transfer" in ARCHITECTURE.md. */
+/** Follows transfers through a pod and a keeper, and compares the files with the sections of ARCHITECTURE.md about their path. */
 
 const KEY = 'k'.repeat(24);
 const LUA = 'app/redis/lua/';
+/** A keeper runs it all the time, even if there is nothing to read. */
+const ALWAYS_RUNS = 'journal';
 /** How many checks in a row, without a transfer, must find no new function before the code counts as quiet. */
 const QUIET_LOOKS = 3;
 const LOOK_EVERY_MS = 1_000;
@@ -61,8 +64,9 @@ function post(path: string, body: object): Promise<Response> {
   return fetch(`${url}${path}`, { method: 'POST', headers, body: JSON.stringify(body) });
 }
 
-/** Makes a transfer, and waits until it is in MySQL. */
+/** Makes a transfer, and waits until it is in MySQL and Redis knows that. */
 async function transfer(): Promise<void> {
+  const before = luaLog().length;
   const transactionId = newUuidV7(Date.now());
   const order = { transactionId, sourceAccount: 'from', destinationAccount: 'to', amount: '1.00', currency: 'EUR' };
   expect((await post('/v1/transfers', order)).status).toBe(201);
@@ -74,6 +78,17 @@ async function transfer(): Promise<void> {
     return rows.length === 1;
   });
   await mysql.end();
+  await until('the cursor is published', () =>
+    luaLog()
+      .slice(before)
+      .some(({ script }) => script === 'publish'),
+  );
+}
+
+/** Which scripts have reached which files, oldest first. */
+function luaLog(): { script: string; file: string }[] {
+  const lines = readFileSync(join(redis.dir, 'redis.log'), 'utf8').matchAll(/ executed (\S+) (\S+)$/gm);
+  return [...lines].map(([, script = '', file = '']) => ({ script, file }));
 }
 
 /** The functions that have run in both roles since the last check. */
@@ -99,10 +114,15 @@ async function executedWhileQuiet(): Promise<Set<string>> {
   return quiet;
 }
 
+function sectionOf(heading: string): string {
+  const [, section = ''] = readFileSync('ARCHITECTURE.md', 'utf8').split(`\n${heading}\n`);
+  expect(section, heading).not.toBe('');
+  return section.split(/\n##+ /)[0] ?? '';
+}
+
 /** The links of a section of ARCHITECTURE.md into app/, in order, without duplicates. */
 function linksOf(heading: string): string[] {
-  const [, section = ''] = readFileSync('ARCHITECTURE.md', 'utf8').split(`\n${heading}\n`);
-  const links = [...(section.split(/\n##+ /)[0] ?? '').matchAll(/\]\((app\/[^)#]+)\)/g)].map(([, link]) => link ?? '');
+  const links = [...sectionOf(heading).matchAll(/\]\((app\/[^)#]+)\)/g)].map(([, link]) => link ?? '');
   return [...new Set(links)];
 }
 
@@ -112,24 +132,65 @@ function withIncludes(script: string): string[] {
   return [script, ...[...includes].map(([, name]) => `${LUA}includes/${name}.lua`)];
 }
 
-it('ARCHITECTURE.md lists exactly the code that runs for a transfer', async () => {
+const intersection = (sets: readonly Set<string>[]): string[] =>
+  [...(sets[0] ?? [])].filter((one) => sets.every((set) => set.has(one)));
+
+/** The files that every transfer uses, without the code that also runs while there is no transfer. */
+async function filesOfTransfers(): Promise<{ ts: string[]; lua: string[]; scripts: string[] }> {
   await transfer();
+  const luaBefore = luaLog().length;
   const quiet = await executedWhileQuiet();
-  let ran: Set<string> | null = null;
+  const quietScripts = new Set(
+    luaLog()
+      .slice(luaBefore)
+      .map(({ script }) => script),
+  );
+  quietScripts.delete(ALWAYS_RUNS);
+  const functions: Set<string>[] = [];
+  const lua: Set<string>[] = [];
+  // Code that runs for only some of the transfers is not part of their path.
   for (let made = 0; made < TRANSFERS; made++) {
     await executed();
+    const from = luaLog().length;
     await transfer();
-    const now = await executed();
-    // Code that runs for only some of the transfers is not part of their path.
-    ran = new Set([...(ran ?? now)].filter((one: string) => now.has(one)));
+    functions.push(await executed());
+    lua.push(
+      new Set(
+        luaLog()
+          .slice(from)
+          .filter(({ script }) => !quietScripts.has(script))
+          .map(({ script, file }) => `${script} ${file}`),
+      ),
+    );
   }
-  const functions = [...(ran ?? [])].filter((one) => !quiet.has(one));
-  const files = new Set(functions.map((one) => one.replace(/^\d |#\d+$/g, '')));
-  const around = linksOf('### Around the path');
+  const called = intersection(functions).filter((one) => !quiet.has(one));
+  const reached = intersection(lua).map((one) => one.split(' ') as [script: string, file: string]);
+  return {
+    ts: [...new Set(called.map((one) => one.replace(/^\d |#\d+$/g, '')))],
+    lua: [...new Set(reached.map(([, file]) => file))],
+    scripts: [...new Set(reached.map(([script]) => `${LUA}${script}.lua`))],
+  };
+}
+
+it('ARCHITECTURE.md lists exactly the code that runs for a transfer', async () => {
+  const { ts, lua, scripts } = await filesOfTransfers();
   const path = linksOf('## The path of a transfer');
-  expect(path.filter((file) => file.endsWith('.ts')).sort()).toEqual(
-    [...files].filter((file) => !around.some((other) => file === other || file.startsWith(`${other}/`))).sort(),
-  );
-  const scripts = ['apply', 'journal', 'publish'].flatMap((name) => withIncludes(`${LUA}${name}.lua`));
-  expect(path.filter((file) => file.endsWith('.lua')).sort()).toEqual([...new Set(scripts)].sort());
+  const beside = linksOf('### What else a flush writes');
+  const around = linksOf('### Around the path');
+  const isAround = (file: string) => around.some((other) => file === other || file.startsWith(`${other}/`));
+  const ran = [...ts.filter((file) => !isAround(file)), ...lua];
+  expect(ran.sort()).toEqual([...path, ...beside].sort());
+  expect(path.filter((file) => beside.includes(file))).toEqual([]);
+
+  const some = linksOf('### What only some transfers use');
+  expect(some.filter((file) => ts.includes(file) || lua.includes(file))).toEqual([]);
+  const included = scripts.flatMap(withIncludes).filter((file) => !lua.includes(file));
+  expect(some.filter((file) => file.endsWith('.lua')).sort()).toEqual([...new Set(included)].sort());
+
+  const counts = (files: readonly string[]) => {
+    const luaFiles = files.filter((file) => file.endsWith('.lua')).length;
+    return `${files.length} files, ${files.length - luaFiles} of TypeScript and ${luaFiles} of Lua`;
+  };
+  expect(sectionOf('## The path of a transfer').replaceAll(/\s+/g, ' ')).toContain(counts(path));
+  expect(sectionOf('### What else a flush writes').replaceAll(/\s+/g, ' ')).toContain(`${beside.length} more files`);
 });

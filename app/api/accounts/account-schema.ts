@@ -5,7 +5,8 @@ import type { FieldError } from '../../domain/problem.ts';
 import type { AccountChange, AccountView, NewAccount } from '../../domain/types.ts';
 import type { AccountDetails } from '../../ledger/ports/ledger.ts';
 import { Balance, balanceAnswer } from '../balances/balance-schema.ts';
-import { invalid, validate } from '../http/validation.ts';
+import { validate } from '../http/route.ts';
+import { invalid } from '../http/validation.ts';
 import {
   AccountId,
   AccountStatus,

@@ -6,7 +6,7 @@ import type { Durability, Origin, Outcome } from '../../domain/types.ts';
 import type { CaptureOrder, HoldFacts, Holds } from '../../ledger/ports/holds.ts';
 import type { Ledger } from '../../ledger/ports/ledger.ts';
 import { invalid } from '../http/validation.ts';
-import { single } from '../schemas/items.ts';
+import { singleOutcome } from '../transfers/transfer-schema.ts';
 import type { CaptureRequest } from './capture-schema.ts';
 import { positiveAt } from './hold-schema.ts';
 
@@ -33,7 +33,7 @@ export async function captureOnce(
       const isOther = answer.code === 'transaction_id_reused';
       if (isOther && (await ledger.outcome(transactionId, { account: orderUnder('').source })).status === 'REJECTED')
         continue;
-      return single<Outcome>([answer], transactionId);
+      return singleOutcome([answer], transactionId);
     }
     if (answer.status === 'POSTED' || !answer.replayed) return answer;
   }

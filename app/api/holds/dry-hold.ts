@@ -10,7 +10,8 @@ import { Problem } from '../../domain/problem.ts';
 import type { CaptureOrder, HoldFacts, HoldPreview, HoldRequest, Holds } from '../../ledger/ports/holds.ts';
 import { type Books, type Ledger, windowsIn } from '../../ledger/ports/ledger.ts';
 import { orNull } from '../transfers/dry-run.ts';
-import { limitFigures, previewAnswer } from '../transfers/transfer-schema.ts';
+import { limitFigures } from '../transfers/transfer-refusal.ts';
+import { previewAnswer } from '../transfers/transfer-schema.ts';
 import { captureAnswer } from './capture-schema.ts';
 import { etagOf, holdAnswer, placingProblem, stateAnswer } from './hold-schema.ts';
 

@@ -5,10 +5,10 @@ import { HOLD_REFUSALS, Problem, type ProblemCode, REFUSALS } from '../../domain
 import type { Clock } from '../../kernel/clock.ts';
 import type { HoldBooks, HoldFacts, HoldResult, Holds } from '../../ledger/ports/holds.ts';
 import type { Books, Ledger } from '../../ledger/ports/ledger.ts';
-import { type Answer, type Call, type Route, route } from '../http/route.ts';
-import { IdempotencyKeyHeader, idempotencyKeyOf, KEY_POINTER, refused } from '../http/validation.ts';
-import { single } from '../schemas/items.ts';
-import { limitFigures, originOf, TransactionId, WAITING_PROBLEMS } from '../transfers/transfer-schema.ts';
+import { type Answer, type Call, idempotencyKeyOf, type Route, route } from '../http/route.ts';
+import { IdempotencyKeyHeader, KEY_POINTER, refused } from '../http/validation.ts';
+import { limitFigures } from '../transfers/transfer-refusal.ts';
+import { originOf, singleOutcome, TransactionId, WAITING_PROBLEMS } from '../transfers/transfer-schema.ts';
 import { askedOf, captureOnce, captureOrderOf, requestOf } from './capture.ts';
 import { Capture, CapturePreview, CaptureRequest, captureAnswer } from './capture-schema.ts';
 import { dryCapture, dryChange, dryPlacing, dryVoid } from './dry-hold.ts';
@@ -184,7 +184,7 @@ function captureHold(deps: HoldDependencies): Route {
       const outcome =
         id === null
           ? await captureOnce({ holds, ledger }, orderUnder, durability)
-          : single([await holds.capture(orderUnder(id), durability)], id);
+          : singleOutcome([await holds.capture(orderUnder(id), durability)], id);
       return captureAnswer(outcome, facts, durability, identity);
     },
   });

@@ -29,7 +29,7 @@ import {
   TimestampInput,
   TransferId,
 } from '../schemas/fields.ts';
-import { limitFigures } from '../transfers/transfer-schema.ts';
+import { limitFigures } from '../transfers/transfer-refusal.ts';
 
 /** How far ahead a hold may end. */
 const EXPIRES_MS_MAX = 366 * 24 * 60 * 60 * 1000;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { LIMITS, type LimitName } from '../../domain/limits.ts';
 import { PROBLEMS, Problem, type ProblemCode, REFUSALS, type Refusal } from '../../domain/problem.ts';
-import { type ApiContext, type ApiMiddleware, sendContent, shown } from './application.ts';
+import { type ApiContext, sendContent, shown } from './application.ts';
 import { type ApiLogger, type HttpDependencies, UNMATCHED } from './http-dependencies.ts';
 import { ClientGone } from './read-body.ts';
 import type { RefusalLog, RefusedRequest } from './refusal-log.ts';
@@ -87,23 +87,21 @@ export const ProblemSchema = z
 /** nginx's status for requests whose client disconnected; it is never sent. */
 const CLIENT_CLOSED_REQUEST = 499;
 
+export type AnswerError = (ctx: ApiContext, error: unknown) => void;
+
 /** The one place where errors become responses. */
-export function renderProblems(
+export function problemResponses(
   logger: ApiLogger,
   refusals: RefusalLog,
   onProblem: HttpDependencies['onProblem'],
-): ApiMiddleware {
-  return async (ctx, next) => {
-    try {
-      await next();
-    } catch (error) {
-      if (error instanceof ClientGone) return leaveUnanswered(ctx);
-      const problem = error instanceof Problem ? error : internalError();
-      if (problem.code === 'internal_error') logUnexpected(ctx, error instanceof Problem ? error.cause : error, logger);
-      onProblem(problem.code);
-      render(ctx, problem);
-      if (!isLogged(problem)) refusals.write(refusedRequest(ctx, problem));
-    }
+): AnswerError {
+  return (ctx, error) => {
+    if (error instanceof ClientGone) return leaveUnanswered(ctx);
+    const problem = error instanceof Problem ? error : internalError();
+    if (problem.code === 'internal_error') logUnexpected(ctx, error instanceof Problem ? error.cause : error, logger);
+    onProblem(problem.code);
+    render(ctx, problem);
+    if (!isLogged(problem)) refusals.write(refusedRequest(ctx, problem));
   };
 }
 

@@ -3,7 +3,7 @@ import type { Identity, Scope } from '../../domain/identity.ts';
 import type { ProblemCode } from '../../domain/problem.ts';
 import type { LiveContent } from './live-responses.ts';
 import type { StreamedContent } from './streams.ts';
-import { refuseIdempotencyKey, validate } from './validation.ts';
+import { invalidValue, KEY_HEADER, MESSAGES, refused, refuseIdempotencyKey } from './validation.ts';
 
 /**
  * A route is a single object: what it accepts, what it returns, who may call it, and what it does. Dispatch, validation
@@ -127,6 +127,24 @@ export function route<
 
 function orEmpty(value: unknown, { optional }: BodyDefinition<z.ZodType>): unknown {
   return optional ? (value ?? {}) : value;
+}
+
+/** The value, typed by the schema. @throws Problem validation_failed that names each invalid field */
+export function validate<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
+  const result = schema.safeParse(value, MESSAGES);
+  if (result.success) return result.data;
+  throw invalidValue(result.error);
+}
+
+const QUOTED = /^"([^"\\]*)"$/;
+
+/** The key of a request, validated by that schema; null when there is none. @throws Problem validation_failed */
+export function idempotencyKeyOf(call: Pick<Call, 'header'>, id: z.ZodType<string>): string | null {
+  const value = call.header(KEY_HEADER);
+  if (value === undefined) return null;
+  const parsed = id.safeParse(QUOTED.exec(value)?.[1] ?? value);
+  if (!parsed.success) throw refused(parsed.error.issues[0]?.message ?? 'is not valid');
+  return parsed.data;
 }
 
 export type PathParams = Readonly<Record<string, string>>;

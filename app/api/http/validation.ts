@@ -8,15 +8,6 @@ const KEY_LENGTH_MAX = 64;
 type Issue = z.core.$ZodIssue;
 type RawIssue = z.core.$ZodRawIssue;
 
-/** The value, typed by the schema. @throws Problem validation_failed that names each invalid field */
-export function validate<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
-  const result = schema.safeParse(value, MESSAGES);
-  if (result.success) return result.data;
-  const { issues } = result.error;
-  const total = issues.reduce((sum, issue) => sum + (issue.code === 'unrecognized_keys' ? issue.keys.length : 1), 0);
-  throw invalid(issues.slice(0, ERRORS_MAX).flatMap(fieldErrors).slice(0, ERRORS_MAX), total);
-}
-
 /** The problem for a list of errors; pass `total` if there are more than `errors` contains. */
 export function invalid(errors: readonly FieldError[], total: number = errors.length): Problem {
   const [first] = errors;
@@ -25,8 +16,14 @@ export function invalid(errors: readonly FieldError[], total: number = errors.le
   return new Problem('validation_failed', `${where} ${first?.detail ?? 'is not valid'}${more}.`, { errors });
 }
 
+/** The problem for a value that does not match a schema; it names each invalid field. */
+export function invalidValue({ issues }: z.ZodError): Problem {
+  const total = issues.reduce((sum, issue) => sum + (issue.code === 'unrecognized_keys' ? issue.keys.length : 1), 0);
+  return invalid(issues.slice(0, ERRORS_MAX).flatMap(fieldErrors).slice(0, ERRORS_MAX), total);
+}
+
 /** Replaces zod's less readable messages; each is placed after the name of a field. */
-const MESSAGES = { error: (issue: RawIssue) => message(issue) };
+export const MESSAGES = { error: (issue: RawIssue) => message(issue) };
 
 function message(issue: RawIssue): string | undefined {
   switch (issue.code) {
@@ -77,10 +74,8 @@ export function pointer(path: readonly PropertyKey[]): string {
  * nearly every client sends it bare; both forms are the same key. Node.js joins a repeated header with commas, so a
  * repeated key is not a valid id.
  */
-const HEADER = 'idempotency-key';
+export const KEY_HEADER = 'idempotency-key';
 export const KEY_POINTER = '/Idempotency-Key';
-
-const QUOTED = /^"([^"\\]*)"$/;
 
 /** The schema of the header, with the description that a route gives it. */
 export function IdempotencyKeyHeader(description: string) {
@@ -91,22 +86,13 @@ interface WithHeader {
   header(name: string): string | undefined;
 }
 
-/** The key of a request, validated by that schema; null when there is none. @throws Problem validation_failed */
-export function idempotencyKeyOf(call: WithHeader, id: z.ZodType<string>): string | null {
-  const value = call.header(HEADER);
-  if (value === undefined) return null;
-  const parsed = id.safeParse(QUOTED.exec(value)?.[1] ?? value);
-  if (!parsed.success) throw refused(parsed.error.issues[0]?.message ?? 'is not valid');
-  return parsed.data;
-}
-
 /**
  * Rejects a key on a route that does not support it. A client that sends a key relies on it, so ignoring it would be
  * unsafe.
  * @throws Problem validation_failed
  */
 export function refuseIdempotencyKey(call: WithHeader): void {
-  if (call.header(HEADER) === undefined) return;
+  if (call.header(KEY_HEADER) === undefined) return;
   throw refused(
     'is accepted only by POST /v1/transfers, /v1/transfers/batch, /group and /split, POST /v1/holds, and captures',
   );

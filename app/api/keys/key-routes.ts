@@ -1,7 +1,7 @@
 import type { KeyManagement } from '../../domain/api-keys.ts';
 import { newUuidV7 } from '../../domain/ids.ts';
-import { type Call, type Route, route } from '../http/route.ts';
-import { IdempotencyKeyHeader, idempotencyKeyOf, refused } from '../http/validation.ts';
+import { type Call, idempotencyKeyOf, type Route, route } from '../http/route.ts';
+import { IdempotencyKeyHeader, refused } from '../http/validation.ts';
 import { LIMIT_DEFAULT } from '../schemas/fields.ts';
 import {
   ApiKeyAnswer,

@@ -9,17 +9,12 @@ import { type ProblemDocument, ProblemSchema, problemDocument } from '../http/pr
  * of each item at the same index.
  */
 
-/**
- * Returns the single result of a call for one item. A problem gets the id of the item's transfer: without it, the
- * client could not look up a transfer whose id was generated here.
- * @throws Problem if that is the result
- */
-export function single<T>(results: readonly (T | Problem | undefined)[], transactionId?: string): T {
+/** Returns the single result of a call for one item. @throws Problem if that is the result */
+export function single<T>(results: readonly (T | Problem)[]): T {
   const [result] = results;
   if (result === undefined || results.length !== 1) throw new Error(`expected one result, but got ${results.length}`);
-  if (!(result instanceof Problem)) return result;
-  if (transactionId === undefined || result.extras.transactionId !== undefined) throw result;
-  throw new Problem(result.code, result.message, { ...result.extras, transactionId }, { cause: result });
+  if (result instanceof Problem) throw result;
+  return result;
 }
 
 /**

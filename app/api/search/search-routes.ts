@@ -7,7 +7,7 @@ import type { FoundAccount, FoundTransfer, Search } from '../../ledger/ports/sea
 import { type Route, route } from '../http/route.ts';
 import { invalid } from '../http/validation.ts';
 import { formatTimestamp } from '../schemas/fields.ts';
-import { pendingRecord, transferRecord } from '../transfers/transfer-schema.ts';
+import { pendingRecord, transferRecord } from '../transfers/transfer-record.ts';
 import { visibleRecord } from '../transfers/visibility.ts';
 import { decodeAccount, decodePlace, encodeAccount, encodePlace } from './search-cursor.ts';
 import {

@@ -15,7 +15,7 @@ import {
   text,
   Version,
 } from '../schemas/fields.ts';
-import { TransferRecord } from '../transfers/transfer-schema.ts';
+import { TransferRecord } from '../transfers/transfer-record.ts';
 
 const LIMIT_DEFAULT = 100;
 /** A transfer may have 17 kB of metadata, so a page of this list is shorter than one of other lists. */

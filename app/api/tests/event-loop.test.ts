@@ -4,7 +4,7 @@ import { AccountBatch } from '../accounts/account-schema.ts';
 import { BalanceQuery } from '../balances/balance-schema.ts';
 import { parseJson } from '../http/json-body.ts';
 import { parseQuery } from '../http/query.ts';
-import { validate } from '../http/validation.ts';
+import { validate } from '../http/route.ts';
 import { PostingsQuery } from '../postings/posting-query.ts';
 import { ApiUnderTest } from '../testing/api-under-test.ts';
 import { TransferBatch } from '../transfers/batch-schema.ts';

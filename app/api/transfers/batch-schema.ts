@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { BATCH_STATES, type BatchSummary, type RecordedItem } from '../../ledger/ports/batch-records.ts';
 import { FieldErrorSchema } from '../http/problems.ts';
-import { invalid, validate } from '../http/validation.ts';
+import { validate } from '../http/route.ts';
+import { invalid } from '../http/validation.ts';
 import { formatTimestamp, ListLimit, NewId, Timestamp, TransferId } from '../schemas/fields.ts';
 import { batchAnswerOf, batchOf } from '../schemas/items.ts';
 import { TransactionId, Transfer, TransferRequest } from './transfer-schema.ts';

@@ -5,7 +5,8 @@ import { Problem, type ProblemCode } from '../../domain/problem.ts';
 import type { TransferOrder } from '../../domain/types.ts';
 import { type Books, type Ledger, windowsIn } from '../../ledger/ports/ledger.ts';
 import { groupAnswer, groupPreview, groupRefusedBy, splitAnswer, splitPreview } from './group-schema.ts';
-import { limitFigures, outcomeAnswer, previewAnswer, refusalDetail } from './transfer-schema.ts';
+import { limitFigures, refusalDetail } from './transfer-refusal.ts';
+import { outcomeAnswer, previewAnswer } from './transfer-schema.ts';
 
 /**
  * Shows what would happen. For an id that already has an outcome, this is that outcome; everything else is decided on

@@ -2,8 +2,8 @@ import { accountsOfGroup } from '../../domain/group.ts';
 import { requireAccounts } from '../../domain/identity.ts';
 import { Problem, type ProblemCode } from '../../domain/problem.ts';
 import type { Books, Ledger } from '../../ledger/ports/ledger.ts';
-import { type Call, type Route, route } from '../http/route.ts';
-import { IdempotencyKeyHeader, idempotencyKeyOf, refused } from '../http/validation.ts';
+import { type Call, idempotencyKeyOf, type Route, route } from '../http/route.ts';
+import { IdempotencyKeyHeader, refused } from '../http/validation.ts';
 import { dryGroup } from './dry-run.ts';
 import {
   GroupIdParams,

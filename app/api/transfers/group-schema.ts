@@ -30,11 +30,10 @@ import {
   Timestamp,
   TransferId,
 } from '../schemas/fields.ts';
+import { limitFigures, refusalDetail } from './transfer-refusal.ts';
 import {
-  limitFigures,
   orderOf,
   previewAnswer,
-  refusalDetail,
   TransactionId,
   Transfer,
   TransferPreview,

@@ -10,7 +10,8 @@ import {
   ReturnedMoneyList,
   ReturnedMoneyParameters,
 } from './returned-money-schema.ts';
-import { LEDGER_PROBLEMS, originOf, refusalProblem } from './transfer-schema.ts';
+import { refusalProblem } from './transfer-refusal.ts';
+import { LEDGER_PROBLEMS, originOf } from './transfer-schema.ts';
 
 interface ReturnedMoneyDependencies {
   returnedMoney: ReturnedMoney;

@@ -3,7 +3,7 @@ import { REVERSAL_ID_PREFIX } from '../../domain/ids.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Durability, Origin, Outcome, Posted, TransferOrder } from '../../domain/types.ts';
 import type { Ledger } from '../../ledger/ports/ledger.ts';
-import { single } from '../schemas/items.ts';
+import { singleOutcome } from './transfer-schema.ts';
 
 /** Each refused reversal uses up an attempt. After this many, someone has to investigate why it is always refused. */
 const ATTEMPTS_MAX = 100;
@@ -30,7 +30,7 @@ export async function reverse(
     const earlier = await outcomeOrNull(ledger, transactionId, original.order.destination);
     if (earlier === null) {
       const order = reversalOrder(original, transactionId, origin);
-      return single(await ledger.apply([order], durability), transactionId);
+      return singleOutcome(await ledger.apply([order], durability), transactionId);
     }
     if (earlier.status === 'POSTED') {
       requireReversalOf(original, earlier);
@@ -102,7 +102,7 @@ async function outcomeOrNull(ledger: Ledger, transactionId: string, source: stri
  */
 async function repeated(ledger: Ledger, earlier: Posted, durability: Durability): Promise<Outcome> {
   if (durability === 'cache' || earlier.persisted) return { ...earlier, replayed: true };
-  return single(await ledger.apply([earlier.order], durability), earlier.order.transactionId);
+  return singleOutcome(await ledger.apply([earlier.order], durability), earlier.order.transactionId);
 }
 
 function reversalOrder({ order }: Posted, transactionId: string, origin: Origin): TransferOrder {

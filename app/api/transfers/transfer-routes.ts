@@ -6,30 +6,30 @@ import type { Durability, Outcome, TransferOrder } from '../../domain/types.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { BatchRecords } from '../../ledger/ports/batch-records.ts';
 import type { Books, Ledger } from '../../ledger/ports/ledger.ts';
-import { type Answer, type Call, type Route, route } from '../http/route.ts';
-import { IdempotencyKeyHeader, idempotencyKeyOf, refused, validate } from '../http/validation.ts';
-import { attempt, attemptEach, batchItem, single, workOnValid } from '../schemas/items.ts';
+import { type Answer, type Call, idempotencyKeyOf, type Route, route, validate } from '../http/route.ts';
+import { IdempotencyKeyHeader, refused } from '../http/validation.ts';
+import { attempt, attemptEach, batchItem, workOnValid } from '../schemas/items.ts';
 import { recordAnswers } from './batch-record.ts';
 import { identifiedItems, TransferBatch, TransferBatchAnswer } from './batch-schema.ts';
 import { dryTransfer } from './dry-run.ts';
 import { reverse } from './reversal.ts';
+import { pendingRecord, TransferRecord, transferRecord } from './transfer-record.ts';
 import {
+  accountsOf,
   LEDGER_PROBLEMS,
   orderOf,
   originOf,
   outcomeAnswer,
-  pendingRecord,
   ReversalRequest,
   SourceQuery,
+  singleOutcome,
   TransactionId,
   Transfer,
   TransferIdParams,
   TransferPreview,
-  TransferRecord,
   TransferRequest,
-  transferRecord,
 } from './transfer-schema.ts';
-import { accountsOf, visibleOutcome, visibleRecord } from './visibility.ts';
+import { visibleOutcome, visibleRecord } from './visibility.ts';
 
 interface TransferDependencies {
   ledger: Ledger;
@@ -86,7 +86,7 @@ function transfer({ ledger, books, ledgerNow }: TransferDependencies): Route {
       const order = orderOf(call.body, originOf(call), ledgerNow(), key);
       requireAccounts(call.identity, accountsOf(order));
       if (call.body.dryRun) return dryTransfer({ ledger, books }, order, call.body.transactionId ?? key, call.identity);
-      const result = single(await ledger.apply([order], durability), order.transactionId);
+      const result = singleOutcome(await ledger.apply([order], durability), order.transactionId);
       return answerOf(result, durability, call);
     },
   });
@@ -225,7 +225,7 @@ async function answerEach(ledger: Ledger, requests: readonly Request[], identity
   ]);
   const next = { cache: cache.values(), persisted: persisted.values() };
   return requests.map(({ order, durability }) => {
-    const result = attempt(() => single([next[durability].next().value], order.transactionId));
+    const result = attempt(() => singleOutcome([next[durability].next().value], order.transactionId));
     return result instanceof Problem ? result : outcomeAnswer(result, durability, identity);
   });
 }

@@ -1,21 +1,9 @@
 import { z } from 'zod';
-import type { TransferPending } from '../../domain/crossing.ts';
-import { holdRefusalDetail } from '../../domain/hold-refusals.ts';
 import type { Identity } from '../../domain/identity.ts';
 import { ID_AHEAD_MS_MAX, newUuidV7, RESERVED_ID_PREFIXES, uuidV7Time } from '../../domain/ids.ts';
-import type { LimitRefusal } from '../../domain/limits.ts';
 import { formatAmount } from '../../domain/money.ts';
-import {
-  type FieldError,
-  HOLD_REFUSALS,
-  Problem,
-  type ProblemCode,
-  REFUSALS,
-  type Refusal,
-  type TransferRefusal,
-  transferRefusal,
-} from '../../domain/problem.ts';
-import type { Origin, Outcome, Posted, Rejected, TransferOrder } from '../../domain/types.ts';
+import { type FieldError, Problem, type ProblemCode, REFUSALS } from '../../domain/problem.ts';
+import type { Origin, Outcome, Posted, TransferOrder } from '../../domain/types.ts';
 import type { Call } from '../http/route.ts';
 import { invalid, KEY_POINTER } from '../http/validation.ts';
 import {
@@ -26,7 +14,6 @@ import {
   Durability,
   DurabilityInput,
   formatTimestamp,
-  Id,
   Metadata,
   Money,
   MoneyInput,
@@ -38,6 +25,7 @@ import {
   TransferId,
   Version,
 } from '../schemas/fields.ts';
+import { refusalProblem } from './transfer-refusal.ts';
 
 export const TransactionId = NewId.refine(
   (id) => !RESERVED_ID_PREFIXES.some((prefix) => id.startsWith(prefix)),
@@ -104,26 +92,6 @@ export const Transfer = z
   })
   .meta({ id: 'Transfer' });
 
-export const TransferRecord = Transfer.extend({
-  status: z.enum(['POSTED', 'REJECTED', 'PENDING']).meta({
-    description:
-      '`PENDING`, only with several shards: the amount has left the source, and its destination has not decided yet. It becomes `POSTED` or `REJECTED`.',
-  }),
-  sourceVersion: Version.optional(),
-  destinationVersion: Version.optional(),
-  refusal: z
-    .enum([...REFUSALS, ...HOLD_REFUSALS])
-    .optional()
-    .meta({ description: 'Why it is `REJECTED`.' }),
-  persisted: z.boolean().meta({ description: 'True once the outcome is in MySQL.' }),
-  kind: z.enum(['transfer', 'reversal', 'capture']),
-  reference: z.string().nullable(),
-  metadata: z.record(z.string(), z.string()).nullable(),
-  reverses: Id.nullable().meta({ description: 'The transfer that this reversal reverses.' }),
-  groupId: Id.nullable().meta({ description: 'The group, or split, that this transfer is part of.' }),
-  holdId: Id.nullable().meta({ description: 'The hold that this transfer captures.' }),
-}).meta({ id: 'TransferRecord' });
-
 /** The answer to a dry run: nothing was changed. */
 export const TransferPreview = Transfer.omit({ acceptedAt: true, timestamp: true, durability: true, replayed: true })
   .extend({
@@ -175,6 +143,24 @@ export function orderOf(
     user,
     correlationId,
   };
+}
+
+export const accountsOf = ({ source, destination }: Pick<TransferOrder, 'source' | 'destination'>): string[] => [
+  source,
+  destination,
+];
+
+/**
+ * Returns the outcome of a call for one transfer. A problem gets the id of the transfer: without it, the client could not
+ * look up a transfer whose id was generated here.
+ * @throws Problem if that is the result
+ */
+export function singleOutcome(results: readonly (Outcome | Problem | undefined)[], transactionId: string): Outcome {
+  const [result] = results;
+  if (result === undefined || results.length !== 1) throw new Error(`expected one outcome, but got ${results.length}`);
+  if (!(result instanceof Problem)) return result;
+  if (result.extras.transactionId !== undefined) throw result;
+  throw new Problem(result.code, result.message, { ...result.extras, transactionId }, { cause: result });
 }
 
 type TransferAnswer = z.input<typeof Transfer>;
@@ -234,98 +220,6 @@ export function previewAnswer(
     destinationBalance: maySeeBalances ? formatAmount(destination.balance, currency) : undefined,
     destinationVersion: destination.version,
   };
-}
-
-/** Everything known about a transfer, including refused ones. */
-export function transferRecord(outcome: Outcome, identity: Identity): z.input<typeof TransferRecord> {
-  const { order, persisted } = outcome;
-  const { currency, kind, reference, metadata, reverses, groupId = null } = order;
-  const holdId = order.capture?.holdId ?? null;
-  const more = { persisted, kind, reference, metadata, reverses, groupId, holdId };
-  if (outcome.status === 'POSTED') return { ...transferAnswer(outcome, 'cache', identity), ...more };
-  return {
-    transactionId: order.transactionId,
-    status: 'REJECTED',
-    refusal: outcome.refusal,
-    sourceAccount: order.source,
-    destinationAccount: order.destination,
-    amount: formatAmount(order.amount, currency),
-    currency,
-    timestamp: formatTimestamp(order.timestamp ?? outcome.acceptedAt),
-    acceptedAt: formatTimestamp(outcome.acceptedAt),
-    durability: persisted ? 'persisted' : 'cache',
-    replayed: outcome.replayed,
-    ...more,
-  };
-}
-
-/** A transfer between two shards that has no outcome yet. */
-export function pendingRecord({ order, acceptedAt }: TransferPending): z.input<typeof TransferRecord> {
-  const { transactionId, source, destination, amount, currency, timestamp } = order;
-  const { kind, reference, metadata, reverses } = order;
-  return {
-    transactionId,
-    status: 'PENDING',
-    sourceAccount: source,
-    destinationAccount: destination,
-    amount: formatAmount(amount, currency),
-    currency,
-    timestamp: formatTimestamp(timestamp ?? acceptedAt),
-    acceptedAt: formatTimestamp(acceptedAt),
-    durability: 'cache',
-    replayed: true,
-    persisted: false,
-    kind,
-    reference,
-    metadata,
-    reverses,
-    groupId: null,
-    holdId: null,
-  };
-}
-
-/**
- * The problem of a refused transfer. It is the same for a new refusal and for its replay, because they are one outcome.
- */
-export function refusalProblem(
-  { order, refusal, limit }: Pick<Rejected, 'order' | 'refusal' | 'limit'>,
-  identity: Identity,
-): Problem {
-  const { transactionId, capture } = order;
-  const extras = { transactionId, ...(capture && { holdId: capture.holdId }), ...limitFigures(limit, order, identity) };
-  return new Problem(refusal, refusalDetail(order, refusal), extras);
-}
-
-/** Which limit refused a transfer, for callers who may read the balance. */
-export function limitFigures(
-  refused: LimitRefusal | undefined,
-  { currency }: { currency: string },
-  identity: Identity,
-) {
-  if (!refused || !identity.scopes.has('balances:read')) return {};
-  const { limit, value, remaining } = refused;
-  return { limit, value: formatAmount(value, currency), remaining: formatAmount(remaining, currency) };
-}
-
-export function refusalDetail(order: TransferOrder, refusal: Refusal): string {
-  const { capture, source: account, destination, currency } = order;
-  if (!capture) return REFUSAL_DETAILS[transferRefusal(refusal)](order);
-  return holdRefusalDetail(refusal, { what: 'capture', holdId: capture.holdId, account, destination, currency });
-}
-
-/** The details contain no figures: permission to transfer from an account does not include reading its balance. */
-const REFUSAL_DETAILS: Readonly<Record<TransferRefusal, (order: TransferOrder) => string>> = {
-  currency_mismatch: (order) => `One of the accounts does not use ${order.currency}.`,
-  insufficient_funds: (order) => `${order.source} has less available than ${amountOf(order)}.`,
-  account_suspended: (order) => `${order.source} does not allow debits.`,
-  account_frozen: (order) => `${order.source} or ${order.destination} is frozen.`,
-  account_closed: (order) => `${order.source} or ${order.destination} is closed.`,
-  balance_out_of_range: (order) => `${amountOf(order)} would take a balance beyond the exact range.`,
-  limit_exceeded: (order) => `${amountOf(order)} would exceed a limit of ${order.source} or ${order.destination}.`,
-};
-
-function amountOf({ amount, currency }: TransferOrder): string {
-  return `${formatAmount(amount, currency)} ${currency}`;
 }
 
 /** Why any change to the ledger may have to wait. */

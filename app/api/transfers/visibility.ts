@@ -8,18 +8,14 @@ import type { Ledger } from '../../ledger/ports/ledger.ts';
 import type { Call } from '../http/route.ts';
 import { splitAccountsOf } from './group-schema.ts';
 import { outcomeFrom } from './reversal.ts';
-import type { TransferRecord } from './transfer-schema.ts';
+import type { TransferRecord } from './transfer-record.ts';
+import { accountsOf } from './transfer-schema.ts';
 
 /**
  * What a caller that may use only some accounts can see. It sees a transfer from or to one of its accounts, but neither
  * the balance nor the version of the other account. It sees a group only if it may use all accounts of the group. For
  * everything else, the response is as if it did not exist, so that ids cannot be probed.
  */
-
-export const accountsOf = ({ source, destination }: Pick<TransferOrder, 'source' | 'destination'>): string[] => [
-  source,
-  destination,
-];
 
 type LookUp = Call<{ transactionId: string }, { sourceAccount?: string | undefined }>;
 

@@ -5,8 +5,8 @@ import { Problem } from '../../domain/problem.ts';
 import type { Feed, FeedFilter } from '../../ledger/ports/feed.ts';
 import { formatPosition, isAhead, startOf } from '../../ledger/ports/feed-position.ts';
 import type { Webhooks } from '../../ledger/ports/webhooks.ts';
-import { type Call, type Route, route } from '../http/route.ts';
-import { IdempotencyKeyHeader, idempotencyKeyOf, invalid, refused } from '../http/validation.ts';
+import { type Call, idempotencyKeyOf, type Route, route } from '../http/route.ts';
+import { IdempotencyKeyHeader, invalid, refused } from '../http/validation.ts';
 import { LIMIT_DEFAULT } from '../schemas/fields.ts';
 import {
   DeliveriesQuery,

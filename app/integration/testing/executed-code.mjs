@@ -1,8 +1,11 @@
 /**
  * Preloaded into a role (`--import`): answers each message of its parent with the functions of app/ that have run since the
- * last one, as `app/domain/ids.ts#1234`, the offset of the function.
+ * last one, as `app/domain/ids.ts#1234`, the offset of the function. Every Lua script of the role, and every file that it
+ * includes, writes a line to the log of Redis when it is reached: `executed apply app/redis/lua/includes/rules.lua`.
  */
+import fs from 'node:fs';
 import { Session } from 'node:inspector/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -24,3 +27,21 @@ process.on('message', async () => {
   process.send?.(executed);
 });
 process.channel?.unref();
+
+const LUA = /^app\/redis\/lua\/(includes\/)?([a-z-]+)\.lua$/;
+const { readFileSync } = fs;
+/** The script that is being read: its includes are read right after it. */
+let script = '';
+/** @param {Parameters<typeof readFileSync>} args */
+function readLogging(...args) {
+  const content = readFileSync(...args);
+  const file = args[0] instanceof URL ? relative(process.cwd(), fileURLToPath(args[0])) : '';
+  const [isLua, isInclude, name] = LUA.exec(file) ?? [];
+  if (!isLua || typeof content !== 'string') return content;
+  if (!isInclude) script = name ?? '';
+  const line = `redis.log(redis.LOG_NOTICE, 'executed ${script} ${file}')\n`;
+  // The first line of a script contains its flags.
+  return isInclude ? line + content : content.replace('\n', `\n${line}`);
+}
+fs.readFileSync = /** @type {typeof readFileSync} */ (readLogging);
+syncBuiltinESMExports();

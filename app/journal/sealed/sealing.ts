@@ -1,3 +1,4 @@
+import type { Format } from '../../domain/authority.ts';
 import { accountsOfGroup, type GroupOutcome } from '../../domain/group.ts';
 import type { HoldEvent } from '../../domain/hold-events.ts';
 import type { Outcome } from '../../domain/types.ts';
@@ -12,6 +13,9 @@ import {
   personalOfTransfer,
   SaltSource,
 } from './personal.ts';
+
+/** The log of everything that is committed begins when the ledger reaches format 2. */
+export const isLogged = (format: Format): boolean => format >= 2;
 
 /** What a transaction commits. */
 export interface Committed {

@@ -18,11 +18,10 @@ import type { HoldLoader } from '../accounts/hold-loader.ts';
 import { AttemptCall, type EpochView, type Session } from '../epoch/epoch-view.ts';
 import type { Finders } from '../outcomes/finders.ts';
 import type { LedgerEvents } from '../ports/ledger-events.ts';
-import type { DatabaseWait } from './database-wait.ts';
 import { answerIn, isHoldRecord, itemAhead, OtherHold } from './hold-answers.ts';
 import type { Lane } from './lane.ts';
 import { lanesOf } from './lanes.ts';
-import { isDatabaseAway, isHeld, MysqlWaiters } from './mysql-waiters.ts';
+import { type DatabaseWait, isDatabaseAway, isHeld, MysqlWaiters } from './mysql-waiters.ts';
 import {
   isGroup,
   isHold,

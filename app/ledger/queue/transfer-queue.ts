@@ -7,8 +7,8 @@ import { GROUP_BYTES_MAX } from '../../journal/group-codec.ts';
 import type { HoldItem } from '../../journal/hold-codec.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { CacheCalls, type CacheCallsDependencies } from '../calls/cache-calls.ts';
-import { DatabaseWait } from '../calls/database-wait.ts';
 import { DIRECT_BATCH_MAX, DirectCalls, type DirectCallsDependencies } from '../calls/direct-calls.ts';
+import { DatabaseWait } from '../calls/mysql-waiters.ts';
 import {
   type Answer,
   type HoldDone,
@@ -217,7 +217,7 @@ export class TransferQueue implements ResultSink {
 
   #leave(pending: Pending): void {
     if (this.#open.delete(pending)) this.#openTransfers -= pending.weight;
-    this.#databaseWait.end(pending);
+    if (pending.waitsForDatabase) this.#databaseWait.end(pending);
   }
 
   #schedulePump(): void {

@@ -1,4 +1,4 @@
-import { type Authority, type Format, isLogged, type MovedBy } from '../../domain/authority.ts';
+import type { Authority, Format, MovedBy } from '../../domain/authority.ts';
 import type { GroupOutcome } from '../../domain/group.ts';
 import type { HoldEvent } from '../../domain/hold-events.ts';
 import type { Outcome } from '../../domain/types.ts';
@@ -9,7 +9,7 @@ import { attemptsOf, type FrozenAccount, type Loss } from '../../journal/recover
 import { digestOf, personalOfDeed, SaltSource } from '../../journal/sealed/personal.ts';
 import type { SealedLoss } from '../../journal/sealed/sealed-entry.ts';
 import { contentsOf } from '../../journal/sealed/sealed-rows.ts';
-import { NO_SALTS, sealingOf } from '../../journal/sealed/sealing.ts';
+import { isLogged, NO_SALTS, sealingOf } from '../../journal/sealed/sealing.ts';
 import type { Session } from '../connection/pool.ts';
 import { binaryOrNull, integer, statements, text, textOrNull } from '../connection/sql.ts';
 import { moveAccounts, writeChange } from '../ledger/flush-store.ts';

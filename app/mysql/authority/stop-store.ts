@@ -1,7 +1,7 @@
-import { isLogged } from '../../domain/authority.ts';
 import { Problem } from '../../domain/problem.ts';
 import { isStopped, type StopChange } from '../../domain/stop.ts';
 import { digestOf, personalOfDeed, SaltSource } from '../../journal/sealed/personal.ts';
+import { isLogged } from '../../journal/sealed/sealing.ts';
 import type { Database, Session } from '../connection/pool.ts';
 import { binaryOrNull } from '../connection/sql.ts';
 import { authorityOf, authoritySelect, reasonText } from '../rows/authority-row.ts';

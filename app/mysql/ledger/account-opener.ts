@@ -1,10 +1,10 @@
-import { isLogged } from '../../domain/authority.ts';
 import { LIMITS, type Limits } from '../../domain/limits.ts';
 import { Problem } from '../../domain/problem.ts';
 import { isStopped, ledgerStopped } from '../../domain/stop.ts';
 import type { NewAccount } from '../../domain/types.ts';
 import { digestOf, personalOfAccount, SaltSource } from '../../journal/sealed/personal.ts';
 import type { SealedOpening } from '../../journal/sealed/sealed-entry.ts';
+import { isLogged } from '../../journal/sealed/sealing.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { retried } from '../../kernel/retry.ts';
 import type { AccountDetails, AccountOpening } from '../../ledger/ports/ledger.ts';

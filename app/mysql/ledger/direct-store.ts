@@ -1,4 +1,4 @@
-import { type Format, isLogged } from '../../domain/authority.ts';
+import type { Format } from '../../domain/authority.ts';
 import type { BusinessCalendar } from '../../domain/business-calendar.ts';
 import { accountsOfGroup, type GroupOutcome } from '../../domain/group.ts';
 import { ID_AHEAD_MS_MAX, uuidV7Time, withoutMark } from '../../domain/ids.ts';
@@ -8,7 +8,7 @@ import { isStopped } from '../../domain/stop.ts';
 import type { Account, Outcome } from '../../domain/types.ts';
 import { accountsOfItem, holdIdOf, keyOfItem } from '../../journal/hold-codec.ts';
 import { linesIn } from '../../journal/sealed/line-pages.ts';
-import { type Committed, NO_SALTS, type Salts, sealingOf } from '../../journal/sealed/sealing.ts';
+import { type Committed, isLogged, NO_SALTS, type Salts, sealingOf } from '../../journal/sealed/sealing.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { retried } from '../../kernel/retry.ts';
 import { decideChange, decideTransfers, LedgerTime } from '../../ledger/direct/decide.ts';

@@ -1,9 +1,8 @@
-import { isLogged } from '../../domain/authority.ts';
 import { LIMITS, type LimitReached, type Limits } from '../../domain/limits.ts';
 import { type Cursor, CursorConflictError } from '../../journal/cursor.ts';
 import { type AccountMove, type FlushBatch, IntegrityError, type JournaledChange } from '../../journal/flush-batch.ts';
 import { contentsOf, type LogHead, type RowContent } from '../../journal/sealed/sealed-rows.ts';
-import { NO_SALTS, type Salts, sealingOf } from '../../journal/sealed/sealing.ts';
+import { isLogged, NO_SALTS, type Salts, sealingOf } from '../../journal/sealed/sealing.ts';
 import type { JournalStore } from '../../sync/flusher.ts';
 import type { Database, Session } from '../connection/pool.ts';
 import { binaryOrNull, integer, millisecondsOrNull, statements, text } from '../connection/sql.ts';

@@ -1,9 +1,10 @@
-import { type Format, isLogged } from '../../domain/authority.ts';
+import type { Format } from '../../domain/authority.ts';
 import { encodeEntry } from '../../journal/sealed/entry-codec.ts';
 import { pagesOf } from '../../journal/sealed/line-pages.ts';
 import { digestOf, personalOfAccount, SaltSource } from '../../journal/sealed/personal.ts';
 import type { SealedState } from '../../journal/sealed/sealed-entry.ts';
 import { contentsOf } from '../../journal/sealed/sealed-rows.ts';
+import { isLogged } from '../../journal/sealed/sealing.ts';
 import type { LogState, LogStore } from '../../sync/log-sealer.ts';
 import type { Database, Session } from '../connection/pool.ts';
 import { binaryOrNull, statements, text } from '../connection/sql.ts';

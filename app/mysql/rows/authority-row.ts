@@ -1,5 +1,6 @@
-import { type Authority, type Format, isLogged, MODES, type Mode, type MovedBy } from '../../domain/authority.ts';
+import { type Authority, type Format, MODES, type Mode, type MovedBy } from '../../domain/authority.ts';
 import { digestOf, personalOfDeed, SaltSource } from '../../journal/sealed/personal.ts';
+import { isLogged } from '../../journal/sealed/sealing.ts';
 import type { OwnRow } from '../connection/own-ledger.ts';
 import type { Session } from '../connection/pool.ts';
 import { binaryOrNull } from '../connection/sql.ts';

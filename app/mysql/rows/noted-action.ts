@@ -1,6 +1,6 @@
-import { isLogged } from '../../domain/authority.ts';
 import { digestOf, SaltSource } from '../../journal/sealed/personal.ts';
 import type { SealedAction } from '../../journal/sealed/sealed-entry.ts';
+import { isLogged } from '../../journal/sealed/sealing.ts';
 import type { Session } from '../connection/pool.ts';
 import { type AuthorityColumns, modeOf } from './authority-row.ts';
 import { noteEntries } from './unsealed-rows.ts';

@@ -1,5 +1,5 @@
-import { isLogged } from '../../domain/authority.ts';
 import { EMPTY_LOG_HASH, linesOf } from '../../journal/sealed/sealed-rows.ts';
+import { isLogged } from '../../journal/sealed/sealing.ts';
 import type { Changed, IndexState, LogRow, SearchIndex } from '../../search/search-index.ts';
 import type { Database, Session } from '../connection/pool.ts';
 import { MysqlSealedLog } from '../ledger/sealed-log-reader.ts';

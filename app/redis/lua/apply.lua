@@ -29,7 +29,6 @@
 --   error after a write is not rolled back, so nothing below the line marked WRITES may fail.
 --@include prologue
 --@include layout
---@include ids
 --@include rules
 
 local ledger, refused = enter()

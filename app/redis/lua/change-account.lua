@@ -12,7 +12,6 @@
 --@include prologue
 --@include layout
 --@include extension
---@include ids
 --@include limits
 
 local ledger, refused = enter()

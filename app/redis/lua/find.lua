@@ -6,7 +6,6 @@
 -- Returns { head, seqs, entries }: per id its seq, or '' if it is unknown here; then per distinct journal entry
 --   { id of the entry, its fields }. If a seq has no entry, the entry was trimmed, and is in MySQL.
 --@include prologue
---@include ids
 
 local ledger, refused = enter()
 if not ledger then return refused end
