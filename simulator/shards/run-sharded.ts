@@ -2,6 +2,7 @@ import { transactionIdOf } from '../../app/domain/crossing.ts';
 import { check } from '../../verification/checker/check.ts';
 import { isHoldOutcome, isOutcome } from '../../verification/checker/history.ts';
 import { Random } from '../core/random.ts';
+import { withoutStackTraces } from '../core/stack-traces.ts';
 import { backupOf } from '../mysql/backup.ts';
 import { begin, healAll } from '../world/faults.ts';
 import { BACK_WITHIN_MS, comeBack, dueHoldsIn, isFlushed, LOOK_EVERY_MS } from '../world/recovery.ts';
@@ -38,15 +39,21 @@ const EPILOGUE_SEEDS = 1_000_000_007;
 const LOAD_BEFORE_MS = 1_200;
 const LOAD_AFTER_MS = 2_500;
 
+interface ShardedRunOptions {
+  assembly?: ShardedAssembly;
+  trace?: ((line: string) => void) | null;
+}
+
 /** Makes one run of several shards: load and faults, repair, recovery, and the verdict. */
-export async function runSharded(
+export function runSharded(seed: number, options: ShardedRunOptions = {}): Promise<ShardedRunResult> {
+  const run = () => runOnce(seed, options);
+  return options.trace ? run() : withoutStackTraces(run);
+}
+
+async function runOnce(
   seed: number,
-  {
-    assembly = SHARDED_PROTOCOL,
-    trace = null,
-  }: { assembly?: ShardedAssembly; trace?: ((line: string) => void) | null } = {},
+  { assembly = SHARDED_PROTOCOL, trace = null }: ShardedRunOptions,
 ): Promise<ShardedRunResult> {
-  if (trace === null) Error.stackTraceLimit = 0;
   const random = new Random(seed);
   const plan = shardedPlanOf(random.fork());
   const world = new ShardedWorld(random, plan, assembly, trace);

@@ -4,6 +4,7 @@ import { check } from '../../verification/checker/check.ts';
 import { withoutGivenUp } from '../../verification/checker/given-up.ts';
 import { type HoldHistory, isHoldOutcome, isOutcome } from '../../verification/checker/history.ts';
 import { Random } from '../core/random.ts';
+import { withoutStackTraces } from '../core/stack-traces.ts';
 import { booksIn, givenUpIn } from './books.ts';
 import { begin, healAll } from './faults.ts';
 import { type Plan, planOf } from './plan.ts';
@@ -37,12 +38,15 @@ export interface RunOptions {
 }
 
 /** Makes one run: load and faults, repair, recovery, and the verdict. */
-export async function runSeed(
+export function runSeed(seed: number, options: RunOptions = {}): Promise<RunResult> {
+  const run = () => runOnce(seed, options);
+  return options.trace ? run() : withoutStackTraces(run);
+}
+
+async function runOnce(
   seed: number,
-  { assembly = PROTOCOL, theme = null, trace = null }: RunOptions = {},
+  { assembly = PROTOCOL, theme = null, trace = null }: RunOptions,
 ): Promise<RunResult> {
-  // The stack traces of all these timeouts are never read, but cause most of their cost.
-  if (trace === null) Error.stackTraceLimit = 0;
   const random = new Random(seed);
   const plan: Plan = planOf(random.fork(), theme);
   if (trace) trace(JSON.stringify({ ...plan, faults: plan.faults.length }));
