@@ -1,7 +1,7 @@
 import { SHARDED_PROTOCOL, type ShardedAssembly } from '../shards/sharded-world.ts';
 import { type Assembly, PROTOCOL } from '../world/ports.ts';
 import { CHANGING } from './changing.ts';
-import { SHARDED_MUTANTS } from './crossing.ts';
+import { CROSSING, type ShardedMutant } from './crossing.ts';
 import { FORMATS } from './formats.ts';
 import { GROUPING } from './grouping.ts';
 import { HANDING_OVER } from './handing-over.ts';
@@ -32,6 +32,9 @@ export const MUTANTS: readonly Mutant[] = [
   ...FORMATS,
 ];
 
+/** The mutants of the rules of several shards. */
+export const SHARDED_MUTANTS: readonly ShardedMutant[] = [...CROSSING, ...RESTORING];
+
 /** The protocol, or the mutant of this name. @throws RangeError */
 export function assemblyOf(name: string | null): Assembly {
   if (name === null) return PROTOCOL;
@@ -44,8 +47,8 @@ export function assemblyOf(name: string | null): Assembly {
 /** The same for worlds with several shards. @throws RangeError */
 export function shardedAssemblyOf(name: string | null): ShardedAssembly {
   if (name === null) return SHARDED_PROTOCOL;
-  const all = [...SHARDED_MUTANTS, ...RESTORING];
-  const mutant = all.find((one) => one.name === name);
-  if (!mutant) throw new RangeError(`there is no mutant ${name}; there are ${all.map((one) => one.name).join(', ')}`);
+  const mutant = SHARDED_MUTANTS.find((one) => one.name === name);
+  if (!mutant)
+    throw new RangeError(`there is no mutant ${name}; there are ${SHARDED_MUTANTS.map((one) => one.name).join(', ')}`);
   return mutant.assembly;
 }

@@ -25,7 +25,6 @@ export const CHANGING: Mutant[] = [
     name: 'repeated-change-answered-before-it-is-safe',
     rule: 'A repeated change is answered only once MySQL has it, because its entry was in an answer that was lost.',
     theme: 'changes',
-    seed: 146,
     assembly: pods(({ cache }) => ({
       cache: replaced(cache, {
         async change(caller, command) {
@@ -42,7 +41,6 @@ export const CHANGING: Mutant[] = [
     name: 'change-entries-are-not-kept',
     rule: 'The journal entry of a change is kept in the tail like that of a transfer.',
     theme: 'changes',
-    seed: 1,
     assembly: pods(({ cache }) => ({
       cache: replaced(cache, {
         change: async (caller, command) => ({ ...(await cache.change(caller, command)), entries: [] }),
@@ -53,7 +51,6 @@ export const CHANGING: Mutant[] = [
     name: 'every-try-of-a-change-has-another-id',
     rule: 'A change is repeated under its own id.',
     theme: 'changes',
-    seed: 14,
     assembly: pods(({ cache }, _mysql, clock) => {
       const random = new Random(1);
       return {
@@ -71,21 +68,18 @@ export const CHANGING: Mutant[] = [
     name: 'changes-on-any-settings-version',
     rule: 'A change with an expected settings version is made only if that is the current one.',
     theme: 'changes',
-    seed: 1,
     assembly: scripts(AnySettingsVersion),
   },
   {
     name: 'accounts-overdrawn-beyond-their-limit',
     rule: 'No transfer overdraws an account beyond its overdraft limit.',
     theme: 'calm',
-    seed: 1,
     assembly: scripts(GenerousLimits),
   },
   {
     name: 'refusals-are-not-kept',
     rule: 'A refusal by business rules is an outcome: its entry is kept like any other.',
     theme: 'lostReplies',
-    seed: 16,
     assembly: pods(({ cache }) => ({
       cache: replaced(cache, {
         async apply(caller, items, podNow) {

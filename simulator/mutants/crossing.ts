@@ -16,8 +16,6 @@ export interface ShardedMutant {
   /** The rule, in the terms of decision 045. */
   rule: string;
   assembly: ShardedAssembly;
-  /** A seed that finds it. */
-  seed: number;
 }
 
 const seeing = (change: Seeing): ShardedAssembly => ({ ...SHARDED_PROTOCOL, seeing: change });
@@ -108,41 +106,35 @@ class CrossingsLater extends JournalTables {
 let attempts = 0;
 const LATE_MS = 250;
 
-export const SHARDED_MUTANTS: readonly ShardedMutant[] = [
+export const CROSSING: readonly ShardedMutant[] = [
   {
     name: 'in-before-out-is-persisted',
     rule: '`in` is sent only if MySQL of the source has `out`.',
-    seed: 5,
     assembly: claimedPersisted('out', 'POSTED'),
   },
   {
     name: 'back-before-the-refusal-is-persisted',
     rule: '`back` is sent only if MySQL of the destination has the refusal of `in`.',
-    seed: 6,
     assembly: claimedPersisted('in', 'REJECTED'),
   },
   {
     name: 'returns-before-the-refusal-is-persisted',
     rule: '`returns` is sent only if MySQL of the source has the refusal of `back`.',
-    seed: 2,
     assembly: claimedPersisted('back', 'REJECTED'),
   },
   {
     name: 'in-although-back-exists',
     rule: 'If `back` has any outcome, `in` is neither sent nor looked up.',
-    seed: 5,
     assembly: seeing(seesBackLate),
   },
   {
     name: 'refused-before-out-is-persisted',
     rule: 'A refusal is reported to the client only when MySQL of the source has the refusal.',
-    seed: 5,
     assembly: claimedPersisted('out', 'REJECTED'),
   },
   {
     name: 'late-answer-taken-for-a-refusal',
     rule: '`back` follows only a refusal of `in`, never a problem.',
-    seed: 1,
     assembly: legs((send, order, clock) => {
       if (order.leg?.name !== 'in') return send(order);
       const common = { order, acceptedAt: 0, takenAt: 0, epoch: 1, seq: 1, replayed: false, persisted: true };
@@ -153,7 +145,6 @@ export const SHARDED_MUTANTS: readonly ShardedMutant[] = [
   {
     name: 'in-has-an-id-per-attempt',
     rule: 'Every attempt of `in` has the same id.',
-    seed: 1,
     assembly: legs((send, order) =>
       send(order.leg?.name === 'in' ? { ...order, transactionId: `${order.transactionId}.${attempts++}` } : order),
     ),
@@ -161,7 +152,6 @@ export const SHARDED_MUTANTS: readonly ShardedMutant[] = [
   {
     name: 'transit-account-is-content',
     rule: 'The transit account is not content: it may differ between attempts of a leg.',
-    seed: 1,
     assembly: legs(async (send, order) => {
       const answer = await send(order);
       if (answer instanceof Problem || answer.order.destination === order.destination) return answer;
@@ -171,7 +161,6 @@ export const SHARDED_MUTANTS: readonly ShardedMutant[] = [
   {
     name: 'back-keeps-the-used-limits',
     rule: '`back` gives the debit of `out` back to the limits that counted it.',
-    seed: 17,
     assembly: legs((send, order) => {
       if (order.leg?.name !== 'back') return send(order);
       const { counted: _, ...leg } = order.leg;
@@ -181,19 +170,16 @@ export const SHARDED_MUTANTS: readonly ShardedMutant[] = [
   {
     name: 'courier-reads-redis',
     rule: 'A courier closes a crossing only if MySQL has its end.',
-    seed: 22,
     assembly: seeing(readsRedis),
   },
   {
     name: 'courier-never-delivers',
     rule: 'Couriers finish what requests have left open.',
-    seed: 1,
     assembly: seeing((shard) => ({ ...shard, crossings: replaced(shard.crossings, { open: async () => [] }) })),
   },
   {
     name: 'crossings-after-the-transaction',
     rule: 'The row of a crossing is written in the transaction of its `out`.',
-    seed: 2,
     assembly: {
       ...SHARDED_PROTOCOL,
       shard: keepers((_ports, mysql) => ({ journal: new CrossingsLater(mysql) })),

@@ -51,28 +51,24 @@ export const FORMATS: Mutant[] = [
     name: 'format-moves-within-its-epoch',
     rule: 'The move to another format is a move of the authority: it adds 1 to the epoch.',
     theme: 'formats',
-    seed: 2,
     assembly: { ...PROTOCOL, Formats: KeepsItsEpoch },
   },
   {
     name: 'format-of-the-ended-epoch-is-forgotten',
     rule: 'An epoch is recovered in the format in which it began.',
     theme: 'formats',
-    seed: 23,
     assembly: { ...PROTOCOL, Formats: ForgetsTheFormerFormat },
   },
   {
     name: 'format-moves-without-recovery',
     rule: 'Before the rules change, the last epoch of the previous format is recovered.',
     theme: 'formats',
-    seed: 1,
     assembly: { ...PROTOCOL, Formats: RecoversNothing },
   },
   {
     name: 'modes-of-format-2-have-the-names-of-format-1',
     rule: 'If a release does not know the format of an authority, none of its statements matches the row of that authority.',
     theme: 'formats',
-    seed: 22,
     assembly: {
       ...PROTOCOL,
       formerKeeperPorts: (mysql, redis, onAllowed) => ({

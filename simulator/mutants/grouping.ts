@@ -54,7 +54,6 @@ export const GROUPING: Mutant[] = [
     name: 'group-in-doubt-counts-as-one-seq',
     rule: 'A group in doubt counts for as many seqs as it may have written.',
     theme: 'groups',
-    seed: 1,
     assembly: pods(({ handOverStore }) => ({
       handOverStore: replaced(handOverStore, {
         keep(epoch, podId, chunk) {
@@ -71,7 +70,6 @@ export const GROUPING: Mutant[] = [
     name: 'members-of-groups-are-not-in-doubt',
     rule: "The ids of a group's members are in doubt together with it.",
     theme: 'groups',
-    seed: 295,
     assembly: pods(({ handOverStore }) => ({
       handOverStore: replaced(handOverStore, {
         keep(epoch, podId, chunk) {
@@ -85,7 +83,6 @@ export const GROUPING: Mutant[] = [
     name: 'group-flushed-apart',
     rule: 'The flush never divides a group.',
     theme: 'groups',
-    seed: 1,
     assembly: keepers(({ journal }) => ({
       journal: replaced(journal, {
         commit: (batch, authorityEpoch) => journal.commit(cutInGroup(batch), authorityEpoch),
@@ -96,14 +93,12 @@ export const GROUPING: Mutant[] = [
     name: 'refused-group-leaves-its-first-transfers',
     rule: 'If a member of a group is refused, none is posted.',
     theme: 'groups',
-    seed: 1,
     assembly: pods((_ports, mysql) => ({ direct: new LeavesTheFirst(mysql) })),
   },
   {
     name: 'refused-group-takes-the-ids-of-its-members',
     rule: 'The ids of the members of a refused group stay free.',
     theme: 'groups',
-    seed: 1,
     assembly: pods((_ports, mysql) => ({ direct: new TakesIdsOfRefused(mysql) })),
   },
 ];

@@ -13,7 +13,6 @@ export const HANDING_OVER: Mutant[] = [
     name: 'hand-over-without-tail',
     rule: 'A pod hands over everything that it has received.',
     theme: 'lostReplies',
-    seed: 6,
     assembly: pods(({ handOverStore }) => ({
       handOverStore: replaced(handOverStore, {
         keep: (epoch, podId, chunk) => handOverStore.keep(epoch, podId, { ...chunk, entries: [] }),
@@ -24,7 +23,6 @@ export const HANDING_OVER: Mutant[] = [
     name: 'hand-over-without-replays',
     rule: 'Every answer with an outcome adds its entry to the tail of the pod that received it, including replays.',
     theme: 'lostReplies',
-    seed: 120,
     assembly: pods(({ handOverStore, cache }) => {
       const own = new Set<number>();
       const keepOwn = (entries: readonly JournalEntry[]) => {
@@ -56,7 +54,6 @@ export const HANDING_OVER: Mutant[] = [
     name: 'hand-over-without-in-doubt-attempts',
     rule: 'In-doubt attempts are handed over.',
     theme: 'lostReplies',
-    seed: 22,
     assembly: pods(({ handOverStore }) => ({
       handOverStore: replaced(handOverStore, {
         keep: (epoch, podId, chunk) => handOverStore.keep(epoch, podId, { ...chunk, inDoubt: [] }),
@@ -67,7 +64,6 @@ export const HANDING_OVER: Mutant[] = [
     name: 'hand-over-without-observed',
     rule: 'The highest seq that any answer of a pod depended on is handed over.',
     theme: 'lostReplies',
-    seed: 702,
     assembly: pods(({ handOverStore, authority }) => ({
       handOverStore: replaced(handOverStore, { complete: (epoch, podIds) => handOverStore.complete(epoch, podIds, 0) }),
       authority: replaced(authority, {
@@ -83,7 +79,6 @@ export const HANDING_OVER: Mutant[] = [
     name: 'hand-over-complete-before-its-parts',
     rule: 'The last part carries the completion mark; only a complete hand-over counts.',
     theme: 'divided',
-    seed: 194,
     assembly: pods(({ handOverStore }) => {
       const parts: [number, string, HandOverChunk][] = [];
       return {
@@ -101,7 +96,6 @@ export const HANDING_OVER: Mutant[] = [
     name: 'answers-after-the-hand-over',
     rule: 'After the hand-over no reply of the epoch counts, including reads and refusals.',
     theme: 'divided',
-    seed: 1,
     assembly: pods(() => ({
       cut: () => {},
       session(session) {
@@ -119,7 +113,6 @@ export const HANDING_OVER: Mutant[] = [
     name: 'timed-out-means-not-done',
     rule: 'An attempt is in doubt until a reply proves that it wrote nothing.',
     theme: 'divided',
-    seed: 2,
     assembly: pods(({ cache }) => ({
       cache: replaced(cache, {
         apply: (caller, items, podNow) => cache.apply(caller, items, podNow).catch(notDone),
@@ -131,7 +124,6 @@ export const HANDING_OVER: Mutant[] = [
     name: 'attempts-forgotten-with-their-requests',
     rule: 'An attempt stays in doubt after its request has ended.',
     theme: 'forgotten',
-    seed: 6,
     assembly: pods(({ cache, handOverStore }, _mysql, clock) => {
       const sentAt = new Map<string, number>();
       return {
@@ -158,7 +150,6 @@ export const HANDING_OVER: Mutant[] = [
     name: 'unknown-answered-as-503',
     rule: 'If any attempt of a request has left the pod, the request gets 504 at its deadline, never 503.',
     theme: 'anything',
-    seed: 12,
     assembly: pods(() => ({
       ledger: (ledger) =>
         replaced(ledger, {

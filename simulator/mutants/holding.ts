@@ -111,63 +111,54 @@ export const HOLDING: Mutant[] = [
     name: 'expiry-not-fenced-against-capture',
     rule: 'An expiry ends a hold only if it is still open.',
     theme: 'holds',
-    seed: 4,
     assembly: holdRules({ decide: expireAnything }),
   },
   {
     name: 'held-is-available',
     rule: 'Held money is not available.',
     theme: 'holds',
-    seed: 2,
     assembly: pods((_ports, mysql) => ({ direct: new ForgetsHeld(mysql) })),
   },
   {
     name: 'capture-above-what-is-left',
     rule: 'No capture takes more than is left of the hold.',
     theme: 'holds',
-    seed: 5,
     assembly: holdRules({ decide: captureAnything }),
   },
   {
     name: 'final-capture-keeps-the-rest',
     rule: 'A final capture releases everything that is left of the hold.',
     theme: 'holds',
-    seed: 6,
     assembly: holdRules({ decide: keepTheRest }),
   },
   {
     name: 'capture-after-the-end',
     rule: 'From its expiry time on, a hold is neither captured nor changed, whether or not the expiry is written.',
     theme: 'holds',
-    seed: 4,
     assembly: holdRules({ decide: ignoreTheEnd }),
   },
   {
     name: 'expired-hold-open-after-a-switch',
     rule: 'A hold that has expired stays expired in every later epoch.',
     theme: 'holds',
-    seed: 3,
     assembly: scripts(ReopensExpired),
   },
   {
     name: 'void-answered-before-its-entry-is-safe',
     rule: 'A void that finds the hold voided is answered once the earlier void is in MySQL.',
     theme: 'holds',
-    seed: 21,
     assembly: scripts(VoidsAreSafe),
   },
   {
     name: 'hold-evicted-before-it-is-flushed',
     rule: 'A hold is evicted only if MySQL has it in its current state.',
     theme: 'holds',
-    seed: 79,
     assembly: holdRules({ isClean: () => true, evictedUpTo: () => 0 }),
   },
   {
     name: 'usage-of-holds-not-given-back',
     rule: 'An amount that a hold releases is given back to the windows that counted it.',
     theme: 'midnights',
-    seed: 4,
     assembly: keepers(({ journal }) => ({
       journal: replaced(journal, {
         commit: (batch, authorityEpoch) => journal.commit(flushedWithoutGivingBack(batch), authorityEpoch),
@@ -178,14 +169,12 @@ export const HOLDING: Mutant[] = [
     name: 'holds-count-in-no-window',
     rule: 'A hold counts toward the limits when it is placed or raised.',
     theme: 'midnights',
-    seed: 1,
     assembly: holdRules({ decide: countNothing }),
   },
   {
     name: 'holds-are-not-in-doubt',
     rule: 'Attempts that place, change or end a hold are handed over while they are in doubt.',
     theme: 'holds',
-    seed: 65,
     assembly: pods(({ handOverStore }) => ({
       handOverStore: replaced(handOverStore, {
         keep(epoch, podId, chunk) {

@@ -49,28 +49,24 @@ export const LIMITING: Mutant[] = [
     name: 'midnight-in-another-zone',
     rule: 'Redis and MySQL use the same business calendar.',
     theme: 'midnights',
-    seed: 1,
     assembly: scripts(MidnightInAnotherZone),
   },
   {
     name: 'usage-lost-with-the-epoch',
     rule: 'The usage of limits continues in the next epoch.',
     theme: 'midnights',
-    seed: 1,
     assembly: scripts(UsageLostWithTheEpoch),
   },
   {
     name: 'usage-counted-with-every-try',
     rule: 'The usage of limits is written in the transaction that writes the postings.',
     theme: 'midnights',
-    seed: 1,
     assembly: keepers((_ports, mysql) => ({ journal: new CountingEveryTry(mysql) })),
   },
   {
     name: 'usage-counted-on-replay',
     rule: 'A repeated transfer is not counted again.',
     theme: 'midnights',
-    seed: 2,
     assembly: pods((_ports, mysql) => ({ direct: new CountingReplays(mysql) })),
   },
 ];

@@ -47,21 +47,18 @@ export const MOVING: Mutant[] = [
     name: 'closing-forgets-its-epoch',
     rule: 'While it is closing, the authority row names the epoch that has to be recovered.',
     theme: 'lostReplies',
-    seed: 2,
     assembly: keepers((_ports, mysql) => ({ authority: new ClosingForgetsItsEpoch(mysql) })),
   },
   {
     name: 'rebuilding-with-frozen-accounts',
     rule: 'Frozen accounts must be recovered before the cache has the authority again.',
     theme: 'lostReplies',
-    seed: 4,
     assembly: keepers((_ports, mysql) => ({ authority: new LeavesFrozenBehind(mysql) })),
   },
   {
     name: 'sweeps-the-epoch-that-begins',
     rule: 'Only epochs before the one that begins are swept.',
     theme: 'sleepers',
-    seed: 174,
     assembly: keepers(({ sweepEpochsBefore }) => ({
       sweepEpochsBefore: (epoch, caller) => sweepEpochsBefore(epoch + 1, caller),
     })),
@@ -70,21 +67,18 @@ export const MOVING: Mutant[] = [
     name: 'direct-on-frozen-accounts',
     rule: 'Frozen accounts accept no transfer and no change before they are recovered.',
     theme: 'lostReplies',
-    seed: 4,
     assembly: pods((_ports, mysql) => ({ direct: new NothingIsFrozen(mysql) })),
   },
   {
     name: 'direct-without-existing-outcomes',
     rule: 'A direct transaction answers an existing id with its existing outcome.',
     theme: 'anything',
-    seed: 4,
     assembly: pods((_ports, mysql) => ({ direct: new NothingExists(mysql) })),
   },
   {
     name: 'look-ups-of-another-epoch',
     rule: 'A lookup counts only in the epoch of its snapshot.',
     theme: 'memory',
-    seed: 31,
     assembly: pods(({ cache }) => ({
       cache: replaced(cache, {
         apply: (caller, items) =>
@@ -99,7 +93,6 @@ export const MOVING: Mutant[] = [
     name: 'known-ids-whatever-their-content',
     rule: 'A known id with other content gets a 409.',
     theme: 'calm',
-    seed: 1,
     assembly: pods(() => ({
       ledger: (ledger) =>
         replaced(ledger, {
@@ -120,7 +113,6 @@ export const MOVING: Mutant[] = [
     name: 'persisted-as-soon-as-cached',
     rule: 'Only an outcome that MySQL has is reported as persisted.',
     theme: 'calm',
-    seed: 1,
     assembly: pods(() => ({
       ledger: (ledger) =>
         replaced(ledger, {

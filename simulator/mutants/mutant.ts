@@ -11,9 +11,8 @@ export interface Mutant {
   /** The rule, in the protocol's terms. */
   rule: string;
   assembly: Assembly;
-  /** A theme with which the mutant is found quickly, and a seed that finds it with that theme. */
+  /** A theme with which the mutant is found quickly. */
   theme: Theme;
-  seed: number;
 }
 
 /** Replaces the ports of pods. */

@@ -20,14 +20,12 @@ export const OWNING: Mutant[] = [
     name: 'no-owner',
     rule: 'A keeper script is refused on the Redis of another ledger.',
     theme: 'foreign',
-    seed: 1,
     assembly: { ...PROTOCOL, newModel: ownedByAnybody },
   },
   {
     name: 'anybody-sweeps',
     rule: 'The script that sweeps ended epochs deletes only keys of its own ledger.',
     theme: 'foreign',
-    seed: 1,
     assembly: scripts(AnybodySweeps),
   },
 ];

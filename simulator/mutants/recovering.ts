@@ -95,14 +95,12 @@ export const RECOVERING: Mutant[] = [
     name: 'flush-without-the-cursor',
     rule: 'The flush moves the cursor by compare-and-set.',
     theme: 'anything',
-    seed: 2,
     assembly: keepers((_ports, mysql) => ({ journal: new AnyCursor(mysql) })),
   },
   {
     name: 'publish-before-the-commit',
     rule: 'The cursor is published after the commit.',
     theme: 'anything',
-    seed: 2,
     assembly: keepers(({ journal }) => ({
       journal: replaced(journal, {
         async commit(batch, authorityEpoch) {
@@ -115,14 +113,12 @@ export const RECOVERING: Mutant[] = [
     name: 'no-fence',
     rule: 'An old Redis is fenced before its journal is read.',
     theme: 'sleepers',
-    seed: 201,
     assembly: scripts(NoFence),
   },
   {
     name: 'journal-read-before-the-fence',
     rule: 'The fence is raised first, and then the journal is read to its end.',
     theme: 'lostReplies',
-    seed: 140,
     // The fence is raised only by the next activation.
     assembly: keepers(({ cache }) => ({
       cache: replaced(cache, {
@@ -138,7 +134,6 @@ export const RECOVERING: Mutant[] = [
     name: 'recovery-without-observed',
     rule: 'The last seq of a verified Redis is at least everything handed over or observed.',
     theme: 'halfHandedOver',
-    seed: 1,
     assembly: keepers(({ authority }, mysql) => ({
       authority: replaced(authority, {
         observedIn: async () => 0,
@@ -151,14 +146,12 @@ export const RECOVERING: Mutant[] = [
     name: 'recovery-from-an-unproven-redis',
     rule: 'A Redis is verified by the recorded replid, by the hand-overs of all pods, or as a node that cannot have been replicated.',
     theme: 'halfHandedOver',
-    seed: 50,
     assembly: keepers(({ authority }) => ({ authority: replaced(authority, { allHandedOver: async () => true }) })),
   },
   {
     name: 'node-name-trusted-with-replicas',
     rule: 'A node is recognized by its name only if replicas are ruled out.',
     theme: 'halfHandedOver',
-    seed: 50,
     assembly: keepers(({ inspect }) => ({
       async inspect() {
         const facts = await inspect();
@@ -171,35 +164,30 @@ export const RECOVERING: Mutant[] = [
     name: 'recovery-before-all-pods-handed-over',
     rule: 'An epoch is recovered from hand-overs only once every registered pod has handed over.',
     theme: 'halfHandedOver',
-    seed: 16,
     assembly: keepers((_ports, mysql) => ({ recoveryStore: new NobodyMissing(mysql) })),
   },
   {
     name: 'recovery-without-freezing',
     rule: 'Accounts of in-doubt attempts and of held entries are frozen, and their ids stay unsettled.',
     theme: 'lostReplies',
-    seed: 4,
     assembly: keepers((_ports, mysql) => ({ recoveryStore: new FreezesNothing(mysql) })),
   },
   {
     name: 'recovery-leaves-ids-free',
     rule: 'Ids of in-doubt attempts and of held entries get account_unsettled, regardless of their content.',
     theme: 'lostReplies',
-    seed: 22,
     assembly: keepers((_ports, mysql) => ({ recoveryStore: new KeepsNoIds(mysql) })),
   },
   {
     name: 'recovery-without-settings-versions',
     rule: 'An entry is applied only with the settings version that it was decided with.',
     theme: 'lostReplies',
-    seed: 209,
     assembly: keepers((_ports, mysql) => ({ recoveryStore: new AnySettings(mysql) })),
   },
   {
     name: 'flush-and-recovery-hide-their-ids-from-the-lookup-horizon',
     rule: 'The lookup horizon is at least the largest UUIDv7 time of any id that MySQL may have.',
     theme: 'divided',
-    seed: 25,
     assembly: keepers((_ports, mysql) => ({
       journal: new HidesItsIds(mysql),
       recoveryStore: new PagesHideTheirIds(mysql),
@@ -209,14 +197,12 @@ export const RECOVERING: Mutant[] = [
     name: 'late-recovery-repeats',
     rule: 'Entries that MySQL already has with the same id and content are skipped when a journal is recovered late.',
     theme: 'lostReplies',
-    seed: 4,
     assembly: keepers((_ports, mysql) => ({ recoveryStore: new NothingExists(mysql) })),
   },
   {
     name: 'replies-before-the-fsync',
     rule: 'Acknowledged means: in the AOF, with appendfsync always.',
     theme: 'halfHandedOver',
-    seed: 200,
     assembly: { ...PROTOCOL, unsyncedMax: 6 },
   },
 ];

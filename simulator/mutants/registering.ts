@@ -83,14 +83,12 @@ export const REGISTERING: Mutant[] = [
     name: 'no-registration-in-mysql',
     rule: 'A pod registers in MySQL before its first script in an epoch.',
     theme: 'halfHandedOver',
-    seed: 1,
     assembly: pods(({ authority }) => ({ authority: replaced(authority, { register: async () => true }) })),
   },
   {
     name: 'registration-without-the-share-lock',
     rule: 'Registration share-locks the authority row: a plain insert can commit after the keeper has read the list.',
     theme: 'divided',
-    seed: 194,
     assembly: pods(({ authority }, mysql) => ({
       authority: replaced(authority, {
         async register(podId, epoch) {
@@ -109,14 +107,12 @@ export const REGISTERING: Mutant[] = [
     name: 'retired-pods-may-write',
     rule: 'A script marks a retired pod permanently.',
     theme: 'forgotten',
-    seed: 143,
     assembly: scripts(RetiredMayWrite),
   },
   {
     name: 'retired-pods-go-at-once',
     rule: 'The row of a retired pod is deleted only once the cursor has passed the seq of its retirement.',
     theme: 'forgotten',
-    seed: 5,
     assembly: keepers(({ authority }) => ({
       authority: replaced(authority, { markRetired: (podId) => authority.removePod(podId) }),
     })),
@@ -125,21 +121,18 @@ export const REGISTERING: Mutant[] = [
     name: 'prologue-without-registration',
     rule: 'The prologue refuses a pod that is not registered or has been retired.',
     theme: 'forgotten',
-    seed: 157,
     assembly: scripts(NobodyRegisters),
   },
   {
     name: 'prologue-without-replid',
     rule: 'The prologue refuses every server except the one of the activation.',
     theme: 'halfHandedOver',
-    seed: 1,
     assembly: scripts(AnyServer),
   },
   {
     name: 'reads-without-prologue',
     rule: 'Reads of a balance are scripts too: a replica or an old master answers plain reads with stale balances.',
     theme: 'halfHandedOver',
-    seed: 67,
     assembly: scripts(PlainReads),
   },
 ];

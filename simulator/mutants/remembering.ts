@@ -149,56 +149,48 @@ export const REMEMBERING: Mutant[] = [
     name: 'install-without-the-watermark',
     rule: 'An account is installed only if its snapshot includes everything that Redis has evicted.',
     theme: 'memory',
-    seed: 51,
     assembly: scripts(NoWatermark),
   },
   {
     name: 'look-ups-without-the-cursor',
     rule: 'A lookup counts only if its snapshot includes everything that Redis has evicted.',
     theme: 'memory',
-    seed: 56,
     assembly: scripts(LookUpsOfAnyAge),
   },
   {
     name: 'lookup-horizon-is-zero-at-the-activation',
     rule: 'The lookup horizon is read from MySQL when an epoch is activated.',
     theme: 'divided',
-    seed: 1,
     assembly: scripts(MIsZero),
   },
   {
     name: 'lookup-horizon-stays-when-ids-are-forgotten',
     rule: 'The lookup horizon is raised whenever Redis forgets ids.',
     theme: 'memory',
-    seed: 2,
     assembly: scripts(MStays),
   },
   {
     name: 'activation-begins-again',
     rule: 'The marker of an activated epoch is taken over, not created again; and pods work only with that marker.',
     theme: 'anything',
-    seed: 174,
     assembly: scripts(ActivatesAgain),
   },
   {
     name: 'direct-without-the-authority-check',
     rule: 'A direct transaction share-locks the authority row first: mode and epoch are checked.',
     theme: 'lostReplies',
-    seed: 23,
     assembly: pods((_ports, mysql) => ({ direct: new AnyAuthority(mysql) })),
   },
   {
     name: 'direct-hides-its-ids-from-the-lookup-horizon',
     rule: 'The lookup horizon is at least the largest UUIDv7 time of any id that MySQL may have, including those of transfers made in MySQL.',
     theme: 'divided',
-    seed: 1,
     assembly: pods((_ports, mysql) => ({ direct: new HidesItsIds(mysql) })),
   },
   {
     name: 'commit-without-answer-means-not-done',
     rule: 'A commit without an answer is in doubt.',
     theme: 'anything',
-    seed: 77,
     assembly: pods(({ direct }) => ({
       direct: replaced(direct, {
         apply: (epoch, items) =>
@@ -214,7 +206,6 @@ export const REMEMBERING: Mutant[] = [
     name: 'not-found-without-the-authority',
     rule: 'A 404 for a transfer counts only if the authority row was read in the same snapshot.',
     theme: 'lostReplies',
-    seed: 2,
     assembly: pods(({ database }) => ({
       database: replaced(database, {
         async findOutcomes(ids) {
@@ -228,7 +219,6 @@ export const REMEMBERING: Mutant[] = [
     name: 'reads-never-stale',
     rule: 'While the authority moves or the ledger is closed, reads are answered from MySQL and marked as stale.',
     theme: 'lostReplies',
-    seed: 2,
     assembly: pods(({ database }) => ({
       database: replaced(database, {
         async loadAccounts(ids) {

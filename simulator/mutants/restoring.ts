@@ -12,25 +12,21 @@ export const RESTORING: readonly ShardedMutant[] = [
   {
     name: 'closed-crossings-stay-closed',
     rule: 'A closed crossing whose arrival is lost is opened again.',
-    seed: 3,
     assembly: recovering({ surviving: (shard) => ({ ...shard, reopen: async () => {} }) }),
   },
   {
     name: 'arrivals-are-not-compared',
     rule: 'Transfers that arrived from the restored shard are written to it again.',
-    seed: 3,
     assembly: recovering({ surviving: (shard) => ({ ...shard, arrivalsFrom: async () => [] }) }),
   },
   {
     name: 'refusals-are-not-restored',
     rule: 'A refusal that is lost is written again if the money came back.',
-    seed: 39,
     assembly: recovering({ restored: (shard) => ({ ...shard, writeRefusals: async () => {} }) }),
   },
   {
     name: 'epochs-are-used-again',
     rule: 'Epochs after a restore are higher than all earlier epochs.',
-    seed: 7,
     assembly: recovering({ goesBeyond: false }),
   },
 ];

@@ -25,14 +25,12 @@ export const STOPPING: Mutant[] = [
     name: 'stop-without-hand-over',
     rule: 'A stopping pod hands over everything that it knows of its epoch.',
     theme: 'stops',
-    seed: 1,
     assembly: pods(({ authority }) => ({ stop: (session) => authority.removeProcess(session.podId) })),
   },
   {
     name: 'stop-removes-its-registration-at-once',
     rule: 'A stopping pod removes its registration only once MySQL has everything that the pod knows.',
     theme: 'stops',
-    seed: 10,
     assembly: pods((ports) => {
       const { podIds, authority } = registeredBy(ports.authority);
       return {
@@ -47,7 +45,6 @@ export const STOPPING: Mutant[] = [
     name: 'stop-forgets-its-hand-over-after-one-failure',
     rule: 'A stopping pod repeats the hand-over while MySQL does not accept it, and reports when it gives up.',
     theme: 'stops',
-    seed: 48,
     assembly: pods(({ handOverStore }, _mysql, clock) => {
       let stopping = false;
       const once = (step: Promise<void>) => (stopping ? step.catch(() => {}) : step);
@@ -68,7 +65,6 @@ export const STOPPING: Mutant[] = [
     name: 'own-ids-are-retired-at-seq-0',
     rule: 'In-doubt attempts under an earlier id of a process are resolved once MySQL has everything up to the seq at which that id was retired.',
     theme: 'renewals',
-    seed: 33,
     assembly: pods(({ retire }) => ({
       retire: async (caller, podId) => ({ ...(await retire(caller, podId)), seq: 0 }),
     })),
@@ -77,7 +73,6 @@ export const STOPPING: Mutant[] = [
     name: 'own-ids-are-not-retired',
     rule: 'A process that takes another id retires the earlier ones in Redis: no attempt under them may run anymore.',
     theme: 'renewals',
-    seed: 35,
     assembly: pods(({ cache }) => ({
       retire: async ({ epoch, format, replid }, podId) => (await cache.read({ epoch, format, replid, podId }, [])).head,
     })),
@@ -86,7 +81,6 @@ export const STOPPING: Mutant[] = [
     name: 'hand-over-under-its-last-id-only',
     rule: 'A process hands over under every id that it tried to register in the epoch, including retired ones.',
     theme: 'renewals',
-    seed: 3,
     assembly: pods(({ handOverStore }) => ({
       handOverStore: replaced(handOverStore, {
         complete: (epoch, podIds, observed) => handOverStore.complete(epoch, podIds.slice(-1), observed),
