@@ -1,5 +1,7 @@
-import { fork } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { type ChildProcess, fork } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { build } from 'esbuild';
 import type { Epilogue } from './shards/epilogue.ts';
 import type { ShardedRunResult } from './shards/run-sharded.ts';
 import type { Ending } from './world/recovery.ts';
@@ -124,6 +126,25 @@ export async function runMany(
   return tally;
 }
 
+/**
+ * The worker as one file of plain JavaScript: as modules that tsx compiles, it would take a second to start, and run
+ * more slowly, because tsx lets every function keep its name. The file is next to the packages that it imports.
+ * @returns its path
+ */
+async function buildWorker(): Promise<string> {
+  const outfile = join(
+    import.meta.dirname,
+    `../node_modules/.cache/holdfast-simulator/worker-${process.pid}-${++builds}.mjs`,
+  );
+  await build({
+    entryPoints: [join(import.meta.dirname, 'worker.ts')],
+    outfile,
+    ...{ bundle: true, format: 'esm', platform: 'node', target: 'node20', packages: 'external', logLevel: 'error' },
+  });
+  return outfile;
+}
+let builds = 0;
+
 /** Divides the seeds among processes. @param sharesOf how many seeds a process gets at a time */
 async function inProcesses<S extends Share | ShardedShare, T>(
   share: S,
@@ -131,26 +152,31 @@ async function inProcesses<S extends Share | ShardedShare, T>(
   workers: number,
   done: (part: T) => void,
 ): Promise<void> {
+  const worker = await buildWorker();
   let next = share.from;
+  const give = (child: ChildProcess) => {
+    if (next >= share.to) return child.disconnect();
+    const part: S = { ...share, from: next, to: Math.min(next + sharesOf, share.to) };
+    next = part.to;
+    child.send(part);
+  };
   const work = () =>
     new Promise<void>((resolve, reject) => {
-      const child = fork(fileURLToPath(new URL('./worker.ts', import.meta.url)), { execArgv: ['--import', 'tsx'] });
-      const give = () => {
-        if (next >= share.to) return child.disconnect();
-        const part: S = { ...share, from: next, to: Math.min(next + sharesOf, share.to) };
-        next = part.to;
-        child.send(part);
-      };
+      const child = fork(worker, { execArgv: [] });
       child.on('message', (part: T) => {
         done(part);
-        give();
+        give(child);
       });
       child.on('error', reject);
       child.on('exit', (code, signal) => {
         if (code === 0) resolve();
         else reject(new Error(`a simulator process ended with ${code ?? signal}`));
       });
-      give();
+      give(child);
     });
-  await Promise.all(Array.from({ length: Math.max(1, workers) }, work));
+  try {
+    await Promise.all(Array.from({ length: Math.max(1, workers) }, work));
+  } finally {
+    rmSync(worker, { force: true });
+  }
 }

@@ -1,40 +1,7 @@
 import { expect, it } from 'vitest';
 import { Random } from './core/random.ts';
-import { runMany } from './many.ts';
 import { planOf } from './world/plan.ts';
 import { runSeed } from './world/run-seed.ts';
-
-const SEEDS = 2_000;
-const WORKERS = 2;
-
-it(`${SEEDS} seeds pass`, { timeout: 3_600_000 }, async () => {
-  const tally = await runMany({ from: 1, to: 1 + SEEDS, mutant: null, theme: null }, WORKERS);
-  const failed = tally.failed.map(({ seed, violations }) => ({ seed, first: violations[0] }));
-  expect(failed, 'replay one with: npm run simulate -- --seed N --trace').toEqual([]);
-  expect(tally.runs).toBe(SEEDS);
-  // The runs must reach the situations that they are meant to test.
-  expect(tally.endings.CACHE ?? 0).toBeGreaterThan(SEEDS / 2);
-  expect(tally.endings.DIRECT ?? 0).toBeGreaterThan(SEEDS / 50);
-  expect(tally.endings.frozen ?? 0).toBeGreaterThan(SEEDS / 500);
-  expect(tally.epochs / tally.runs).toBeGreaterThan(4);
-  expect(tally.transfers / tally.runs).toBeGreaterThan(80);
-});
-
-/** Rare situations: by chance, few runs reach them, and few seeds show a bug there. */
-it.each([
-  ['stops', 60],
-  ['renewals', 150],
-  ['changes', 60],
-  ['foreign', 60],
-  ['formats', 150],
-  ['groups', 100],
-  ['holds', 150],
-  ['midnights', 100],
-] as const)('%s: %i seeds pass', { timeout: 3_600_000 }, async (theme, seeds) => {
-  const tally = await runMany({ from: 1, to: 1 + seeds, mutant: null, theme }, WORKERS);
-  expect(tally.failed.map(({ seed, violations }) => ({ seed, first: violations[0] }))).toEqual([]);
-  expect(tally.runs).toBe(seeds);
-});
 
 it('worlds begin in either format, and move to format 2 when an operator requests it', async () => {
   const begun = new Set<number>();
