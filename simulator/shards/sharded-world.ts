@@ -140,7 +140,7 @@ export class ShardedWorld {
         },
         pods: () => [...this.#serving],
         keyOf: (transactionId, source) => keyOf(transactionId, source, shards),
-        note: (line) => this.note(line),
+        note: this.#trace ? (line) => this.note(line) : null,
         onPersisted: (outcome) => this.#mustBePersisted(outcome),
         onPersistedHold: (holdId, revision) => this.#holdMustBePersisted(holdId, revision),
       },

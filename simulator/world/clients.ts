@@ -37,7 +37,8 @@ interface ClientDependencies {
   pods(): readonly ServingPod[];
   /** The name under which a transfer is recorded: its id, and the shard of its source if there are several. */
   keyOf(transactionId: string, source: string): string;
-  note(what: string): void;
+  /** Null unless the run is traced: the lines are costly to build. */
+  note: ((what: string) => void) | null;
   /** Called when an answer reports the outcome as persisted. */
   onPersisted(outcome: Outcome): void;
   /** Called when an answer reports the hold as persisted with this revision. */
@@ -234,7 +235,7 @@ export class Client {
       const attempt = { content: contentOf(order), correlationId, sentAt, endedAt, answer };
       history.of(keyOf(transactionId, order.source)).attempts.push(attempt);
       if (reply.kind === 'value' && reply.value.persisted) onPersisted(reply.value);
-      note(
+      note?.(
         `${order.correlationId} ${order.transactionId} ${order.source}>${order.destination} ${order.amount} at ${nameOf(pod)} since ${sentAt.toFixed(1)}: ${said(reply)}`,
       );
       scheduler.mix(hashOf(said(reply)));
@@ -253,7 +254,7 @@ export class Client {
     for (const view of answers.value) {
       if (view instanceof Problem) return false;
       this.#saw(view, sentAt, pod);
-      note(
+      note?.(
         `read ${view.accountId} at ${pod?.process.name} since ${sentAt.toFixed(1)}: ${view.balance} v${view.version} s${view.settingsVersion}${view.stale ? ' stale' : ''}`,
       );
       scheduler.mix(view.version * 31 + view.balance);
@@ -277,7 +278,7 @@ export class Client {
     const reply = await this.#ask(pod, (at) => at.ledger.outcome(transactionId, { account: source }));
     const { lookUps } = history.of(keyOf(transactionId, source));
     lookUps.push({ sentAt, endedAt: scheduler.nowMs, answer: answerOf(reply) });
-    note(`seek ${transactionId} at ${pod?.process.name} since ${sentAt.toFixed(1)}: ${said(reply)}`);
+    note?.(`seek ${transactionId} at ${pod?.process.name} since ${sentAt.toFixed(1)}: ${said(reply)}`);
     scheduler.mix(hashOf(said(reply)));
   }
 
@@ -305,7 +306,7 @@ export class Client {
     const change = { accountId, changeId, correlationId, user: process.name, ...settings, ...expected };
     const reply = await this.#ask(pod, (at) => at.ledger.changeAccount(change));
     if (reply.kind === 'value') this.#saw(reply.value, sentAt, pod);
-    note(
+    note?.(
       `change ${correlationId} ${accountId} ${JSON.stringify(settings)} at ${pod?.process.name} since ${sentAt.toFixed(1)}: ${reply.kind === 'value' ? `s${reply.value.settingsVersion}` : said(reply)}`,
     );
     const request = { accountId, correlationId, ...settings, ...expected, sentAt, endedAt: scheduler.nowMs };

@@ -30,7 +30,8 @@ interface GroupClientDependencies {
   ask(work: (pod: ServingPod) => Promise<GroupOutcome | Problem>): Promise<Reply<GroupOutcome>>;
   sendSingle(order: TransferOrder): void;
   isStopped(): boolean;
-  note(what: string): void;
+  /** Null unless the run is traced: the lines are costly to build. */
+  note: ((what: string) => void) | null;
   keyOf(transactionId: string, source: string): string;
   onPersisted(outcome: Outcome): void;
 }
@@ -111,7 +112,7 @@ export class GroupClient {
       history.of(keyOf(transactionId, order.source)).attempts.push(attempt);
     }
     const known = history.ofGroup(group);
-    note(`group ${group.groupId} since ${sentAt.toFixed(1)}: ${said(reply)}`);
+    note?.(`group ${group.groupId} since ${sentAt.toFixed(1)}: ${said(reply)}`);
     scheduler.mix(hashOf(said(reply)));
     if (reply.kind === 'value' && reply.value.status === 'POSTED') {
       known.answers.push('posted');

@@ -44,7 +44,8 @@ interface HoldClientDependencies {
   correlation(): string;
   ask<T extends object>(work: (pod: ServingPod) => Promise<T | Problem>): Promise<Reply<T>>;
   isStopped(): boolean;
-  note(what: string): void;
+  /** Null unless the run is traced: the lines are costly to build. */
+  note: ((what: string) => void) | null;
   keyOf(transactionId: string, source: string): string;
   /** These two are called when an answer reports a capture, or a hold with this revision, as persisted. */
   onPersisted(outcome: Outcome): void;
@@ -136,7 +137,7 @@ export class HoldClient {
     const hold = answer.kind === 'held' ? answer.hold : undefined;
     if (hold) shared.revisions.set(holdId, Math.max(hold.revision, shared.revisions.get(holdId) ?? 0));
     const text = hold ? `${hold.status} ${hold.captured}/${hold.amount} r${hold.revision}` : said(reply);
-    note(`${op} hold ${holdId} since ${sentAt.toFixed(1)}: ${answer.kind} ${text}`);
+    note?.(`${op} hold ${holdId} since ${sentAt.toFixed(1)}: ${answer.kind} ${text}`);
     scheduler.mix(hashOf(`${answer.kind} ${text}`));
   }
 
@@ -191,7 +192,7 @@ export class HoldClient {
     const attempt = { content: contentOf(order), correlationId, sentAt, endedAt: scheduler.nowMs };
     history.of(keyOf(transactionId, order.source)).attempts.push({ ...attempt, answer: answerOf(reply) });
     if (reply.kind === 'value' && reply.value.persisted) onPersisted(reply.value);
-    note(`capture ${transactionId} of hold ${capture.holdId} since ${sentAt.toFixed(1)}: ${said(reply)}`);
+    note?.(`capture ${transactionId} of hold ${capture.holdId} since ${sentAt.toFixed(1)}: ${said(reply)}`);
     scheduler.mix(hashOf(said(reply)));
     return isUnsettled(reply);
   }

@@ -18,7 +18,8 @@ interface ReversalClientDependencies {
   ask(work: (pod: ServingPod) => Promise<Outcome>): Promise<Reply<Outcome>>;
   keyOf(transactionId: string, source: string): string;
   onPersisted(outcome: Outcome): void;
-  note(what: string): void;
+  /** Null unless the run is traced: the lines are costly to build. */
+  note: ((what: string) => void) | null;
 }
 
 /** Reverses transfers with the API's code, which chooses the id of a reversal. */
@@ -39,7 +40,7 @@ export class ReversalClient {
       const ledger = this.#recording(pod.ledger, sentAt, attempts);
       return reverse(ledger, await outcomeFrom(ledger, transactionId, source), durability, origin);
     });
-    note(`${origin.correlationId} reverses ${transactionId} since ${sentAt.toFixed(1)}: ${said(reply)}`);
+    note?.(`${origin.correlationId} reverses ${transactionId} since ${sentAt.toFixed(1)}: ${said(reply)}`);
     scheduler.mix(hashOf(said(reply)));
     const answer = answerOf(reply);
     // The answer is that of the last attempt.

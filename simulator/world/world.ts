@@ -244,7 +244,7 @@ export class World {
         },
         pods: () => [...this.serving],
         keyOf: (transactionId) => transactionId,
-        note: (line) => this.note(line),
+        note: this.tracing ? (line) => this.note(line) : null,
         onPersisted: (outcome) => this.#mustBePersisted(outcome),
         onPersistedHold: (holdId, revision) => this.#holdMustBePersisted(holdId, revision),
       },
@@ -273,7 +273,10 @@ export class World {
   }
   /** Requests without an answer. */
   get asked(): number {
-    return this.#common?.asked() ?? this.clients.reduce((sum, { asked }) => sum + asked, 0);
+    if (this.#common) return this.#common.asked();
+    let sum = 0;
+    for (const { asked } of this.clients) sum += asked;
+    return sum;
   }
 
   #process(name: string): SimProcess {

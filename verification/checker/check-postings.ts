@@ -92,26 +92,26 @@ function replayOne(
   postings.sort((a, b) => a.version - b.version);
   for (const posting of postings) {
     const { version, amount, balance, id } = posting;
-    const name = `${accountId} v${version} (${id})`;
-    if (version !== balances.length) violations.add('gap', `${name} follows v${balances.length - 1}`);
+    const name = () => `${accountId} v${version} (${id})`;
+    if (version !== balances.length) violations.add('gap', `${name()} follows v${balances.length - 1}`);
     const before = balances.at(-1) ?? 0;
     if (balance !== before + amount)
-      violations.add('arithmetic', `${name}: ${before} and ${amount} do not add up to ${balance}`);
+      violations.add('arithmetic', `${name()}: ${before} and ${amount} do not add up to ${balance}`);
     if (posting.settingsVersion < settingsVersion) {
       violations.add(
         'settings',
-        `${name} was posted under settings ${posting.settingsVersion} after ${settingsVersion}`,
+        `${name()} was posted under settings ${posting.settingsVersion} after ${settingsVersion}`,
       );
     }
     settingsVersion = Math.max(settingsVersion, posting.settingsVersion);
     if (posting.acceptedAt !== null) {
       const earlierMs = acceptedAt - posting.acceptedAt;
-      if (earlierMs > 0) violations.add('time', `${name} was accepted ${earlierMs} ms before its predecessor`);
+      if (earlierMs > 0) violations.add('time', `${name()} was accepted ${earlierMs} ms before its predecessor`);
       acceptedAt = posting.acceptedAt;
     }
     const held = open.after(posting.hold);
     checkHeld(posting.hold, { before: helds.at(-1) ?? 0, after: held }, name, violations);
-    checkRules(account, { ...posting, held }, settings[posting.settingsVersion], name, violations);
+    checkRules(account, posting, held, settings[posting.settingsVersion], name, violations);
     balances[version] = balance;
     helds[version] = held;
   }
@@ -136,14 +136,14 @@ class OpenHolds {
 function checkHeld(
   event: Posting['hold'],
   { before, after }: { before: number; after: number },
-  name: string,
+  name: () => string,
   violations: Violations,
 ): void {
   if (!event) return;
   const { held, heldChange } = event;
-  if (held !== after) violations.add('held', `${name}: ${held} is held, but the open holds add up to ${after}`);
+  if (held !== after) violations.add('held', `${name()}: ${held} is held, but the open holds add up to ${after}`);
   if (before + heldChange !== held)
-    violations.add('arithmetic', `${name}: ${before} held and ${heldChange} do not add up to ${held}`);
+    violations.add('arithmetic', `${name()}: ${before} held and ${heldChange} do not add up to ${held}`);
 }
 
 /**
@@ -152,25 +152,26 @@ function checkHeld(
  */
 function checkRules(
   { external, currency }: OpenedAccount,
-  posting: Posting & { held: number },
+  posting: Posting,
+  held: number,
   settings: Settings | undefined,
-  name: string,
+  name: () => string,
   violations: Violations,
 ): void {
   if (!settings) {
-    violations.add('settings', `${name} was posted under settings ${posting.settingsVersion}, which do not exist`);
+    violations.add('settings', `${name()} was posted under settings ${posting.settingsVersion}, which do not exist`);
     return;
   }
   const { status, overdraftLimit } = settings;
-  if (posting.currency !== currency) violations.add('rules', `${name} was posted in ${posting.currency}`);
-  if (!isAllowed(posting, status)) violations.add('rules', `${name} was posted: ${status}`);
-  if (posting.hold && external) violations.add('rules', `${name} holds money of an external account`);
+  if (posting.currency !== currency) violations.add('rules', `${name()} was posted in ${posting.currency}`);
+  if (!isAllowed(posting, status)) violations.add('rules', `${name()} was posted: ${status}`);
+  if (posting.hold && external) violations.add('rules', `${name()} holds money of an external account`);
   // A limit may become lower than the debt. Credits are then still allowed, but not changes that lower the available
   // amount.
   const isLowered = posting.amount - (posting.hold?.heldChange ?? 0) < 0;
-  const available = posting.balance - posting.held;
+  const available = posting.balance - held;
   if (isLowered && !external && available < -overdraftLimit) {
-    violations.add('overdrawn', `${name} is at ${available}, but its limit is ${-overdraftLimit}`);
+    violations.add('overdrawn', `${name()} is at ${available}, but its limit is ${-overdraftLimit}`);
   }
 }
 
