@@ -270,6 +270,30 @@ describe('WebhookLeaseStore', () => {
     expect(await revoked()).toEqual([false, false]);
   });
 
+  it('shows that the key with which its events were directed to another address is revoked', async () => {
+    const keys = new ApiKeyManagement({ database: db.database, clock: systemClock, changed() {} });
+    const key = {
+      user: 'ann',
+      name: null,
+      scopes: ['webhooks:write'] as const,
+      accountPrefixes: null,
+      expiresAt: null,
+    };
+    for (const keyId of ['mine', 'stolen']) await keys.create({ ...key, keyId }, OPERATOR);
+    const stolen = by('ann', { keyId: 'stolen' });
+    await store.create(wanted('x'), by('ann', { keyId: 'mine' }));
+    await store.create(wanted('y'), by('ann', { keyId: 'mine' }));
+    await store.change('x', { url: 'https://thief.example/' }, stolen);
+    await store.change('y', { url: wanted().url, description: 'the same address' }, stolen);
+    await keys.revoke('stolen', null, OPERATOR);
+    const { webhooks } = await leases.glance('a');
+    expect(webhooks.map(({ webhookId, isKeyRevoked }) => [webhookId, isKeyRevoked])).toEqual([
+      ['w', false],
+      ['x', true],
+      ['y', false],
+    ]);
+  });
+
   it('has something to do for a webhook that is not active only if a test was requested', async () => {
     await store.change('w', { state: 'PAUSED' }, by());
     expect(await leases.take('w', 'a', LEASE_MS)).toBeNull();

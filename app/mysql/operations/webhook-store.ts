@@ -109,6 +109,12 @@ export class WebhookStore implements Webhooks {
          WHERE webhook_id = ?`,
         [...columnsOf(settings), next, webhookId],
       );
+      // Whoever directs the events to another address is responsible for it: it stops when this key is revoked.
+      if (settings.url !== row.url)
+        await session.run('UPDATE webhooks SET granted_by = ? WHERE webhook_id = ?', [
+          request.identity.keyId ?? null,
+          webhookId,
+        ]);
       return { ...contentOf(settings), state: next };
     });
   }
