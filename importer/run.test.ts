@@ -350,12 +350,14 @@ describe('A file', () => {
 
   it('that changes while it is sent is noticed before any of the change is sent', async () => {
     // More than a block, so that the rest is read after the first requests.
-    const path = temporaryFile(HEADER + rows(60_000));
+    const long = (amount: string) =>
+      `${HEADER.trim()},reference\n${rows(9_000, amount).replaceAll('\n', `,${'x'.repeat(120)}\n`)}`;
+    const path = temporaryFile(long('1.00'));
     service.faults = (request) => {
-      if (request === 0) writeFileSync(path, HEADER + rows(60_000, '9.00'));
+      if (request === 0) writeFileSync(path, long('9.00'));
       return 'none';
     };
-    const error = await run(path, { batch: 1000 }).catch((thrown: unknown) => thrown);
+    const error = await run(path, { batch: 100 }).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ message: expect.stringContaining('was changed while it was being imported') });
     // A FileError would claim that nothing was sent.
     expect(error).not.toBeInstanceOf(FileError);

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { HoldState } from '../domain/hold-types.ts';
 import type { HoldOrder } from '../domain/holds.ts';
+import { anyText } from '../domain/testing/any-text.ts';
 import { orderOf } from '../domain/testing/orders.ts';
 import { HOLD_RECORD_BYTES, lastSeqOf, RecordStatus, refusalNumber } from './codec.ts';
 import {
@@ -52,7 +53,6 @@ const anyRecord: fc.Arbitrary<HoldRecord> = fc
   })
   .map(({ usageChange, ...record }) => (usageChange ? { ...record, usageChange } : record));
 
-const anyText = fc.string({ unit: 'binary' });
 const anyOrigin = { user: anyText, correlationId: fc.string() };
 const anyEvent = {
   ...anyOrigin,

@@ -4,6 +4,7 @@ import { MODES } from '../../domain/authority.ts';
 import { LEGS } from '../../domain/leg-types.ts';
 import { LIMITS } from '../../domain/limits.ts';
 import { HOLD_REFUSALS, REFUSALS } from '../../domain/problem.ts';
+import { anyText } from '../../domain/testing/any-text.ts';
 import { encodeEntry } from './entry-codec.ts';
 import { decodeEntry } from './entry-decoder.ts';
 import type { SealedEntry, SealedOrder } from './sealed-entry.ts';
@@ -108,7 +109,7 @@ const anyEntry: fc.Arbitrary<Known> = fc.oneof(
   fc.record({
     kind: fc.constant('group'),
     groupId: id,
-    split: orNull(fc.string({ unit: 'binary' })),
+    split: orNull(anyText),
     ...place,
     status: fc.constant('POSTED'),
     transactionIds: fc.array(id, { maxLength: 3 }),
@@ -154,7 +155,7 @@ const anyEntry: fc.Arbitrary<Known> = fc.oneof(
   }),
   fc.record({ kind: fc.constant('loss-accepted'), epoch: count, what: id, id, digest }),
   fc.record({
-    ...{ kind: fc.constant('action'), type: id, subject: fc.string({ unit: 'binary' }), at: time },
+    ...{ kind: fc.constant('action'), type: id, subject: anyText, at: time },
     ...{
       content: fc.jsonValue({ noUnicodeString: false }).map((value) => JSON.parse(JSON.stringify(value)) as unknown),
       digest: orNull(digest),
