@@ -1,5 +1,6 @@
 import { LIMITS, type LimitName, type LimitReached } from '../domain/limits.ts';
 import { Problem, type ProblemCode, REFUSALS, type Refusal } from '../domain/problem.ts';
+import { isStopped } from '../domain/stop.ts';
 import type { Outcome } from '../domain/types.ts';
 import type { BreakerState } from './breaker.ts';
 import { MetricSet } from './metric-set.ts';
@@ -79,6 +80,10 @@ export class LedgerMetrics extends MetricSet {
   readonly #epoch = this.gauge('authority_epoch', 'Epoch of the authority, as known to this process');
   readonly #format = this.gauge('rule_format', 'Rule format of the ledger, as known to this process');
   readonly #mode = this.gauge('authority_mode', '1 for the current mode of the authority', ['mode']);
+  readonly #stopped = this.gauge(
+    'ledger_stopped',
+    '1 while an operator has stopped the ledger, as known to this process',
+  );
   readonly #redisForeign = this.gauge(
     'redis_foreign',
     "1 while Redis belongs to another ledger, or holds keys that cannot be proven to be this ledger's",
@@ -219,9 +224,11 @@ export class LedgerMetrics extends MetricSet {
     this.#retries.inc({ what });
   }
 
-  authority(now: { epoch: number; mode: AuthorityMode; format: number }): void {
+  /** @param now `stops`: how often the ledger was stopped or released */
+  authority(now: { epoch: number; mode: AuthorityMode; format: number; stops: number }): void {
     this.#epoch.set(now.epoch);
     this.#format.set(now.format);
+    this.#stopped.set(isStopped(now.stops) ? 1 : 0);
     for (const mode of AUTHORITY_MODES) this.#mode.set({ mode }, mode === now.mode ? 1 : 0);
   }
 

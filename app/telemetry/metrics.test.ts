@@ -119,12 +119,20 @@ describe('Metrics', () => {
   });
 
   it('shows one mode of the authority at a time', async () => {
-    ledger.authority({ epoch: 7, mode: 'CACHE', format: 1 });
-    ledger.authority({ epoch: 8, mode: 'CLOSING', format: 2 });
+    ledger.authority({ epoch: 7, mode: 'CACHE', format: 1, stops: 0 });
+    ledger.authority({ epoch: 8, mode: 'CLOSING', format: 2, stops: 0 });
     expect(await sample('holdfast_authority_epoch')).toBe(8);
     expect(await sample('holdfast_rule_format')).toBe(2);
     const levels = await Promise.all(AUTHORITY_MODES.map((mode) => sample(`holdfast_authority_mode{mode="${mode}"}`)));
     expect(levels).toEqual([0, 1, 0, 0]);
+  });
+
+  it('shows whether an operator has stopped the ledger', async () => {
+    const now = { epoch: 7, mode: 'CACHE', format: 2 } as const;
+    for (const stops of [0, 1, 2, 3]) {
+      ledger.authority({ ...now, stops });
+      expect(await sample('holdfast_ledger_stopped')).toBe(stops % 2);
+    }
   });
 
   it('removes the drift of a currency that no longer has one', async () => {
@@ -196,7 +204,7 @@ describe('The metrics of several shards', () => {
     for (const [index, shard] of [zero, one].entries()) {
       shard.limits({ queue_transfers: 7 });
       shard.sample({ queueTransfers: () => 40 + index, journalEntries: () => Number.NaN });
-      shard.authority({ epoch: 5 + index, mode: 'CACHE', format: 2 });
+      shard.authority({ epoch: 5 + index, mode: 'CACHE', format: 2, stops: 0 });
       shard.applyCall({ transfers: 10 * (index + 1), seconds: 0.001 });
       shard.breakerMoved('redis', index === 0 ? 'closed' : 'open');
     }

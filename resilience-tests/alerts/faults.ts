@@ -171,6 +171,17 @@ export const FAULTS: readonly Fault[] = [
     },
   },
   {
+    name: 'ledger-stopped',
+    what: 'an operator stops the ledger, and releases it once the alert has arrived',
+    must: ['HoldfastLedgerStopped'],
+    may: CLIENTS_SEE,
+    async begin({ client }) {
+      const reason = 'Test: the alert about an emergency stop.';
+      await client.post('/v1/ops/stop', { reason });
+      return once(() => client.post('/v1/ops/release', { reason }));
+    },
+  },
+  {
     name: 'balance-changed',
     what: 'a balance in MySQL is changed by hand, and a reconciliation runs',
     must: ['HoldfastDrift'],

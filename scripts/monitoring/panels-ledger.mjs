@@ -236,6 +236,13 @@ export const LEDGER_ROWS = [
         queries: [[`sum by (mode) (${gauge('holdfast_authority_mode')})`, '{{mode}}']],
       },
       {
+        title: 'Emergency stop',
+        about: '1 while an operator has stopped the ledger: every change is refused until it is released.',
+        stat: true,
+        thresholds: [0.5, 1],
+        queries: [[`max(${gauge('holdfast_ledger_stopped')})`, 'stopped']],
+      },
+      {
         title: 'Epoch',
         about: 'The current epoch as seen by each process. The fence rejects calls of a process with an old epoch.',
         queries: [[gauge('holdfast_authority_epoch'), '{{pod}}']],
