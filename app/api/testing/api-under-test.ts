@@ -228,4 +228,7 @@ function identityOf(key: string): Identity | null {
   };
 }
 
-const stopReport = (stopped: boolean) => ({ stopped, enforced: true, number: 0, changes: [], olderProcesses: [] });
+const stopReport = (stopped: boolean) => {
+  const number = stopped ? 1 : 2;
+  return { stopped, enforced: true, number, changes: [], olderProcesses: [] };
+};

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ApiUnderTest, keyWith } from '../../../app/api/testing/api-under-test.ts';
 import { shardOfAccount } from '../../../app/domain/account-shard.ts';
 import { temporaryFolder } from '../../../devstack/testing/temporary.mjs';
@@ -151,6 +151,27 @@ describe('Shards', () => {
       .map((line) => JSON.parse(line));
     expect(places).toEqual(accounts.map((accountId) => ({ accountId, shard: shardOfAccount(accountId, 2) })));
     expect((await holdfast('shards ada')).out).toMatch(/^ACCOUNT +SHARD\nada +0\n$/);
+  });
+});
+
+describe('The emergency stop', () => {
+  it('is set and released with a reason, and shown', async () => {
+    expect(await holdfast('stop')).toMatchObject({ code: 2, err: expect.stringContaining('--reason is missing') });
+    const stopped = await holdfast('stop --reason wrong-prices-since-nine');
+    expect([stopped.code, stopped.out]).toEqual([
+      0,
+      expect.stringMatching(/^state +stopped\nconfirmed +yes\nnumber +1\n$/),
+    ]);
+    expect(await holdfast('release --reason prices-are-corrected')).toMatchObject({ code: 2 });
+    expect(await holdfast('release --reason prices-are-corrected --number 1')).toMatchObject({ code: 0 });
+    expect((await holdfast('stops')).out).toMatch(/^state +open\n/);
+  });
+  it('is not done before the stores have confirmed it', async () => {
+    const state = { stopped: true, enforced: false, number: 1, changes: [], olderProcesses: ['old-pod'] };
+    vi.spyOn(api.deps.ops, 'setStopped').mockResolvedValueOnce(state);
+    const answer = await holdfast('stop --reason wrong-prices-since-nine');
+    expect(answer).toMatchObject({ code: 5, err: expect.stringContaining('the same command again') });
+    expect(answer.out).toMatch(/confirmed +not yet\n[\s\S]*do not obey +old-pod/);
   });
 });
 

@@ -30,6 +30,7 @@ export type IssuedApiKey = Schemas['IssuedApiKey'];
 export type KeyLog = Schemas['KeyLog'];
 export type KeyLogEntry = KeyLog['items'][number];
 export type KeyRotation = Schemas['KeyRotationRequest'];
+export type LedgerStop = Schemas['LedgerStop'];
 export type LimitUsage = Schemas['LimitUsage'];
 export type ListedHold = Schemas['ListedHold'];
 export type OpenedAccount = Schemas['OpenedAccount'];

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ApiUnderTest, keyWith } from '../../../app/api/testing/api-under-test.ts';
 import { Problem } from '../../../app/domain/problem.ts';
 import { BatchFull } from '../../../app/ledger/ports/batch-records.ts';
@@ -217,6 +217,14 @@ describe('Operators', () => {
     expect(await holdfast.ops.status()).toMatchObject({ mode: 'CACHE' });
     expect(await holdfast.ops.unsettled()).toMatchObject({ frozenAccounts: [] });
     expect(await holdfast.ops.reconcile()).toMatchObject({ differences: 0 });
+  });
+  it('stop the ledger, and release the stop that they have seen', async () => {
+    const setStopped = vi.spyOn(api.deps.ops, 'setStopped');
+    expect(await holdfast.ops.stop('wrong prices since nine')).toMatchObject({ stopped: true, number: 1 });
+    const release = { reason: 'the prices are corrected', number: 1 };
+    expect(await holdfast.ops.release(release)).toMatchObject({ stopped: false });
+    expect(setStopped.mock.lastCall).toEqual([false, expect.objectContaining({ reason: release.reason }), 1]);
+    expect(await holdfast.ops.stops()).toMatchObject({ stopped: false });
   });
 });
 

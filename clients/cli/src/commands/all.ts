@@ -12,6 +12,7 @@ import { LIST_COMMANDS } from './lists.ts';
 import { OPS_COMMANDS } from './ops.ts';
 import { PROFILE_COMMANDS } from './profiles.ts';
 import { STATEMENT_COMMANDS } from './statement.ts';
+import { STOP_COMMANDS } from './stops.ts';
 import { TRANSFER_COMMANDS } from './transfers.ts';
 
 type Shell = keyof typeof SCRIPTS;
@@ -47,6 +48,7 @@ export const COMMANDS: readonly CliCommand[] = [
   ...STATEMENT_COMMANDS,
   ...EVENT_COMMANDS,
   ...OPS_COMMANDS,
+  ...STOP_COMMANDS,
   ...KEY_COMMANDS,
   ...PROFILE_COMMANDS,
   newId,

@@ -1,4 +1,5 @@
 import { anyObject, type Caller, type CallOptions, change, read } from '../calls.ts';
+import type { LedgerStop } from '../types.ts';
 
 /** Their members grow over time; programs should not depend on all of them. */
 export type OpsStatus = Readonly<Record<string, unknown>>;
@@ -27,5 +28,29 @@ export class Ops {
   async reconcile(options: CallOptions = {}): Promise<Reconciliation> {
     const content = { method: 'POST', path: '/v1/ops/reconciliations' } as const;
     return change<Reconciliation>(this.#caller, content, anyObject, options);
+  }
+
+  /** Whether the ledger is stopped, and who stopped and released it. */
+  async stops(options: CallOptions = {}): Promise<LedgerStop> {
+    return read<LedgerStop>(this.#caller, '/v1/ops/stop', anyObject, options);
+  }
+
+  /**
+   * The emergency stop: refuses every change to the ledger, until it is released. It is in force once `stopped` and
+   * `enforced` are true in the answer; until then, call it again.
+   * @throws ProblemError or NoAnswerError: nothing was changed; OutcomeUnknownError: call it again
+   */
+  async stop(reason: string, options: CallOptions = {}): Promise<LedgerStop> {
+    const content = { method: 'POST', path: '/v1/ops/stop', body: JSON.stringify({ reason }) } as const;
+    return change<LedgerStop>(this.#caller, content, anyObject, options);
+  }
+
+  /**
+   * Ends the stop with this `number`, as `stops` returns it, but no later one, however often the request is repeated.
+   * @throws ProblemError `authority_moved` after a later stop; otherwise as `stop`
+   */
+  async release(release: { reason: string; number: number }, options: CallOptions = {}): Promise<LedgerStop> {
+    const content = { method: 'POST', path: '/v1/ops/release', body: JSON.stringify(release) } as const;
+    return change<LedgerStop>(this.#caller, content, anyObject, options);
   }
 }
