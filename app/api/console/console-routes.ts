@@ -9,7 +9,7 @@ export const CONSOLE_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
   "style-src 'self'",
-  "img-src 'self' data:",
+  "img-src 'self'",
   "connect-src 'self'",
   "base-uri 'none'",
   "form-action 'none'",
@@ -19,11 +19,16 @@ export const CONSOLE_POLICY = [
 const PAGE_HEADERS = {
   'Cache-Control': 'no-cache',
   'Content-Security-Policy': CONSOLE_POLICY,
+  'Cross-Origin-Opener-Policy': 'same-origin',
   'Referrer-Policy': 'no-referrer',
   'X-Content-Type-Options': 'nosniff',
 };
-/** The names of the other files contain hashes of their contents. */
-const FILE_HEADERS = { 'Cache-Control': 'public, max-age=31536000, immutable', 'X-Content-Type-Options': 'nosniff' };
+/** Vite adds a hash of the content to a name. */
+const HASHED = /-[\w-]{8}\.\w+$/;
+const fileHeaders = (name: string) => ({
+  'Cache-Control': HASHED.test(name) ? 'public, max-age=31536000, immutable' : 'no-cache',
+  'X-Content-Type-Options': 'nosniff',
+});
 
 const TYPES: Readonly<Record<string, string>> = {
   '.js': 'text/javascript; charset=utf-8',
@@ -95,7 +100,7 @@ async function answerOf(folder: URL, name: string): Promise<Answer> {
     return {
       status: 200,
       content: { type: TYPES[extname(name)] ?? 'application/octet-stream', data },
-      headers: FILE_HEADERS,
+      headers: fileHeaders(name),
     };
   // Relative, so that the page also works behind a proxy that adds a path prefix.
   const page = data.toString('utf8').replaceAll('"./', '"console/');

@@ -41,6 +41,7 @@ describe.skipIf(CHROMIUM === undefined)('The console', () => {
       ['holds/card-1', 'Hold card-1', '20.00 EUR', null],
       ['recovery', 'Recovery', 'Nothing waits for a journal', null],
       ['keys', 'Keys', 'bootstrap', 'keys'],
+      ['actions', 'Actions', 'What operators did', null],
       ['reconciliation', 'Reconciliation', 'Nothing has been compared', null],
       ['stop', 'Emergency stop', 'has never been stopped', null],
     ] as const;
@@ -79,6 +80,16 @@ describe.skipIf(CHROMIUM === undefined)('The console', () => {
     expect(await pages.allTextContents()).toEqual(['Accounts', 'Transfers', 'Holds']);
     await visitor.visit('accounts/ada', 'Account ada', '120.00 EUR');
     expect(await visitor.page.getByLabel('New status').count()).toBe(0);
+
+    const payer = await api.request('POST', '/v1/ops/keys', {
+      ...{ keyId: 'payer', user: 'shop', scopes: ['transfers:write', 'accounts:write'] },
+    });
+    await using other = await ConsoleVisitor.open(api.url);
+    await other.signIn(String(payer.json['secret']));
+    const readable = other.page.getByRole('navigation').getByRole('link');
+    await readable.first().waitFor();
+    expect(await readable.allTextContents()).toEqual(['Transfers', 'Holds']);
+    await other.visit(`transfers/${TRANSFER}`, `Transfer ${TRANSFER}`, 'Invoice 4711');
   });
 
   it('changes an account, reverses a transfer, reconciles, stops and releases, each after a confirmation', async () => {

@@ -11,11 +11,14 @@ export class ApiError extends Error {
   readonly status: number;
   readonly code: string;
   readonly correlationId: string | null;
-  constructor(status: number, problem: ProblemDocument) {
+  /** How long the service asks to wait before the next attempt, ms; null if it does not say. */
+  readonly retryAfterMs: number | null;
+  constructor(status: number, problem: ProblemDocument, retryAfterMs: number | null = null) {
     super(problem.detail ?? problem.title ?? `The service answered with ${status}.`);
     this.status = status;
     this.code = problem.code ?? (status === 0 ? 'unreachable' : `http_${status}`);
     this.correlationId = problem.correlationId ?? null;
+    this.retryAfterMs = retryAfterMs;
   }
 }
 
@@ -27,22 +30,37 @@ export interface Caller {
 }
 
 const KEPT_AS = 'holdfast-key';
+/** A tab that was closed for longer than this, ms, and is restored by the browser, has to sign in again. */
+const KEPT_MS = 600_000;
 const TIMEOUT_MS = 15_000;
 
 /**
  * The key is kept for this tab only, until the tab is closed or the operator signs out. It is sent in a header, and
- * never part of an address.
+ * never part of an address. Browsers restore tabs with what they have kept, so a time is kept with it.
  */
 export const keptKey = {
-  read: (): string | null => sessionStorage.getItem(KEPT_AS),
-  keep: (key: string): void => sessionStorage.setItem(KEPT_AS, key),
+  read(): string | null {
+    const [at, key] = splitOnce(sessionStorage.getItem(KEPT_AS) ?? '');
+    const ageMs = Date.now() - Number(at);
+    if (key !== '' && ageMs >= 0 && ageMs < KEPT_MS) return key;
+    keptKey.forget();
+    return null;
+  },
+  /** Has to be called again and again while the tab is open. */
+  keep: (key: string): void => sessionStorage.setItem(KEPT_AS, `${Date.now()} ${key}`),
   forget: (): void => sessionStorage.removeItem(KEPT_AS),
+};
+const splitOnce = (text: string): [string, string] => {
+  const at = text.indexOf(' ');
+  return [text.slice(0, at), text.slice(at + 1)];
 };
 
 export interface Call {
   body?: unknown;
   headers?: Readonly<Record<string, string>>;
   signal?: AbortSignal;
+  /** How long to wait for the answer, ms. */
+  timeoutMs?: number;
 }
 
 /**
@@ -52,9 +70,9 @@ export interface Call {
 export class Api {
   readonly #key: string;
   /** Called when the key is no longer accepted. */
-  readonly #rejected: () => void;
+  readonly #rejected: (error: ApiError) => void;
 
-  constructor(key: string, rejected: () => void) {
+  constructor(key: string, rejected: (error: ApiError) => void) {
     this.#key = key;
     this.#rejected = rejected;
   }
@@ -66,10 +84,11 @@ export class Api {
     return this.send<T>('POST', path, { body });
   }
 
-  /** @throws ApiError */
-  async send<T>(method: string, path: string, { body, headers, signal }: Call): Promise<T> {
-    const timeout = AbortSignal.timeout(TIMEOUT_MS);
+  /** @throws ApiError, or the reason of `signal` */
+  async send<T>(method: string, path: string, { body, headers, signal, timeoutMs = TIMEOUT_MS }: Call): Promise<T> {
+    const timeout = AbortSignal.timeout(timeoutMs);
     let response: Response;
+    let text: string;
     try {
       // Relative, so that it also works behind a proxy that adds a path.
       response = await fetch(path.slice(1), {
@@ -85,17 +104,37 @@ export class Api {
         referrerPolicy: 'no-referrer',
         signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
       });
+      text = await response.text();
     } catch (error) {
       if (signal?.aborted) throw error;
       throw new ApiError(0, { detail: 'The service did not answer. If you sent a change, check whether it was made.' });
     }
-    const text = await response.text();
-    const json: unknown = /json/.test(response.headers.get('content-type') ?? '') ? JSON.parse(text) : null;
-    if (response.ok) return json as T;
-    if (response.status === 401) this.#rejected();
-    throw new ApiError(response.status, (json ?? {}) as ProblemDocument);
+    const json = objectIn(text);
+    if (response.ok && json !== null) return json as T;
+    const problem = json ?? { detail: `Something else answered with ${response.status}: perhaps a proxy.` };
+    const error = new ApiError(response.status, problem, retryAfterOf(response));
+    if (response.status === 401) this.#rejected(error);
+    throw error;
   }
 }
 
-/** A part of a path. */
-export const part = encodeURIComponent;
+/** Null if the text is not a JSON object. */
+function objectIn(text: string): object | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+function retryAfterOf({ headers }: Response): number | null {
+  const seconds = Number(headers.get('retry-after') ?? Number.NaN);
+  return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : null;
+}
+
+/** A part of a path. @throws RangeError for a name that would make it another path */
+export function part(name: string): string {
+  if (name === '.' || name === '..') throw new RangeError(`"${name}" cannot be an id`);
+  return encodeURIComponent(name);
+}

@@ -1,7 +1,8 @@
-import type { ComponentType } from 'preact';
-import { useEffect, useMemo, useState } from 'preact/hooks';
-import { Api, type ApiError, type Caller, keptKey } from './api.ts';
+import type { ComponentChildren, ComponentType } from 'preact';
+import { useEffect, useErrorBoundary, useMemo, useState } from 'preact/hooks';
+import { Api, ApiError, type Caller, keptKey } from './api.ts';
 import { AccountsPage } from './pages/accounts.tsx';
+import { ActionsPage } from './pages/actions.tsx';
 import { HoldsPage } from './pages/holds.tsx';
 import { KeysPage } from './pages/keys.tsx';
 import { LivePage } from './pages/live.tsx';
@@ -11,7 +12,7 @@ import { StopPage } from './pages/stop.tsx';
 import { TransfersPage } from './pages/transfers.tsx';
 import { SignIn } from './sign-in.tsx';
 import { linkTo, SessionContext, useLoaded, useMay, useRoute, useSession } from './state.ts';
-import { Empty, Page } from './ui.tsx';
+import { Empty, Failure, Page } from './ui.tsx';
 
 interface Place {
   path: string;
@@ -21,29 +22,38 @@ interface Place {
   page: ComponentType<{ rest: readonly string[] }>;
 }
 
-const READ = ['balances:read', 'accounts:write', 'transfers:write'];
+/** The scopes of the API's routes that a page reads. */
+const READ = ['balances:read'];
+const READ_TRANSFERS = ['balances:read', 'transfers:write'];
 const OPS = ['ops'];
 const PLACES: readonly Place[] = [
   { path: 'live', name: 'Live', scopes: OPS, page: LivePage },
   { path: 'accounts', name: 'Accounts', scopes: READ, page: AccountsPage },
-  { path: 'transfers', name: 'Transfers', scopes: READ, page: TransfersPage },
-  { path: 'holds', name: 'Holds', scopes: READ, page: HoldsPage },
+  { path: 'transfers', name: 'Transfers', scopes: READ_TRANSFERS, page: TransfersPage },
+  { path: 'holds', name: 'Holds', scopes: READ_TRANSFERS, page: HoldsPage },
   { path: 'recovery', name: 'Recovery', scopes: OPS, page: RecoveryPage },
   { path: 'keys', name: 'Keys', scopes: OPS, page: KeysPage },
+  { path: 'actions', name: 'Actions', scopes: OPS, page: ActionsPage },
   { path: 'reconciliation', name: 'Reconciliation', scopes: OPS, page: ReconciliationPage },
   { path: 'stop', name: 'Emergency stop', scopes: OPS, page: StopPage },
 ];
+
+const KEEP_EVERY_MS = 10_000;
+const NO_LONGER = 'The key is no longer accepted: it has expired or was revoked. Sign in again.';
 
 export function App() {
   const [key, setKey] = useState(keptKey.read);
   const [caller, setCaller] = useState<Caller | null>(null);
   const [error, setError] = useState<ApiError | null>(null);
-  const signOut = () => {
+  const signOut = (why: ApiError | null) => {
     keptKey.forget();
     setKey(null);
     setCaller(null);
+    setError(why);
   };
-  const api = useMemo(() => (key === null ? null : new Api(key, signOut)), [key]);
+  const rejected = ({ correlationId }: ApiError) =>
+    signOut(new ApiError(401, { code: 'signed_out', detail: NO_LONGER, ...(correlationId && { correlationId }) }));
+  const api = useMemo(() => (key === null ? null : new Api(key, rejected)), [key]);
   useEffect(() => {
     if (!api || key === null) return;
     setError(null);
@@ -55,15 +65,20 @@ export function App() {
       (failure: ApiError) => {
         setError(failure);
         // If the service is unavailable, the key is kept for another attempt.
-        if (failure.status === 401) signOut();
+        if (failure.status === 401) signOut(failure);
         else setKey(null);
       },
     );
   }, [api]);
+  useEffect(() => {
+    if (key === null || !caller) return;
+    const kept = setInterval(() => keptKey.keep(key), KEEP_EVERY_MS);
+    return () => clearInterval(kept);
+  }, [key, caller]);
   if (!api || !caller) return <SignIn signIn={setKey} isBusy={key !== null} error={error} />;
   return (
     <SessionContext.Provider value={{ api, caller }}>
-      <Shell signOut={signOut} />
+      <Shell signOut={() => signOut(null)} />
     </SessionContext.Provider>
   );
 }
@@ -104,7 +119,9 @@ function Shell({ signOut }: { signOut: () => void }) {
       <StoppedBanner />
       <main id="main" tabIndex={-1}>
         {Shown ? (
-          <Shown key={`${path}/${rest[0] ?? ''}`} rest={rest} />
+          <Guarded key={`${path}/${rest[0] ?? ''}`}>
+            <Shown rest={rest} />
+          </Guarded>
         ) : (
           <Page title="Nothing here">
             <Empty>There is no such page, or your key does not give access to it.</Empty>
@@ -112,6 +129,17 @@ function Shell({ signOut }: { signOut: () => void }) {
         )}
       </main>
     </>
+  );
+}
+
+/** A page that cannot show an answer, for example of another release, must not take the others with it. */
+function Guarded({ children }: { children: ComponentChildren }) {
+  const [error] = useErrorBoundary();
+  if (error === undefined) return <>{children}</>;
+  return (
+    <Page title="This page failed">
+      <Failure error={new ApiError(0, { code: 'page_failed', detail: String(error) })} />
+    </Page>
   );
 }
 

@@ -27,6 +27,9 @@ export function Chart({
 }) {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
+  // The chart is created again when the colors change, with what it shows by then.
+  const latest = useRef(() => dataOf(seconds, series));
+  latest.current = () => dataOf(seconds, series);
   const names = series.map((one) => one.label).join();
   useEffect(() => {
     const element = place.current;
@@ -56,7 +59,7 @@ export function Chart({
           })),
         ],
       };
-      plot.current = new uPlot(options, dataOf(seconds, series), element);
+      plot.current = new uPlot(options, latest.current(), element);
     };
     create();
     const resized = new ResizeObserver(() =>

@@ -35,13 +35,25 @@ export function Confirm({ action, title, tone = 'primary', children, typed, need
     setWord('');
     command.clear();
   };
+  // Whoever has sent a command has to see its answer.
+  const closed = () => {
+    if (command.isBusy) dialog.current?.showModal();
+    else close();
+  };
   const isReady = (!needsReason || reason.trim().length >= REASON_CHARS_MIN) && (!typed || word === typed);
   return (
     <>
       <button type="button" class={tone} onClick={() => setOpen(true)}>
         {action}
       </button>
-      <dialog ref={dialog} aria-label={title} onClose={close}>
+      <dialog
+        ref={dialog}
+        aria-label={title}
+        onClose={closed}
+        onKeyDown={(event) => {
+          if (event.key === 'Escape' && command.isBusy) event.preventDefault();
+        }}
+      >
         {isOpen && (
           <form
             onSubmit={(event) => {
@@ -63,7 +75,7 @@ export function Confirm({ action, title, tone = 'primary', children, typed, need
             {typed && <Field label={`Type ${typed} to confirm`} value={word} set={setWord} isRequired />}
             {command.error && <Failure error={command.error} />}
             <div class="row end">
-              <button type="button" onClick={close}>
+              <button type="button" onClick={close} disabled={command.isBusy}>
                 Cancel
               </button>
               <button type="submit" class={tone} disabled={!isReady || command.isBusy}>

@@ -3,6 +3,7 @@ import type { components } from '../../typescript/src/generated/openapi.ts';
 /** The schemas of the OpenAPI document that the console reads. */
 type Schemas = components['schemas'];
 export type Account = Schemas['Account'];
+export type AccountSettings = Schemas['AccountSettings'];
 export type LimitUsage = Schemas['LimitUsage'];
 export type PostingList = Schemas['PostingList'];
 export type TransferRecord = Schemas['TransferRecord'];
@@ -10,4 +11,5 @@ export type HoldRecord = Schemas['HoldRecord'];
 export type HoldList = Schemas['HoldList'];
 export type ApiKey = Schemas['ApiKey'];
 export type ApiKeyList = Schemas['ApiKeyList'];
+export type KeyLog = Schemas['KeyLog'];
 export type LedgerStop = Schemas['LedgerStop'];

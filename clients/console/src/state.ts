@@ -21,47 +21,73 @@ export interface Loaded<T> {
   error: ApiError | null;
   /** Whether `data` is older than the last attempt to read it. */
   isStale: boolean;
+  /** After an error: how long the next attempt will wait, ms; null if there is none. */
+  nextMs: number | null;
   reload(): void;
 }
 
-/** Reads once, again on `reload`, and every `everyMs` while the page is visible. A null path reads nothing. */
+interface LoadState<T> extends Pick<Loaded<T>, 'data' | 'error' | 'nextMs'> {
+  path: string | null;
+}
+
+/** Repeated failures double the time between attempts up to this, ms; the service may ask for more. */
+const BACK_OFF_MS_MAX = 10_000;
+
+/** The time until the next attempt. @param failures in a row */
+export const waitAfter = (error: ApiError, failures: number, everyMs: number): number =>
+  Math.max(everyMs, error.retryAfterMs ?? 0, Math.min(BACK_OFF_MS_MAX, everyMs * 2 ** (failures - 1)));
+
+/**
+ * Reads once, again on `reload`, and every `everyMs` while the page is visible; at once when it becomes visible again. A
+ * null path reads nothing.
+ */
 export function useLoaded<T>(path: string | null, everyMs: number | null = null): Loaded<T> {
   const { api } = useSession();
-  const [state, setState] = useState<{ path: string | null; data: T | null; error: ApiError | null }>({
-    path: null,
-    data: null,
-    error: null,
-  });
+  const [state, setState] = useState<LoadState<T>>({ path: null, data: null, error: null, nextMs: null });
   const [turn, setTurn] = useState(0);
   const reload = useCallback(() => setTurn((before) => before + 1), []);
   useEffect(() => {
     if (path === null) return;
     const stopped = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
+    let isDue = false;
+    let failures = 0;
     const read = async (): Promise<void> => {
+      isDue = document.hidden;
+      if (isDue) return;
+      let nextMs = everyMs;
       try {
-        if (!document.hidden) {
-          const data = await api.get<T>(path, stopped.signal);
-          if (!stopped.signal.aborted) setState({ path, data, error: null });
-        }
-      } catch (error) {
+        const data = await api.get<T>(path, stopped.signal);
         if (stopped.signal.aborted) return;
-        const seen = error instanceof ApiError ? error : new ApiError(0, { detail: String(error) });
-        setState((before) => ({ path, data: before.path === path ? before.data : null, error: seen }));
+        failures = 0;
+        setState({ path, data, error: null, nextMs });
+      } catch (failure) {
+        if (stopped.signal.aborted) return;
+        const error = asApiError(failure);
+        failures += 1;
+        nextMs = everyMs === null ? null : waitAfter(error, failures, everyMs);
+        setState((before) => ({ path, data: before.path === path ? before.data : null, error, nextMs }));
       }
-      if (everyMs !== null && !stopped.signal.aborted) timer = setTimeout(() => void read(), everyMs);
+      if (nextMs !== null) timer = setTimeout(() => void read(), nextMs);
     };
+    const shown = () => {
+      if (isDue) void read();
+    };
+    document.addEventListener('visibilitychange', shown);
     void read();
     return () => {
       stopped.abort();
       clearTimeout(timer);
+      document.removeEventListener('visibilitychange', shown);
     };
   }, [api, path, everyMs, turn]);
-  const isOwn = state.path === path;
-  const data = isOwn ? state.data : null;
-  const error = isOwn ? state.error : null;
-  return { data, error, isStale: data !== null && error !== null, reload };
+  const own = state.path === path ? state : { data: null, error: null, nextMs: null };
+  const { data, error, nextMs } = own;
+  return { data, error, nextMs, isStale: data !== null && error !== null, reload };
 }
+
+const asApiError = (failure: unknown): ApiError =>
+  failure instanceof ApiError ? failure : new ApiError(0, { detail: String(failure) });
 
 /** The result of a command that the operator has given. */
 export interface Command<A extends unknown[]> {
@@ -71,7 +97,7 @@ export interface Command<A extends unknown[]> {
   clear(): void;
 }
 
-/** @param done is called after a success */
+/** @param done is called after a success, unless the operator has left the page */
 export function useCommand<A extends unknown[], T>(
   send: (...args: A) => Promise<T>,
   done: (result: T) => void,
@@ -79,6 +105,13 @@ export function useCommand<A extends unknown[], T>(
   const [isBusy, setBusy] = useState(false);
   const [error, setError] = useState<ApiError | null>(null);
   const underWay = useRef(false);
+  const isThere = useRef(true);
+  useEffect(
+    () => () => {
+      isThere.current = false;
+    },
+    [],
+  );
   const run = async (...args: A): Promise<boolean> => {
     // A second click must not send a second command.
     if (underWay.current) return false;
@@ -86,10 +119,11 @@ export function useCommand<A extends unknown[], T>(
     setBusy(true);
     setError(null);
     try {
-      done(await send(...args));
+      const result = await send(...args);
+      if (isThere.current) done(result);
       return true;
     } catch (failure) {
-      setError(failure instanceof ApiError ? failure : new ApiError(0, { detail: String(failure) }));
+      setError(asApiError(failure));
       return false;
     } finally {
       underWay.current = false;

@@ -89,7 +89,11 @@ export function Shown<T>({ of, children }: { of: Loaded<T>; children: (data: T) 
         <Notice tone="warning">
           <p>
             This is not current: the last attempt to read it failed. <strong>{of.error.code}</strong>
+            {of.nextMs !== null && ` The next attempt follows in ${duration(of.nextMs)}.`}
           </p>
+          <button type="button" onClick={of.reload}>
+            Try again
+          </button>
         </Notice>
       )}
       {children(of.data)}

@@ -1,9 +1,9 @@
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import { part } from '../api.ts';
 import { Confirm } from '../confirm.tsx';
-import type { Account, HoldList, LimitUsage, PostingList } from '../schemas.ts';
+import type { Account, AccountSettings, HoldList, LimitUsage, PostingList } from '../schemas.ts';
 import { linkTo, useCommand, useLoaded, useMay, useSession } from '../state.ts';
-import { Badge, Card, Choice, Facts, Field, OpenById, Page, Shown, Table, when } from '../ui.tsx';
+import { Badge, Card, Choice, Facts, Field, Notice, OpenById, Page, Shown, Table, when } from '../ui.tsx';
 
 const STATUSES = ['ACTIVE', 'SUSPENDED', 'FROZEN', 'CLOSED'] as const;
 const EVERY_MS = 5_000;
@@ -90,44 +90,68 @@ function Settings({ account, reload }: { account: Account; reload: () => void })
   );
 }
 
-/** Changes what the operator has seen: if the settings have changed since, nothing happens. */
+/**
+ * Changes what the operator has seen. The account is read again and again meanwhile, so what they began with is kept: if
+ * the settings have changed since, nothing is sent.
+ */
 function Change({ account, reload }: { account: Account; reload: () => void }) {
   const { api } = useSession();
-  const [status, setStatus] = useState<string>(account.status);
-  const [overdraft, setOverdraft] = useState(account.overdraftLimit);
+  const [base, setBase] = useState(account);
+  const [status, setStatus] = useState<string>(base.status);
+  const [overdraft, setOverdraft] = useState(base.overdraftLimit);
+  const beginWith = (current: Account) => {
+    setBase(current);
+    setStatus(current.status);
+    setOverdraft(current.overdraftLimit);
+  };
   const body = {
-    ...(status !== account.status && { status }),
-    ...(overdraft !== account.overdraftLimit && { overdraftLimit: overdraft }),
+    ...(status !== base.status && { status }),
+    ...(overdraft !== base.overdraftLimit && { overdraftLimit: overdraft }),
   };
   const command = useCommand(
     () =>
-      api.send('PATCH', `/v1/accounts/${part(account.accountId)}`, {
+      api.send<AccountSettings>('PATCH', `/v1/accounts/${part(base.accountId)}`, {
         body,
-        headers: { 'If-Match': `"${account.settingsVersion}"` },
+        headers: { 'If-Match': `"${base.settingsVersion}"` },
       }),
-    reload,
+    ({ status: now, overdraftLimit, settingsVersion }) => {
+      beginWith({ ...base, status: now, overdraftLimit, settingsVersion });
+      reload();
+    },
   );
   const isChanged = Object.keys(body).length > 0;
+  const isOutdated = account.settingsVersion > base.settingsVersion && !command.isBusy;
+  useEffect(() => {
+    if (isOutdated && !isChanged) beginWith(account);
+  }, [isOutdated, isChanged]);
   return (
     <div class="row">
       <Choice label="New status" value={status} set={setStatus} options={STATUSES} />
-      {!account.external && <Field label="New overdraft limit" value={overdraft} set={setOverdraft} />}
-      {isChanged && (
+      {!base.external && <Field label="New overdraft limit" value={overdraft} set={setOverdraft} />}
+      {isChanged && isOutdated && (
+        <Notice tone="warning">
+          <p>The settings have changed since you began.</p>
+          <button type="button" onClick={() => beginWith(account)}>
+            Begin again
+          </button>
+        </Notice>
+      )}
+      {isChanged && !isOutdated && (
         <Confirm
           action="Change"
-          title={`Change account ${account.accountId}`}
+          title={`Change account ${base.accountId}`}
           tone={status === 'CLOSED' ? 'danger' : 'primary'}
-          {...(status === 'CLOSED' && { typed: account.accountId })}
+          {...(status === 'CLOSED' && { typed: base.accountId })}
           command={command}
         >
-          {status !== account.status && (
+          {status !== base.status && (
             <p>
-              Status from {account.status} to {status}.{status === 'CLOSED' && ' This cannot be undone.'}
+              Status from {base.status} to {status}.{status === 'CLOSED' && ' This cannot be undone.'}
             </p>
           )}
-          {overdraft !== account.overdraftLimit && (
+          {overdraft !== base.overdraftLimit && (
             <p>
-              Overdraft limit from {account.overdraftLimit} to {overdraft} {account.currency}.
+              Overdraft limit from {base.overdraftLimit} to {overdraft} {base.currency}.
             </p>
           )}
         </Confirm>

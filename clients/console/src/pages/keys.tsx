@@ -2,7 +2,7 @@ import { part } from '../api.ts';
 import { Confirm } from '../confirm.tsx';
 import type { ApiKey, ApiKeyList } from '../schemas.ts';
 import { useCommand, useLoaded, useSession } from '../state.ts';
-import { Badge, Card, Page, Shown, Table, when } from '../ui.tsx';
+import { Badge, Card, Notice, Page, Shown, Table, when } from '../ui.tsx';
 
 export function KeysPage() {
   const loaded = useLoaded<ApiKeyList>('/v1/ops/keys?limit=1000');
@@ -12,7 +12,18 @@ export function KeysPage() {
       intro="Who may use the API. Create and rotate keys from the command line: a secret is shown once."
     >
       <Card title="API keys">
-        <Shown of={loaded}>{(list) => <Keys keys={list.items} reload={loaded.reload} />}</Shown>
+        <Shown of={loaded}>
+          {(list) => (
+            <>
+              {list.nextCursor && (
+                <Notice tone="warning">
+                  <p>There are more than {list.items.length} keys. The command line lists all of them.</p>
+                </Notice>
+              )}
+              <Keys keys={list.items} reload={loaded.reload} />
+            </>
+          )}
+        </Shown>
       </Card>
     </Page>
   );

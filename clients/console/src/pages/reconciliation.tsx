@@ -16,13 +16,19 @@ interface ShardReport {
   sums?: Readonly<Record<string, string>>;
   drift?: readonly { accountId: string; kind?: string; detail?: string }[];
 }
+/** A large ledger takes many minutes. */
+const TIMEOUT_MS = 3_600_000;
+
 type Report = ShardReport & { shards?: readonly ShardReport[] };
 
 /** Do Redis, the accounts and their history agree? */
 export function ReconciliationPage() {
   const { api } = useSession();
   const [report, setReport] = useState<Report | null>(null);
-  const command = useCommand(() => api.post<Report>('/v1/ops/reconciliations'), setReport);
+  const command = useCommand(
+    () => api.send<Report>('POST', '/v1/ops/reconciliations', { timeoutMs: TIMEOUT_MS }),
+    setReport,
+  );
   return (
     <Page
       title="Reconciliation"
