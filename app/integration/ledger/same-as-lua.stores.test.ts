@@ -9,6 +9,7 @@ import { LEGS, type LegName } from '../../domain/leg-types.ts';
 import type { AccountLimits } from '../../domain/limits.ts';
 
 import { Problem, type ProblemCode, REFUSALS } from '../../domain/problem.ts';
+import { isStopped } from '../../domain/stop.ts';
 import { assertCovering, shrinkingAtMost } from '../../domain/testing/covering.ts';
 import { ofTestLedger } from '../../domain/testing/ledger-id.ts';
 import { anyLeg } from '../../domain/testing/legs.ts';
@@ -49,6 +50,7 @@ const SEEN: (ProblemCode | 'POSTED' | 'again' | 'changed' | `group ${string}` | 
   'settings_version_mismatch',
   'account_not_empty',
   'internal_error',
+  'ledger_stopped',
 ];
 
 const HOUR_MS = 3_600_000;
@@ -161,6 +163,8 @@ const anyStep = fc.oneof(
   { weight: 8, arbitrary: fc.array(anyTransfer, { minLength: 1, maxLength: 6 }).map((transfers) => ({ transfers })) },
   { weight: 2, arbitrary: anyChange.map((change) => ({ change })) },
   { weight: 1, arbitrary: fc.constant({ open: LATE }) },
+  // Released more often than stopped, so that most steps can change something.
+  { weight: 1, arbitrary: fc.constantFrom(true, false, false).map((stopped) => ({ stopped })) },
 );
 type Members = typeof anyMembers extends fc.Arbitrary<infer M> ? M : never;
 type Group = typeof anyGroup extends fc.Arbitrary<infer G> ? G : never;
@@ -196,6 +200,8 @@ class History {
   readonly #contents: readonly Content[];
   readonly #groups: readonly Members[];
   readonly prefix: string;
+  /** How often the ledger was stopped or released; odd: it is stopped. */
+  stops = 0;
   constructor(number: number, contents: readonly Content[], groups: readonly Members[]) {
     this.#groups = groups;
     this.#name = `h${number}-`;
@@ -256,6 +262,10 @@ async function play(ledger: ComparedLedger, history: History, step: Step): Promi
     await ledger.open([history.account(step.open)]);
     return [];
   }
+  if ('stopped' in step) {
+    await ledger.setStops(history.stops);
+    return [];
+  }
   if ('change' in step) {
     const change = history.change(step.change);
     return [await ledger.change(change).then(uncounted, (error: Problem) => ({ code: error.code }))];
@@ -314,8 +324,9 @@ it(
         await lua.begin({ days: DAYS.map((dayStart) => ({ dayStart, monthStart: DAYS[0] })), validUntil: MAX });
         const sql = sqlLedger(db.database, store);
         const opened = OPENED.map(history.account);
-        await Promise.all([lua.open(opened), sql.open(opened)]);
+        await Promise.all([lua.open(opened), sql.open(opened), sql.setStops(0)]);
         for (const step of steps) {
+          if ('stopped' in step && step.stopped !== isStopped(history.stops)) history.stops += 1;
           const [meant, done] = await Promise.all([play(lua, history, step), play(sql, history, step)]);
           expect(done, JSON.stringify(step)).toEqual(meant);
           done.forEach(note);

@@ -4,6 +4,7 @@ import { isLeg } from '../../domain/crossing.ts';
 import { accountsOfGroup, type GroupOutcome, memberIdTaken, membersOf } from '../../domain/group.ts';
 import { TransitUnavailable, transitOf } from '../../domain/leg-rules.ts';
 import { Problem, type ProblemCode } from '../../domain/problem.ts';
+import { ledgerStopped } from '../../domain/stop.ts';
 import type { Account, Outcome } from '../../domain/types.ts';
 import type { Caller } from '../../journal/cache-port.ts';
 import {
@@ -33,6 +34,8 @@ export interface ComparedLedger {
   applyGroups(items: readonly DirectGroup[]): Promise<(GroupOutcome | Problem)[]>;
   change(change: DirectChange): Promise<Account>;
   accounts(ids: readonly string[]): Promise<Account[]>;
+  /** Sets how often an operator has stopped or released the ledger; it only grows. */
+  setStops(stops: number): Promise<void>;
 }
 
 /** Redis, called the way a pod calls it. */
@@ -49,6 +52,9 @@ export class LuaLedger implements ComparedLedger {
     await this.#scripts.register(this.#caller, 'marker');
     await this.#scripts.setCalendar({ ...this.#caller, fenceEpoch: this.#caller.epoch }, calendar);
   }
+  async setStops(stops: number): Promise<void> {
+    await this.#scripts.register(this.#caller, 'marker', stops);
+  }
   async open(accounts: readonly Account[]): Promise<void> {
     await this.#scripts.install(this.#caller, accounts, MAX, 1000);
   }
@@ -64,7 +70,8 @@ export class LuaLedger implements ComparedLedger {
     const answers: (Outcome | Problem)[] = [];
     for (const [index, item] of items.entries()) {
       const record = records[index] as ResultRecord;
-      if (record.status === RecordStatus.MISSING) {
+      if (record.status === RecordStatus.STOPPED) answers.push(ledgerStopped());
+      else if (record.status === RecordStatus.MISSING) {
         const { source, destination } = item.order;
         answers.push(notFound([source, destination].find((id) => missing.has(id)) ?? ''));
       } else if (record.status === RecordStatus.TRANSIT) {
@@ -93,7 +100,8 @@ export class LuaLedger implements ComparedLedger {
     const answers: (GroupOutcome | Problem)[] = [];
     for (const [index, { group, takenAt }] of items.entries()) {
       const record = records[index] as ResultRecord;
-      if (record.status === RecordStatus.MEMBER_TAKEN) answers.push(memberIdTaken(group, record.detail));
+      if (record.status === RecordStatus.STOPPED) answers.push(ledgerStopped());
+      else if (record.status === RecordStatus.MEMBER_TAKEN) answers.push(memberIdTaken(group, record.detail));
       else if (record.status === RecordStatus.MISSING) {
         const there = new Set((await this.accounts(accountsOfGroup(group))).map(({ accountId }) => accountId));
         answers.push(notFound(accountsOfGroup(group).find((id) => !there.has(id)) ?? ''));
@@ -127,6 +135,7 @@ export class LuaLedger implements ComparedLedger {
       limits: change.limits ?? null,
       payload: '{}',
     });
+    if (record.status === RecordStatus.STOPPED) throw ledgerStopped();
     if (record.status === RecordStatus.REJECTED) {
       const codes = ['settings_version_mismatch', 'account_closed', 'account_not_empty', 'internal_error'] as const;
       throw new Problem(codes[record.detail - 1] as ProblemCode, 'refused');
@@ -181,5 +190,6 @@ export function sqlLedger(database: Database, store: DirectServer): ComparedLedg
     apply: (items) => store.apply(DIRECT_EPOCH, items),
     applyGroups: (items) => store.applyGroups(DIRECT_EPOCH, items),
     change: (change) => store.change(DIRECT_EPOCH, change),
+    setStops: async (stops) => void (await database.rows('UPDATE authority SET stops = ?', [stops])),
   };
 }

@@ -242,9 +242,9 @@ export function decideChange(
   const { changeId, accountId, takenAt, user, correlationId } = change;
   const { account } = found;
   if (found.unsettled) return unsettledId(changeId);
+  if (found.stopped && !found.done) return ledgerStopped();
   if (!account) return notFound(accountId);
   if (found.done) return { account, write: null };
-  if (found.stopped) return ledgerStopped();
   if (found.frozen) return unsettledAccount(accountId);
   const wanted = { status: change.status, expectedSettingsVersion: change.expectedSettingsVersion };
   const refusal = changeRefusalOf(account, wanted);
