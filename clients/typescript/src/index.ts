@@ -8,7 +8,7 @@ export type { AttemptReport } from './http/transport.ts';
 export { newUuidV7 } from './ids.ts';
 export type { GroupOutcome, PostedGroup, PostedSplit, SplitOutcome } from './resources/groups.ts';
 export type { Captured, CaptureOutcome, HoldOutcome, Placed } from './resources/holds.ts';
-export type { OpsStatus, Reconciliation, Unsettled } from './resources/ops.ts';
+export type { AuditStatus, OpsStatus, Reconciliation, Unsettled } from './resources/ops.ts';
 export type { Failed, ItemOutcome, Outcome, Rejected, Unknown } from './resources/outcomes.ts';
 export type { BatchOptions, TransferItem } from './resources/transfer-batches.ts';
 export type { Pending, Posted } from './resources/transfer-look-up.ts';

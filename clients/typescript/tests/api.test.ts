@@ -213,9 +213,10 @@ describe('Accounts', () => {
 });
 
 describe('Operators', () => {
-  it('read the status, what is unsettled, and reconcile', async () => {
+  it('read the status, what is unsettled, and the audit, and reconcile', async () => {
     expect(await holdfast.ops.status()).toMatchObject({ mode: 'CACHE' });
     expect(await holdfast.ops.unsettled()).toMatchObject({ frozenAccounts: [] });
+    expect(await holdfast.ops.audit()).toMatchObject({ log: { length: 7 } });
     expect(await holdfast.ops.reconcile()).toMatchObject({ differences: 0 });
   });
   it('stop the ledger, and release the stop that they have seen', async () => {

@@ -4,6 +4,7 @@ import type { LedgerStop } from '../types.ts';
 /** Their members grow over time; programs should not depend on all of them. */
 export type OpsStatus = Readonly<Record<string, unknown>>;
 export type Unsettled = Readonly<Record<string, unknown>>;
+export type AuditStatus = Readonly<Record<string, unknown>>;
 export type Reconciliation = Readonly<Record<string, unknown>>;
 
 /** For operators; needs the scope `ops`. */
@@ -22,6 +23,11 @@ export class Ops {
   /** What is waiting for a journal, and why. */
   async unsettled(options: CallOptions = {}): Promise<Unsettled> {
     return read<Unsettled>(this.#caller, '/v1/ops/unsettled', anyObject, options);
+  }
+
+  /** The end of the sealed log, and the result of its latest self-check. */
+  async audit(options: CallOptions = {}): Promise<AuditStatus> {
+    return read<AuditStatus>(this.#caller, '/v1/ops/audit', anyObject, options);
   }
 
   /** Reconciles the books now. */
