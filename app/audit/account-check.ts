@@ -1,11 +1,10 @@
 import { hash } from 'node:crypto';
 import type { Windows } from '../domain/limits.ts';
-import { decodeEntry } from '../journal/sealed/entry-decoder.ts';
 import type { SealedEntry } from '../journal/sealed/sealed-entry.ts';
 import type { LogHead } from '../journal/sealed/sealed-rows.ts';
 import { differenceOf } from './account-state.ts';
 import type { AuditedAccount, AuditedHold, AuditFault, AuditScope, AuditSource, MomentView } from './audit-source.ts';
-import { EMPTY_LOG, walkLog } from './log-walk.ts';
+import { EMPTY_LOG, waitingEntry, walkLog } from './log-walk.ts';
 import { Replay, type ReplayedHold } from './replay.ts';
 import { RowSums } from './row-sums.ts';
 
@@ -78,7 +77,7 @@ export class AccountCheck {
     const caughtUp = await this.#walk(this.#scope.head, end.position);
     await this.#source.atOneMoment(async (view) => {
       await this.#walk(caughtUp, view.head.position);
-      for (const line of view.waiting) this.#replay.take(decodeEntry(line), UNPLACED);
+      for (const line of view.waiting) this.#replay.take(waitingEntry(line, view.head), UNPLACED);
       for await (const page of view.accounts()) for (const stored of page) this.#compareAccount(stored);
       for (const { accountId } of this.#replay.accounts.values()) this.#missing(accountId);
       await this.#compareHolds(view);
@@ -145,7 +144,7 @@ export class AccountCheck {
     await walkLog(this.#source, { from: EMPTY_LOG, to: view.head.position }, ({ entry, position, index }) =>
       take(entry, position, index),
     );
-    for (const line of view.waiting) take(decodeEntry(line), null, null);
+    for (const line of view.waiting) take(waitingEntry(line, view.head), null, null);
     return last;
   }
 }

@@ -19,6 +19,8 @@ export interface AuditReport {
   /** The time of this end, ms. */
   at: number;
   entries: number;
+  /** Entries of types that this release does not know. They were not checked. */
+  unknown: number;
   accounts: number;
   /** Rows of the books that were compared with the log, and those that are older than it. */
   rows: number;
@@ -59,7 +61,7 @@ export interface AuditOptions {
 export async function audit(source: AuditSource, options: AuditOptions): Promise<AuditReport> {
   const scope = await source.begin();
   const { ledgerId, shard, head, at } = scope;
-  const counts = { entries: 0, accounts: 0, rows: 0, olderRows: 0 };
+  const counts = { entries: 0, unknown: 0, accounts: 0, rows: 0, olderRows: 0 };
   const states: StatesReport = { areComplete: scope.isComplete, accounts: 0, openedLater: 0, lastPosition: null };
   const faults: AuditFault[] = [];
   const reportOf = (): AuditReport => ({
@@ -77,6 +79,7 @@ export async function audit(source: AuditSource, options: AuditOptions): Promise
     const onRow = (row: LogHead) => options.anchors?.take(row);
     const end = await walkLog(source, { from: EMPTY_LOG, to: head.position, onRow, afterPage }, (one) => {
       counts.entries += 1;
+      if (one.entry.kind === 'unknown') counts.unknown += 1;
       if (one.entry.kind === 'account-opened' || one.entry.kind === 'account-state') openings += 1;
       if (one.entry.kind === 'account-state') {
         states.accounts += 1;

@@ -101,6 +101,10 @@ function concerns(line: string, isWanted: (accountId: string) => boolean): boole
   return accounts === null || accounts.some(isWanted);
 }
 
+/** An entry that waits to be sealed after a head. @throws BrokenLog */
+export const waitingEntry = (line: string, head: Pick<LogHead, 'position'>): SealedEntry =>
+  decoded(line, head.position + 1);
+
 function decoded(line: string, position: number): SealedEntry {
   try {
     return decodeEntry(line);

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { isInnerAccount } from '../domain/crossing.ts';
 import type { HoldState, UsageChange } from '../domain/hold-types.ts';
 import { counted as countedHold } from '../domain/hold-usage.ts';
 import {
@@ -13,10 +14,11 @@ import type { LegName } from '../domain/leg-types.ts';
 import { creditRefusalOf, debitRefusalOf, type Windows } from '../domain/limits.ts';
 import { verdictOn } from '../domain/rules.ts';
 import type { Account } from '../domain/types.ts';
-import type { SealedHold, SealedOrder } from '../journal/sealed/sealed-entry.ts';
+import type { SealedHold, SealedOrder, SealedTransfer } from '../journal/sealed/sealed-entry.ts';
 
 /** Why the rules do not allow what an entry says; null if they do. Each side of a transfer is checked on its own. */
 type Violation = string | null;
+export type Posted = Extract<SealedTransfer, { status: 'POSTED' }>;
 
 /** In place of the other account of a transfer: it allows everything. */
 const OTHER: Omit<Account, 'currency' | 'accountId' | 'version' | 'settingsVersion'> = {
@@ -32,10 +34,27 @@ const legOf = ({ leg }: SealedOrder): LegName | null => (leg as { name: LegName 
 const isFreeOfLimits = (order: SealedOrder): boolean =>
   order.kind === 'reversal' || legOf(order) === 'back' || legOf(order) === 'returns';
 
+/** The numbers of an entry are not what a ledger of integers can contain: it is not replayed. */
+export const NOT_EXACT = 'it has a number that is not an exact integer';
+/** Days of the calendar are never deleted, and nothing is counted at a time without a day. */
+const NO_DAY = 'the business calendar has no day for its time';
+
+/** What a posted transfer must be, whatever its accounts are. */
+export function formViolation({ order, source, destination }: Posted): Violation {
+  const numbers = [order.amount, source.balance, source.version, destination.balance, destination.version];
+  if (!numbers.every(Number.isSafeInteger)) return NOT_EXACT;
+  if (order.amount <= 0) return `its amount is ${order.amount}`;
+  if (order.source === order.destination) return 'its source is its destination';
+  const leg = legOf(order);
+  if (leg === null || isInnerAccount(leg === 'out' ? order.destination : order.source)) return null;
+  return `the leg ${leg} does not use a transit account`;
+}
+
 export function debitViolation(order: SealedOrder, account: Account, windows: Windows | null): Violation {
   const leg = legOf(order);
   // A transit account is never the reason for a refusal.
   if (leg !== null && leg !== 'out') return null;
+  if (lacksDay(order, account, windows)) return NO_DAY;
   const verdict = verdictOn(order, account, { ...OTHER, currency: account.currency }, windows);
   return verdict && `the source does not allow it: ${verdict.refusal}`;
 }
@@ -45,12 +64,16 @@ export function creditViolation(order: SealedOrder, account: Account, windows: W
   if (leg === 'out') return null;
   if (leg === 'back' || leg === 'returns')
     return account.status === 'CLOSED' ? 'the destination does not allow it: account_closed' : null;
+  if (lacksDay(order, account, windows)) return NO_DAY;
   const verdict =
     order.kind === 'capture'
       ? captureCredit(order.amount, account, windows)
       : verdictOn(order, { ...OTHER, currency: account.currency }, account, windows)?.refusal;
   return verdict ? `the destination does not allow it: ${verdict}` : null;
 }
+
+const lacksDay = (order: SealedOrder, { limits }: Account, windows: Windows | null): boolean =>
+  limits !== null && windows === null && !isFreeOfLimits(order);
 
 function captureCredit(amount: number, account: Account, windows: Windows | null): string | null {
   if (account.status === 'CLOSED') return 'account_closed';
@@ -114,7 +137,7 @@ function differingHold(
   moved: number,
 ) {
   const { hold, heldChange } = decided;
-  if (heldChange > 0 && account.limits && !windows) return null;
+  if (heldChange > 0 && account.limits && !windows) return NO_DAY;
   const limits = account.limits;
   const expected = countedHold(before, { hold, heldChange, moved }, limits, { windows, now: acceptedAt });
   if (heldChange !== after.heldChange) return `it must change the held amount by ${heldChange}`;

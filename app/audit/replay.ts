@@ -10,10 +10,18 @@ import type {
   SealedHold,
   SealedOpening,
   SealedState,
-  SealedTransfer,
 } from '../journal/sealed/sealed-entry.ts';
 import { type AccountState, knownAccount, stateBefore } from './account-state.ts';
-import { captureViolation, creditViolation, debitViolation, holdViolation, mustCount } from './replay-rules.ts';
+import {
+  captureViolation,
+  creditViolation,
+  debitViolation,
+  formViolation,
+  holdViolation,
+  mustCount,
+  NOT_EXACT,
+  type Posted,
+} from './replay-rules.ts';
 
 /** Where an entry is in the log. Entries that wait to be sealed have no position yet. */
 export interface Place {
@@ -39,7 +47,6 @@ export interface ReplayedHold {
   hold: HoldState;
 }
 
-type Posted = Extract<SealedTransfer, { status: 'POSTED' }>;
 type HoldChanged = Exclude<SealedHold['event'], { kind: 'REFUSED' }>;
 
 /**
@@ -68,11 +75,13 @@ export class Replay {
   #posted(entry: Posted, place: Place): void {
     const { order, acceptedAt } = entry;
     const what = `transfer ${order.transactionId}`;
+    const wrong = formViolation(entry);
+    if (wrong !== null && this.#options.isWanted(order.source)) this.#options.fault(place, what, wrong);
+    if (wrong === NOT_EXACT) return;
     const windows = this.#options.windowsAt(acceptedAt);
     if (this.#options.isWanted(order.source)) {
       const state = this.#follow(order.source, order.currency, entry.source, -order.amount, { place, what });
-      const known = knownAccount(state);
-      const before = known && { ...known, balance: known.balance };
+      const before = knownAccount(state);
       const violation = before && this.#debited(entry, before, windows);
       if (violation) this.#options.fault(place, what, violation);
       if (entry.hold) this.#held(state, order.capture?.holdId ?? '', order.currency, entry.hold, { place, what });
@@ -206,6 +215,10 @@ export class Replay {
     const { accountId, currency, balance, held, version, settingsVersion, limits, openedAt } = entry;
     if (!this.#options.isWanted(accountId)) return;
     const what = `account ${accountId}`;
+    if (![balance, held, version].every(Number.isSafeInteger)) {
+      this.#options.fault(place, what, NOT_EXACT);
+      return;
+    }
     const state = this.accounts.get(accountId);
     const mismatch = state && stateMismatch(state, entry);
     if (mismatch) this.#options.fault(place, what, mismatch);

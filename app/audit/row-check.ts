@@ -1,9 +1,8 @@
-import { decodeEntry } from '../journal/sealed/entry-decoder.ts';
 import type { SealedEntry } from '../journal/sealed/sealed-entry.ts';
 import type { LogHead } from '../journal/sealed/sealed-rows.ts';
 import type { AuditFault, AuditScope, AuditSource } from './audit-source.ts';
 import { type BookItem, type Compared, comparedEntry, comparedItem, whatOfItem } from './book-items.ts';
-import { EMPTY_LOG, type WalkedEntry, walkLog } from './log-walk.ts';
+import { EMPTY_LOG, type WalkedEntry, waitingEntry, walkLog } from './log-walk.ts';
 import { problemOf } from './row-problems.ts';
 import { RowSums } from './row-sums.ts';
 
@@ -141,7 +140,7 @@ export class RowCheck {
       }
     };
     const end = await this.#source.atOneMoment(async (view) => {
-      for (const line of view.waiting) take(decodeEntry(line), line);
+      for (const line of view.waiting) take(waitingEntry(line, view.head), line);
       return view.head;
     });
     const to = Math.min(end.position, head.position + TAIL_ROWS_MAX);

@@ -15,6 +15,7 @@ import {
 } from '../rows/hold-rows.ts';
 import { outcomeOfRow, TRANSFER_COLUMNS, type TransferRow } from '../rows/transfer-row.ts';
 import { rowsByIds } from '../rows/unsettled-rows.ts';
+import { refuseStrayColumns, refuseStrayHoldColumns } from './stray-columns.ts';
 
 export type Reader = Pick<Database, 'rows'>;
 export interface Written {
@@ -69,7 +70,10 @@ export const TRANSFERS = table<TransferRow & Row>(
   },
   (rows) =>
     rows.map((row) =>
-      itemOf(`transfer ${row.transaction_id}`, row, () => ({ kind: 'transfer', outcome: outcomeOfRow(row) })),
+      itemOf(`transfer ${row.transaction_id}`, row, () => {
+        refuseStrayColumns(row);
+        return { kind: 'transfer', outcome: outcomeOfRow(row) };
+      }),
     ),
 );
 
@@ -139,6 +143,7 @@ export const HOLD_EVENTS = table<HoldEventRow & Row>(
       const hold = byId.get(row.hold_id);
       return itemOf(`hold ${row.hold_id}`, { ...row, salt: hold ? hold.salt : NO_SALT }, () => {
         if (!hold) throw new Error('the row of the hold is missing');
+        refuseStrayHoldColumns(hold, row);
         return { kind: 'hold', event: placingOfRow(hold, row) };
       });
     });

@@ -180,6 +180,29 @@ it('Anchors that are all of another ledger are reported, because its id is in th
 });
 
 describe('Without anchors, an audit still finds that the rules did not allow', () => {
+  it('a transfer of a negative amount, which would debit its destination', async () => {
+    const [row] = await db.database.rows<Record<string, number>>(
+      `SELECT source_balance, source_version, source_settings_version, destination_balance, destination_version,
+         destination_settings_version FROM transfers WHERE transaction_id = 'z1'`,
+    );
+    await sql(
+      `UPDATE transfers SET amount = -40, source_account = 'ada', destination_account = 'world',
+         source_balance = ${row?.['destination_balance']}, source_version = ${row?.['destination_version']},
+         source_settings_version = ${row?.['destination_settings_version']},
+         destination_balance = ${row?.['source_balance']}, destination_version = ${row?.['source_version']},
+         destination_settings_version = ${row?.['source_settings_version']} WHERE transaction_id = 'z1'`,
+    );
+    await recomputeLog(db.database, (entry) => {
+      if (!isTransfer(entry, 'z1') || entry.kind !== 'transfer' || entry.status !== 'POSTED') return [entry];
+      const { source, destination, order } = entry;
+      const turned = { ...order, amount: -order.amount, source: order.destination, destination: order.source };
+      return [{ ...entry, order: turned, source: destination, destination: source }];
+    });
+    expect((await report([])).faults).toContainEqual(
+      expect.objectContaining({ what: 'transfer z1', problem: 'its amount is -40', position: expect.any(Number) }),
+    );
+  });
+
   it('a transfer that overdraws an account, although books and log agree', async () => {
     await sql(
       "UPDATE transfers SET source_account = 'bob', source_version = (SELECT version + 1 FROM accounts WHERE account_id = 'bob'), source_balance = (SELECT balance - 40 FROM accounts WHERE account_id = 'bob') WHERE transaction_id = 'z1'",

@@ -133,6 +133,33 @@ const MANIPULATIONS: Manipulation[] = [
     { what: 'transfer d3', problem: /./, placed: true },
   ],
   [
+    'the business calendar, so that limits seem not to apply',
+    ['DELETE FROM business_days'],
+    { what: 'transfer t3', problem: /the business calendar has no day for its time$/, placed: true },
+  ],
+  [
+    'the counterparty that histories show',
+    ["UPDATE transfers SET client_destination = 'lea' WHERE transaction_id = 't2'"],
+    { what: 'transfer t2', problem: /must not have a value in the column client_destination$/, placed: true },
+  ],
+  [
+    'a refusal that histories show as a posting',
+    [
+      "UPDATE transfers SET source_version = 99, source_balance = 1, source_settings_version = 1 WHERE transaction_id = 't6'",
+    ],
+    { what: 'transfer t6', problem: /must not have a value in the column source_version$/, placed: true },
+  ],
+  [
+    'a hold that histories show with a transfer',
+    ["UPDATE transfers SET hold_id = 'h1', held_after = 0, held_change = -500 WHERE transaction_id = 't1'"],
+    { what: 'transfer t1', problem: /must not have a value in the column hold_id$/, placed: true },
+  ],
+  [
+    'a refusal of a hold that was placed',
+    ["UPDATE holds SET refusal = 'account_frozen' WHERE hold_id = 'h2'"],
+    { what: 'hold h2', problem: /must not have a value in the column refusal$/, placed: true },
+  ],
+  [
     'a salt that is removed',
     ["UPDATE transfers SET salt = NULL WHERE transaction_id = 't1'"],
     { what: 'transfer t1', problem: 'its row is not in the log' },
@@ -298,6 +325,14 @@ describe('An audit finds, and names,', () => {
     const { faults, olderRows } = await report();
     expect(faults.map(({ what }) => what)).toEqual(['transfer t9']);
     expect(olderRows).toBe(1);
+  });
+
+  it('an entry that waits to be sealed and cannot be read', async () => {
+    await sql('INSERT INTO unsealed (epoch, payload) VALUES (3, \'["t",1\')');
+    const { position, faults } = await report();
+    expect(faults).toEqual([
+      { position: position + 1, index: null, what: 'log', problem: 'it has an entry that cannot be read' },
+    ]);
   });
 
   it('an account that is inserted with an overdraft limit, and then used', async () => {

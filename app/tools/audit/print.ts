@@ -10,6 +10,9 @@ function resultText(result: VerifyResult): string {
   return [
     `Ledger ${ledgerId}, shard ${shard}, up to position ${position} (${new Date(at).toISOString()}): ${entries} entries of the log, ${rows} rows and ${accounts} accounts of the books.`,
     ...(olderRows > 0 ? [`${olderRows} rows are older than the log, and were not compared.`] : []),
+    ...(result.unknown > 0
+      ? [`${result.unknown} entries are of types that this release does not know, and were not checked.`]
+      : []),
     ...statesText(result),
     anchorsMatched === null
       ? 'No anchors were compared: a log that was recomputed as a whole would not be detected.'
