@@ -12,7 +12,8 @@ interface AnchoringDependencies {
   now(): number;
   /** Where anchors are delivered; each place gets every anchor, even if another one fails. */
   sinks: readonly ((anchor: Anchor) => Promise<void>)[];
-  anchored(anchor: Anchor): void;
+  /** The end of the log is signed and delivered, or the log is empty. */
+  anchored(anchor: Pick<Anchor, 'at'>): void;
   /** The log no longer has the hash that was signed last. */
   conflict(signed: Anchor): void;
 }
@@ -34,7 +35,7 @@ export class Anchoring {
     const { ledger, head, privateKey, now, sinks, anchored, conflict } = this.#deps;
     if (this.#last && !(await this.#isUnchanged(this.#last))) conflict(this.#last);
     const { position, hash } = await head();
-    if (position === 0) return;
+    if (position === 0) return anchored({ at: now() });
     const anchor = signedAnchor({ ...(await ledger()), position, hash, at: now() }, privateKey);
     this.#last = anchor;
     const results = await Promise.allSettled(sinks.map(async (sink) => sink(anchor)));

@@ -51,7 +51,12 @@ export async function startApi(context: Context): Promise<Running> {
     eventListeners: () => lives.size,
     clientConnections: () => connections.size,
   });
-  metrics.limits({ requests_in_flight: config.http.requestsInFlightMax, event_listeners: lives.max });
+  metrics.limits({
+    requests_in_flight: config.http.requestsInFlightMax,
+    event_listeners: lives.max,
+    // It also shows that there may be webhooks, although no process delivers to them.
+    ...(config.webhooks.secretKeys !== null && { webhooks_active: config.webhooks.max }),
+  });
 
   document.bytes(); // Generated now, because it blocks the event loop.
   // The server starts before anything that would keep the process alive, because a port in use

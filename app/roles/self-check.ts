@@ -61,12 +61,16 @@ export class SharedSelfCheck {
     return report;
   }
 
-  /** Exports what the latest run, in whatever process, has found. */
+  /**
+   * Exports what the latest run, in whatever process, has found. Before the first success, the time counts from the
+   * beginning of the log, so that an alert notices if no run ever succeeds.
+   */
   async showLatest(): Promise<void> {
-    const latest = await this.#runs.latest();
-    if (!latest) return;
-    const { faults } = latest.report;
-    this.#context.metrics.audited({ faults: faults.length, lastSuccessAtMs: await this.#runs.lastSuccessAt() });
+    const { metrics, sealedLog } = this.#context;
+    const [latest, lastSuccessAt] = await Promise.all([this.#runs.latest(), this.#runs.lastSuccessAt()]);
+    const [first] = lastSuccessAt === null ? await sealedLog.stored(0, { rows: 1, bytes: 1 }) : [];
+    const lastSuccessAtMs = lastSuccessAt ?? first?.sealedAt ?? null;
+    metrics.audited({ faults: latest?.report.faults.length ?? 0, lastSuccessAtMs });
   }
 }
 

@@ -104,12 +104,12 @@ export class LedgerMetrics extends MetricSet {
 
   readonly #anchoredAt = this.gauge(
     'audit_last_anchor_timestamp_seconds',
-    'When this keeper last signed the end of the sealed log and delivered the anchor',
+    'When this keeper last signed the end of the sealed log and delivered the anchor; before the first one, when it started',
   );
   readonly #auditFaults = this.gauge('audit_faults', 'Faults that the latest self-check of the sealed log has found');
   readonly #auditedAt = this.gauge(
     'audit_last_success_timestamp_seconds',
-    'When a self-check of the sealed log last completed without a fault',
+    'When a self-check of the sealed log last completed without a fault; before the first one, when the log began',
   );
   readonly #anchorConflicts = this.counter(
     'audit_anchor_conflicts_total',
@@ -252,7 +252,7 @@ export class LedgerMetrics extends MetricSet {
     this.#anchoredAt.set(atMs / 1000);
   }
 
-  /** @param run `lastSuccessAtMs` is null if no run has succeeded yet */
+  /** @param run `lastSuccessAtMs` is when the log began if no run has succeeded yet; null if there is no log */
   audited({ faults, lastSuccessAtMs }: { faults: number; lastSuccessAtMs: number | null }): void {
     this.#auditFaults.set(faults);
     this.#auditedAt.set((lastSuccessAtMs ?? 0) / 1000);

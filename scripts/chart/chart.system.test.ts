@@ -424,6 +424,17 @@ describe.skipIf(findTool('helm') === null)('The chart', () => {
     );
   });
 
+  it('lets keepers, and no others, reach the receiver of anchors if there is one', () => {
+    const ports = (config: object, part: string): number[] =>
+      found({ ...minimal, config, networkPolicy: { anchors: { ports: [8443] } } }, `NetworkPolicy/holdfast-${part}`)[
+        'spec'
+      ].egress.flatMap((rule: { ports: { port: number }[] }) => rule.ports.map(({ port }) => port));
+    const config = { AUDIT_ANCHOR_URL: 'https://auditor.example:8443/anchors' };
+    expect(ports(config, 'keeper')).toContain(8443);
+    expect(ports(config, 'api')).not.toContain(8443);
+    expect(ports({}, 'keeper')).not.toContain(8443);
+  });
+
   it('lets API pods, and no others, reach the JWT issuer when they fetch its keys', () => {
     const ports = (jwt: object, part: string): number[] =>
       found({ ...minimal, jwt }, `NetworkPolicy/holdfast-${part}`)['spec'].egress.flatMap(

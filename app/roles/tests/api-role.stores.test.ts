@@ -141,6 +141,7 @@ describe('An API pod', () => {
       'holdfast_errors_total{code="not_found"} 1',
       'holdfast_requests_in_flight 0',
       'holdfast_limit{name="queue_transfers"}',
+      'holdfast_limit{name="webhooks_active"} 500',
     ]) {
       expect(text).toContain(line);
     }

@@ -93,6 +93,15 @@ describe('A keeper with a signing key', () => {
     expect(await context.process.metrics.text()).toMatch(/holdfast_audit_last_anchor_timestamp_seconds 1[\d.]+e?/);
   });
 
+  it('shows since when it has delivered no anchor, even if it has never delivered one', async () => {
+    answer = 503;
+    const startedAt = Date.now() / 1000;
+    const { context } = await roles.keeper(settings());
+    await until('the time is exported', async () => {
+      return (await metric(context, 'audit_last_anchor_timestamp_seconds')) >= startedAt - 1;
+    });
+  });
+
   it('delivers an anchor to the other places if one of them fails', async () => {
     const context = await keeperWithLog('anchored-2');
     answer = 503;
@@ -106,6 +115,9 @@ describe('The self-check of a keeper', () => {
   it('is stored and exported, and operators see its result', async () => {
     const context = await keeperWithLog('checked-1');
     const check = new SharedSelfCheck(context);
+    const [first] = await context.sealedLog.stored(0, { rows: 1, bytes: 1 });
+    await check.showLatest();
+    expect(await metric(context, 'audit_last_success_timestamp_seconds')).toBe((first?.sealedAt ?? 0) / 1000);
     expect(await auditStatus(context)).toMatchObject({ lastCheck: null, lastSuccessAt: null, hashesWalkedAt: null });
     const report = await check.run(new AbortController().signal);
     expect(report).toMatchObject({ clean: true, complete: true, walked: true, faults: [] });
