@@ -1,5 +1,8 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -56,6 +59,25 @@ describe('Every command of the tutorial', () => {
     },
     MS_MAX,
   );
+  it('the script with retries does not call a payment refused whose first answer was lost', async () => {
+    const statuses = [0, 401];
+    const server = createServer((request, response) => {
+      const status = statuses.shift() ?? 500;
+      if (status === 0) request.socket.destroy();
+      else response.writeHead(status).end('{}');
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const API = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const pay = () =>
+      promisify(execFile)('sh', [join(GUIDE, 'examples/payment-with-retries.sh'), 'an-id', 'a', 'b', '1', 'EUR'], {
+        cwd: folder,
+        env: { ...process.env, API, KEY: 'key' },
+      });
+    await expect(pay()).rejects.toMatchObject({ code: 2, stderr: expect.stringContaining('is not known') });
+    statuses.push(401);
+    await expect(pay()).rejects.toMatchObject({ code: 1, stdout: '{}' });
+    server.close();
+  });
   it(
     '"Your first transfer" works in TypeScript',
     async () => {
@@ -112,6 +134,7 @@ describe('Every command of the tutorial', () => {
       expect(printed).toMatch(/demo-alice +\d/);
       expect(printed).toMatch(/mode +CACHE/);
       expect(printed).not.toContain(readFileSync(join(folder, 'shop.key'), 'utf8').trim());
+      for (const file of ['shop.key', 'shop-2.key']) expect(statSync(join(folder, file)).mode & 0o077).toBe(0);
     },
     MS_MAX,
   );

@@ -54,23 +54,39 @@ func main() {
 func transfer(
 	ctx context.Context, client *holdfast.ClientWithResponses, request holdfast.TransferRequest,
 ) (*holdfast.PostTransfersResponse, error) {
+	inDoubt := false
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
 		answer, err := client.PostTransfersWithResponse(ctx, nil, request)
 		pause := wait
-		if err == nil {
-			// 429 and errors of the service may be repeated; everything else is final.
-			if status := answer.StatusCode(); status != http.StatusTooManyRequests && status < 500 {
+		if err != nil {
+			// Without an answer, the transfer may or may not have been made.
+			inDoubt = true
+		} else {
+			status := answer.StatusCode()
+			if isFinal(status, inDoubt) {
 				return answer, nil
 			}
+			inDoubt = inDoubt || status != http.StatusTooManyRequests
 			if seconds, failure := strconv.Atoi(answer.HTTPResponse.Header.Get("Retry-After")); failure == nil {
 				pause = max(pause, time.Duration(seconds)*time.Second)
 			}
 		}
-		// Without an answer, the transfer may or may not have been made.
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		case <-time.After(pause):
 		}
 	}
+}
+
+// After an attempt that is in doubt, only an answer about the id itself is final. Any other answer says nothing about that
+// attempt, such as the refusal of a key that has expired in the meantime.
+func isFinal(status int, inDoubt bool) bool {
+	switch status {
+	case http.StatusOK, http.StatusCreated, http.StatusConflict, http.StatusUnprocessableEntity:
+		return true
+	case http.StatusRequestTimeout, http.StatusTooManyRequests:
+		return false
+	}
+	return !inDoubt && status < 500
 }

@@ -27,17 +27,22 @@ def transfer(request: TransferRequest, deadline: float = 60) -> Transfer | Probl
     """Sends the same request until it has an outcome. Raises if it is still unknown at the deadline."""
     until = time.monotonic() + deadline
     wait = 0.1
+    in_doubt = False
     while True:
         asked = 0.0
         try:
             answer = post_transfers.sync_detailed(client=client, body=request)
-            # 429 and errors of the service may be repeated; everything else is final.
-            if answer.status_code != 429 and answer.status_code < 500:
+            status = answer.status_code
+            is_unknown = status == 408 or status >= 500
+            # These are about the id itself. After an attempt that is in doubt, any other answer says nothing about that
+            # attempt, such as the refusal of a key that has expired in the meantime.
+            if status in (200, 201, 409, 422) or not (in_doubt or is_unknown or status == 429):
                 assert isinstance(answer.parsed, (Transfer, Problem))
                 return answer.parsed
+            in_doubt = in_doubt or is_unknown
             asked = float(answer.headers.get("Retry-After", 0))
         except (httpx.TransportError, ValueError):
-            pass  # No answer, or one of a proxy: the transfer may or may not have been made.
+            in_doubt = True  # No answer, or one of a proxy: the transfer may or may not have been made.
         pause = max(asked, wait * random.uniform(0.5, 1))
         if time.monotonic() + pause > until:
             raise TimeoutError(f"the outcome of {request.transaction_id} is unknown: send it again later")
