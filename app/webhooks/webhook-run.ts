@@ -18,8 +18,6 @@ const PAUSE_MS = 250;
 const DOUBLINGS_MAX = 6;
 /** How often the position is stored while no event is wanted, ms. */
 const SKIP_EVERY_MS = 15_000;
-/** How far the estimate of MySQL's time may be ahead, ms: earlier, the old secret would be read again. */
-const CLOCK_MS_OFF = 250;
 /** What may pass between the check of the lease and the end of the request, besides the request, ms. */
 const LEASE_MARGIN_MS = 5_000;
 
@@ -124,7 +122,8 @@ export class WebhookRun {
 
   async #step(): Promise<void> {
     const { clock } = this.#deps;
-    if (this.#isStale || this.#hasOldSecret()) return this.#reread();
+    if (this.#isStale) return this.#reread();
+    if (this.#hasOldSecret()) return this.#rereadSecrets();
     if (this.#stopFor !== null) return this.#stop(this.#stopFor);
     if (this.#webhook.testId !== null) return this.#test(this.#webhook.testId);
     if (this.#webhook.state !== 'ACTIVE') return this.end();
@@ -147,7 +146,13 @@ export class WebhookRun {
   /** An overlap has passed: no request is signed with the old secret any more. */
   #hasOldSecret(): boolean {
     const { secretsUntil } = this.#webhook;
-    return secretsUntil !== null && this.#deps.now() > secretsUntil + CLOCK_MS_OFF;
+    return secretsUntil !== null && this.#deps.now() >= secretsUntil;
+  }
+
+  async #rereadSecrets(): Promise<void> {
+    await this.#reread();
+    // By MySQL's clock, the old one may still be valid for a moment.
+    if (this.#hasOldSecret()) await this.#deps.clock.sleep(PAUSE_MS, this.#waiting.signal);
   }
 
   async #reread(): Promise<void> {
