@@ -169,6 +169,23 @@ describe('A rotated key', () => {
   });
 });
 
+it('Changes of keys are noted for the sealed log, without personal data', async () => {
+  await db.reset(1, 'CACHE', 2);
+  await create({ name: 'Till of Ada', scopes: ['ops'], accountPrefixes: null });
+  await management.rotate({ keyId: 'k1', newKeyId: 'k2', expiresAt: null, overlapS: 60 }, by());
+  await management.revoke('k1', 'Ada has left', by());
+  const refused = management.create(wanted({ keyId: 'k3', scopes: ['ops'] }), by(['balances:read']));
+  await expect(refused).rejects.toMatchObject({ code: 'forbidden' });
+  const rows = await db.database.rows<{ payload: Buffer }>('SELECT payload FROM unsealed ORDER BY `id`');
+  const entries = rows.map(({ payload }) => JSON.parse(payload.toString()) as unknown[]);
+  const at = expect.any(Number);
+  expect(entries).toEqual([
+    ['a', 'api-key-created', 'k1', at, { scopes: ['ops'], accountPrefixes: null, expiresAt: null, by: 'root' }, null],
+    ['a', 'api-key-rotated', 'k1', at, { newKeyId: 'k2', overlapS: 60, expiresAt: null, by: 'root' }, null],
+    ['a', 'api-key-revoked', 'k1', at, { by: 'root' }, null],
+  ]);
+});
+
 describe('A revoked key', () => {
   it('is rejected by this pod immediately, and stays revoked', async () => {
     const secret = await create();

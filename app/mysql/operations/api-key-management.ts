@@ -17,6 +17,7 @@ import { Problem } from '../../domain/problem.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { isRolledBack } from '../connection/mysql-errors.ts';
 import type { Database, Session } from '../connection/pool.ts';
+import { noteAction } from '../rows/noted-action.ts';
 import {
   type KeyRow,
   type LogRow,
@@ -45,7 +46,7 @@ const LOG =
 /** Maximum number of keys without an id that are given one each time keys are listed. */
 const NAMED_MAX = 1_000;
 
-/** The management of API keys in MySQL. A change and its entry in the log are one transaction. */
+/** The management of API keys in MySQL. A change and its entries in both logs are one transaction. */
 export class ApiKeyManagement implements KeyManagement {
   readonly #deps: Dependencies;
   constructor(deps: Dependencies) {
@@ -242,6 +243,15 @@ async function log(
 ): Promise<void> {
   const by = [identity.user, identity.keyId ?? null, correlationId];
   await session.run(LOG, [action, keyId, ...by, JSON.stringify(content)]);
+  if (action !== 'REFUSED') await seal(session, action, keyId, { ...content, by: identity.keyId ?? null });
+}
+
+/** Notes what has changed for the sealed log, so that an audit can prove it. Names and reasons may be personal. */
+async function seal(session: Session, action: KeyAction, keyId: string, content: object): Promise<void> {
+  const { user: _user, name: _name, reason: _reason, ...rest } = content as Record<string, unknown>;
+  const [row] = await session.rows<{ now: Date }>('SELECT NOW(3) AS `now`');
+  const type = `api-key-${action.toLowerCase()}`;
+  await noteAction(session, { type, subject: keyId, at: row?.now.getTime() ?? 0, content: rest }, null);
 }
 
 const timeIn = (expiresAt: number | null) => ({
