@@ -3,7 +3,8 @@ import { type Config, ConfigError, type Environment, loadConfig } from '../confi
 import { exportTo } from './audit/export.ts';
 import { BadExport, readKey } from './audit/manifest.ts';
 import { resultsText } from './audit/print.ts';
-import { forDatabases, shardDirectory, type VerifyResult, verifyDatabases, verifyExport } from './audit/verify.ts';
+import { forDatabases, verifyDatabases } from './audit/verify.ts';
+import { shardDirectory, type VerifyResult, verifyExport } from './audit/verify-export.ts';
 
 /**
  * `npm run audit`, or `node dist/app/tools/audit.js` in the image: recomputes the books from the sealed log, in the databases or

@@ -9,7 +9,7 @@ import { smallLedger } from '../../mysql/audit/testing/small-ledger.ts';
 import { migratedDatabase, type TestDatabase } from '../../mysql/testing/test-database.ts';
 import { exportTo } from './export.ts';
 import { readKey } from './manifest.ts';
-import { shardDirectory, type VerifyOptions, verifyExport } from './verify.ts';
+import { shardDirectory, type VerifyOptions, verifyExport } from './verify-export.ts';
 
 let db: TestDatabase;
 let root: string;

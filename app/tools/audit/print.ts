@@ -1,5 +1,5 @@
 import type { AuditFault } from '../../audit/audit-source.ts';
-import type { VerifyResult } from './verify.ts';
+import type { VerifyResult } from './verify-export.ts';
 
 /** As text: one paragraph for each shard. */
 export const resultsText = (results: readonly VerifyResult[]): string => results.map(resultText).join('\n\n');

@@ -169,7 +169,7 @@ describe('holdfast', () => {
   it('shows the status, what is unsettled, and the audit, and reconciles', async () => {
     expect(await holdfast('status')).toMatchObject({ code: 0, out: 'mode  CACHE\n' });
     expect((await holdfast('unsettled --json')).json()).toEqual([{ frozenAccounts: [] }]);
-    expect(await holdfast('audit')).toMatchObject({ code: 0, out: 'log length  7\n' });
+    expect(await holdfast('audit status')).toMatchObject({ code: 0, out: 'log length  7\n' });
     expect(await holdfast('reconcile')).toMatchObject({ code: 0, out: 'differences  0\n' });
   });
 

@@ -3,6 +3,7 @@ import { type CliCommand, command } from '../command.ts';
 import { SCRIPTS } from '../completion.ts';
 import { EXIT } from '../exit-code.ts';
 import { ACCOUNT_COMMANDS } from './accounts.ts';
+import { AUDIT_COMMANDS } from './audit.ts';
 import { BATCH_COMMANDS } from './batches.ts';
 import { EVENT_COMMANDS } from './events.ts';
 import { HOLD_COMMANDS } from './holds.ts';
@@ -49,6 +50,7 @@ export const COMMANDS: readonly CliCommand[] = [
   ...EVENT_COMMANDS,
   ...OPS_COMMANDS,
   ...STOP_COMMANDS,
+  ...AUDIT_COMMANDS,
   ...KEY_COMMANDS,
   ...PROFILE_COMMANDS,
   newId,

@@ -23,15 +23,6 @@ export const OPS_COMMANDS = [
       return EXIT.done;
     },
   }),
-  command('audit', {
-    about: 'Shows the end of the sealed log, and the result of its latest self-check. Needs the scope ops.',
-    options: {},
-    async run({ holdfast, output, signal }) {
-      const audit = await holdfast().ops.audit({ signal });
-      output.result(audit, () => reportOf(audit));
-      return EXIT.done;
-    },
-  }),
   command('reconcile', {
     about: 'Reconciles the books now. Needs the scope ops.',
     options: {},
