@@ -17,6 +17,8 @@ import { createSearch } from './search-wiring.ts';
 import { ShardReadiness } from './shard-readiness.ts';
 
 const CLOSE_IDLE_EVERY_MS = 20;
+/** From here on, an alert reports that lists are out of date. */
+const SEARCH_BEHIND_S_MAX = 30;
 
 /** A running role; `stop` ends it without losing anything. */
 export interface Running {
@@ -54,7 +56,8 @@ export async function startApi(context: Context): Promise<Running> {
   metrics.limits({
     requests_in_flight: config.http.requestsInFlightMax,
     event_listeners: lives.max,
-    // It also shows that there may be webhooks, although no process delivers to them.
+    // These also show that there are lists and webhooks, although no process may serve them.
+    ...(config.search.enabled === 'on' && { search_behind_seconds: SEARCH_BEHIND_S_MAX }),
     ...(config.webhooks.secretKeys !== null && { webhooks_active: config.webhooks.max }),
   });
 

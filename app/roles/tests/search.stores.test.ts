@@ -94,6 +94,11 @@ describe('The list of transfers', () => {
     expect(await listed('currency=USD')).toEqual([]);
   });
 
+  it('is known to the monitoring, whether or not a process keeps the index', async () => {
+    const { text } = (await api.request('GET', '/metrics')).json;
+    expect(text).toContain('holdfast_limit{name="search_behind_seconds"} 30');
+  });
+
   it('contains records as they are read one by one', async () => {
     await project();
     await untilComplete();
