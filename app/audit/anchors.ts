@@ -62,40 +62,58 @@ function isAnchor(value: unknown): value is Anchor {
   );
 }
 
-const at = (anchor: Anchor): string => new Date(anchor.at).toISOString();
+/** How far the clock of a keeper may be behind that of whoever exports the log, ms. */
+const CLOCKS_MS_OFF = 60_000;
+/** What is needed of an anchor once its signature was verified. */
+type Known = Pick<Anchor, 'position' | 'hash' | 'at'>;
+const at = (anchor: Known): string => new Date(anchor.at).toISOString();
 
 /** Compares a log with anchors while it is walked. */
 export class AnchorCheck {
-  readonly #byPosition = new Map<number, Anchor[]>();
-  readonly #forged: Anchor[] = [];
+  readonly #publicKey: KeyObject;
+  readonly #of: Pick<Anchor, 'ledgerId' | 'shard'>;
+  readonly #byPosition = new Map<number, Known[]>();
+  #forged: { first: Known; count: number } | null = null;
   #lastGood = 0;
-  #broken: { anchor: Anchor; hash: string; after: number } | null = null;
+  #broken: { anchor: Known; hash: string; after: number } | null = null;
   /** How many anchors agreed. */
   matched = 0;
   /** How many anchors are of another ledger: they prove nothing about this one. */
   ofOtherLedgers = 0;
+  /** How many anchors are beyond the end of the log because they were signed after it was exported. */
+  later = 0;
   #ofOtherShards = 0;
+  readonly #readAt: number;
 
-  /** @param anchors of any ledgers and shards, in any order; those of others are not compared */
+  /**
+   * @param anchors of any ledgers and shards, in any order; those of others are not compared
+   * @param readAt when the end of the log was read, ms, by a clock that administrators of the database cannot set: only
+   * anchors that were signed later may be beyond the end. By default, all anchors are older.
+   */
   constructor(
     anchors: Iterable<Anchor>,
     publicKey: KeyObject,
     { ledgerId, shard }: Pick<Anchor, 'ledgerId' | 'shard'>,
+    readAt = Number.POSITIVE_INFINITY,
   ) {
-    for (const anchor of anchors) {
-      if (anchor.position === 0) continue;
-      if (anchor.ledgerId !== ledgerId) this.ofOtherLedgers += 1;
-      else if (anchor.shard !== shard) this.#ofOtherShards += 1;
-      if (anchor.ledgerId !== ledgerId || anchor.shard !== shard) continue;
-      if (!isAuthentic(anchor, publicKey)) {
-        this.#forged.push(anchor);
-        continue;
-      }
-      const known = this.#byPosition.get(anchor.position);
-      // Several keepers anchor the same position.
-      if (!known) this.#byPosition.set(anchor.position, [anchor]);
-      else if (!known.some(({ hash }) => hash === anchor.hash)) known.push(anchor);
-    }
+    this.#publicKey = publicKey;
+    this.#of = { ledgerId, shard };
+    this.#readAt = readAt;
+    for (const anchor of anchors) this.add(anchor);
+  }
+
+  /** Call before the first `take`. Keepers write an anchor every minute, so a file may contain millions of them. */
+  add(anchor: Anchor): void {
+    const { ledgerId, shard, position, hash, at } = anchor;
+    if (position === 0) return;
+    if (ledgerId !== this.#of.ledgerId) this.ofOtherLedgers += 1;
+    else if (shard !== this.#of.shard) this.#ofOtherShards += 1;
+    if (ledgerId !== this.#of.ledgerId || shard !== this.#of.shard) return;
+    const known = this.#byPosition.get(position) ?? [];
+    // Several keepers anchor the same position, and the end of a log at rest is anchored again and again.
+    if (known.some((other) => other.hash === hash)) return;
+    if (isAuthentic(anchor, this.#publicKey)) this.#byPosition.set(position, [...known, { position, hash, at }]);
+    else this.#forged = { first: this.#forged?.first ?? { position, hash, at }, count: (this.#forged?.count ?? 0) + 1 };
   }
 
   /** For each row of the log, in order. */
@@ -119,24 +137,34 @@ export class AnchorCheck {
       const problem = `the log was changed and recomputed: its hash at position ${anchor.position} is not that of the anchor of ${at(anchor)}; the first wrong position is in the range ${after + 1} to ${anchor.position}`;
       faults.push({ position: after + 1, index: null, what: 'log', problem });
     }
-    const beyond = end
-      ? [...this.#byPosition.values()].flat().find(({ position }) => position > end.position)
-      : undefined;
+    const beyond = end ? this.#beyond(end.position) : null;
     if (end && beyond) {
       const problem = `the end of the log is missing: an anchor of ${at(beyond)} is at position ${beyond.position}`;
       faults.push({ position: end.position + 1, index: null, what: 'log', problem });
     }
     const areForOthers = this.matched === 0 && this.ofOtherLedgers + this.#ofOtherShards > 0;
     // The id of the ledger is in MySQL: an insider who changes it must not get rid of the anchors.
-    if (end && end.position > 0 && areForOthers && faults.length === 0 && this.#forged.length === 0) {
+    if (end && end.position > 0 && areForOthers && faults.length === 0 && this.#forged === null) {
       const problem = `none of the anchors is of this ledger and shard; ${this.ofOtherLedgers} are of other ledgers`;
       faults.push({ position: null, index: null, what: 'anchors', problem });
     }
-    const [forged] = this.#forged;
-    if (forged) {
-      const problem = `${this.#forged.length} anchors are not signed with this key; the first one is of ${at(forged)}`;
-      faults.push({ position: forged.position, index: null, what: 'anchors', problem });
+    if (this.#forged) {
+      const { first, count } = this.#forged;
+      const problem = `${count} anchors are not signed with this key; the first one is of ${at(first)}`;
+      faults.push({ position: first.position, index: null, what: 'anchors', problem });
     }
     return faults;
+  }
+
+  /** The first anchor that is beyond the end of the log, although it was signed before the end was read. */
+  #beyond(end: number): Known | null {
+    let first: Known | null = null;
+    for (const anchors of this.#byPosition.values())
+      for (const anchor of anchors) {
+        if (anchor.position <= end) continue;
+        if (anchor.at > this.#readAt - CLOCKS_MS_OFF) this.later += 1;
+        else if (first === null || anchor.position < first.position) first = anchor;
+      }
+    return first;
   }
 }

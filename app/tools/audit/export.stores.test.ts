@@ -3,6 +3,7 @@ import { appendFile, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/prom
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { signedAnchor } from '../../audit/anchors.ts';
 import { audit } from '../../audit/audit.ts';
 import { MysqlAuditBooks } from '../../mysql/audit/audit-books.ts';
 import { smallLedger } from '../../mysql/audit/testing/small-ledger.ts';
@@ -95,6 +96,27 @@ describe('An export', () => {
     await rm(shardDirectory(directory, 1), { recursive: true });
     await exportOf(1, 1);
     expect(await verifyExport(directory, options())).toMatchObject([{ shard: 0 }, { shard: 1 }]);
+  });
+
+  it('is compared with the anchors that were signed before it, and not with later ones', async () => {
+    await exportAll();
+    const { ledgerId, shard, head } = await new MysqlAuditBooks(db.database).begin();
+    const anchored = async (position: number, hash: string, at: number) => {
+      const anchor = signedAnchor({ ledgerId, shard, position, hash, at }, privateKey);
+      await appendFile(join(root, 'anchors'), `${JSON.stringify(anchor)}\n`);
+      const [report] = await verifyExport(directory, { ...options(), anchors: join(root, 'anchors') });
+      return report;
+    };
+    const hour = 3_600_000;
+    expect(await anchored(head.position, head.hash, Date.now() - hour)).toMatchObject({
+      clean: true,
+      anchorsMatched: 1,
+    });
+    const later = await anchored(head.position + 2, 'ab'.repeat(32), Date.now() + hour);
+    expect(later).toMatchObject({ clean: true, anchorsMatched: 1, anchorsLater: 1 });
+    expect((await anchored(head.position + 1, 'cd'.repeat(32), Date.now() - hour))?.faults).toEqual([
+      expect.objectContaining({ what: 'log', problem: expect.stringContaining('the end of the log is missing') }),
+    ]);
   });
 
   it('is not compared with a file that contains no anchors', async () => {

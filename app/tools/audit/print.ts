@@ -6,7 +6,7 @@ export const resultsText = (results: readonly VerifyResult[]): string => results
 
 function resultText(result: VerifyResult): string {
   const { ledgerId, shard, position, entries, accounts, rows, olderRows, at, faults } = result;
-  const { anchorsMatched, anchorsOfOthers, signatureVerified } = result;
+  const { anchorsMatched, anchorsOfOthers, anchorsLater, signatureVerified } = result;
   return [
     `Ledger ${ledgerId}, shard ${shard}, up to position ${position} (${new Date(at).toISOString()}): ${entries} entries of the log, ${rows} rows and ${accounts} accounts of the books.`,
     ...(olderRows > 0 ? [`${olderRows} rows are older than the log, and were not compared.`] : []),
@@ -18,6 +18,7 @@ function resultText(result: VerifyResult): string {
       ? 'No anchors were compared: a log that was recomputed as a whole would not be detected.'
       : `${anchorsMatched} anchors agree with the log.`,
     ...(anchorsOfOthers > 0 ? [`${anchorsOfOthers} anchors are of other ledgers, and were not compared.`] : []),
+    ...(anchorsLater > 0 ? [`${anchorsLater} anchors were signed after the export, and were not compared.`] : []),
     ...(signatureVerified === false ? ['The signature of the export was not verified; --key verifies it.'] : []),
     faults.length === 0 ? 'Everything agrees.' : `Faults:\n${faults.map(faultText).join('\n')}`,
   ].join('\n');

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { type Anchor, AnchorCheck, anchorIn } from '../../audit/anchors.ts';
+import { AnchorCheck, anchorIn } from '../../audit/anchors.ts';
 import { type AuditOptions, type AuditReport, audit } from '../../audit/audit.ts';
 import type { AuditSource } from '../../audit/audit-source.ts';
 import { ExportedBooks } from './exported-books.ts';
@@ -21,8 +21,9 @@ export interface VerifyOptions extends Pick<AuditOptions, 'accountsMax' | 'progr
 export interface VerifyResult extends AuditReport {
   /** How many anchors agreed with the log; null if none were given. */
   anchorsMatched: number | null;
-  /** How many of the given anchors are of other ledgers. */
+  /** How many of the given anchors are of other ledgers, and how many were signed after the export. */
   anchorsOfOthers: number;
+  anchorsLater: number;
   /** Whether the signature of an export was verified; null for a database. */
   signatureVerified: boolean | null;
 }
@@ -55,7 +56,8 @@ export async function verifyExport(
         `${path} contains shard ${scope.shard} of ${scope.shards} of ledger ${scope.ledgerId}, not shard ${number} of ${shards} of ledger ${ledgerId}`,
       );
     await using books = new ExportedBooks(path, manifest);
-    results.push(await verified(books, options, key, key !== null));
+    const at = { signatureVerified: key !== null, readAt: Date.parse(manifest.createdAt) };
+    results.push(await verified(books, options, key, at));
   }
   return results;
 }
@@ -70,33 +72,40 @@ async function shardsIn(directory: string): Promise<number[]> {
 
 export const shardDirectory = (directory: string, shard: number): string => join(directory, `shard-${shard}`);
 
-/** @param key verifies the anchors @param signatureVerified null for a database */
+/** @param key verifies the anchors @param from the export; null for a database */
 export async function verified(
   source: AuditSource,
   options: VerifyOptions,
   key: KeyObject | null,
-  signatureVerified: boolean | null,
+  from: { signatureVerified: boolean; readAt: number } | null,
 ): Promise<VerifyResult> {
   const { accountsMax, progress } = options;
   const anchors =
     options.anchors === null || key === null
       ? null
-      : new AnchorCheck(await anchorsIn(options.anchors), key, await source.begin());
+      : await anchorsIn(options.anchors, new AnchorCheck([], key, await source.begin(), from?.readAt));
   const report = await audit(source, { accountsMax, ...(progress && { progress }), ...(anchors && { anchors }) });
-  const anchorsMatched = anchors?.matched ?? null;
-  return { ...report, anchorsMatched, anchorsOfOthers: anchors?.ofOtherLedgers ?? 0, signatureVerified };
+  return {
+    ...report,
+    anchorsMatched: anchors?.matched ?? null,
+    anchorsOfOthers: anchors?.ofOtherLedgers ?? 0,
+    anchorsLater: anchors?.later ?? 0,
+    signatureVerified: from?.signatureVerified ?? null,
+  };
 }
 
-async function anchorsIn(path: string): Promise<Anchor[]> {
-  const anchors: Anchor[] = [];
+async function anchorsIn(path: string, anchors: AnchorCheck): Promise<AnchorCheck> {
+  let count = 0;
   try {
     for await (const line of createInterface({ input: createReadStream(path) })) {
       const anchor = anchorIn(line);
-      if (anchor) anchors.push(anchor);
+      if (!anchor) continue;
+      anchors.add(anchor);
+      count += 1;
     }
   } catch {
     throw new BadExport(`${path} cannot be read`);
   }
-  if (anchors.length === 0) throw new BadExport(`${path} contains no anchors`);
+  if (count === 0) throw new BadExport(`${path} contains no anchors`);
   return anchors;
 }
