@@ -4,7 +4,7 @@ import type { SealedEntry } from '../journal/sealed/sealed-entry.ts';
 import type { LogHead } from '../journal/sealed/sealed-rows.ts';
 import { differenceOf } from './account-state.ts';
 import type { AuditedAccount, AuditedHold, AuditFault, AuditScope, AuditSource, MomentView } from './audit-source.ts';
-import { EMPTY_LOG, waitingEntry, walkLog } from './log-walk.ts';
+import { EMPTY_LOG, refuseBeyond, waitingEntry, walkLog } from './log-walk.ts';
 import { Replay, type ReplayedHold } from './replay.ts';
 import { RowSums } from './row-sums.ts';
 
@@ -76,6 +76,7 @@ export class AccountCheck {
     const end = await this.#source.atOneMoment(async ({ head }) => head);
     const caughtUp = await this.#walk(this.#scope.head, end.position);
     await this.#source.atOneMoment(async (view) => {
+      refuseBeyond(view);
       await this.#walk(caughtUp, view.head.position);
       for (const line of view.waiting) this.#replay.take(waitingEntry(line, view.head), UNPLACED);
       for await (const page of view.accounts()) for (const stored of page) this.#compareAccount(stored);

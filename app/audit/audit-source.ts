@@ -41,6 +41,8 @@ export interface AuditScope {
 export interface MomentView {
   /** The end of the log at this moment. */
   head: LogHead;
+  /** The position of a row beyond this end, which no process has sealed; null if there is none. */
+  beyond: number | null;
   /** Lines that were committed but are not in the log yet, in order. */
   waiting: readonly string[];
   /** Pages of accounts, in order of their ids. @param ids only these; by default all */

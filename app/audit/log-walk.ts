@@ -2,7 +2,7 @@ import { decodeEntry } from '../journal/sealed/entry-decoder.ts';
 import { transferAccountsIn } from '../journal/sealed/peek.ts';
 import type { SealedEntry } from '../journal/sealed/sealed-entry.ts';
 import { EMPTY_LOG_HASH, type LogHead, linesOf, type StoredRow, verifyRows } from '../journal/sealed/sealed-rows.ts';
-import type { AuditFault, AuditSource } from './audit-source.ts';
+import type { AuditFault, AuditSource, MomentView } from './audit-source.ts';
 
 const PAGE = { rows: 200, bytes: 4 * 1024 * 1024 };
 
@@ -99,6 +99,11 @@ async function walkRows(
 function concerns(line: string, isWanted: (accountId: string) => boolean): boolean {
   const accounts = transferAccountsIn(line);
   return accounts === null || accounts.some(isWanted);
+}
+
+/** Feeds would send a row beyond the end of the log. @throws BrokenLog */
+export function refuseBeyond({ beyond }: Pick<MomentView, 'beyond'>): void {
+  if (beyond !== null) throw new BrokenLog(beyond, 'it is beyond the recorded end of the log');
 }
 
 /** An entry that waits to be sealed after a head. @throws BrokenLog */

@@ -2,7 +2,7 @@ import type { LogHead } from '../journal/sealed/sealed-rows.ts';
 import { differenceOf } from './account-state.ts';
 import { FAULTS_MAX, windowsOver } from './audit.ts';
 import type { AuditFault, IndexedSource } from './audit-source.ts';
-import { BrokenLog, EMPTY_LOG, type WalkedEntry, waitingEntry, walkHashes, walkLog } from './log-walk.ts';
+import { BrokenLog, EMPTY_LOG, refuseBeyond, type WalkedEntry, waitingEntry, walkHashes, walkLog } from './log-walk.ts';
 import { Replay } from './replay.ts';
 import { lookedUpFaults } from './row-lookup.ts';
 
@@ -148,6 +148,7 @@ class Run {
   /** The accounts that were replayed must be in the books as they are after their latest entries. */
   async #compareAccounts(replay: Replay, end: LogHead): Promise<void> {
     await this.#source.atOneMoment(async (view) => {
+      refuseBeyond(view);
       await walkLog(this.#source, { from: end, to: view.head.position }, (one) => replay.take(one.entry, one));
       for (const line of view.waiting) replay.take(waitingEntry(line, view.head), { position: null, index: null });
       for await (const page of view.accounts([...replay.accounts.keys()])) {

@@ -75,12 +75,17 @@ async function viewOf(session: Session): Promise<MomentView> {
     (own) => `SELECT \`position\`, \`hash\`, sealed_at FROM sealed_head WHERE ${own()}`,
   );
   if (!row) throw new Error('sealed_head has no row: the schema is not migrated');
+  const [beyond] = await session.rows<{ position: number }>(
+    'SELECT `position` FROM sealed WHERE `position` > ? ORDER BY `position` LIMIT 1',
+    [row.position],
+  );
   const waiting = await session.rows<{ payload: Buffer }>(
     `SELECT payload FROM unsealed ORDER BY \`id\` LIMIT ${WAITING_MAX + 1}`,
   );
   if (waiting.length > WAITING_MAX) throw new Error('too many entries wait to be sealed: no keeper is sealing them');
   return {
     head: headOf(row),
+    beyond: beyond?.position ?? null,
     waiting: waiting.flatMap(({ payload }) => payload.toString('latin1').split('\n')),
     accounts: (ids) => (ids ? accountsOf(session, ids) : accountPages(session)),
     holds: () => holdPages(session),

@@ -327,6 +327,19 @@ describe('An audit finds, and names,', () => {
     expect(olderRows).toBe(1);
   });
 
+  it('a row that is added beyond the end of the log, so that feeds send it', async () => {
+    await sql(
+      'CREATE TEMPORARY TABLE forged SELECT * FROM sealed ORDER BY `position` DESC LIMIT 1',
+      'UPDATE forged SET `position` = `position` + 1',
+      'INSERT INTO sealed SELECT * FROM forged',
+      'DROP TEMPORARY TABLE forged',
+    );
+    const { position, faults } = await report();
+    expect(faults).toEqual([
+      { position: position + 1, index: null, what: 'log', problem: 'it is beyond the recorded end of the log' },
+    ]);
+  });
+
   it('an entry that waits to be sealed and cannot be read', async () => {
     await sql('INSERT INTO unsealed (epoch, payload) VALUES (3, \'["t",1\')');
     const { position, faults } = await report();

@@ -39,6 +39,8 @@ export class ExportedBooks implements AuditSource {
   async atOneMoment<T>(work: (view: MomentView) => Promise<T>): Promise<T> {
     return work({
       head: this.#manifest.moment,
+      // An export ends at the end of the log.
+      beyond: null,
       waiting: await this.#all<string>('waiting'),
       accounts: () => this.#pages<AuditedAccount>('accounts'),
       holds: () => this.#pages<AuditedHold>('holds'),
