@@ -122,7 +122,7 @@ describe.skipIf(CHROMIUM === undefined)('The console', () => {
     });
     await page.getByText('rate_limited').first().waitFor();
     expect(refused).toBe(1);
-    await page.getByText('next attempt').first().waitFor();
+    await page.getByText('The next attempt follows in 60 min').first().waitFor();
     // Whoever does not want to wait may ask.
     await page.unroute('**/v1/accounts/ada');
     await page.getByRole('button', { name: 'Try again' }).first().click();
