@@ -4,7 +4,7 @@ import { MODES } from '../../domain/authority.ts';
 import { LEGS } from '../../domain/leg-types.ts';
 import { LIMITS } from '../../domain/limits.ts';
 import { HOLD_REFUSALS, REFUSALS } from '../../domain/problem.ts';
-import { anyText } from '../../domain/testing/any-text.ts';
+import { anyCharacter, anyText } from '../../domain/testing/any-text.ts';
 import { encodeEntry } from './entry-codec.ts';
 import { decodeEntry } from './entry-decoder.ts';
 import type { SealedEntry, SealedOrder } from './sealed-entry.ts';
@@ -157,7 +157,7 @@ const anyEntry: fc.Arbitrary<Known> = fc.oneof(
   fc.record({
     ...{ kind: fc.constant('action'), type: id, subject: anyText, at: time },
     ...{
-      content: fc.jsonValue({ noUnicodeString: false }).map((value) => JSON.parse(JSON.stringify(value)) as unknown),
+      content: fc.jsonValue({ stringUnit: anyCharacter }).map((value) => JSON.parse(JSON.stringify(value)) as unknown),
       digest: orNull(digest),
     },
   }),
