@@ -2,12 +2,12 @@
  * Vitest's setup of every test file. The name of a file determines what it may use; a file that uses more fails, and
  * the error message contains the correct file name.
  *
- * | name               | project | may use                                                                          |
- * |--------------------|---------|----------------------------------------------------------------------------------|
+ * | name               | project | may use                                                                           |
+ * |--------------------|---------|-----------------------------------------------------------------------------------|
  * | `*.test.ts`        | unit    | this process: functions, timers, servers that it started itself                   |
  * | `*.stores.test.ts` | stores  | also Redis and MariaDB, the shared ones (`inject`) or its own (`startRedis`)      |
- * | `*.system.test.ts` | system  | also other processes (commands, roles, tools, a browser), and more than a few seconds
- * |
+ * | `*.system.test.ts` | system  | also other processes (commands, roles, tools, a browser), much data, and a second |
+ * |                    |         | or more of work or waiting                                                        |
  */
 import childProcess, { ChildProcess } from 'node:child_process';
 import { syncBuiltinESMExports } from 'node:module';
