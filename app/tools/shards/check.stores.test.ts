@@ -25,6 +25,8 @@ beforeAll(async () => {
     expect(status).toBe(201);
   }
   await until('every crossing is closed', async () => (await openRows()) === 0);
+  // A slow Redis may have been given up, or not have been taken into use yet.
+  await until('every shard uses its Redis', async () => (await modes()).every((mode) => mode.startsWith('CACHE')));
   await api.stop();
   await keeper.stop();
 });
@@ -35,6 +37,12 @@ async function openRows(): Promise<number> {
     roles.databases.map((db) => db.database.rows("SELECT 1 FROM crossings WHERE state = 'OPEN'")),
   );
   return found.flat().length;
+}
+async function modes(): Promise<string[]> {
+  const found = await Promise.all(
+    roles.databases.map((db) => db.database.rows<{ mode: string }>('SELECT `mode` FROM authority')),
+  );
+  return found.flat().map(({ mode }) => mode);
 }
 const checked = (env: Partial<ShardedRoles['settings']> = {}, sleep = async () => {}) =>
   checkOf(loadConfig({ ...roles.settings, ROLE: 'keeper', ...env }), OPEN_SECONDS_MAX, { sleep });
