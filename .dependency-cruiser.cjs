@@ -271,7 +271,6 @@ const LAYERS = {
     'jobs',
     'redis',
     'mysql/connection',
-    'mysql/schema',
     'mysql',
     'mysql/ledger',
     'mysql/authority',
