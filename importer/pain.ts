@@ -3,7 +3,7 @@ import { type Cells, FileError, type FileRow, paymentOf } from './payment.ts';
 import type { SourceFile } from './source-file.ts';
 import { parseXml, type XmlElement } from './xml.ts';
 
-/** The versions of the message "customer credit transfer initiation" of ISO 20022 that are understood. */
+/** The supported versions of the ISO 20022 message "customer credit transfer initiation". */
 const NAMESPACE = /^urn:iso:std:iso:20022:tech:xsd:pain\.001\.001\.(03|09)$/;
 const MESSAGE = 'Document/CstmrCdtTrfInitn';
 const BLOCK = `${MESSAGE}/PmtInf`;

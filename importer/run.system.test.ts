@@ -151,7 +151,7 @@ describe('An import', () => {
     expect(service.posted).toHaveLength(4);
   });
 
-  it('does not replace the results of one ledger by those of another, and sends all rows again to a new address of the same ledger', async () => {
+  it('does not replace the results of one ledger with those of another, and sends all rows again to a new address of the same ledger', async () => {
     const path = temporaryFile(HEADER + rows(5));
     await run(path);
     const before = results(path);

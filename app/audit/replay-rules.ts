@@ -34,7 +34,7 @@ const legOf = ({ leg }: SealedOrder): LegName | null => (leg as { name: LegName 
 const isFreeOfLimits = (order: SealedOrder): boolean =>
   order.kind === 'reversal' || legOf(order) === 'back' || legOf(order) === 'returns';
 
-/** The numbers of an entry are not what a ledger of integers can contain: it is not replayed. */
+/** An entry with a number that a ledger of integers cannot contain is not replayed. */
 export const NOT_EXACT = 'it has a number that is not an exact integer';
 /** Days of the calendar are never deleted, and nothing is counted at a time without a day. */
 const NO_DAY = 'the business calendar has no day for its time';

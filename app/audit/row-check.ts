@@ -129,7 +129,7 @@ export class RowCheck {
     return found;
   }
 
-  /** Which of these was written at the time of the audited end, and reached the log after it, or has not yet. */
+  /** Which of these were already written at the audited end, but reached the log only later, or are not in it yet. */
   async #late(head: LogHead, wanted: readonly Compared[]): Promise<Set<Compared>> {
     const byText = new Map(wanted.map((one) => [`${one.what} ${one.text}`, one]));
     const late = new Set<Compared>();

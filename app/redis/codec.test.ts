@@ -274,7 +274,7 @@ describe('The place of an id', () => {
     ['f2:ledger', null],
     ['3x:ledger', null],
     ['fence', null],
-  ])('a key %s belongs to the epoch %s', (key, epoch) => {
+  ])('the key %s belongs to epoch %s', (key, epoch) => {
     expect(epochOfKey(key)).toBe(epoch);
   });
 });

@@ -21,7 +21,7 @@ const MAX = Number.MAX_SAFE_INTEGER;
 /** The start of this test. Each implementation uses its own clock, and both are on the same business day. */
 const NOW = Date.now();
 const MINUTE_MS = 60_000;
-/** Start times of windows that have begun: days of two months. */
+/** Start times of windows that have begun: days that belong to two months. */
 const STARTS = [0, 1, 2, 3, 4, 5].map((n) => NOW - (6 - n) * MINUTE_MS);
 const monthOf = (n: number): number => STARTS[n < 3 ? 0 : 3] ?? 0;
 const small = fc.oneof(fc.nat(300), fc.constantFrom(0, 400, 1000, MAX, MAX - 50));

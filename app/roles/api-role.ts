@@ -17,7 +17,7 @@ import { createSearch } from './search-wiring.ts';
 import { ShardReadiness } from './shard-readiness.ts';
 
 const CLOSE_IDLE_EVERY_MS = 20;
-/** From here on, an alert reports that lists are out of date. */
+/** Above this value, an alert reports that lists are out of date. */
 const SEARCH_BEHIND_S_MAX = 30;
 
 /** A running role; `stop` ends it without losing anything. */
@@ -56,7 +56,7 @@ export async function startApi(context: Context): Promise<Running> {
   metrics.limits({
     requests_in_flight: config.http.requestsInFlightMax,
     event_listeners: lives.max,
-    // These also show that there are lists and webhooks, although no process may serve them.
+    // These also show that there are lists and webhooks, even if no process serves them.
     ...(config.search.enabled === 'on' && { search_behind_seconds: SEARCH_BEHIND_S_MAX }),
     ...(config.webhooks.secretKeys !== null && { webhooks_active: config.webhooks.max }),
   });

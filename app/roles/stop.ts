@@ -17,7 +17,7 @@ interface ShardState {
 }
 type By = Pick<StopChange, 'user' | 'reason' | 'correlationId'>;
 
-/** A transaction that holds the authority's row may make the stop wait for too long, but not for this many tries. */
+/** The stop may time out while it waits for a transaction that holds the authority's row, so it is tried again. */
 const TRIES = { retriesMax: 3, baseMs: 20, when: isRolledBack };
 
 /**

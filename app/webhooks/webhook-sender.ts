@@ -100,7 +100,7 @@ export class WebhookSender implements Disposable {
       let isAnswered = false;
       const fail = (error: Error) => {
         if (isAnswered) return;
-        // The receiver has closed an idle connection at the very moment when it was used again.
+        // The receiver closed an idle connection at the very moment it was reused.
         const isStale = request.reusedSocket && !isRepeated && STALE.test(String((error as { code?: unknown }).code));
         if (isStale && !stopped.aborted) resolve(this.#exchange(message, stopped, true));
         else reject(error);

@@ -32,7 +32,7 @@ export interface ExperimentOptions {
 export interface Scene extends Ground {
   load: LoadPod;
   note(text: string): void;
-  /** A figure for the report; null: it did not happen in time. */
+  /** A figure for the report; null if the event did not happen in time. */
   measure(what: string, ms: number | null): void;
   /** Adds a moment to the timeline. @returns the moment, ms of `now()` */
   mark(what: string): number;

@@ -159,7 +159,7 @@ function changeAccount({ ledger, ledgerNow }: AccountDependencies): Route {
     scopes: ['accounts:write'],
     accounts: 'path',
     tag,
-    summary: 'Change status, overdraft limit or limits, effective immediately',
+    summary: 'Change the status, overdraft limit or other limits of an account, effective immediately',
     params: AccountIdParams,
     headers: IfMatch,
     body: { schema: AccountChangeRequest, example: { overdraftLimit: '100.00' } },

@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import { Problem } from '../../domain/problem.ts';
 import type { Clock } from '../../kernel/clock.ts';
 
-/** Streams that a pod sends at the same time. Each one reads from MySQL in short queries, as fast as its client reads. */
+/** Maximum number of streams that a pod sends at the same time. Each one reads from MySQL in short queries, as fast as its client reads. */
 const STREAMS_MAX = 16;
 /** A client that is slower than this is cut off, so that a few slow clients cannot occupy all streams for ever. */
 const STREAM_MS_MAX = 30 * 60_000;

@@ -34,7 +34,7 @@ function change(ops: OpsPort, stopped: boolean): Route {
     description: stopped
       ? 'The emergency stop. Once the response has been sent, no pod makes a new transfer, hold or change of an account, whatever the mode and in all shards: such requests get `ledger_stopped`, which proves that they changed nothing. ' +
         'Reads continue, a request whose id already has an outcome gets that outcome, and the flush and the recovery of an epoch continue. The stop remains in force through restarts of all processes and the loss of Redis, until it is released. Repeating the request changes nothing.'
-      : 'Ends the emergency stop. Repeating the request changes nothing; with `number`, not even after a later stop.',
+      : 'Ends the emergency stop. Repeating the request changes nothing; with `number`, it cannot end a later stop.',
     body: {
       schema,
       example: { reason: stopped ? 'Wrong prices since 09:40, see incident 4711.' : 'The prices are corrected.' },

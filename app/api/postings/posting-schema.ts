@@ -66,7 +66,7 @@ export const HoldEvent = z
   .object({
     ...common,
     kind: z.enum(HOLD_KINDS),
-    heldAfter: Money.meta({ description: 'The amount that the open holds of the account reserve after this event.' }),
+    heldAfter: Money.meta({ description: 'The amount reserved by the open holds of the account after this event.' }),
     holdId: Id,
     heldChange: Money.meta({
       description: 'By how much the event changed the held amount of the account; the balance is unchanged.',

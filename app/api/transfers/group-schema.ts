@@ -101,7 +101,7 @@ export const TransferSplitRequest = TransferRequest.omit({ transactionId: true, 
     groupId: GroupId.nullish(),
     destinations: z.array(Destination).min(1).max(GROUP_TRANSFERS_MAX).meta({
       description:
-        'Amounts are subtracted first. The rest is divided by shares, or goes to one destination as a whole.',
+        'Fixed amounts are subtracted first. The rest is split in proportion to the shares, or goes to one destination in full.',
     }),
     dryRun: DryRun,
   })

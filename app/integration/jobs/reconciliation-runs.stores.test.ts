@@ -35,7 +35,7 @@ describe('A reconciliation', () => {
     expect(JSON.parse(rows[0]?.report ?? '')).toEqual(report);
   });
 
-  it('is exported as metrics: accounts, money by currency whatever its sign, and the time', async () => {
+  it('is exported as metrics: the accounts that differ, the absolute difference by currency, and the time of the last success', async () => {
     await bench.tamperCache('ada', { balance: 1357 });
     await bench.tamperCache('bob', { balance: 145 });
     await bench.reconciliation().run();

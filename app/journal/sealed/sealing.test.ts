@@ -52,7 +52,7 @@ describe('The entries of a transaction', () => {
     );
   });
 
-  it('contain no personal data, but its hash with a salt that is drawn for each of them', async () => {
+  it('contain no personal data, only its hash, with a separate random salt for each entry', async () => {
     const { outcomes } = await anyBatch();
     const sealing = sealingOf({ epoch: 1, decided: outcomes });
     const text = sealing.pages.flatMap(linesIn).join('\n');

@@ -220,7 +220,7 @@ export class ModelEpoch {
     this.#ids.add(withoutMark(id), seq, id);
   }
 
-  /** Why a transfer or a hold item is not decided in this call, as far as its id shows. */
+  /** Why a transfer or a hold item is not decided in this call, judging by its id alone. */
   #undecidedOne<R>(
     item: ApplyItem | HoldCallItem,
     known: KnownSeqs,

@@ -108,8 +108,8 @@ export class InDoubtAttempts {
     return this.#left.size === 0 && this.#underWay.size === 0;
   }
   /**
-   * When the oldest attempt that may still run was left without a reply, on the monotonic clock, ms; null if there is
-   * none.
+   * The time on the monotonic clock, in ms, when the oldest attempt that may still be running was left without a reply;
+   * null if there is none.
    */
   get oldestSinceMs(): number | null {
     for (const { podIds, sinceMs } of this.#left.values()) if (podIds.size > 0) return sinceMs;
@@ -273,8 +273,8 @@ export interface TrackedAttempt extends Attempt {
 
 /**
  * One call that sends attempts to a store. The attempts are in doubt from the moment when the call leaves the pod until
- * a reply contains their outcomes, or proves that nothing was written. For a call to Redis, the view keeps them too,
- * because they are handed over with its epoch.
+ * a reply contains their outcomes, or proves that nothing was written. For a call to Redis, the epoch view also keeps
+ * the attempts, because they are handed over with the epoch.
  */
 export class AttemptCall {
   readonly #attempts: readonly TrackedAttempt[];

@@ -4,8 +4,7 @@ import type { AccountDetails } from './ledger.ts';
 /** Lists of transfers and accounts, found in an index that follows the sealed log. */
 export interface Search {
   /**
-   * A page of the transfers that meet all conditions of a filter, in the order of their times of acceptance; transfers of the
-   * same time in the order of their ids.
+   * A page of the transfers that meet all conditions of a filter, ordered by time of acceptance, then by id.
    * @throws Problem search_disabled, search_not_ready, feature_not_active, overloaded, database_unavailable
    */
   transfers(query: TransferQuery): Promise<FoundPage<FoundTransfer, TransferPlace>>;

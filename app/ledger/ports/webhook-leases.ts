@@ -16,7 +16,7 @@ export interface LeasedWebhook extends WebhookLease, WebhookSettings {
   readonly position: string;
   /** The valid secrets, newest first; null if one of them cannot be decrypted. */
   readonly secrets: readonly string[] | null;
-  /** When the first of them ends to be valid, ms since 1970 by MySQL's clock; null: none does. */
+  /** When the first of them expires, ms since 1970 by MySQL's clock; null: none does. */
   readonly secretsUntil: number | null;
   /** How long the next attempt has to wait, ms. */
   readonly waitMs: number;

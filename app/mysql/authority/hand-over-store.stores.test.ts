@@ -88,7 +88,7 @@ describe('MysqlHandOverStore.keep', () => {
     expect(kept).toEqual({ payload: first.payload, records: first.records });
   });
 
-  it('accepts the same entry with and without its time, which pods of an older release do not know, and stores the time', async () => {
+  it('accepts the same entry with its time and, from pods of an older release, without it, and stores the time', async () => {
     const timed = await journal();
     const untimed = timed.map((entry) => ({ ...entry, acceptedAt: null }));
     const times = async () =>

@@ -41,7 +41,7 @@ describe('Opening accounts', () => {
     expect(await opener.details('ada')).toEqual((answer as AccountOpening).account);
   });
 
-  it('starts to count usage if the account has limits, which are part of its content', async () => {
+  it('starts to count usage if the account has limits, and compares the limits when an id is reused', async () => {
     const limits = { ...NO_LIMITS, dailyDebitMax: 500 };
     const [answer] = await opener.open([opening('ada', { limits })], 'tester');
     expect(answer).toMatchObject({ created: true, account: { limits } });

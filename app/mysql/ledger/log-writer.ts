@@ -64,7 +64,7 @@ export async function sealAfter(
   return endOf(last);
 }
 
-/** Seals the next entries that wait. @returns the number of entries; the end of the log; whether there may be more */
+/** Seals the next waiting entries. @returns the number of entries; the end of the log; whether there may be more */
 export async function sealWaiting(session: Session): Promise<{ entries: number; head: LogHead; isMore: boolean }> {
   const { head, now } = await lockedHead(session);
   const waiting = await takeWaiting(session);

@@ -29,8 +29,8 @@ interface KeyRow {
 /** A key is read again after this time, ms, even if `forgetChanged` has found no change. */
 const FRESH_MS = 30_000;
 /**
- * Keys that were changed within this time are forgotten at every step, s: longer than any statement, so that neither a
- * change that was committed late nor a read that began before it can be missed.
+ * Keys that were changed within this many seconds are forgotten at every step. This is longer than any statement takes,
+ * so that neither a change that was committed late nor a read that began before it can be missed.
  */
 const CHANGED_WITHIN_S = 15;
 /** Uses are recorded with this precision, in seconds, so that a busy key costs only one write in this time. */

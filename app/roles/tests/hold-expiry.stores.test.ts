@@ -24,7 +24,7 @@ async function gauge(role: Role, name: string): Promise<number> {
 const place = (pod: Role, holdId: string, expiresAt?: string) =>
   pod.request('POST', '/v1/holds', { holdId, account: 'ada', amount: '10.00', currency: 'EUR', expiresAt });
 const after = (ms: number) => new Date(systemClock.now() + ms).toISOString();
-/** Repeats a request with a longer life of the hold, until it is not too late, however slow the machine is. */
+/** Repeats a request, each time with a longer lifetime of the hold, until it succeeds even on a slow machine. */
 async function withShortLife(request: (expiresAt: string, tries: number) => ReturnType<typeof place>): Promise<number> {
   for (let tries = 0; ; tries++) {
     const { status, json } = await request(after(LIFE_MS * 2 ** tries), tries);

@@ -11,7 +11,7 @@ const TRANSFERS = 60;
 const MUTANT_SEEDS_MAX = 100;
 
 describe('random histories of transfers between shards', () => {
-  it('lose no money, duplicate no money, and end every transfer', async () => {
+  it('lose no money, duplicate no money, and bring every transfer to an end', async () => {
     const counts: Record<string, number> = {};
     for (let seed = 1; seed <= SEEDS; seed++) {
       const history = new CrossingHistory(seed);

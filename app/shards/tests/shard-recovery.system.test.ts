@@ -7,7 +7,7 @@ const TRANSFERS = 60;
 const BROKEN_SEEDS_MAX = 100;
 
 describe('random histories in which a database is restored from a backup', () => {
-  it('lose no money, duplicate no money, and end every transfer', async () => {
+  it('lose no money, duplicate no money, and bring every transfer to an end', async () => {
     const counts: Record<string, number> = {};
     for (let seed = 1; seed <= SEEDS; seed++) {
       const history = new RestoredHistory(seed);

@@ -6,7 +6,7 @@ import { run } from './run.ts';
 const stop = new AbortController();
 process.once('SIGINT', () => stop.abort(new Error('interrupted')));
 process.once('SIGTERM', () => stop.abort(new Error('terminated')));
-// The reader of a pipe, such as `head`, may close it early. What the command has found out is still its exit code.
+// The reader of a pipe, such as `head`, may close it early. The exit code still reports the result of the command.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(error.code === 'EPIPE' ? (process.exitCode ?? 0) : 1);
 });

@@ -36,7 +36,7 @@ const TIMEOUT_MS = 15_000;
 
 /**
  * The key is kept for this tab only, until the tab is closed or the operator signs out. It is sent in a header, and
- * never part of an address. Browsers restore tabs with what they have kept, so a time is kept with it.
+ * never part of an address. Browsers restore tabs with their storage, so the time is stored with the key.
  */
 export const keptKey = {
   read(): string | null {

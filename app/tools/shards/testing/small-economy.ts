@@ -89,7 +89,7 @@ export async function readAll(api: Role): Promise<Record<string, unknown>> {
   }
   const seen: Record<string, unknown> = {};
   for (const path of paths) {
-    // On a busy machine, a pod may lose the store that decides for a moment, and then says so in its answers.
+    // On a busy machine, a pod may briefly lose the store that decides, and then says so in its answers.
     const { status, json } = await until(`${path} is up to date`, async () => {
       const answer = await api.request('GET', path);
       return answer.status === 503 || answer.json['stale'] ? null : answer;

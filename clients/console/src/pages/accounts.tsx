@@ -91,8 +91,8 @@ function Settings({ account, reload }: { account: Account; reload: () => void })
 }
 
 /**
- * Changes what the operator has seen. The account is read again and again meanwhile, so what they began with is kept: if
- * the settings have changed since, nothing is sent.
+ * Changes only the settings that the operator has seen. The page keeps reloading the account, so the version that the
+ * operator started from is kept: if the settings have changed since then, nothing is sent.
  */
 function Change({ account, reload }: { account: Account; reload: () => void }) {
   const { api } = useSession();

@@ -69,7 +69,7 @@ export interface paths {
         readonly options?: never;
         readonly head?: never;
         /**
-         * Change status, overdraft limit or limits, effective immediately
+         * Change the status, overdraft limit or other limits of an account, effective immediately
          * @description Scope: `accounts:write`.
          */
         readonly patch: operations["patchAccountsId"];
@@ -942,7 +942,7 @@ export interface paths {
         readonly put?: never;
         /**
          * Release a stopped ledger
-         * @description Ends the emergency stop. Repeating the request changes nothing; with `number`, not even after a later stop.
+         * @description Ends the emergency stop. Repeating the request changes nothing; with `number`, it cannot end a later stop.
          *
          *     Scope: `ops`.
          */
@@ -1857,7 +1857,7 @@ export interface components {
              */
             readonly kind: "hold_placed" | "hold_changed" | "hold_voided" | "hold_expired";
             /**
-             * @description The amount that the open holds of the account reserve after this event.
+             * @description The amount reserved by the open holds of the account after this event.
              * @example 12.34
              */
             readonly heldAfter: string;
@@ -2809,7 +2809,7 @@ export interface components {
              * @example 019b2f6c-7a10-7c3e-9d41-3f2a8c5b7e91
              */
             readonly groupId?: string | null;
-            /** @description Amounts are subtracted first. The rest is divided by shares, or goes to one destination as a whole. */
+            /** @description Fixed amounts are subtracted first. The rest is split in proportion to the shares, or goes to one destination in full. */
             readonly destinations: readonly components["schemas"]["SplitDestination"][];
         };
         readonly SplitDestination: {

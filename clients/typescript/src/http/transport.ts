@@ -55,8 +55,8 @@ export class Transport {
   }
 
   /**
-   * The answer itself, if it is a success, for content that is streamed. The timeout applies until its headers have
-   * arrived, the signal also to the content.
+   * The answer itself, if it is a success, so that its content can be streamed. The timeout applies until the headers
+   * have arrived; the signal also applies to the content.
    */
   async open(request: WireRequest, limits: Limits): Promise<Response | Attempt> {
     return this.#within(request, limits, true, async (signal) => {
