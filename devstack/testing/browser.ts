@@ -4,10 +4,10 @@ import type { Browser, Page } from 'playwright-core';
 /** Chromium, if it is installed. */
 export const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
 
-/**
- * A page in a new browser. Waits have no time limit of their own, because the browser is slow on a busy machine: the
- * test's limit applies.
- */
+/** The browser is slow on a busy machine. Below the limit of a test, so that an error names what it waited for. */
+const WAIT_MS_MAX = 300_000;
+
+/** A page in a new browser. */
 export class BrowserPage implements AsyncDisposable {
   readonly #browser: Browser;
   readonly page: Page;
@@ -19,9 +19,13 @@ export class BrowserPage implements AsyncDisposable {
 
   static async open(): Promise<BrowserPage> {
     const { chromium } = await import('playwright-core');
-    const browser = await chromium.launch({ executablePath: CHROMIUM ?? '', args: ['--no-sandbox'], timeout: 0 });
+    const browser = await chromium.launch({
+      executablePath: CHROMIUM ?? '',
+      args: ['--no-sandbox'],
+      timeout: WAIT_MS_MAX,
+    });
     const page = await browser.newPage();
-    page.setDefaultTimeout(0);
+    page.setDefaultTimeout(WAIT_MS_MAX);
     return new BrowserPage(browser, page);
   }
 

@@ -185,4 +185,18 @@ describe.skipIf(CHROMIUM === undefined)('The console', () => {
     await page.getByLabel('API key').waitFor();
     expect(await page.evaluate('sessionStorage.length')).toBe(0);
   });
+
+  it('follows an address that changes while a page is being shown', async () => {
+    await using visitor = await ConsoleVisitor.open(api.url);
+    const { page } = visitor;
+    // As soon as the first page is in the document, before its effects have run.
+    await page.addInitScript(`new MutationObserver((_, observer) => {
+      if (document.querySelector('nav') === null) return;
+      observer.disconnect();
+      location.hash = '#/accounts/ada';
+    }).observe(document, { childList: true, subtree: true })`);
+    await visitor.signIn(API_KEY);
+    await page.getByRole('heading', { level: 1, name: 'Account ada' }).waitFor();
+    expect(await page.evaluate('location.hash')).toBe('#/accounts/ada');
+  });
 });

@@ -139,6 +139,8 @@ export function useRoute(): readonly string[] {
   useEffect(() => {
     const changed = () => setHash(location.hash);
     addEventListener('hashchange', changed);
+    // Effects run after the page is shown, so the place may have changed already.
+    changed();
     return () => removeEventListener('hashchange', changed);
   }, []);
   return hash.replace(/^#\/?/, '').split('/').filter(Boolean).map(decoded);
