@@ -88,12 +88,19 @@ const only = (name: string, traceId: string): ReceivedSpan => {
   if (!span || others.length > 0) throw new Error(`${others.length + (span ? 1 : 0)} spans ${name} in ${traceId}`);
   return span;
 };
+/** The pod and the keeper export their spans independently. The span of a request ends after all others of the pod. */
+const untilExported = (traceId: string, ...names: string[]) =>
+  until(`${names.join(' and ')} have been exported`, () =>
+    names.every((name) => inTrace(traceId).some((span) => span.name === name)),
+  );
+const flushesOf = (traceId: string) =>
+  collector.named('flush').filter(({ links }) => links.some((link) => link.traceId === traceId));
 
 describe('The trace of a transfer in MySQL', () => {
   it('contains the request, the ledger, and the transaction', async () => {
     const trace = 'd'.repeat(32);
     await transfer(`00-${trace}-${CALLER_SPAN}-01`);
-    await until('it has been exported', () => inTrace(trace).some(({ name }) => name === 'POST /v1/transfers'));
+    await untilExported(trace, 'POST /v1/transfers');
     const direct = only('mysql apply', trace);
     expect(direct.parentSpanId).toBe(only('ledger apply', trace).spanId);
     const statements = inTrace(trace).filter(({ parentSpanId }) => parentSpanId === direct.spanId);
@@ -112,9 +119,8 @@ describe('The trace of a transfer in Redis', () => {
 
   it("contains the request, the ledger, the Redis script, and the keeper's flush, linked in both directions", async () => {
     await transfer(`00-${TRACE}-${CALLER_SPAN}-01`);
-    await until('the flush has been exported', () =>
-      inTrace(TRACE).some(({ name }) => name === 'persist') ? collector.named('flush').length > 0 : false,
-    );
+    await untilExported(TRACE, 'POST /v1/transfers', 'persist');
+    await until('the flush has been exported', () => flushesOf(TRACE).length > 0);
 
     const request = only('POST /v1/transfers', TRACE);
     const ledger = only('ledger apply', TRACE);
@@ -127,7 +133,7 @@ describe('The trace of a transfer in Redis', () => {
     expect(evalsha.map(({ name }) => name)).toContain('EVALSHA');
     expect(persist.parentSpanId).toBe(ledger.spanId);
 
-    const [flush] = collector.named('flush').filter(({ links }) => links.some(({ traceId }) => traceId === TRACE));
+    const [flush] = flushesOf(TRACE);
     expect(flush?.parentSpanId).toBe('');
     expect(flush?.links).toEqual([{ traceId: TRACE, spanId: ledger.spanId }]);
     expect(persist.links).toEqual([{ traceId: flush?.traceId, spanId: flush?.spanId }]);
@@ -157,9 +163,7 @@ describe('The trace of a transfer in Redis', () => {
     await Promise.all(
       traces.flatMap((trace, n) => [transfer(`00-${trace}-${CALLER_SPAN}-01`), transfer(unsampled(100 + n))]),
     );
-    const complete = (trace: string) =>
-      ['persist', 'redis apply'].every((n) => inTrace(trace).some((s) => s.name === n));
-    await until('all traces are complete', () => traces.every(complete));
+    await Promise.all(traces.map((trace) => untilExported(trace, 'POST /v1/transfers', 'persist')));
     for (const trace of traces) {
       expect(only('redis apply', trace).parentSpanId).toBe(only('ledger apply', trace).spanId);
       expect(only('persist', trace).parentSpanId).toBe(only('ledger apply', trace).spanId);
@@ -180,7 +184,7 @@ describe('The trace of a transfer in Redis', () => {
     const batch = 'b'.repeat(32);
     const transfers = Array.from({ length: 3 }, aTransfer);
     await post('/v1/transfers/batch', `00-${batch}-${CALLER_SPAN}-01`, { transfers });
-    await until('the flush has been exported', () => inTrace(batch).some(({ name }) => name === 'persist'));
+    await untilExported(batch, 'POST /v1/transfers/batch', 'persist');
     expect(only('ledger apply', batch).attributes).toMatchObject({ 'holdfast.transfers': 3 });
     expect(only('redis apply', batch).attributes).toMatchObject({ 'holdfast.transfers': 3 });
   });
