@@ -30,6 +30,7 @@ const SECTIONS = [
       'clients/generated/README.md',
       'deployment',
       'operation',
+      'console',
       'runbook',
       'stores',
       'shards',

@@ -39,6 +39,7 @@ describe.skipIf(CHROMIUM === undefined)('The console', () => {
       [`transfers/${TRANSFER}`, `Transfer ${TRANSFER}`, 'Invoice 4711', 'transfer'],
       ['transfers/unknown', 'Transfer unknown', 'transfer_not_found', null],
       ['holds/card-1', 'Hold card-1', '20.00 EUR', null],
+      ['webhooks', 'Webhooks', 'There are no webhooks', null],
       ['recovery', 'Recovery', 'Nothing waits for a journal', null],
       ['keys', 'Keys', 'bootstrap', 'keys'],
       ['actions', 'Actions', 'What operators did', null],

@@ -4,6 +4,12 @@ interface ProblemDocument {
   title?: string;
   detail?: string;
   correlationId?: string;
+  errors?: readonly FieldError[];
+}
+/** What is wrong with a field of the request: `/minAmount`, and why. */
+interface FieldError {
+  pointer: string;
+  detail: string;
 }
 
 /** An answer other than 2xx, or none. */
@@ -11,6 +17,7 @@ export class ApiError extends Error {
   readonly status: number;
   readonly code: string;
   readonly correlationId: string | null;
+  readonly fields: readonly FieldError[];
   /** How long the service asks to wait before the next attempt, ms; null if it does not say. */
   readonly retryAfterMs: number | null;
   constructor(status: number, problem: ProblemDocument, retryAfterMs: number | null = null) {
@@ -18,6 +25,7 @@ export class ApiError extends Error {
     this.status = status;
     this.code = problem.code ?? (status === 0 ? 'unreachable' : `http_${status}`);
     this.correlationId = problem.correlationId ?? null;
+    this.fields = problem.errors ?? [];
     this.retryAfterMs = retryAfterMs;
   }
 }
@@ -33,6 +41,8 @@ const KEPT_AS = 'holdfast-key';
 /** A tab that was closed for longer than this, ms, and is restored by the browser, has to sign in again. */
 const KEPT_MS = 600_000;
 const TIMEOUT_MS = 15_000;
+/** Accepted, and No Content: the API has nothing to say. */
+const WITHOUT_BODY: ReadonlySet<number> = new Set([202, 204]);
 
 /**
  * The key is kept for this tab only, until the tab is closed or the operator signs out. It is sent in a header, and
@@ -71,10 +81,16 @@ export class Api {
   readonly #key: string;
   /** Called when the key is no longer accepted. */
   readonly #rejected: (error: ApiError) => void;
+  #aheadMs = 0;
 
   constructor(key: string, rejected: (error: ApiError) => void) {
     this.#key = key;
     this.#rejected = rejected;
+  }
+
+  /** The time of the service to within a second, ms since 1970. The clock of this computer may be wrong. */
+  now(): number {
+    return Date.now() + this.#aheadMs;
   }
 
   get<T>(path: string, signal?: AbortSignal): Promise<T> {
@@ -109,8 +125,10 @@ export class Api {
       if (signal?.aborted) throw error;
       throw new ApiError(0, { detail: 'The service did not answer. If you sent a change, check whether it was made.' });
     }
+    this.#aheadMs = aheadOf(response) ?? this.#aheadMs;
     const json = objectIn(text);
     if (response.ok && json !== null) return json as T;
+    if (text === '' && WITHOUT_BODY.has(response.status)) return {} as T;
     const problem = json ?? { detail: `Something else answered with ${response.status}: perhaps a proxy.` };
     const error = new ApiError(response.status, problem, retryAfterOf(response));
     if (response.status === 401) this.#rejected(error);
@@ -131,6 +149,12 @@ function objectIn(text: string): object | null {
 function retryAfterOf({ headers }: Response): number | null {
   const seconds = Number(headers.get('retry-after') ?? Number.NaN);
   return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : null;
+}
+
+/** By how much the clock of the service is ahead, ms; null if the answer does not say. */
+function aheadOf({ headers }: Response): number | null {
+  const aheadMs = Date.parse(headers.get('date') ?? '') - Date.now();
+  return Number.isFinite(aheadMs) ? aheadMs : null;
 }
 
 /** A part of a path. @throws RangeError for a name that would make it another path */

@@ -10,6 +10,7 @@ import { ReconciliationPage } from './pages/reconciliation.tsx';
 import { RecoveryPage } from './pages/recovery.tsx';
 import { StopPage } from './pages/stop.tsx';
 import { TransfersPage } from './pages/transfers.tsx';
+import { WebhooksPage } from './pages/webhooks.tsx';
 import { SignIn } from './sign-in.tsx';
 import { linkTo, SessionContext, useLoaded, useMay, useRoute, useSession } from './state.ts';
 import { Empty, Failure, Page } from './ui.tsx';
@@ -25,12 +26,14 @@ interface Place {
 /** The scopes of the API's routes that a page reads. */
 const READ = ['balances:read'];
 const READ_TRANSFERS = ['balances:read', 'transfers:write'];
+const WEBHOOKS = ['webhooks:write', 'ops'];
 const OPS = ['ops'];
 const PLACES: readonly Place[] = [
   { path: 'live', name: 'Live', scopes: OPS, page: LivePage },
   { path: 'accounts', name: 'Accounts', scopes: READ, page: AccountsPage },
   { path: 'transfers', name: 'Transfers', scopes: READ_TRANSFERS, page: TransfersPage },
   { path: 'holds', name: 'Holds', scopes: READ_TRANSFERS, page: HoldsPage },
+  { path: 'webhooks', name: 'Webhooks', scopes: WEBHOOKS, page: WebhooksPage },
   { path: 'recovery', name: 'Recovery', scopes: OPS, page: RecoveryPage },
   { path: 'keys', name: 'Keys', scopes: OPS, page: KeysPage },
   { path: 'actions', name: 'Actions', scopes: OPS, page: ActionsPage },

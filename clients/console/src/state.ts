@@ -14,6 +14,11 @@ export function useSession(): Session {
   return session;
 }
 export const useMay = (scope: string): boolean => useSession().caller.scopes.includes(scope);
+/** Whether the caller manages what belongs to others. */
+export function useIsOperator(): boolean {
+  const { scopes, accountPrefixes } = useSession().caller;
+  return scopes.includes('ops') && accountPrefixes === null;
+}
 
 /** What the last read returned, and whether it is current. */
 export interface Loaded<T> {

@@ -58,6 +58,15 @@ export const Failure = ({ error, retry }: { error: ApiError; retry?: () => void 
     <p>
       <strong>{error.code}</strong> {error.message}
     </p>
+    {error.fields.length > 0 && (
+      <ul>
+        {error.fields.map(({ pointer, detail }) => (
+          <li key={pointer}>
+            <code>{pointer.slice(1)}</code> {detail}
+          </li>
+        ))}
+      </ul>
+    )}
     {error.correlationId && (
       <p class="small">
         Correlation id <code>{error.correlationId}</code>
@@ -73,9 +82,25 @@ export const Failure = ({ error, retry }: { error: ApiError; retry?: () => void 
 
 export const Empty = ({ children }: Children) => <p class="empty">{children}</p>;
 
+export interface ShownProps<T> {
+  of: Loaded<T>;
+  /** What is shown in place of an error, by its code, where it is no failure: for example because a feature is off. */
+  expected?: Readonly<Record<string, ComponentChildren>>;
+  children: (data: T) => ComponentChildren;
+}
+
 /** The four states of everything that is read: loading, error, stale, and there. */
-export function Shown<T>({ of, children }: { of: Loaded<T>; children: (data: T) => ComponentChildren }) {
+export function Shown<T>({ of, expected = {}, children }: ShownProps<T>) {
   if (of.data === null) {
+    if (of.error && Object.hasOwn(expected, of.error.code))
+      return (
+        <Notice tone="neutral">
+          {expected[of.error.code]}
+          <button type="button" onClick={of.reload}>
+            Try again
+          </button>
+        </Notice>
+      );
     if (of.error) return <Failure error={of.error} retry={of.reload} />;
     return (
       <p class="loading" role="status">
@@ -243,5 +268,27 @@ export function OpenById({ label, open, hint }: { label: string; open: (id: stri
 
 export const when = (time: string | null | undefined): ComponentChildren =>
   time ? <time dateTime={time}>{time.replace('T', ' ').replace('Z', ' UTC')}</time> : '–';
-export const duration = (ms: number): string =>
-  ms < 1000 ? `${Math.round(ms)} ms` : ms < 120_000 ? `${(ms / 1000).toFixed(1)} s` : `${Math.round(ms / 60_000)} min`;
+const HOUR_MS = 3_600_000;
+export function duration(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  if (ms < 120_000) return `${(ms / 1000).toFixed(1)} s`;
+  if (ms < 2 * HOUR_MS) return `${Math.round(ms / 60_000)} min`;
+  return ms < 48 * HOUR_MS ? `${Math.round(ms / HOUR_MS)} h` : `${Math.round(ms / (24 * HOUR_MS))} days`;
+}
+
+/** A time, and how long ago it was. @param nowMs by the clock of the service */
+export const since = (time: string | null | undefined, nowMs: number): ComponentChildren =>
+  time ? (
+    <>
+      {when(time)} ({duration(Math.max(0, nowMs - Date.parse(time)))} ago)
+    </>
+  ) : (
+    '–'
+  );
+
+/** A page of the guide, which the same pods serve. */
+export const Guide = ({ page, children }: Children & { page: string }) => (
+  <a href={`guide/${page}`} target="_blank" rel="noopener">
+    {children}
+  </a>
+);

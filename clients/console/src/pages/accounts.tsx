@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { part } from '../api.ts';
 import { Confirm } from '../confirm.tsx';
+import { Pages } from '../paging.tsx';
 import type { Account, AccountSettings, HoldList, LimitUsage, PostingList } from '../schemas.ts';
 import { linkTo, useCommand, useLoaded, useMay, useSession } from '../state.ts';
 import { Badge, Card, Choice, Facts, Field, Notice, OpenById, Page, Shown, Table, when } from '../ui.tsx';
@@ -212,48 +213,34 @@ function Postings({ path }: { path: string }) {
   const list = useLoaded<PostingList>(`${path}/postings?order=desc&limit=50${more}`);
   return (
     <Card title="History">
-      <Shown of={list}>
-        {(page) => (
-          <>
-            <Table
-              label="Postings with the balance after each"
-              rows={page.items}
-              keyOf={(item) => String(item.version)}
-              empty="Nothing has been posted."
-              columns={[
-                { name: 'When', of: (item) => when(item.acceptedAt) },
-                { name: 'Kind', of: (item) => item.kind },
-                {
-                  name: 'Transfer or hold',
-                  of: (item) => <Subject item={item as { transactionId?: string; holdId?: string }} />,
-                },
-                {
-                  name: 'Counterparty',
-                  of: (item) =>
-                    'counterparty' in item ? (
-                      <a href={linkTo('accounts', item.counterparty)}>{item.counterparty}</a>
-                    ) : null,
-                },
-                { name: 'Amount', of: (item) => ('amount' in item ? item.amount : null), isNumber: true },
-                { name: 'Balance after', of: (item) => item.balanceAfter, isNumber: true },
-                { name: 'Version', of: (item) => item.version, isNumber: true },
-              ]}
-            />
-            <div class="row end">
-              {cursor !== null && (
-                <button type="button" onClick={() => setCursor(null)}>
-                  Newest
-                </button>
-              )}
-              {page.nextCursor && (
-                <button type="button" onClick={() => setCursor(page.nextCursor)}>
-                  Older
-                </button>
-              )}
-            </div>
-          </>
+      <Pages of={list} cursor={cursor} setCursor={setCursor}>
+        {({ items }) => (
+          <Table
+            label="Postings with the balance after each"
+            rows={items}
+            keyOf={(item) => String(item.version)}
+            empty="Nothing has been posted."
+            columns={[
+              { name: 'When', of: (item) => when(item.acceptedAt) },
+              { name: 'Kind', of: (item) => item.kind },
+              {
+                name: 'Transfer or hold',
+                of: (item) => <Subject item={item as { transactionId?: string; holdId?: string }} />,
+              },
+              {
+                name: 'Counterparty',
+                of: (item) =>
+                  'counterparty' in item ? (
+                    <a href={linkTo('accounts', item.counterparty)}>{item.counterparty}</a>
+                  ) : null,
+              },
+              { name: 'Amount', of: (item) => ('amount' in item ? item.amount : null), isNumber: true },
+              { name: 'Balance after', of: (item) => item.balanceAfter, isNumber: true },
+              { name: 'Version', of: (item) => item.version, isNumber: true },
+            ]}
+          />
         )}
-      </Shown>
+      </Pages>
     </Card>
   );
 }

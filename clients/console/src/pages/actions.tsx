@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
 import { part } from '../api.ts';
+import { Pages } from '../paging.tsx';
 import type { KeyLog, LedgerStop } from '../schemas.ts';
 import { useLoaded } from '../state.ts';
 import { Badge, Card, Page, Shown, Table, when } from '../ui.tsx';
@@ -23,41 +24,27 @@ function KeyActions() {
   const log = useLoaded<KeyLog>(`/v1/ops/key-log?limit=50${cursor === null ? '' : `&cursor=${part(cursor)}`}`);
   return (
     <Card title="API keys">
-      <Shown of={log}>
-        {({ items, nextCursor }) => (
-          <>
-            <Table
-              label="Actions on API keys"
-              rows={items}
-              keyOf={({ at, action, keyId, correlationId }) => `${at} ${action} ${keyId} ${correlationId}`}
-              empty="No key was created, rotated or revoked over HTTP."
-              columns={[
-                { name: 'When', of: ({ at }) => when(at) },
-                {
-                  name: 'What',
-                  of: ({ action }) => <Badge tone={action === 'REFUSED' ? 'bad' : 'neutral'}>{action}</Badge>,
-                },
-                { name: 'Key', of: ({ keyId }) => keyId },
-                { name: 'Who', of: ({ user, userKeyId }) => (userKeyId ? `${user} (${userKeyId})` : user) },
-                { name: 'Request', of: ({ content }) => <code>{JSON.stringify(content)}</code> },
-                { name: 'Correlation id', of: ({ correlationId }) => correlationId && <code>{correlationId}</code> },
-              ]}
-            />
-            <div class="row end">
-              {cursor !== null && (
-                <button type="button" onClick={() => setCursor(null)}>
-                  Newest
-                </button>
-              )}
-              {nextCursor && (
-                <button type="button" onClick={() => setCursor(nextCursor)}>
-                  Older
-                </button>
-              )}
-            </div>
-          </>
+      <Pages of={log} cursor={cursor} setCursor={setCursor}>
+        {({ items }) => (
+          <Table
+            label="Actions on API keys"
+            rows={items}
+            keyOf={({ at, action, keyId, correlationId }) => `${at} ${action} ${keyId} ${correlationId}`}
+            empty="No key was created, rotated or revoked over HTTP."
+            columns={[
+              { name: 'When', of: ({ at }) => when(at) },
+              {
+                name: 'What',
+                of: ({ action }) => <Badge tone={action === 'REFUSED' ? 'bad' : 'neutral'}>{action}</Badge>,
+              },
+              { name: 'Key', of: ({ keyId }) => keyId },
+              { name: 'Who', of: ({ user, userKeyId }) => (userKeyId ? `${user} (${userKeyId})` : user) },
+              { name: 'Request', of: ({ content }) => <code>{JSON.stringify(content)}</code> },
+              { name: 'Correlation id', of: ({ correlationId }) => correlationId && <code>{correlationId}</code> },
+            ]}
+          />
         )}
-      </Shown>
+      </Pages>
     </Card>
   );
 }

@@ -1,0 +1,52 @@
+import { useRef } from 'preact/hooks';
+import { Shown, type ShownProps } from './ui.tsx';
+
+interface PagesProps<T> extends ShownProps<T> {
+  /** Null: the first page. */
+  cursor: string | null;
+  setCursor: (cursor: string | null) => void;
+  /** The words on the buttons for the first page, and for the next one. */
+  first?: string;
+  next?: string;
+}
+
+/** One page of a list, and what leads to the others. The focus moves to the list, because its buttons are replaced. */
+export function Pages<T extends { nextCursor: string | null }>({
+  cursor,
+  setCursor,
+  first = 'Newest',
+  next = 'Older',
+  children,
+  ...shown
+}: PagesProps<T>) {
+  const place = useRef<HTMLDivElement>(null);
+  const go = (to: string | null) => {
+    place.current?.focus();
+    setCursor(to);
+  };
+  return (
+    <div ref={place} class="pages" tabIndex={-1}>
+      <Shown {...shown}>
+        {(page) => (
+          <>
+            {children(page)}
+            {(cursor !== null || page.nextCursor) && (
+              <div class="row end">
+                {cursor !== null && (
+                  <button type="button" onClick={() => go(null)}>
+                    {first}
+                  </button>
+                )}
+                {page.nextCursor && (
+                  <button type="button" onClick={() => go(page.nextCursor)}>
+                    {next}
+                  </button>
+                )}
+              </div>
+            )}
+          </>
+        )}
+      </Shown>
+    </div>
+  );
+}
