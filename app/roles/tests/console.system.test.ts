@@ -43,6 +43,7 @@ describe.skipIf(CHROMIUM === undefined)('The console', () => {
       ['recovery', 'Recovery', 'Nothing waits for a journal', null],
       ['keys', 'Keys', 'bootstrap', 'keys'],
       ['actions', 'Actions', 'What operators did', null],
+      ['audit', 'Audit', 'Latest self-check', null],
       ['reconciliation', 'Reconciliation', 'Nothing has been compared', null],
       ['stop', 'Emergency stop', 'has never been stopped', null],
     ] as const;

@@ -3,6 +3,7 @@ import { useEffect, useErrorBoundary, useMemo, useState } from 'preact/hooks';
 import { Api, ApiError, type Caller, keptKey } from './api.ts';
 import { AccountsPage } from './pages/accounts.tsx';
 import { ActionsPage } from './pages/actions.tsx';
+import { AuditPage } from './pages/audit.tsx';
 import { HoldsPage } from './pages/holds.tsx';
 import { KeysPage } from './pages/keys.tsx';
 import { LivePage } from './pages/live.tsx';
@@ -37,6 +38,7 @@ const PLACES: readonly Place[] = [
   { path: 'recovery', name: 'Recovery', scopes: OPS, page: RecoveryPage },
   { path: 'keys', name: 'Keys', scopes: OPS, page: KeysPage },
   { path: 'actions', name: 'Actions', scopes: OPS, page: ActionsPage },
+  { path: 'audit', name: 'Audit', scopes: OPS, page: AuditPage },
   { path: 'reconciliation', name: 'Reconciliation', scopes: OPS, page: ReconciliationPage },
   { path: 'stop', name: 'Emergency stop', scopes: OPS, page: StopPage },
 ];
