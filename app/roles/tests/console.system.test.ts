@@ -34,7 +34,8 @@ describe.skipIf(CHROMIUM === undefined)('The console', () => {
     await visitor.signIn(API_KEY);
     const places = [
       ['live', 'Live', 'CACHE', 'live'],
-      ['accounts', 'Accounts', 'Show an account', null],
+      ['accounts', 'Accounts', 'Search is off', null],
+      ['transfers', 'Transfers', 'Search is off', null],
       ['accounts/ada', 'Account ada', '120.00 EUR', 'account'],
       [`transfers/${TRANSFER}`, `Transfer ${TRANSFER}`, 'Invoice 4711', 'transfer'],
       ['transfers/unknown', 'Transfer unknown', 'transfer_not_found', null],

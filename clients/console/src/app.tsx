@@ -80,9 +80,10 @@ export function App() {
     const kept = setInterval(() => keptKey.keep(key), KEEP_EVERY_MS);
     return () => clearInterval(kept);
   }, [key, caller]);
-  if (!api || !caller) return <SignIn signIn={setKey} isBusy={key !== null} error={error} />;
+  const session = useMemo(() => (api && caller ? { api, caller, kept: new Map() } : null), [api, caller]);
+  if (!session) return <SignIn signIn={setKey} isBusy={key !== null} error={error} />;
   return (
-    <SessionContext.Provider value={{ api, caller }}>
+    <SessionContext.Provider value={session}>
       <Shell signOut={() => signOut(null)} />
     </SessionContext.Provider>
   );

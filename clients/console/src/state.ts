@@ -5,6 +5,8 @@ import { type Api, ApiError, type Caller } from './api.ts';
 export interface Session {
   api: Api;
   caller: Caller;
+  /** What pages keep for the way back to them, until the operator signs out. */
+  kept: Map<string, unknown>;
 }
 export const SessionContext = createContext<Session | null>(null);
 
@@ -18,6 +20,17 @@ export const useMay = (scope: string): boolean => useSession().caller.scopes.inc
 export function useIsOperator(): boolean {
   const { scopes, accountPrefixes } = useSession().caller;
   return scopes.includes('ops') && accountPrefixes === null;
+}
+
+/** A state that is still there when the operator comes back to the page. @param name unique in the console */
+export function useKept<T>(name: string, initial: T): [T, (value: T) => void] {
+  const { kept } = useSession();
+  const [value, setValue] = useState(() => (kept.has(name) ? (kept.get(name) as T) : initial));
+  const keep = (next: T) => {
+    kept.set(name, next);
+    setValue(next);
+  };
+  return [value, keep];
 }
 
 /** What the last read returned, and whether it is current. */

@@ -5,17 +5,18 @@ import { Pages } from '../paging.tsx';
 import type { Account, AccountSettings, HoldList, LimitUsage, PostingList } from '../schemas.ts';
 import { linkTo, useCommand, useLoaded, useMay, useSession } from '../state.ts';
 import { Badge, Card, Choice, Facts, Field, Notice, OpenById, Page, Shown, Table, when } from '../ui.tsx';
+import { ACCOUNT_STATUSES, AccountSearch } from './account-search.tsx';
 
-const STATUSES = ['ACTIVE', 'SUSPENDED', 'FROZEN', 'CLOSED'] as const;
 const EVERY_MS = 5_000;
 
 export function AccountsPage({ rest: [id] }: { rest: readonly string[] }) {
   if (id !== undefined) return <AccountPage id={id} />;
   return (
-    <Page title="Accounts" intro="Balances, settings, holds, limits and the history of one account.">
+    <Page title="Accounts" intro="Balances, settings, holds, limits and history.">
       <Card title="Show an account">
         <OpenById label="Account id" open={(account) => location.assign(linkTo('accounts', account))} />
       </Card>
+      <AccountSearch />
     </Page>
   );
 }
@@ -127,7 +128,7 @@ function Change({ account, reload }: { account: Account; reload: () => void }) {
   }, [isOutdated, isChanged]);
   return (
     <div class="row">
-      <Choice label="New status" value={status} set={setStatus} options={STATUSES} />
+      <Choice label="New status" value={status} set={setStatus} options={ACCOUNT_STATUSES} />
       {!base.external && <Field label="New overdraft limit" value={overdraft} set={setOverdraft} />}
       {isChanged && isOutdated && (
         <Notice tone="warning">

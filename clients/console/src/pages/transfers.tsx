@@ -2,17 +2,20 @@ import { part } from '../api.ts';
 import { Confirm } from '../confirm.tsx';
 import type { TransferRecord } from '../schemas.ts';
 import { linkTo, useCommand, useLoaded, useMay, useSession } from '../state.ts';
-import { Badge, Card, Facts, Notice, OpenById, Page, Shown, when } from '../ui.tsx';
+import { Card, Facts, Notice, OpenById, Page, Shown, when } from '../ui.tsx';
+import { TransferSearch, TransferStatus } from './transfer-search.tsx';
 
 const EVERY_MS = 3_000;
 
 export function TransfersPage({ rest: [id] }: { rest: readonly string[] }) {
+  const maySearch = useMay('balances:read');
   if (id !== undefined) return <TransferPage id={id} />;
   return (
     <Page title="Transfers" intro="Both sides of one transfer, and its reversal.">
       <Card title="Show a transfer">
         <OpenById label="Transaction id" open={(transfer) => location.assign(linkTo('transfers', transfer))} />
       </Card>
+      {maySearch && <TransferSearch />}
     </Page>
   );
 }
@@ -27,12 +30,7 @@ function TransferPage({ id }: { id: string }) {
             <Card title="Outcome">
               <Facts
                 facts={[
-                  [
-                    'Status',
-                    <Badge key="status" tone={toneOf(transfer)}>
-                      {transfer.status}
-                    </Badge>,
-                  ],
+                  ['Status', <TransferStatus key="status" of={transfer} />],
                   ...(transfer.refusal ? ([['Refused because', transfer.refusal]] as const) : []),
                   ['Amount', <strong key="amount">{`${transfer.amount} ${transfer.currency}`}</strong>],
                   ['Kind', transfer.kind],
@@ -68,8 +66,6 @@ function TransferPage({ id }: { id: string }) {
   );
 }
 
-const toneOf = ({ status }: TransferRecord) =>
-  status === 'POSTED' ? 'good' : status === 'PENDING' ? 'warning' : 'bad';
 const Transfer = ({ id }: { id: string }) => <a href={linkTo('transfers', id)}>{id}</a>;
 
 interface SideProps {

@@ -1,0 +1,133 @@
+import { useState } from 'preact/hooks';
+import { Pages } from '../paging.tsx';
+import { timestampOf } from '../query.ts';
+import type { TransferList, TransferRecord } from '../schemas.ts';
+import { ANY, Completeness, chosen, NO_SEARCH, nothingOn, SearchForm, useSearch } from '../search.tsx';
+import { linkTo, useSession } from '../state.ts';
+import { Badge, Card, Choice, Empty, Field, Table, when } from '../ui.tsx';
+
+const STATUSES = ['POSTED', 'REJECTED', 'PENDING'] as const;
+const KINDS = ['transfer', 'reversal', 'capture'] as const;
+const [NEWEST, OLDEST] = ['newest first', 'oldest first'];
+/** What is needed less often. */
+const RARE = {
+  ...{ counterparty: '', kind: ANY, metadataKey: '', metadataValue: '', currency: '', minAmount: '', maxAmount: '' },
+  order: NEWEST,
+};
+const NONE = { account: '', reference: '', status: ANY, from: '', to: '', ...RARE };
+type TransferFields = typeof NONE;
+
+const parametersOf = ({ status, kind, from, to, order, ...same }: TransferFields) => ({
+  ...same,
+  status: chosen(status),
+  kind: chosen(kind),
+  from: timestampOf(from),
+  to: timestampOf(to),
+  order: order === OLDEST ? 'asc' : 'desc',
+});
+
+export function TransferSearch() {
+  const { accountPrefixes } = useSession().caller;
+  const search = useSearch<TransferFields, TransferList>({
+    path: '/v1/transfers',
+    none: NONE,
+    parametersOf,
+    isAllowed: ({ account }) => accountPrefixes === null || account.trim() !== '',
+  });
+  return (
+    <Card title="Search">
+      <SearchForm label="Search for transfers" search={search}>
+        <Filters fields={search.fields} set={search.set} />
+      </SearchForm>
+      {search.isAllowed ? (
+        <Pages
+          of={search.list}
+          expected={NO_SEARCH}
+          cursor={search.cursor}
+          setCursor={search.setCursor}
+          first="First"
+          next="Next"
+        >
+          {(page) => (
+            <>
+              <Completeness page={page} />
+              <Found page={page} />
+            </>
+          )}
+        </Pages>
+      ) : (
+        <Empty>Search for an account: your key may use only some.</Empty>
+      )}
+    </Card>
+  );
+}
+
+function Filters({ fields, set }: { fields: TransferFields; set: (fields: TransferFields) => void }) {
+  const text = (name: keyof TransferFields, label: string, hint?: string) => (
+    <Field
+      label={label}
+      value={fields[name]}
+      set={(value) => set({ ...fields, [name]: value })}
+      {...(hint !== undefined && { hint })}
+    />
+  );
+  const choice = (name: keyof TransferFields, label: string, options: readonly string[]) => (
+    <Choice label={label} value={fields[name]} set={(value) => set({ ...fields, [name]: value })} options={options} />
+  );
+  // Whoever comes back sees what was searched for; after that, the operator opens and closes it.
+  const [hasRare] = useState(() =>
+    Object.entries(RARE).some(([name, none]) => fields[name as keyof typeof RARE] !== none),
+  );
+  return (
+    <>
+      <div class="row top-aligned">
+        {text('account', 'Account', 'From or to this account.')}
+        {text('reference', 'Reference', 'The whole reference.')}
+        {choice('status', 'Status', [ANY, ...STATUSES])}
+        {text('from', 'Accepted from', 'UTC, such as 2026-01-31 or 2026-01-31 12:00.')}
+        {text('to', 'Accepted before', 'UTC, such as 2026-01-31 or 2026-01-31 12:00.')}
+      </div>
+      <details open={hasRare}>
+        <summary>More filters</summary>
+        <div class="row top-aligned">
+          {text('counterparty', 'Counterparty', 'With an account: only between the two.')}
+          {choice('kind', 'Kind', [ANY, ...KINDS])}
+          {choice('order', 'Order', [NEWEST, OLDEST])}
+          {text('metadataKey', 'Metadata key')}
+          {text('metadataValue', 'Metadata value', 'The whole value of this key.')}
+          {text('currency', 'Currency', 'Such as EUR.')}
+          {text('minAmount', 'Amount from', 'With a currency.')}
+          {text('maxAmount', 'Amount up to', 'With a currency.')}
+        </div>
+      </details>
+    </>
+  );
+}
+
+const Account = ({ id }: { id: string }) => <a href={linkTo('accounts', id)}>{id}</a>;
+
+const Found = ({ page }: { page: TransferList }) => (
+  <Table
+    label="Transfers found"
+    rows={page.items}
+    keyOf={({ transactionId }) => transactionId}
+    empty={nothingOn(page)}
+    columns={[
+      { name: 'Accepted', of: ({ acceptedAt }) => when(acceptedAt) },
+      {
+        name: 'Transfer',
+        of: ({ transactionId }) => <a href={linkTo('transfers', transactionId)}>{transactionId}</a>,
+      },
+      { name: 'Status', of: (transfer) => <TransferStatus of={transfer} /> },
+      { name: 'Kind', of: ({ kind }) => kind },
+      { name: 'From', of: ({ sourceAccount }) => <Account id={sourceAccount} /> },
+      { name: 'To', of: ({ destinationAccount }) => <Account id={destinationAccount} /> },
+      { name: 'Amount', of: ({ amount, currency }) => `${amount} ${currency}`, isNumber: true },
+      { name: 'Reference', of: ({ reference }) => reference },
+    ]}
+  />
+);
+
+export const TransferStatus = ({ of: { status } }: { of: Pick<TransferRecord, 'status'> }) => (
+  <Badge tone={status === 'POSTED' ? 'good' : status === 'PENDING' ? 'warning' : 'bad'}>{status}</Badge>
+);
