@@ -12,6 +12,29 @@ const COLORS = ['--series-1', '--series-2', '--series-3'];
 
 const colorOf = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
+/** Rates are lines that begin at zero. Balances are steps between the lowest and the highest one, at times in UTC. */
+type Shape = 'lines' | 'steps';
+
+const MINUTE_S = 60;
+const AXIS_PX = 60;
+const DIGIT_PX = 8;
+/** Amounts are longer than rates. */
+const axisOf = (labels: readonly string[] | null): number =>
+  Math.max(AXIS_PX, ...(labels ?? []).map((label) => label.length * DIGIT_PX + 20));
+
+function optionsOf(shape: Shape): Pick<uPlot.Options, 'scales' | 'tzDate'> & { line: Partial<uPlot.Series> } {
+  const line = { width: 2, points: { show: false } };
+  if (shape === 'lines') return { scales: { y: { range: (_, _min, max) => [0, Math.max(1, max * 1.1)] } }, line };
+  const paths = uPlot.paths.stepped?.({ align: 1 });
+  return {
+    // A single time would get years around it.
+    scales: { x: { range: (_, min, max) => (min < max ? [min, max] : [min - MINUTE_S, max + MINUTE_S]) } },
+    tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), 'Etc/UTC'),
+    // A few points are drawn as dots, because a single one has no line.
+    line: { width: 2, ...(paths && { paths }) },
+  };
+}
+
 /**
  * A chart over time. It is a picture for those who see it: the latest values are also in the text of its page.
  * @param seconds since 1970, one for each value
@@ -20,10 +43,12 @@ export function Chart({
   label,
   seconds,
   series,
+  shape = 'lines',
 }: {
   label: string;
   seconds: readonly number[];
   series: readonly Series[];
+  shape?: Shape;
 }) {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
@@ -42,20 +67,20 @@ export function Chart({
         grid: { stroke: colorOf('--line') },
         ticks: { stroke: colorOf('--line') },
       };
+      const { line, ...drawn } = optionsOf(shape);
       const options: uPlot.Options = {
+        ...drawn,
         width: Math.max(200, element.clientWidth),
         height: HEIGHT_PX,
         cursor: { show: false },
         legend: { show: false },
-        axes: [axis, { ...axis, size: 60 }],
-        scales: { y: { range: (_, _min, max) => [0, Math.max(1, max * 1.1)] } },
+        axes: [axis, { ...axis, size: (_, labels) => axisOf(labels) }],
         series: [
           {},
           ...series.map((one, index) => ({
             label: one.label,
             stroke: colorOf(COLORS[index] ?? '--text'),
-            width: 2,
-            points: { show: false },
+            ...line,
           })),
         ],
       };

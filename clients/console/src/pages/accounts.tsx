@@ -6,6 +6,7 @@ import type { Account, AccountSettings, HoldList, LimitUsage, PostingList } from
 import { linkTo, useCommand, useLoaded, useMay, useSession } from '../state.ts';
 import { Badge, Card, Choice, Facts, Field, Notice, OpenById, Page, Shown, Table, when } from '../ui.tsx';
 import { ACCOUNT_STATUSES, AccountSearch } from './account-search.tsx';
+import { BalanceOverTime } from './balance-chart.tsx';
 
 const EVERY_MS = 5_000;
 
@@ -34,6 +35,7 @@ function AccountPage({ id }: { id: string }) {
             <Card title="Balance">
               <Facts facts={balanceFacts(data)} />
             </Card>
+            <BalanceOverTime path={path} currency={data.currency} />
             <Settings account={data} reload={account.reload} />
           </>
         )}
