@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { loadScript } from './run-script.ts';
+import { loadScript, withConstants, withIncludes } from './run-script.ts';
 
 const folder = new URL('./lua/', import.meta.url);
 const names = readdirSync(folder)
@@ -9,7 +9,7 @@ const names = readdirSync(folder)
 const sourceOf = (name: string): string => readFileSync(new URL(`${name}.lua`, folder), 'utf8');
 
 /** The Lua of a script with its includes, without its comments; `-- WRITES` is kept. */
-const codeOf = (name: string): string => loadScript(name).text.replace(/--(?! WRITES).*$/gm, '');
+const codeOf = (name: string): string => withIncludes(name).replace(/--(?! WRITES).*$/gm, '');
 /** The comment that a script begins with. */
 function headerOf(name: string): string {
   const lines = sourceOf(name).split('\n').slice(1);
@@ -150,6 +150,41 @@ describe.each(names)('%s.lua', (name) => {
     const asked = own.search(prologue);
     expect(asked).toBeGreaterThan(0);
     expect(own.search(/redis\.call/) === -1 || asked < own.search(/redis\.call/)).toBe(true);
+  });
+});
+
+describe('The constants of scripts', () => {
+  it('are replaced by their values, except in strings, comments and fields', () => {
+    const source = [
+      "local ONE, TEXT = 1, 'ONE -- two'",
+      '-- ONE stays',
+      "f(ONE, TEXT, 'ONE', t.ONE, ONE_MORE) -- ONE",
+      'local COMPUTED = ONE + 1',
+      "  local INNER = 'x'",
+      'return COMPUTED, INNER',
+    ];
+    expect(withConstants(source.join('\n')).split('\n')).toEqual([
+      '',
+      '-- ONE stays',
+      "f(1, 'ONE -- two', 'ONE', t.ONE, ONE_MORE) -- ONE",
+      'local COMPUTED = 1 + 1',
+      '',
+      "return COMPUTED, 'x'",
+    ]);
+  });
+
+  it('cannot have two values', () => {
+    expect(() => withConstants('local A = 1\nlocal A = 2')).toThrow('A is declared twice');
+  });
+
+  it.each(names)('are gone from %s.lua, which has as many lines as before', (name) => {
+    const [source, { text }] = [withIncludes(name), loadScript(name)];
+    const literals = String.raw`(?:\d+|'[^']*')(?:, (?:\d+|'[^']*'))*`;
+    const declared = source.matchAll(new RegExp(`^ *local ([A-Z][A-Z0-9_, ]*) = ${literals}$`, 'gm'));
+    const code = text.replace(/--.*$/gm, '').replace(/'[^']*'/g, "''");
+    for (const [, list = ''] of declared)
+      for (const constant of list.split(', ')) expect(code).not.toMatch(new RegExp(`\\b${constant}\\b`));
+    expect(text.split('\n')).toHaveLength(source.split('\n').length);
   });
 });
 

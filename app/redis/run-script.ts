@@ -50,7 +50,7 @@ export function epochOfKey(key: string): number | null {
   return found ? Number(found[1]) : null;
 }
 
-/** A Lua script with its includes inserted, and the SHA-1 that identifies it in Redis. */
+/** A Lua script as it is sent to Redis, and the SHA-1 that identifies it there. */
 export interface Script {
   name: string;
   text: string;
@@ -61,11 +61,42 @@ const folder = new URL('./lua/', import.meta.url);
 const INCLUDE = /^--@include ([a-z-]+)$/gm;
 
 export function loadScript(name: string): Script {
+  const text = withConstants(withIncludes(name));
+  return { name, text, sha: createHash('sha1').update(text).digest('hex') };
+}
+
+/** The source of a script with its includes inserted. */
+export function withIncludes(name: string): string {
   const main = readFileSync(new URL(`${name}.lua`, folder), 'utf8');
-  const text = main.replace(INCLUDE, (_, piece: string) =>
+  return main.replace(INCLUDE, (_, piece: string) =>
     readFileSync(new URL(`includes/${piece}.lua`, folder), 'utf8').trimEnd(),
   );
-  return { name, text, sha: createHash('sha1').update(text).digest('hex') };
+}
+
+const LITERAL = String.raw`(?:\d+|'[^']*')`;
+const NAME = '[A-Z][A-Z0-9_]*';
+const CONSTANTS = new RegExp(`^ *local (${NAME}(?:, ${NAME})*) = (${LITERAL}(?:, ${LITERAL})*)$`, 'gm');
+/** What has to stay as it is, a comment or a string, or a name. */
+const TOKEN = new RegExp(String.raw`--.*|'[^']*'|(?<![\w.])${NAME}(?!\w)`, 'g');
+
+/**
+ * Replaces the constants of a script by their values. Every call creates the functions of the script again, and for each
+ * local variable that a function uses, Lua searches a list of those that other functions use. A declaration becomes an
+ * empty line, so that line numbers in error messages stay the same.
+ * @param source its constants are declared as `local NAME, OTHER = 1, 'text'`
+ * @throws Error if a constant is declared twice
+ */
+export function withConstants(source: string): string {
+  const values = new Map<string, string>();
+  const rest = source.replace(CONSTANTS, (_, names: string, literals: string) => {
+    const of = literals.match(new RegExp(LITERAL, 'g')) ?? [];
+    for (const [index, name] of names.split(', ').entries()) {
+      if (values.has(name)) throw new Error(`the constant ${name} is declared twice`);
+      values.set(name, of[index] ?? 'nil');
+    }
+    return '';
+  });
+  return rest.replace(TOKEN, (token) => values.get(token) ?? token);
 }
 
 export type ScriptArgument = string | number | Buffer;
