@@ -176,15 +176,13 @@ function captureHold(deps: HoldDependencies): Route {
       const pointer = body.transactionId ? '/transactionId' : KEY_POINTER;
       const asked = askedOf(body, facts, { value: id, pointer }, ledgerNow());
       const orderUnder = (transactionId: string) => captureOrderOf(facts, { transactionId, ...asked }, originOf(call));
-      requireAccounts(identity, [orderUnder('').destination]);
-      if (body.dryRun) {
-        const order = orderUnder(id ?? newUuidV7(ledgerNow()));
-        return dryCapture(deps, { order, facts, id }, identity);
-      }
+      const order = orderUnder(id ?? (body.dryRun ? newUuidV7(ledgerNow()) : ''));
+      requireAccounts(identity, [order.destination]);
+      if (body.dryRun) return dryCapture(deps, { order, facts, id }, identity);
       const outcome =
         id === null
           ? await captureOnce({ holds, ledger }, orderUnder, durability)
-          : singleOutcome([await holds.capture(orderUnder(id), durability)], id);
+          : singleOutcome([await holds.capture(order, durability)], id);
       return captureAnswer(outcome, facts, durability, identity);
     },
   });

@@ -10,6 +10,14 @@ describe('parseTimestamp', () => {
       }),
     );
   });
+  it('reads times that alternate', () => {
+    const few = fc.array(fc.constantFrom(0, 1, 999, 604_800_000, 1_769_860_800_123), { maxLength: 20 });
+    fc.assert(
+      fc.property(few, (times) => {
+        expect(times.map((ms) => parseTimestamp(formatTimestamp(ms)))).toEqual(times);
+      }),
+    );
+  });
   it('accepts offsets, and truncates fractions to milliseconds', () => {
     expect(parseTimestamp('2026-01-31T13:30:00+01:30')).toBe(Date.UTC(2026, 0, 31, 12));
     expect(parseTimestamp('2026-01-31T12:00:00.1239Z')).toBe(Date.UTC(2026, 0, 31, 12, 0, 0, 123));

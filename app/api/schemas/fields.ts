@@ -192,19 +192,19 @@ export function parseTimestamp(text: string): number | null {
   return ms >= 0 ? ms : null;
 }
 
-let latestMs = 0;
-let latest = '1970-01-01T00:00:00.000Z';
+let latest = { ms: 0, text: '1970-01-01T00:00:00.000Z' };
+let before = latest;
 
 /**
- * RFC 3339 in UTC with milliseconds: `2026-01-02T03:04:05.678Z`. The latest result is cached: a batch has one time for
- * all items.
+ * RFC 3339 in UTC with milliseconds: `2026-01-02T03:04:05.678Z`. The latest two results are cached: all items of a batch
+ * have one time, and all holds that are placed at one time have two.
  */
 export function formatTimestamp(ms: number): string {
-  if (ms !== latestMs) {
-    latest = new Date(ms).toISOString();
-    latestMs = ms;
-  }
-  return latest;
+  if (ms === latest.ms) return latest.text;
+  const found = ms === before.ms ? before : { ms, text: new Date(ms).toISOString() };
+  before = latest;
+  latest = found;
+  return found.text;
 }
 
 function daysInMonth(year: number, month: number): number {

@@ -69,8 +69,8 @@ export class HoldLedger implements Holds {
   async place(order: HoldOrder, durability: Durability): Promise<Placing> {
     this.requireActive();
     const deadline = this.#deadline();
-    const answer = await this.#persisted(eventOf(await this.#submit({ op: 'place', order })), durability, deadline);
-    const { event, replayed, persisted } = answer;
+    const answer = eventOf(await this.#submit({ op: 'place', order }));
+    const { event, replayed, persisted } = durability === 'cache' ? answer : await this.#persisted(answer, deadline);
     if (!('order' in event)) throw new TypeError(`hold ${order.holdId} was not placed, but changed`);
     if (event.kind === 'REFUSED') return { event, hold: null, replayed, persisted };
     this.#known.keep(order);
@@ -80,20 +80,23 @@ export class HoldLedger implements Holds {
   }
 
   async capture(order: CaptureOrder, durability: Durability): Promise<Outcome | Problem> {
-    const answer = await this.#capture(order, durability).catch((error: unknown) => {
-      if (error instanceof Problem) return error;
-      throw error;
-    });
+    let answer: Outcome | Problem;
+    try {
+      answer = await this.#capture(order, durability);
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      answer = error;
+    }
     this.#deps.events.answered(order, answer);
     return answer;
   }
 
-  async #capture(order: CaptureOrder, durability: Durability): Promise<Outcome | Problem> {
+  async #capture(order: CaptureOrder, durability: Durability): Promise<Outcome> {
     this.requireActive();
     const deadline = this.#deadline();
     const answer = await this.#submit({ op: 'capture', order });
     if (!('order' in answer)) throw new TypeError(`capture ${order.transactionId} got no outcome`);
-    return this.#persisted(answer, durability, deadline);
+    return durability === 'cache' ? answer : this.#persisted(answer, deadline);
   }
 
   change(wanted: HoldChange, request: HoldRequest, durability: Durability): Promise<HoldResult> {
@@ -110,7 +113,8 @@ export class HoldLedger implements Holds {
     for (;;) {
       const answer = await this.#submit(item);
       if (!('unchanged' in answer)) {
-        const { event, persisted } = await this.#persisted(eventOf(answer), durability, deadline);
+        const outcome = eventOf(answer);
+        const { event, persisted } = durability === 'cache' ? outcome : await this.#persisted(outcome, deadline);
         if (!('hold' in event)) throw new TypeError(`hold ${event.holdId} was refused, not changed`);
         return { hold: event.hold, persisted };
       }
@@ -123,7 +127,7 @@ export class HoldLedger implements Holds {
 
   async expire(request: HoldRequest): Promise<boolean | Problem> {
     this.requireActive();
-    const answer = await this.#answerTo({ op: 'expire', ...request });
+    const answer = this.#reported(await this.#deps.queue.submitHold({ op: 'expire', ...request }));
     return answer instanceof Problem ? answer : 'event' in answer;
   }
 
@@ -160,16 +164,14 @@ export class HoldLedger implements Holds {
     return this.#deps.clock.monotonic() + this.#deps.requestTimeoutMs;
   }
 
-  async #answerTo(item: HoldItem): Promise<Outcome | HoldDone | Problem> {
-    const { queue, events } = this.#deps;
-    const answer = await queue.submitHold(item);
-    if ('event' in answer) events.holdEvent(answer);
+  #reported(answer: Outcome | HoldDone | Problem): Outcome | HoldDone | Problem {
+    if ('event' in answer) this.#deps.events.holdEvent(answer);
     return answer;
   }
 
   /** @throws Problem */
   async #submit(item: HoldItem): Promise<Outcome | HoldDone> {
-    const answer = await this.#answerTo(item);
+    const answer = this.#reported(await this.#deps.queue.submitHold(item));
     if (answer instanceof OtherHold) this.#known.forget(holdIdOf(item));
     const limit = limitThatRefused(answer);
     if (limit) this.#deps.events.limitRefused(limit.limit);
@@ -177,9 +179,8 @@ export class HoldLedger implements Holds {
     return answer;
   }
 
-  /** @throws Problem */
-  async #persisted<A extends Outcome | HoldOutcome>(answer: A, durability: Durability, deadline: number): Promise<A> {
-    if (durability === 'cache') return answer;
+  /** Waits until MySQL has the outcome. @throws Problem */
+  async #persisted<A extends Outcome | HoldOutcome>(answer: A, deadline: number): Promise<A> {
     const persisted = await this.#deps.watch.wait(answer, deadline);
     if (persisted instanceof Problem) throw persisted;
     return persisted;

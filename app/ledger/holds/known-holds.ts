@@ -1,24 +1,34 @@
 import type { HoldFacts } from '../ports/holds.ts';
 
-const FACTS_MAX = 20_000;
+/** Of each of two generations: at least this many holds are cached, and at most twice as many. */
+const GENERATION_MAX = 20_000;
 
 /**
- * The properties of holds that never change, cached so that a capture needs no read before it. The oldest are evicted first.
- * The store that decides compares them with its own data.
+ * The properties of holds that never change, cached so that a capture needs no read before it. When a generation is full,
+ * the one before it is dropped at once, which takes less time than removing the oldest hold for each new one. The store
+ * that decides compares the properties with its own data.
  */
 export class KnownHolds {
-  readonly #facts = new Map<string, HoldFacts>();
+  readonly #generationMax: number;
+  #newer = new Map<string, HoldFacts>();
+  #older = new Map<string, HoldFacts>();
+
+  constructor(generationMax = GENERATION_MAX) {
+    this.#generationMax = generationMax;
+  }
 
   get(holdId: string): HoldFacts | undefined {
-    return this.#facts.get(holdId);
+    return this.#newer.get(holdId) ?? this.#older.get(holdId);
   }
   keep({ holdId, account, destination, currency }: HoldFacts): void {
-    this.#facts.set(holdId, { holdId, account, destination, currency });
-    if (this.#facts.size <= FACTS_MAX) return;
-    const [oldest] = this.#facts.keys();
-    if (oldest !== undefined) this.#facts.delete(oldest);
+    if (this.#newer.size >= this.#generationMax) {
+      this.#older = this.#newer;
+      this.#newer = new Map();
+    }
+    this.#newer.set(holdId, { holdId, account, destination, currency });
   }
   forget(holdId: string): void {
-    this.#facts.delete(holdId);
+    this.#newer.delete(holdId);
+    this.#older.delete(holdId);
   }
 }
