@@ -130,6 +130,21 @@ describe.skipIf(CHROMIUM === undefined)('The search of the console', () => {
     expect(visitor.complaints).toEqual([]);
   });
 
+  it('forgets a search when the operator signs out', async () => {
+    const { visitor, page, search } = await visitorOf(api);
+    await using _ = visitor;
+    await visitor.visit('transfers', 'Transfers', 'Complete up to');
+    const reference = page.getByLabel('Reference', { exact: true });
+    await reference.fill('of the operator before');
+    await search();
+    await page.getByText('Nothing was found.').waitFor();
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByLabel('API key').fill(API_KEY);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByText('50 on this page').waitFor();
+    expect(await reference.inputValue()).toBe('');
+  });
+
   it('leads through the pages of a list with the keyboard', async () => {
     const { visitor, page, found } = await visitorOf(api);
     await using _ = visitor;

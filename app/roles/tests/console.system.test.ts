@@ -18,6 +18,11 @@ beforeAll(async () => {
   await api.worksIn('CACHE');
   await roles.openAccounts(api);
   await api.request('PATCH', '/v1/accounts/ada', { limits: { dailyDebitMax: '500.00' } });
+  // A history for the chart, after which the account is empty again.
+  for (const amount of ['35.00', '80.00', '12.50']) {
+    await api.transfer(`in-${amount}`, amount);
+    await api.transfer(`out-${amount}`, amount, { sourceAccount: 'ada', destinationAccount: 'world' });
+  }
   expect(await api.transfer(TRANSFER, '120.00', { reference: 'Invoice 4711' })).toMatchObject({ status: 201 });
   const hold = { holdId: 'card-1', account: 'ada', amount: '20.00', currency: 'EUR' };
   expect(await api.request('POST', '/v1/holds', hold)).toMatchObject({ status: 201 });

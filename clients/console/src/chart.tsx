@@ -15,7 +15,18 @@ const colorOf = (name: string): string => getComputedStyle(document.documentElem
 /** Rates are lines that begin at zero. Balances are steps between the lowest and the highest one, at times in UTC. */
 type Shape = 'lines' | 'steps';
 
+/** Times look like those of the tables: uPlot's own templates have a.m. and p.m., and the month first. */
+const fmtDate = (template: string) =>
+  uPlot.fmtDate(
+    template
+      .replace('{h}{aa}', '{HH}:00')
+      .replace('{h}:{mm}{aa}', '{HH}:{mm}')
+      .replace('{M}/{D}/{YY}', '{YYYY}-{MM}-{DD}')
+      .replace('{M}/{D}', '{MM}-{DD}'),
+  );
+
 const MINUTE_S = 60;
+const around = (seconds: number): [number, number] => [seconds - MINUTE_S, seconds + MINUTE_S];
 const AXIS_PX = 60;
 const DIGIT_PX = 8;
 /** Amounts are longer than rates. */
@@ -27,8 +38,10 @@ function optionsOf(shape: Shape): Pick<uPlot.Options, 'scales' | 'tzDate'> & { l
   if (shape === 'lines') return { scales: { y: { range: (_, _min, max) => [0, Math.max(1, max * 1.1)] } }, line };
   const paths = uPlot.paths.stepped?.({ align: 1 });
   return {
-    // A single time would get years around it.
-    scales: { x: { range: (_, min, max) => (min < max ? [min, max] : [min - MINUTE_S, max + MINUTE_S]) } },
+    // uPlot would draw a single time at the beginning of 1,000 days.
+    scales: {
+      x: { range: ({ data: [times] }, min, max) => (times.length > 1 && min < max ? [min, max] : around(min)) },
+    },
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), 'Etc/UTC'),
     // A few points are drawn as dots, because a single one has no line.
     line: { width: 2, ...(paths && { paths }) },
@@ -70,6 +83,7 @@ export function Chart({
       const { line, ...drawn } = optionsOf(shape);
       const options: uPlot.Options = {
         ...drawn,
+        fmtDate,
         width: Math.max(200, element.clientWidth),
         height: HEIGHT_PX,
         cursor: { show: false },

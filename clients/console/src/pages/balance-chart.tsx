@@ -36,9 +36,9 @@ function History({ items, currency }: { items: PostingList['items']; currency: s
       <Facts
         facts={[
           ['Highest', high],
-          ['Highest since', when(highest.acceptedAt)],
+          ['Highest at', when(highest.acceptedAt)],
           ['Lowest', low],
-          ['Lowest since', when(lowest.acceptedAt)],
+          ['Lowest at', when(lowest.acceptedAt)],
           ['First posting shown', when(oldest.acceptedAt)],
           ['Latest posting', when(latest.acceptedAt)],
         ]}

@@ -165,7 +165,7 @@ export function Replay({ webhook, reload }: CommandProps) {
   const after = PLACES[place] || position.trim();
   return (
     <>
-      <p class="small">
+      <p class="intro">
         The webhook continues from there, so its receiver gets events again that it already has. For a time, choose an
         attempt of that time below.
       </p>
