@@ -34,6 +34,8 @@ const SUMS = `
     SELECT destination_account, amount, 0, 1
     FROM transfers WHERE \`status\` = 'POSTED' AND destination_account LIKE ?
     UNION ALL
+    SELECT account_id, 0, 0, 1 FROM holds WHERE placed_version IS NOT NULL AND account_id LIKE ?
+    UNION ALL
     SELECT account_id, 0, 0, 1 FROM hold_events WHERE account_id LIKE ?
     UNION ALL
     SELECT account_id, 0, hold_amount - captured, 0 FROM holds WHERE \`status\` = 'OPEN' AND account_id LIKE ?
@@ -77,7 +79,7 @@ export class BooksReader implements AsyncDisposable {
 
   /** The sums of the posted transfers and open holds of each account whose id begins with `prefix`. */
   async sums(prefix: string): Promise<Map<string, BookedSum>> {
-    const [rows] = await this.connection.query<RowDataPacket[]>(SUMS, Array(4).fill(`${prefix}%`));
+    const [rows] = await this.connection.query<RowDataPacket[]>(SUMS, Array(5).fill(`${prefix}%`));
     return new Map(
       rows.map((row) => [
         String(row['account']),

@@ -33,7 +33,10 @@ export interface HoldOrder extends Origin {
   metadata: Readonly<Record<string, string>> | null;
 }
 
-/** How long a hold stays open if the client sets no end, ms. */
+/**
+ * How long a hold stays open if the client sets no end, ms. MySQL does not store the end after the placing: with another
+ * value, older holds would seem to have had another end.
+ */
 export const HOLD_DEFAULT_MS = 7 * 24 * 60 * 60 * 1000;
 /** How far Redis's clock may be ahead of the pod's, ms; beyond this, no hold expires by Redis's clock. */
 export const CLOCK_AHEAD_MAX_MS = 5000;

@@ -68,7 +68,7 @@ export interface BookedHold {
   hold: HoldShown | null;
 }
 
-/** A row of `hold_events`. */
+/** An event of a hold, except a capture. */
 export interface BookedHoldEvent extends HoldAfter, BookedPosition {
   kind: 'PLACED' | 'CHANGED' | 'VOIDED' | 'EXPIRED';
   holdId: string;

@@ -5,6 +5,7 @@ import { systemClock } from '../../app/kernel/clock.ts';
 import { DirectStore } from '../../app/mysql/ledger/direct-store.ts';
 import { DIRECT_EPOCH } from '../../app/mysql/testing/direct-accounts.ts';
 import { capturing, placing, updating } from '../../app/mysql/testing/direct-holds.ts';
+import { placeByEvents } from '../../app/mysql/testing/older-placings.ts';
 import { migratedDatabase, openIn, type TestDatabase } from '../../app/mysql/testing/test-database.ts';
 import { Client } from '../harness/client.ts';
 import { readBooks, violationsInBooks } from './books.ts';
@@ -150,6 +151,17 @@ describe('Holds', () => {
     expect(await kinds()).toEqual([]);
   });
 
+  it('are sound if an earlier build has placed them', async () => {
+    await placeByEvents(test.database, ['h1']);
+    const { holdEvents } = await readBooks(address(), client, 'bank:', ACCOUNTS);
+    expect(holdEvents?.map(({ holdId, kind }) => [holdId, kind]).sort()).toEqual([
+      ['h1', 'PLACED'],
+      ['h2', 'PLACED'],
+      ['h2', 'VOIDED'],
+    ]);
+    expect(await kinds()).toEqual([]);
+  });
+
   it.each([
     [
       'the held amount of an account is not the sum of its holds',
@@ -158,6 +170,7 @@ describe('Holds', () => {
     ],
     ['the state of a hold differs from its last event', "UPDATE holds SET captured = 11 WHERE hold_id = 'h1'", 'hold'],
     ['an event is missing', "DELETE FROM hold_events WHERE hold_id = 'h2' AND revision = 2", 'held'],
+    ['a placing is missing', "UPDATE holds SET placed_version = NULL WHERE hold_id = 'h1'", 'gap'],
   ])('are wrong if %s', async (_what, sql, expected) => {
     await test.database.rows(sql);
     expect(await kinds()).toContain(expected);

@@ -1,5 +1,12 @@
 import type { RowDataPacket } from 'mysql2/promise';
-import type { BookedAccount, BookedChange, BookedPosition, BookedTransfer, Books } from '../checker/books.ts';
+import type {
+  BookedAccount,
+  BookedChange,
+  BookedHoldEvent,
+  BookedPosition,
+  BookedTransfer,
+  Books,
+} from '../checker/books.ts';
 import { checkBooks } from '../checker/check.ts';
 import type { OpenedAccount } from '../checker/history.ts';
 import type { Violation } from '../checker/violations.ts';
@@ -22,6 +29,12 @@ const HOLDS = `SELECT hold_id, correlation_id, \`status\`, refusal, account_id, 
   asked_expires_at_ms, hold_amount, captured, expires_at_ms, revision, accepted_at FROM holds`;
 const HOLD_EVENTS = `SELECT account_id, version, kind, hold_id, currency, balance_after, held_after, held_change,
   settings_version, hold_amount, captured, expires_at_ms, revision, accepted_at, correlation_id FROM hold_events`;
+/** The events that placed holds, which are in the rows of the holds. A hold without a given end expires after 7 days. */
+const PLACINGS = `SELECT account_id, placed_version AS version, 'PLACED' AS kind, hold_id, currency,
+  placed_balance AS balance_after, placed_held AS held_after, placed_amount AS held_change,
+  placed_settings_version AS settings_version, placed_amount AS hold_amount, 0 AS captured,
+  COALESCE(asked_expires_at_ms, TIMESTAMPDIFF(MICROSECOND, '1970-01-01', accepted_at) DIV 1000 + 604800000) AS expires_at_ms,
+  1 AS revision, accepted_at, correlation_id FROM holds`;
 const SUMS = 'SELECT currency, CAST(SUM(balance) AS CHAR) AS total FROM accounts GROUP BY currency';
 
 /** The number of accounts per part, limited so that their rows fit into memory after a long load. */
@@ -53,9 +66,16 @@ export async function readRows(mysql: Mysql, prefix: string, query: { sql: strin
     accounts: (await mysql.rows(`${ACCOUNTS} WHERE account_id LIKE ?`, [pattern])).map(accountOf),
     changes: (await mysql.rows(`${CHANGES} WHERE account_id LIKE ?`, [pattern])).map(changeOf),
     holds: (await mysql.rows(`${HOLDS} WHERE account_id LIKE ?`, [pattern])).map(bookedHold),
-    holdEvents: (await mysql.rows(`${HOLD_EVENTS} WHERE account_id LIKE ?`, [pattern])).map(bookedHoldEvent),
+    holdEvents: await holdEventsIn(mysql, 'account_id LIKE ?', [pattern]),
     sums: await sumsIn(mysql),
   };
+}
+
+/** The events of holds except captures, those that placed them first. */
+async function holdEventsIn(mysql: Mysql, condition: string, values: unknown[]): Promise<BookedHoldEvent[]> {
+  const placings = await mysql.rows(`${PLACINGS} WHERE ${condition} AND placed_version IS NOT NULL`, values);
+  const others = await mysql.rows(`${HOLD_EVENTS} WHERE ${condition}`, values);
+  return [...placings, ...others].map(bookedHoldEvent);
 }
 
 /**
@@ -98,7 +118,7 @@ export async function violationsInBooks(
       accounts: (await mysql.rows(`${ACCOUNTS} WHERE account_id IN (?)`, ids)).map(accountOf),
       changes: (await mysql.rows(`${CHANGES} WHERE account_id IN (?)`, ids)).map(changeOf),
       holds: (await mysql.rows(`${HOLDS} WHERE account_id IN (?)`, ids)).map(bookedHold),
-      holdEvents: (await mysql.rows(`${HOLD_EVENTS} WHERE account_id IN (?)`, ids)).map(bookedHoldEvent),
+      holdEvents: await holdEventsIn(mysql, 'account_id IN (?)', ids),
       sums: await sumsIn(mysql),
       views: [await balancesOf(client, part)],
     };

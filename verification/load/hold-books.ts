@@ -4,7 +4,7 @@ import type { CaptureContent, HoldShown } from '../checker/history.ts';
 
 const numberOrNull = (value: unknown): number | null => (value === null ? null : Number(value));
 
-/** The state of a hold in a row of `holds` or `hold_events`. */
+/** The state of a hold in a row of `holds`, or in one that has the columns of `hold_events`. */
 const stateOf = (row: RowDataPacket, status: HoldShown['status']): HoldShown => ({
   status,
   amount: Number(row['hold_amount']),
@@ -31,7 +31,7 @@ export const bookedHold = (row: RowDataPacket): BookedHold => ({
 
 const STATUS_AFTER = { PLACED: 'OPEN', CHANGED: 'OPEN', VOIDED: 'VOIDED', EXPIRED: 'EXPIRED' } as const;
 
-/** A row of `hold_events`. */
+/** A row of `hold_events`, or the placing in a row of `holds` with the same columns. */
 export function bookedHoldEvent(row: RowDataPacket): BookedHoldEvent {
   const kind = row['kind'] as BookedHoldEvent['kind'];
   return {

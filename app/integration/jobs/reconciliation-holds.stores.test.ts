@@ -85,6 +85,11 @@ describe('Holds', () => {
     expect(await drifts()).toMatchObject({ inconsistentHolds: ['h2', 'h3'] });
   });
 
+  it('are reported if a placing is missing', async () => {
+    await sql("UPDATE holds SET placed_version = NULL WHERE hold_id = 'h2'");
+    expect(await drifts()).toEqual({ drift: [['ada', PER_VERSION, 70]], inconsistentHolds: ['h2'] });
+  });
+
   it('are reported if an event is missing that has not changed the amount', async () => {
     await bench.epoch.applyHolds(change('h1', { expiresAt: Date.now() + 1e9, expectedRevision: 3 }));
     await bench.flush();
@@ -94,7 +99,7 @@ describe('Holds', () => {
   });
 
   it('are reported if an event has the version of a posting, so that another version is missing', async () => {
-    await sql("UPDATE hold_events SET version = 1 WHERE hold_id = 'h2' AND kind = 'PLACED'");
+    await sql("UPDATE holds SET placed_version = 1 WHERE hold_id = 'h2'");
     expect(await drifts()).toMatchObject({
       drift: [['ada', 'has 12 postings and 5 hold events up to version 17, but is at 17', 0]],
     });
@@ -135,6 +140,9 @@ describe('Holds', () => {
     await sql("UPDATE hold_captures SET month_change = month_change + 1 WHERE hold_id = 'b1'");
     expect(await drifts()).toMatchObject({ drift: [['bob', what, 0]] });
     await sql("UPDATE hold_captures SET month_change = month_change - 1 WHERE hold_id = 'b1'");
+    await sql("UPDATE holds SET placed_counted = 0 WHERE hold_id = 'b1'");
+    expect(await drifts()).toMatchObject({ drift: [['bob', what, 40]] });
+    await sql("UPDATE holds SET placed_counted = 1 WHERE hold_id = 'b1'");
     await sql("UPDATE hold_events SET day_change = -11 WHERE hold_id = 'b2' AND kind = 'VOIDED'");
     expect(await drifts()).toMatchObject({ drift: [['bob', what, -1]] });
   });

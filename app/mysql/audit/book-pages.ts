@@ -9,17 +9,14 @@ import {
   CROSSINGS,
   GROUPS,
   HOLD_EVENTS,
+  HOLDS,
   LOSSES,
   MOVES,
-  OTHER_HOLDS,
   type Reader,
   TRANSFERS,
 } from './book-tables.ts';
 
-const TABLES = [
-  ...[TRANSFERS, GROUPS, HOLD_EVENTS, OTHER_HOLDS, CHANGES, ACCOUNTS],
-  ...[CAPTURES, CROSSINGS, MOVES, LOSSES],
-];
+const TABLES = [...[TRANSFERS, GROUPS, HOLDS, HOLD_EVENTS, CHANGES, ACCOUNTS], ...[CAPTURES, CROSSINGS, MOVES, LOSSES]];
 
 /**
  * The rows of the books that never change, table by table, each in pages in the order of its key: all that were written
@@ -99,8 +96,5 @@ function placesOf(entry: SealedEntry): Place[] {
 const LOSS_KINDS = ['transfers', 'account-change', 'group', 'holds', 'hold', 'hold-event'];
 
 function holdPlace(event: Extract<SealedEntry, { kind: 'hold' }>['event']): Place {
-  if (event.kind === 'REFUSED') return [OTHER_HOLDS, 'h.hold_id', event.holdId];
-  return 'eventId' in event
-    ? [HOLD_EVENTS, 'event_id', event.eventId]
-    : [HOLD_EVENTS, 'revision = 1 AND hold_id', event.holdId];
+  return 'eventId' in event ? [HOLD_EVENTS, 'event_id', event.eventId] : [HOLDS, 'h.hold_id', event.holdId];
 }

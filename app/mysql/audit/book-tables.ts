@@ -10,6 +10,8 @@ import {
   HOLD_EVENT_COLUMNS,
   type HoldEventRow,
   type HoldRow,
+  isPlacedByEvent,
+  placingEventsOf,
   placingOfRow,
   updateOfRow,
 } from '../rows/hold-rows.ts';
@@ -118,7 +120,27 @@ async function groupItem(database: Reader, row: Written & { group_id: string }):
   });
 }
 
-/** Placings of holds, and everything that happened to them later, except captures. */
+/** Holds as they were placed or refused. */
+export const HOLDS = table<HoldRow & Row>(
+  {
+    select: `SELECT ${HOLD_COLUMNS}, h.salt, h.persisted_at AS written_at FROM holds h`,
+    key: [['h.hold_id', 'hold_id']],
+    first: [''],
+    written: 'h.persisted_at',
+  },
+  async (rows, database) => {
+    const events = await placingEventsOf(database, rows);
+    return rows.map((row) =>
+      itemOf(`hold ${row.hold_id}`, row, () => {
+        const event = events.get(row.hold_id);
+        refuseStrayHoldColumns(row, event);
+        return { kind: 'hold', event: placingOfRow(row, event) };
+      }),
+    );
+  },
+);
+
+/** Everything that happened to holds later, except captures. Placings are compared with their holds. */
 export const HOLD_EVENTS = table<HoldEventRow & Row>(
   {
     select: `SELECT ${HOLD_EVENT_COLUMNS}, salt, persisted_at AS written_at FROM hold_events`,
@@ -130,42 +152,22 @@ export const HOLD_EVENTS = table<HoldEventRow & Row>(
     written: 'persisted_at',
   },
   async (rows, database) => {
-    const placed = rows.filter(({ kind }) => kind === 'PLACED').map(({ hold_id }) => hold_id);
-    const holds = await rowsByIds<HoldRow & Pick<Written, 'salt'>>(
+    const placed = rows.filter(({ kind, revision }) => kind === 'PLACED' && revision === 1);
+    const holds = await rowsByIds<Pick<HoldRow, 'hold_id' | 'status' | 'placed_version'>>(
       database,
-      `SELECT ${HOLD_COLUMNS}, h.salt FROM holds h WHERE h.hold_id IN (?)`,
-      placed,
+      'SELECT hold_id, `status`, placed_version FROM holds WHERE hold_id IN (?)',
+      placed.map(({ hold_id }) => hold_id),
     );
-    const byId = new Map(holds.map((row) => [row.hold_id, row]));
-    return rows.map((row) => {
-      if (row.kind !== 'PLACED')
-        return itemOf(`hold event ${row.event_id}`, row, () => ({ kind: 'hold', event: updateOfRow(row) }));
-      const hold = byId.get(row.hold_id);
-      return itemOf(`hold ${row.hold_id}`, { ...row, salt: hold ? hold.salt : NO_SALT }, () => {
-        if (!hold) throw new Error('the row of the hold is missing');
-        refuseStrayHoldColumns(hold, row);
-        return { kind: 'hold', event: placingOfRow(hold, row) };
-      });
+    const compared = new Set(holds.filter(isPlacedByEvent).map(({ hold_id }) => hold_id));
+    return rows.flatMap((row) => {
+      if (row.kind === 'PLACED' && row.revision === 1 && compared.has(row.hold_id)) return [];
+      return row.kind === 'PLACED'
+        ? itemOf(`hold ${row.hold_id}`, { ...row, salt: NO_SALT }, () => {
+            throw new Error('it has a placing that does not belong to it');
+          })
+        : itemOf(`hold event ${row.event_id}`, row, () => ({ kind: 'hold', event: updateOfRow(row) }));
     });
   },
-);
-
-/** Holds that were refused, and holds that have no salt. All others are compared by their events. */
-export const OTHER_HOLDS = table<HoldRow & Row>(
-  {
-    select: `SELECT ${HOLD_COLUMNS}, h.salt, h.persisted_at AS written_at FROM holds h`,
-    key: [['h.hold_id', 'hold_id']],
-    first: [''],
-    written: 'h.persisted_at',
-    where: "(h.`status` = 'REFUSED' OR h.salt IS NULL)",
-  },
-  (rows) =>
-    rows.map((row) =>
-      itemOf(`hold ${row.hold_id}`, row, () => {
-        if (row.status !== 'REFUSED') throw new Error('it has no salt');
-        return { kind: 'hold', event: placingOfRow(row, null) };
-      }),
-    ),
 );
 
 interface ChangeRow extends Row {

@@ -86,7 +86,7 @@ const FORGERIES: Record<string, Forgery> = {
     books: [
       "UPDATE accounts SET balance = balance + IF(account_id = 'ada', -40, 40), version = version - 1 WHERE account_id IN ('ada', 'world')",
       "DELETE FROM transfers WHERE transaction_id = 'z1'",
-      "UPDATE accounts a SET last_accepted_ms = (SELECT MAX(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', t.accepted_at) DIV 1000) FROM (SELECT accepted_at, source_account AS account FROM transfers UNION ALL SELECT accepted_at, destination_account FROM transfers UNION ALL SELECT accepted_at, account_id FROM hold_events) t WHERE t.account = a.account_id) WHERE account_id IN ('ada', 'world')",
+      "UPDATE accounts a SET last_accepted_ms = (SELECT MAX(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', t.accepted_at) DIV 1000) FROM (SELECT accepted_at, source_account AS account FROM transfers UNION ALL SELECT accepted_at, destination_account FROM transfers UNION ALL SELECT accepted_at, account_id FROM holds WHERE placed_version IS NOT NULL UNION ALL SELECT accepted_at, account_id FROM hold_events) t WHERE t.account = a.account_id) WHERE account_id IN ('ada', 'world')",
     ],
     log: (entry) => (isTransfer(entry, 'z1') ? [] : [entry]),
     anchor: 1,

@@ -67,7 +67,7 @@ describe('A self-check', () => {
     ['a refused group', "UPDATE transfer_groups SET refused_index = 1 WHERE group_id = 'g2'", 'group g2'],
     ['a posted group', "UPDATE transfer_groups SET split = '[]' WHERE group_id = 'g1'", 'group g1'],
     ['a refused hold', "UPDATE holds SET placed_amount = 1 WHERE hold_id = 'h3'", 'hold h3'],
-    ['a placing', "UPDATE hold_events SET held_after = 1 WHERE hold_id = 'h2'", 'hold h2'],
+    ['a placing', "UPDATE holds SET placed_held = 1 WHERE hold_id = 'h2'", 'hold h2'],
     ['an event of a hold', "UPDATE hold_events SET `user` = 'eve' WHERE kind = 'VOIDED'", 'hold event'],
     ['a capture', "UPDATE hold_captures SET version = 99 WHERE transaction_id = 'k1'", 'capture k1'],
     ['a change', `UPDATE account_changes SET overdraft_limit = 9 WHERE change_id = '${changeId(1)}'`, 'change'],

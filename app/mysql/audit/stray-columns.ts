@@ -7,6 +7,7 @@ const SIDES = [
 ];
 const REFUSAL = ['refusal', 'refused_by'] as const;
 const CAPTURE = ['hold_id', 'held_after', 'held_change', 'capture'] as const;
+const PLACED = ['placed_version', 'placed_balance', 'placed_held', 'placed_settings_version'] as const;
 const LEG = ['client_source', 'client_destination', 'other_shard', 'counted_at_ms'] as const;
 
 /**
@@ -21,10 +22,15 @@ export function refuseStrayColumns(row: TransferRow): void {
   if (row.leg === null) refuse(row, LEG);
 }
 
-/** The same for a hold that was placed. @throws TypeError */
-export function refuseStrayHoldColumns(hold: HoldRow, placed: HoldEventRow): void {
-  if (hold.status !== 'REFUSED') refuse(hold, REFUSAL);
-  if (placed.event_id !== null) throw stray('event_id');
+/** The same for a hold. @param event that placed it, if it is not in the row @throws TypeError */
+export function refuseStrayHoldColumns(hold: HoldRow, event: HoldEventRow | undefined): void {
+  const isRefused = hold.status === 'REFUSED';
+  if (!isRefused) refuse(hold, REFUSAL);
+  if (isRefused || hold.placed_version === null) {
+    refuse(hold, PLACED);
+    if (hold.placed_counted !== 0) throw stray('placed_counted');
+  }
+  if (event && event.event_id !== null) throw stray('event_id');
 }
 
 function refuse<Row, Name extends string & keyof Row>(row: Row, names: readonly Name[]): void {

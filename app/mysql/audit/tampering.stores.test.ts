@@ -255,6 +255,34 @@ const MANIPULATIONS: Manipulation[] = [
     { what: 'hold h1', problem: /^its personal data/, placed: true },
   ],
   [
+    'what an account held after a hold was placed',
+    ["UPDATE holds SET placed_held = placed_held + 1 WHERE hold_id = 'h1'"],
+    { what: 'hold h1', problem: /^its row says/, placed: true },
+  ],
+  [
+    'a hold whose placing is removed',
+    [
+      "UPDATE holds SET placed_version = NULL, placed_balance = NULL, placed_held = NULL, placed_settings_version = NULL WHERE hold_id = 'h1'",
+    ],
+    { what: 'hold h1', problem: 'its row cannot be read: the row of the hold has no placing', placed: true },
+  ],
+  [
+    'a hold that histories show twice',
+    [
+      `INSERT INTO hold_events (account_id, version, kind, hold_id, currency, balance_after, held_after, held_change,
+         settings_version, revision, accepted_at, accepted_after_ms, persisted_at, \`user\`, correlation_id, epoch, seq)
+       SELECT account_id, 99, 'PLACED', hold_id, currency, 0, 0, 0, 0, 1, accepted_at, 0, persisted_at, \`user\`,
+         correlation_id, epoch, seq
+       FROM holds WHERE hold_id = 'h1'`,
+    ],
+    { what: 'hold h1', problem: 'its row is not in the log' },
+  ],
+  [
+    'a refused hold that histories show',
+    ["UPDATE holds SET placed_version = 99, placed_balance = 1, placed_held = 1 WHERE hold_id = 'h3'"],
+    { what: 'hold h3', problem: /must not have a value in the column placed_version$/, placed: true },
+  ],
+  [
     'an event of a hold that is deleted',
     ["DELETE FROM hold_events WHERE hold_id = 'h4' AND kind = 'VOIDED'"],
     { what: 'hold event', problem: 'its row is missing', placed: true },

@@ -113,6 +113,7 @@ describe('The history of an account with holds', () => {
 
   it('has the balance and the held amount at a given time, whatever kind of event was the last one', async () => {
     await live();
+    await db.database.rows('UPDATE holds SET accepted_at = accepted_at + INTERVAL placed_version SECOND');
     await db.database.rows('UPDATE hold_events SET accepted_at = accepted_at + INTERVAL version SECOND');
     await db.database.rows(
       "UPDATE transfers SET accepted_at = accepted_at + INTERVAL IF(source_account = 'ada', source_version, destination_version) SECOND",

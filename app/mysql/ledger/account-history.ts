@@ -1,7 +1,7 @@
 import type { HistoryItem } from '../../domain/types.ts';
 import type { HistoryFilter, HistoryPage, HistoryQuery } from '../../ledger/ports/history.ts';
 import type { Database, Session } from '../connection/pool.ts';
-import { type HistoryRow, historyColumns, itemOfRow, KINDS, SIDES, type SideTable } from '../rows/history-rows.ts';
+import { HELD_AMOUNTS, type HistoryRow, itemOfRow, KINDS, SIDES, type SideTable } from '../rows/history-rows.ts';
 import { rowsByIds } from '../rows/unsettled-rows.ts';
 
 type Source = Pick<Session | Database, 'rows'>;
@@ -15,14 +15,14 @@ interface Versions {
 type Reading = Pick<HistoryQuery, 'toward' | 'limit' | 'filter'> & { holds: boolean };
 
 /**
- * The maximum number of rows that a filtered page examines on each side of the transfers, and of hold events. There is
+ * The maximum number of rows that a filtered page examines on each side of the transfers, and of holds. There is
  * no index on kinds and amounts, because it would make every transfer more expensive.
  */
 export const EXAMINED_MAX = 10_000;
 /** A page ends early if the metadata of its items exceeds this size, bytes. A row may have 17 kB. */
 const METADATA_BYTES_MAX = 2 * 1024 * 1024;
 
-/** One of the three ranges of an index in which the versions of an account are, and a condition on its rows. */
+/** One of the ranges of an index in which the versions of an account are, and a condition on its rows. */
 interface Arm extends SideTable {
   condition: string;
   values: unknown[];
@@ -130,7 +130,7 @@ function rowsIn(
   toward: HistoryQuery['toward'],
   limit: number,
 ): Promise<HistoryRow[]> {
-  const parts = arms.map((arm) => `(SELECT ${historyColumns(arm)} ${rangeOf(arm, toward, arm.condition)} LIMIT ?)`);
+  const parts = arms.map((arm) => `(SELECT ${arm.columns} ${rangeOf(arm, toward, arm.condition)} LIMIT ?)`);
   return from.rows<HistoryRow>(`${parts.join(' UNION ALL ')} ORDER BY version ${orderOf(toward)} LIMIT ?`, [
     ...arms.flatMap(({ values }) => [...range(versions), ...values, limit]),
     limit,
@@ -192,17 +192,16 @@ async function metadataOf(from: Source, rows: readonly HistoryRow[]): Promise<Ma
 
 /**
  * The held amount of an account after one of its versions, in minor units, from the last change of that amount. This
- * takes two index lookups.
+ * takes three index lookups.
  */
 async function heldAt(from: Source, accountId: string, version: number): Promise<number> {
-  const latest = ['hold_events', 'hold_captures'].map((table) => {
-    const side = { table, account: 'account_id', version: 'version' } as const;
-    return `(SELECT version, held_after ${rangeOf(side, 'older')} LIMIT 1)`;
-  });
-  const [row] = await from.rows<{ held_after: number }>(`${latest.join(' UNION ALL ')} ORDER BY version DESC LIMIT 1`, [
-    ...range({ accountId, after: 0, until: version }),
-    ...range({ accountId, after: 0, until: version }),
-  ]);
+  const latest = HELD_AMOUNTS.map(
+    (one) => `(SELECT ${one.version} AS version, ${one.held} AS held_after ${rangeOf(one, 'older')} LIMIT 1)`,
+  );
+  const [row] = await from.rows<{ held_after: number }>(
+    `${latest.join(' UNION ALL ')} ORDER BY version DESC LIMIT 1`,
+    latest.flatMap(() => range({ accountId, after: 0, until: version })),
+  );
   return row?.held_after ?? 0;
 }
 

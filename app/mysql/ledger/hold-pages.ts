@@ -9,6 +9,8 @@ interface HoldColumns {
   amount: string;
   captured: string;
   revision: number;
+  /** The amount that was placed; null if the hold was refused. */
+  placed: string | null;
 }
 interface StepSums {
   hold_id: string;
@@ -25,11 +27,13 @@ interface CaptureSums extends StepSums {
 }
 
 /**
- * One page of holds after an id, with the sums of their events and captures. The transaction of `session` must read a snapshot.
+ * One page of holds after an id, with the sums of their placings, events and captures. The transaction of `session` must
+ * read a snapshot.
  */
 export async function holdPage(session: Session, after: string): Promise<HoldHistory[]> {
   const holds = await session.rows<HoldColumns>(
-    `SELECT hold_id, \`status\`, CAST(hold_amount AS CHAR) AS amount, CAST(captured AS CHAR) AS captured, revision
+    `SELECT hold_id, \`status\`, CAST(hold_amount AS CHAR) AS amount, CAST(captured AS CHAR) AS captured, revision,
+       CAST(IF(placed_version IS NULL, NULL, placed_amount) AS CHAR) AS placed
      FROM holds WHERE hold_id > ? ORDER BY hold_id LIMIT ${PAGE}`,
     [after],
   );
@@ -40,16 +44,17 @@ export async function holdPage(session: Session, after: string): Promise<HoldHis
   return holds.map((hold) => {
     const event = events.get(hold.hold_id) ?? NO_EVENTS;
     const capture = captures.get(hold.hold_id) ?? NO_CAPTURES;
+    const placings = hold.placed === null ? 0 : 1;
     return {
       holdId: hold.hold_id,
       status: hold.status,
       amount: hold.amount,
       captured: hold.captured,
       revision: hold.revision,
-      steps: event.steps + capture.steps,
-      revisionSum: String(BigInt(event.revision_sum) + BigInt(capture.revision_sum)),
+      steps: placings + event.steps + capture.steps,
+      revisionSum: String(BigInt(placings) + BigInt(event.revision_sum) + BigInt(capture.revision_sum)),
       capturedSum: capture.captured_sum,
-      heldSum: String(BigInt(event.held_sum) + BigInt(capture.held_sum)),
+      heldSum: String(BigInt(hold.placed ?? 0) + BigInt(event.held_sum) + BigInt(capture.held_sum)),
       voided: event.voided,
       expired: event.expired,
     };

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { HoldEvent } from '../../domain/hold-events.ts';
+import type { HoldEvent, HoldPlaced } from '../../domain/hold-events.ts';
 import { businessDaysFrom } from '../../domain/testing/business-days.ts';
 import { NO_LIMITS } from '../../domain/testing/limits.ts';
 import type { Outcome } from '../../domain/types.ts';
@@ -170,7 +170,8 @@ describe('The flush of holds', () => {
     await epoch.applyHolds(place('h1', 300), capture('h1', 'k1', 100, false), { op: 'void', ...event('h1') });
     await flush();
     const versions = await db.database.rows<{ version: number }>(
-      `SELECT version FROM hold_events WHERE account_id = 'ada' UNION ALL
+      `SELECT placed_version AS version FROM holds WHERE account_id = 'ada' UNION ALL
+       SELECT version FROM hold_events WHERE account_id = 'ada' UNION ALL
        SELECT source_version FROM transfers WHERE source_account = 'ada' AND source_version IS NOT NULL UNION ALL
        SELECT destination_version FROM transfers WHERE destination_account = 'ada' ORDER BY 1`,
     );
@@ -256,6 +257,24 @@ describe('The flush of holds', () => {
       await expect(store.commit(await nextBatch(), 1)).rejects.toBeInstanceOf(IntegrityError);
       expect([await ledgerRows(db.database), await holds()]).toEqual(before);
     });
+  });
+
+  it.each<[string, (event: HoldPlaced) => HoldPlaced]>([
+    [
+      'expires at another time',
+      (event) => ({ ...event, hold: { ...event.hold, expiresAt: event.hold.expiresAt + 1 } }),
+    ],
+    ['has another amount', (event) => ({ ...event, hold: { ...event.hold, amount: 299 } })],
+    ['holds another amount', (event) => ({ ...event, heldChange: 299 })],
+    [
+      'counts at another time',
+      (event) => ({ ...event, hold: { ...event.hold, counted: { at: 1, day: 300, month: 300 } } }),
+    ],
+  ])('throws an IntegrityError if a new hold %s than its row would show', async (_what, changed) => {
+    await epoch.applyHolds(place('h1', 300));
+    const batch = await nextBatch();
+    const holdEvents = batch.holdEvents.map((event) => (event.kind === 'PLACED' ? changed(event) : event));
+    await expect(store.commit({ ...batch, holdEvents, moves: [] }, 1)).rejects.toBeInstanceOf(IntegrityError);
   });
 
   it('throws an IntegrityError if the revisions of a hold have a gap', async () => {

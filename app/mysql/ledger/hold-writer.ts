@@ -1,25 +1,26 @@
 import type { HoldEvent, HoldPlaced, HoldRefused } from '../../domain/hold-events.ts';
-import type { HoldState, UsageChange } from '../../domain/hold-types.ts';
+import type { HoldState } from '../../domain/hold-types.ts';
 import type { Outcome } from '../../domain/types.ts';
 import { IntegrityError } from '../../journal/flush-batch.ts';
 import type { Salts } from '../../journal/sealed/sealing.ts';
 import type { Session } from '../connection/pool.ts';
-import {
-  binaryOrNull,
-  type InsertColumn,
-  inserts,
-  integer,
-  moment,
-  statements,
-  text,
-  textOrNull,
-} from '../connection/sql.ts';
+import { type InsertColumn, inserts, integer, statements, text } from '../connection/sql.ts';
 import { STATE_COLUMNS } from '../rows/hold-rows.ts';
-import { refusedByOf } from '../rows/transfer-row.ts';
+import {
+  CAPTURE_COLUMNS,
+  type CaptureStep,
+  captureLiterals,
+  EVENT_COLUMNS,
+  eventLiterals,
+  HOLD_COLUMNS,
+  type HoldStep,
+  holdLiterals,
+  stateLiterals,
+} from './hold-literals.ts';
 
 /**
- * Writes the changes of holds: their rows, their events, and the list of their captures. The captures themselves are
- * transfers.
+ * Writes the changes of holds: their rows, which contain their placing, their later events, and the list of their captures.
+ * The captures themselves are transfers.
  * @param outcomes may contain captures @throws IntegrityError if MySQL has a hold in another state
  */
 export async function writeHolds(
@@ -37,7 +38,7 @@ export async function writeHolds(
     session,
     moves.filter((move) => !move.placed),
   );
-  const eventRows = events.flatMap((event) => (event.kind === 'REFUSED' ? [] : [eventLiterals(event, salts)]));
+  const eventRows = events.flatMap((event) => ('eventId' in event ? [eventLiterals(event, salts)] : []));
   await insert(session, 'hold_events', EVENT_COLUMNS, eventRows);
   await insert(session, 'hold_captures', CAPTURE_COLUMNS, captures.map(captureLiterals));
 }
@@ -49,21 +50,6 @@ async function insert(
   rows: readonly (readonly string[])[],
 ): Promise<void> {
   for (const statement of inserts(table, columns, rows)) await session.run(statement);
-}
-
-/** The state of a hold after an event or a capture. */
-interface HoldStep {
-  holdId: string;
-  account: string;
-  currency: string;
-  hold: HoldState;
-}
-interface CaptureStep extends HoldStep {
-  transactionId: string;
-  /** Of the hold's account. */
-  version: number;
-  held: number;
-  usageChange: UsageChange | undefined;
 }
 
 function captureStep(outcome: Outcome): CaptureStep[] {
@@ -114,66 +100,6 @@ function take(moves: Map<string, HoldMove>, step: HoldStep, placed: HoldPlaced |
   known.previousRevision = Math.min(known.previousRevision, previousRevision);
   if (step.hold.revision > (known.last.hold?.revision ?? 0)) known.last = step;
 }
-
-/** Those of `STATE_COLUMNS`, with the values that most holds have. */
-const STATE: readonly InsertColumn[] = [
-  ['hold_amount', '0'],
-  ['captured', '0'],
-  ['expires_at_ms', '0'],
-  ['revision', '0'],
-  ['counted_at_ms', '0'],
-  ['counted_day', '0'],
-  ['counted_month', '0'],
-];
-const DECIDED = ['accepted_at', 'accepted_after_ms', '`user`', 'correlation_id', 'epoch', 'seq'] as const;
-const CHANGES: readonly InsertColumn[] = [
-  ['day_change', '0'],
-  ['month_change', '0'],
-];
-const SALT: InsertColumn = ['salt', 'NULL'];
-
-const HOLD_COLUMNS: readonly InsertColumn[] = [
-  ...['hold_id', '`status`'],
-  ['refusal', 'NULL'],
-  ['refused_by', 'NULL'],
-  'account_id',
-  ['destination_account', 'NULL'],
-  ...['currency', 'placed_amount'],
-  ['asked_expires_at_ms', 'NULL'],
-  ['`reference`', 'NULL'],
-  ['metadata', 'NULL'],
-  ...[...STATE, ...DECIDED, SALT],
-];
-
-function holdLiterals(event: HoldPlaced | HoldRefused, state: HoldState | null, salts: Salts): string[] {
-  const { order } = event;
-  const [status, refusal, refusedBy] =
-    event.kind === 'REFUSED'
-      ? ['REFUSED', text(event.refusal), event.limit ? text(refusedByOf(event.limit)) : 'NULL']
-      : [state?.status ?? 'OPEN', 'NULL', 'NULL'];
-  return [
-    ...[text(order.holdId), text(status), refusal, refusedBy, text(order.account), textOrNull(order.destination)],
-    ...[text(order.currency), integer(order.amount), order.expiresAt === null ? 'NULL' : integer(order.expiresAt)],
-    ...[textOrNull(order.reference), order.metadata === null ? 'NULL' : text(JSON.stringify(order.metadata))],
-    ...[...stateLiterals(state), ...decidedLiterals(event), binaryOrNull(salts.ofHold(event))],
-  ];
-}
-
-/** The values in the order of `STATE_COLUMNS`. */
-const stateLiterals = (state: HoldState | null): string[] =>
-  state
-    ? [
-        ...[integer(state.amount), integer(state.captured), integer(state.expiresAt), integer(state.revision)],
-        ...countedLiterals(state),
-      ]
-    : ['0', '0', '0', '0', '0', '0', '0'];
-
-const countedLiterals = ({ counted }: HoldState): string[] =>
-  counted ? [integer(counted.at), integer(counted.day), integer(counted.month)] : ['0', '0', '0'];
-
-const decidedLiterals = ({ acceptedAt, takenAt, user, correlationId, epoch, seq }: HoldEvent): string[] => [
-  ...[moment(acceptedAt), integer(acceptedAt - takenAt), text(user), text(correlationId), integer(epoch), integer(seq)],
-];
 
 /** Fewer holds than this are not worth a statement of their own. */
 const ENDED_TOGETHER_MIN = 4;
@@ -260,37 +186,3 @@ async function moveHolds(session: Session, moves: readonly HoldMove[]): Promise<
     if (changed !== 2 * rows.length) throw new IntegrityError('a hold of the journal is missing in MySQL');
   }
 }
-
-const EVENT_COLUMNS: readonly InsertColumn[] = [
-  ...['account_id', 'version', 'kind'],
-  ['event_id', 'NULL'],
-  ...['hold_id', 'currency', 'balance_after', 'held_after', 'held_change', 'settings_version'],
-  ...[...STATE, ...CHANGES, ...DECIDED, SALT],
-];
-
-function eventLiterals(event: Exclude<HoldEvent, HoldRefused>, salts: Salts): string[] {
-  const { side, hold, held, heldChange } = event;
-  const hasId = 'eventId' in event;
-  return [
-    ...[text(event.account), integer(side.version), text(event.kind), hasId ? text(event.eventId) : 'NULL'],
-    ...[text(event.holdId), text(event.currency), integer(side.balance), integer(held), integer(heldChange)],
-    ...[integer(side.settingsVersion), ...stateLiterals(hold), ...changeLiterals(event), ...decidedLiterals(event)],
-    // The data of a placing, and its salt, are stored in the row of the hold.
-    binaryOrNull(hasId ? salts.ofHold(event) : null),
-  ];
-}
-
-const CAPTURE_COLUMNS: readonly InsertColumn[] = [
-  ...['hold_id', 'revision', 'transaction_id', 'account_id', 'version', 'held_after'],
-  ['counted_at_ms', '0'],
-  ...CHANGES,
-];
-
-const captureLiterals = (step: CaptureStep): string[] => [
-  ...[text(step.holdId), integer(step.hold.revision), text(step.transactionId), text(step.account)],
-  ...[integer(step.version), integer(step.held), integer(step.hold.counted?.at ?? 0), ...changeLiterals(step)],
-];
-
-const changeLiterals = ({ usageChange }: { usageChange?: UsageChange | undefined }): string[] => [
-  ...[integer(usageChange?.day ?? 0), integer(usageChange?.month ?? 0)],
-];

@@ -128,7 +128,8 @@ async function historyPage(session: Session, after: string): Promise<HistoryRow[
   const ids = accounts.map(({ account_id }) => account_id);
   const debits = await sideSums(session, 'source', '-', ids);
   const credits = await sideSums(session, 'destination', '', ids);
-  const holdEvents = await eventSums(session, ids);
+  const placings = await holdSums(session, PLACINGS, ids);
+  const holdEvents = await holdSums(session, EVENTS, ids);
   const openHolds = await openHoldSums(session, ids);
   const limited = accounts.filter((row) => Object.values(limitsOf(row)).some((limit) => limit !== null));
   const usages = await usageSums(
@@ -138,9 +139,11 @@ async function historyPage(session: Session, after: string): Promise<HistoryRow[
   return accounts.map((account) => {
     const debit = debits.get(account.account_id) ?? NOTHING;
     const credit = credits.get(account.account_id) ?? NOTHING;
+    const placed = placings.get(account.account_id) ?? NOTHING;
     const events = holdEvents.get(account.account_id) ?? NOTHING;
+    const all = [debit, credit, placed, events];
     const total = (name: 'version_sum' | 'square_sum' | 'amount_sum' | 'held_sum') =>
-      String(BigInt(debit[name]) + BigInt(credit[name]) + BigInt(events[name]));
+      String(all.reduce((sum, one) => sum + BigInt(one[name]), 0n));
     return {
       accountId: account.account_id,
       currency: account.currency,
@@ -148,8 +151,8 @@ async function historyPage(session: Session, after: string): Promise<HistoryRow[
       held: account.held,
       version: account.version,
       postings: debit.postings + credit.postings,
-      holdEvents: events.postings,
-      versionMax: Math.max(debit.version_max, credit.version_max, events.version_max),
+      holdEvents: placed.postings + events.postings,
+      versionMax: Math.max(...all.map(({ version_max }) => version_max)),
       versionSum: total('version_sum'),
       versionSquareSum: total('square_sum'),
       amountSum: total('amount_sum'),
@@ -188,9 +191,10 @@ async function usageSums(session: Session, ids: readonly string[]): Promise<Map<
        CAST(SUM(IF(s.at_ms >= s.day_start_ms, s.credit, 0)) AS CHAR) AS day_credit,
        CAST(SUM(IF(s.at_ms >= s.month_start_ms, s.month_debit, 0)) AS CHAR) AS month_debit
      FROM (${countedSide('source', 'amount', '0', 1)} UNION ALL ${countedSide('destination', '0', 'amount', 2)}
-       UNION ALL ${countedHolds('hold_events')} UNION ALL ${countedHolds('hold_captures')} UNION ALL ${RETURNED}) s
+       UNION ALL ${COUNTED_PLACINGS} UNION ALL ${countedHolds('hold_events')} UNION ALL ${countedHolds('hold_captures')}
+       UNION ALL ${RETURNED}) s
      WHERE s.at_ms >= s.counted_since_ms GROUP BY s.account_id`,
-    [ids, ids, ids, ids, ids],
+    [ids, ids, ids, ids, ids, ids],
   );
   return new Map(
     rows.map((row) => [
@@ -207,7 +211,14 @@ const countedSide = (side: 'source' | 'destination', debit: string, credit: stri
    FROM accounts a JOIN transfers t ON t.${side}_account = a.account_id
    WHERE a.account_id IN (?) AND t.${side}_version IS NOT NULL AND (t.counted & ${bit}) > 0`;
 
-/** The amounts that holds added to the windows of the time at which they were counted, or gave back to them later. */
+/** The amounts of holds that windows counted when they were placed. */
+const COUNTED_PLACINGS = `SELECT a.account_id, a.day_start_ms, a.month_start_ms, a.counted_since_ms,
+     h.placed_amount AS day_debit, h.placed_amount AS month_debit, 0 AS credit,
+     TIMESTAMPDIFF(MICROSECOND, '1970-01-01', h.accepted_at) DIV 1000 AS at_ms
+   FROM accounts a JOIN holds h ON h.account_id = a.account_id
+   WHERE a.account_id IN (?) AND h.placed_counted = 1`;
+
+/** The amounts that holds later added to the windows of the time at which they were counted, or gave back to them. */
 const countedHolds = (table: 'hold_events' | 'hold_captures'): string =>
   `SELECT a.account_id, a.day_start_ms, a.month_start_ms, a.counted_since_ms, h.day_change AS day_debit,
      h.month_change AS month_debit, 0 AS credit, h.counted_at_ms AS at_ms
@@ -240,16 +251,23 @@ async function sideSums(
   return new Map(rows.map((row) => [row.account_id, row]));
 }
 
-async function eventSums(session: Session, ids: string[]): Promise<Map<string, SideRow>> {
+/** The sums of the placings of holds, or of their later events. */
+async function holdSums(
+  session: Session,
+  [table, version, change]: typeof PLACINGS | typeof EVENTS,
+  ids: string[],
+): Promise<Map<string, SideRow>> {
   const rows = await session.rows<SideRow>(
-    `SELECT account_id, COUNT(*) AS postings, MAX(version) AS version_max, CAST(SUM(version) AS CHAR) AS version_sum,
-       CAST(SUM(CAST(version AS DECIMAL(20)) * version) AS CHAR) AS square_sum, '0' AS amount_sum,
-       CAST(SUM(held_change) AS CHAR) AS held_sum
-     FROM hold_events WHERE account_id IN (?) GROUP BY account_id`,
+    `SELECT account_id, COUNT(*) AS postings, MAX(${version}) AS version_max, CAST(SUM(${version}) AS CHAR) AS version_sum,
+       CAST(SUM(CAST(${version} AS DECIMAL(20)) * ${version}) AS CHAR) AS square_sum, '0' AS amount_sum,
+       CAST(SUM(${change}) AS CHAR) AS held_sum
+     FROM ${table} WHERE account_id IN (?) AND ${version} IS NOT NULL GROUP BY account_id`,
     [ids],
   );
   return new Map(rows.map((row) => [row.account_id, row]));
 }
+const PLACINGS = ['holds', 'placed_version', 'placed_amount'] as const;
+const EVENTS = ['hold_events', 'version', 'held_change'] as const;
 
 async function openHoldSums(session: Session, ids: string[]): Promise<Map<string, string>> {
   const rows = await session.rows<{ account_id: string; total: string }>(

@@ -2,7 +2,7 @@ import { isPayoutId, transactionIdOf } from '../../domain/crossing.ts';
 import type { HistoryItem, Posting } from '../../domain/types.ts';
 import { type LegColumns, legNameOf } from './leg-columns.ts';
 
-/** A version of an account, from either side of `transfers` or from `hold_events`. */
+/** A version of an account, from either side of `transfers`, from `holds` or from `hold_events`. */
 export interface HistoryRow {
   version: number;
   kind: keyof typeof KINDS;
@@ -39,13 +39,28 @@ type StoredKind = keyof typeof KINDS;
 
 /** A table, the columns of its unique key on (account, version), and what it has. */
 export interface SideTable {
-  table: 'transfers' | 'hold_events';
+  /** With the index that has to be used, if there are others that begin with the account. */
+  table: string;
   account: string;
   version: string;
-  /** Null for events of holds. */
+  /** Null for holds. */
   direction: 'debit' | 'credit' | null;
   kinds: readonly StoredKind[];
+  /** The columns of a `HistoryRow`. */
+  columns: string;
 }
+
+/** @param counterparty the other account; for a leg, the one that the client named */
+const side = (own: string, counterparty: string, sign: '' | '-', held: string): string =>
+  `${own}_version AS version, kind, ${sign}amount AS amount, ${own}_balance AS balance_after, ${held}, hold_id,
+   transaction_id, ${counterparty} AS counterparty, currency, client_timestamp, accepted_at, persisted_at,
+   correlation_id, \`user\`, \`reference\`, LENGTH(metadata) AS metadata_bytes, group_id, reverses, leg`;
+/** @param held the amount after the version */
+const ofHold = (version: string, kind: string, balance: string, held: string, change: string): string =>
+  `${version} AS version, ${kind} AS kind, 0 AS amount, ${balance} AS balance_after, ${held} AS held_after,
+   ${change} AS held_change, hold_id, NULL AS transaction_id, NULL AS counterparty, currency, NULL AS client_timestamp,
+   accepted_at, persisted_at, correlation_id, \`user\`, NULL AS \`reference\`, NULL AS metadata_bytes, NULL AS group_id,
+   NULL AS reverses, NULL AS leg`;
 
 const TRANSFERS: readonly StoredKind[] = ['TRANSFER', 'REVERSAL', 'CAPTURE'];
 const DEBITS: SideTable = {
@@ -54,6 +69,7 @@ const DEBITS: SideTable = {
   version: 'source_version',
   direction: 'debit',
   kinds: TRANSFERS,
+  columns: side('source', 'COALESCE(client_destination, destination_account)', '-', 'held_after, held_change'),
 };
 const CREDITS: SideTable = {
   table: 'transfers',
@@ -61,44 +77,40 @@ const CREDITS: SideTable = {
   version: 'destination_version',
   direction: 'credit',
   kinds: TRANSFERS,
+  columns: side(
+    'destination',
+    "CASE WHEN leg IS NULL THEN source_account WHEN leg = 'IN' THEN client_source ELSE client_destination END",
+    '',
+    'NULL AS held_after, NULL AS held_change',
+  ),
+};
+const HOLDS = 'holds FORCE INDEX (hold_placing)';
+const PLACINGS: SideTable = {
+  table: HOLDS,
+  account: 'account_id',
+  version: 'placed_version',
+  direction: null,
+  kinds: ['PLACED'],
+  columns: ofHold('placed_version', "'PLACED'", 'placed_balance', 'placed_held', 'placed_amount'),
 };
 const HOLD_EVENTS: SideTable = {
   table: 'hold_events',
   account: 'account_id',
   version: 'version',
   direction: null,
+  // A build before decision 070 has written placings, too.
   kinds: ['PLACED', 'CHANGED', 'VOIDED', 'EXPIRED'],
+  columns: ofHold('version', 'kind', 'balance_after', 'held_after', 'held_change'),
 };
 /** Together they have every version of every account exactly once. */
-export const SIDES: readonly SideTable[] = [DEBITS, CREDITS, HOLD_EVENTS];
+export const SIDES: readonly SideTable[] = [DEBITS, CREDITS, PLACINGS, HOLD_EVENTS];
 
-/** @param counterparty the other account; for a leg, the one that the client named */
-const side = (own: string, counterparty: string, sign: '' | '-', held: string): string =>
-  `${own}_version AS version, kind, ${sign}amount AS amount, ${own}_balance AS balance_after, ${held}, hold_id,
-   transaction_id, ${counterparty} AS counterparty, currency, client_timestamp, accepted_at, persisted_at,
-   correlation_id, \`user\`, \`reference\`, LENGTH(metadata) AS metadata_bytes, group_id, reverses, leg`;
-const DEBIT_COLUMNS = side(
-  'source',
-  'COALESCE(client_destination, destination_account)',
-  '-',
-  'held_after, held_change',
-);
-const CREDIT_COLUMNS = side(
-  'destination',
-  "CASE WHEN leg IS NULL THEN source_account WHEN leg = 'IN' THEN client_source ELSE client_destination END",
-  '',
-  'NULL AS held_after, NULL AS held_change',
-);
-const EVENT_COLUMNS = `version, kind, 0 AS amount, balance_after, held_after, held_change, hold_id,
-   NULL AS transaction_id, NULL AS counterparty, currency, NULL AS client_timestamp, accepted_at, persisted_at,
-   correlation_id, \`user\`, NULL AS \`reference\`, NULL AS metadata_bytes, NULL AS group_id, NULL AS reverses,
-   NULL AS leg`;
-
-/** The columns of a `HistoryRow` in the rows of a table. */
-export function historyColumns({ direction }: SideTable): string {
-  if (direction === null) return EVENT_COLUMNS;
-  return direction === 'debit' ? DEBIT_COLUMNS : CREDIT_COLUMNS;
-}
+/** Where the held amount of an account after a version is found, for each version that changed it. */
+export const HELD_AMOUNTS = [
+  { table: HOLDS, account: 'account_id', version: 'placed_version', held: 'placed_held' },
+  { table: 'hold_events', account: 'account_id', version: 'version', held: 'held_after' },
+  { table: 'hold_captures', account: 'account_id', version: 'version', held: 'held_after' },
+] as const;
 
 /** @param heldAfter what the account held after this version; null if unknown */
 export function itemOfRow(

@@ -1,6 +1,6 @@
 import type { HoldEvent, HoldPlaced, HoldRefused, HoldUpdated } from '../../domain/hold-events.ts';
 import type { HoldState, HoldStatus, StoredHold } from '../../domain/hold-types.ts';
-import type { HoldOrder } from '../../domain/holds.ts';
+import { HOLD_DEFAULT_MS, type HoldOrder } from '../../domain/holds.ts';
 import type { Database, Session } from '../connection/pool.ts';
 import { asRefusal, limitRefusalOf } from './transfer-row.ts';
 import { rowsByIds } from './unsettled-rows.ts';
@@ -22,12 +22,22 @@ interface StateColumns {
   counted_day: number;
   counted_month: number;
 }
+/** The version of the account that placing a hold has created. The columns are null if the hold was refused. */
+interface PlacedColumns {
+  placed_version: number | null;
+  placed_balance: number | null;
+  placed_held: number | null;
+  placed_settings_version: number | null;
+  /** 1 if windows counted the amount. */
+  placed_counted: number;
+}
+const PLACED_COLUMNS = 'placed_version, placed_balance, placed_held, placed_settings_version, placed_counted';
 /** The columns of a hold's state, in the order in which they are written. */
 export const STATE_COLUMNS =
   'hold_amount, captured, expires_at_ms, revision, counted_at_ms, counted_day, counted_month';
 
-/** A row of `holds` as returned by mysql2: the original order, and the current state of the hold. */
-export interface HoldRow extends DecidedColumns, StateColumns {
+/** A row of `holds` as returned by mysql2: the original order, its placing, and the current state of the hold. */
+export interface HoldRow extends DecidedColumns, StateColumns, PlacedColumns {
   hold_id: string;
   status: HoldStatus | 'REFUSED';
   refusal: string | null;
@@ -41,7 +51,7 @@ export interface HoldRow extends DecidedColumns, StateColumns {
   metadata: string | null;
 }
 export const HOLD_COLUMNS = `h.hold_id, h.\`status\`, h.refusal, h.refused_by, h.account_id, h.destination_account, h.currency,
-  h.placed_amount, h.asked_expires_at_ms, h.\`reference\`, h.metadata, ${STATE_COLUMNS}, h.accepted_at, h.accepted_after_ms, h.\`user\`, h.correlation_id, h.epoch, h.seq`;
+  h.placed_amount, h.asked_expires_at_ms, h.\`reference\`, h.metadata, ${PLACED_COLUMNS}, ${STATE_COLUMNS}, h.accepted_at, h.accepted_after_ms, h.\`user\`, h.correlation_id, h.epoch, h.seq`;
 
 /** A row of `hold_events`. */
 export interface HoldEventRow extends DecidedColumns, StateColumns {
@@ -89,18 +99,45 @@ export function storedHoldOfRow(row: HoldRow): StoredHold | null {
 }
 
 /**
- * The outcome of placing a hold. @param placed the event with the first revision of the hold; null if it was refused
+ * The outcome of placing a hold. @param event the event with its first revision, if it is not in the row
+ * @throws TypeError if there is neither
  */
-export function placingOfRow(row: HoldRow, placed: HoldEventRow | null): HoldPlaced | HoldRefused {
+export function placingOfRow(row: HoldRow, event: HoldEventRow | null = null): HoldPlaced | HoldRefused {
   const order = holdOrderOfRow(row);
-  if (placed) return { ...changedOf(placed, 'OPEN'), kind: 'PLACED', order };
-  const limit = row.refused_by === null ? {} : { limit: limitRefusalOf(row.refused_by) };
-  return { ...commonOf(row), kind: 'REFUSED', order, refusal: asRefusal(row.refusal), ...limit };
+  if (row.status === 'REFUSED') {
+    const limit = row.refused_by === null ? {} : { limit: limitRefusalOf(row.refused_by) };
+    return { ...commonOf(row), kind: 'REFUSED', order, refusal: asRefusal(row.refusal), ...limit };
+  }
+  const { placed_version: version, placed_balance: balance, placed_held: held } = row;
+  const { placed_settings_version: settingsVersion } = row;
+  if (version === null && event) return { ...changedOf(event, 'OPEN'), kind: 'PLACED', order };
+  if (version === null || balance === null || held === null || settingsVersion === null)
+    throw new TypeError('the row of the hold has no placing');
+  const common = commonOf(row);
+  const placed = placedState(order, common.acceptedAt, row.placed_counted === 1);
+  return { ...common, kind: 'PLACED', order, side: { balance, version, settingsVersion }, held, ...placed };
+}
+
+/** The hold after its placing, and the changes of the account, which follow from its order. */
+export function placedState(
+  { amount, expiresAt }: Pick<HoldOrder, 'amount' | 'expiresAt'>,
+  acceptedAt: number,
+  isCounted: boolean,
+): Pick<HoldPlaced, 'hold' | 'heldChange' | 'usageChange'> {
+  const hold: HoldState = {
+    status: 'OPEN',
+    amount,
+    captured: 0,
+    expiresAt: expiresAt ?? acceptedAt + HOLD_DEFAULT_MS,
+    revision: 1,
+    ...(isCounted && { counted: { at: acceptedAt, day: amount, month: amount } }),
+  };
+  return { hold, heldChange: amount, ...(isCounted && { usageChange: { day: amount, month: amount } }) };
 }
 
 const STATUS_AFTER = { CHANGED: 'OPEN', VOIDED: 'VOIDED', EXPIRED: 'EXPIRED' } as const;
 
-/** Any event except the placing of a hold. */
+/** Any event except the placing of a hold. @throws TypeError for a row of another kind */
 export function updateOfRow(row: HoldEventRow): HoldUpdated {
   const { kind, event_id: eventId } = row;
   if (kind === 'PLACED' || eventId === null)
@@ -147,19 +184,28 @@ const changedOf = (
 
 type Source = Pick<Session | Database, 'rows'>;
 
+/** Whether a hold was placed by a build before decision 070, which has written its placing as a row of `hold_events`. */
+export const isPlacedByEvent = (row: Pick<HoldRow, 'status' | 'placed_version'>): boolean =>
+  row.status !== 'REFUSED' && row.placed_version === null;
+
+/** The events that placed those of the holds whose rows do not contain it, by hold id. */
+export async function placingEventsOf(from: Source, holds: readonly HoldRow[]): Promise<Map<string, HoldEventRow>> {
+  const rows = await rowsByIds<HoldEventRow>(
+    from,
+    `SELECT ${HOLD_EVENT_COLUMNS} FROM hold_events WHERE revision = 1 AND hold_id IN (?)`,
+    holds.filter(isPlacedByEvent).map(({ hold_id }) => hold_id),
+  );
+  return new Map(rows.map((row) => [row.hold_id, row]));
+}
+
 /** The outcomes of placing holds, by hold id; ids that MySQL does not have are absent. */
 export async function placingsOf(
   from: Source,
   holdIds: readonly string[],
 ): Promise<Map<string, HoldPlaced | HoldRefused>> {
-  const holds = await rowsByIds<HoldRow>(from, `SELECT ${HOLD_COLUMNS} FROM holds h WHERE h.hold_id IN (?)`, holdIds);
-  const events = await rowsByIds<HoldEventRow>(
-    from,
-    `SELECT ${HOLD_EVENT_COLUMNS} FROM hold_events WHERE revision = 1 AND hold_id IN (?)`,
-    holds.map(({ hold_id }) => hold_id),
-  );
-  const placed = new Map(events.map((row) => [row.hold_id, row]));
-  return new Map(holds.map((row) => [row.hold_id, placingOfRow(row, placed.get(row.hold_id) ?? null)]));
+  const rows = await rowsByIds<HoldRow>(from, `SELECT ${HOLD_COLUMNS} FROM holds h WHERE h.hold_id IN (?)`, holdIds);
+  const events = await placingEventsOf(from, rows);
+  return new Map(rows.map((row) => [row.hold_id, placingOfRow(row, events.get(row.hold_id))]));
 }
 
 /** Other events, by their ids. */

@@ -24,6 +24,7 @@ import { LedgerStops1763864000000 } from '../migrations/1763864000000-ledger-sto
 import { Webhooks1763870000000 } from '../migrations/1763870000000-webhooks.ts';
 import { Search1763875000000 } from '../migrations/1763875000000-search.ts';
 import { Audit1763878000000 } from '../migrations/1763878000000-audit.ts';
+import { HoldPlacings1763880000000 } from '../migrations/1763880000000-hold-placings.ts';
 import { AccountEntity, ApiKeyEntity, ReconciliationEntity } from './entities.ts';
 
 type Migration = new () => MigrationInterface;
@@ -53,6 +54,7 @@ const MIGRATIONS: readonly Migration[] = [
   Webhooks1763870000000,
   Search1763875000000,
   Audit1763878000000,
+  HoldPlacings1763880000000,
 ];
 
 /** The names under which the table `schema_migrations` lists them. */

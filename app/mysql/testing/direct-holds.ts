@@ -61,7 +61,9 @@ interface HeldRow {
  */
 export async function expectWholeHolds(database: Database): Promise<void> {
   const rows = await database.rows<HeldRow>(
-    `SELECT account_id, version, balance_after, held_after, held_change, hold_id FROM hold_events
+    `SELECT account_id, placed_version AS version, placed_balance AS balance_after, placed_held AS held_after,
+       placed_amount AS held_change, hold_id FROM holds WHERE placed_version IS NOT NULL
+     UNION ALL SELECT account_id, version, balance_after, held_after, held_change, hold_id FROM hold_events
      UNION ALL SELECT source_account, source_version, source_balance, held_after, COALESCE(held_change, 0), hold_id
        FROM transfers WHERE \`status\` = 'POSTED'
      UNION ALL SELECT destination_account, destination_version, destination_balance, NULL, 0, NULL

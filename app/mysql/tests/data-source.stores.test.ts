@@ -30,6 +30,7 @@ const MIGRATIONS = [
   'Webhooks1763870000000',
   'Search1763875000000',
   'Audit1763878000000',
+  'HoldPlacings1763880000000',
 ];
 
 let db: Awaited<ReturnType<typeof emptyDatabase>>;
@@ -98,7 +99,7 @@ async function dies(migration: MigrationInterface, runner: QueryRunner, reached:
  * not be written.
  */
 const EXPANDS =
-  /^(CREATE TABLE IF NOT EXISTS|CREATE OR REPLACE SQL SECURITY INVOKER VIEW|CREATE INDEX|CREATE UNIQUE INDEX api_keys_by_id|INSERT IGNORE)\b|^ALTER TABLE `?\w+`? ADD COLUMN (?!.*\bNOT NULL\b(?!.*\bDEFAULT\b))/s;
+  /^(CREATE TABLE IF NOT EXISTS|CREATE OR REPLACE SQL SECURITY INVOKER VIEW|CREATE INDEX|CREATE UNIQUE INDEX (?:api_keys_by_id|hold_placing)|INSERT IGNORE)\b|^ALTER TABLE `?\w+`? ADD COLUMN (?!.*\bNOT NULL\b(?!.*\bDEFAULT\b))/s;
 /** Columns that were widened, or that accept additional values; each was checked by hand. */
 const WIDENS = new Set([
   'ALTER TABLE transfers MODIFY `user`',
@@ -248,6 +249,65 @@ describe('Migrations', () => {
           !WIDENS.has(sql.replace(/ (VARCHAR|ENUM).*/s, '')),
       ),
     ).toEqual([]);
+  });
+
+  it('leave older placings of holds in the events, and move all others there when they are reverted', async () => {
+    await migrate(db.url);
+    const dataSource = await createDataSource(db.url).initialize();
+    const runner = dataSource.createQueryRunner();
+    const migration = dataSource.migrations.find(({ name }) => name === 'HoldPlacings1763880000000');
+    await migration?.down(runner);
+    const decided = "'2026-01-31 12:00:00.123', 5, '2026-01-31 12:00:00.200', 'u', 'c', 1";
+    const decidedColumns = 'accepted_at, accepted_after_ms, persisted_at, `user`, correlation_id, epoch, seq';
+    await query("INSERT INTO accounts (account_id, currency) VALUES ('ada', 'EUR')");
+    await query(
+      `INSERT INTO holds (hold_id, \`status\`, account_id, currency, placed_amount, asked_expires_at_ms, hold_amount,
+         ${decidedColumns})
+       VALUES ('h1', 'OPEN', 'ada', 'EUR', 30, NULL, 40, ${decided}, 1), ('h2', 'REFUSED', 'ada', 'EUR', 9, NULL, 0, ${decided}, 2),
+         ('h3', 'OPEN', 'ada', 'EUR', 5, 1999999999999, 5, ${decided}, 3), ('h4', 'OPEN', 'ada', 'EUR', 2, NULL, 2, ${decided}, 5)`,
+    );
+    const week = Date.UTC(2026, 1, 7, 12, 0, 0, 123);
+    const at = Date.UTC(2026, 0, 31, 12, 0, 0, 123);
+    await query(
+      `INSERT INTO hold_events (account_id, version, kind, event_id, hold_id, currency, balance_after, held_after,
+         held_change, settings_version, hold_amount, expires_at_ms, revision, counted_at_ms, counted_day, counted_month,
+         day_change, month_change, ${decidedColumns})
+       VALUES ('ada', 7, 'PLACED', NULL, 'h1', 'EUR', 100, 32, 30, 3, 30, ${week}, 1, ${at}, 30, 30, 30, 30, ${decided}, 1),
+         ('ada', 8, 'CHANGED', 'e1', 'h1', 'EUR', 100, 42, 10, 3, 40, ${week}, 2, ${at}, 40, 40, 10, 10, ${decided}, 4),
+         ('ada', 9, 'PLACED', NULL, 'h3', 'EUR', 100, 47, 5, 3, 5, 1999999999999, 1, 0, 0, 0, 0, 0, ${decided}, 3),
+         ('ada', 10, 'PLACED', NULL, 'h4', 'EUR', 100, 49, 2, 3, 2, ${week}, 1, 0, 0, 0, 0, 0, ${decided}, 5)`,
+    );
+    const events = () => query('SELECT * FROM hold_events ORDER BY account_id, version');
+    const before = await events();
+    const holds = await query<Record<string, unknown>>('SELECT * FROM holds ORDER BY hold_id');
+    await migration?.up(runner);
+    expect(await events()).toEqual(before);
+    const nothing = { placed_version: null, placed_balance: null, placed_held: null, placed_settings_version: null };
+    expect(await query('SELECT * FROM holds ORDER BY hold_id')).toEqual(
+      holds.map((hold) => ({ ...hold, ...nothing, placed_counted: 0 })),
+    );
+
+    // As if all but the last one had been placed since.
+    await query("DELETE FROM hold_events WHERE kind = 'PLACED' AND hold_id <> 'h4'");
+    await query(
+      "UPDATE holds SET placed_version = 7, placed_balance = 100, placed_held = 32, placed_settings_version = 3, placed_counted = 1 WHERE hold_id = 'h1'",
+    );
+    await query(
+      "UPDATE holds SET placed_version = 10, placed_balance = 100, placed_held = 47, placed_settings_version = 3 WHERE hold_id = 'h3'",
+    );
+    const columns = Object.keys(nothing).length + 1 + Object.keys(holds[0] ?? {}).length;
+    await expect(migration?.down(runner)).rejects.toThrow(/Duplicate entry/);
+    expect(Object.keys((await query('SELECT * FROM holds'))[0] ?? {})).toHaveLength(columns);
+    await query("UPDATE holds SET placed_version = 9 WHERE hold_id = 'h3'");
+    const dying = listening(runner, (sql) => {
+      if (!sql.startsWith('INSERT')) throw new Error('died');
+    });
+    await expect(migration?.down(dying)).rejects.toThrow('died');
+    await migration?.down(runner);
+    expect(await events()).toEqual(before);
+    expect(await query('SELECT * FROM holds ORDER BY hold_id')).toEqual(holds);
+    await runner.release();
+    await dataSource.destroy();
   });
 
   it('of the second version only add: the reads and writes of the previous version keep working', async () => {
