@@ -63,9 +63,9 @@ WORKDIR /app
 # A numeric user id, because Kubernetes' runAsNonRoot cannot look up a name.
 USER 10001:10001
 EXPOSE 8080
-# Node.js itself is process 1 and gets SIGTERM. It starts no other process, so there are no children to reap.
-# The data of a request lives for milliseconds: with V8's default of 16 MiB, a busy pod spends a fifth of its time on
-# collecting it.
+# Node.js itself is process 1 and gets SIGTERM. It starts no other process, so there are no children to reap. The data
+# of a request lives for milliseconds: with V8's default semi-space of 16 MiB, a busy pod would spend a fifth of its
+# time on garbage collection.
 ENTRYPOINT ["node", "--max-semi-space-size=64", "/app/dist/app/main.js"]
 CMD ["api"]
 ARG NODE_IMAGE

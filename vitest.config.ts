@@ -37,10 +37,10 @@ export default defineConfig({
         exclude: ['**/*.{stores,system}.test.ts'],
         // Files share a process and the modules that they import, which halves the time of a run.
         isolate: false,
-        // Short-lived objects of these tests are collected less often, which saves a twentieth of the CPU time.
+        // Larger semi-spaces: short-lived objects are collected less often, which saves a twentieth of the CPU time.
         execArgv: ['--min-semi-space-size=16', '--max-semi-space-size=32'],
-        // A unit test that uses one of these stores gets the error of reach.ts, not a connection to a server of this
-        // machine.
+        // A unit test that uses one of these stores gets the error from reach.ts instead of a connection to a server on
+        // this machine.
         provide: { project: 'unit', redisPort: 9, mysqlUrl: 'mysql://no-store-in-a-unit-test.invalid/' },
       }),
       project('stores', {

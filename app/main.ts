@@ -23,7 +23,9 @@ readCommandLine(command);
 if (role === undefined || !ROLES.includes(role)) refuse(command, `ROLE must be one of ${ROLES.join(', ')}.`);
 const { ConfigError, loadConfig } = await import('./config/config.ts');
 
-/** EX_CONFIG of sysexits.h: a setting has to be corrected, so retrying is useless. The chart's Job gives up at once. */
+/**
+ * EX_CONFIG of sysexits.h: a setting has to be corrected, so retrying cannot help. The chart's Job gives up at once.
+ */
 const EXIT_CONFIG = 78;
 
 try {
@@ -43,7 +45,7 @@ try {
   }
 } catch (error) {
   const wrongSetting = error instanceof ConfigError;
-  // A stack trace does not help to correct a setting.
+  // A stack trace does not help anyone correct a setting.
   console.error(wrongSetting ? error.message : error);
   process.exitCode = wrongSetting ? EXIT_CONFIG : 1;
 }

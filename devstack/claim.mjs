@@ -1,6 +1,6 @@
 /**
- * Controls which `npm start` may run which parts in a stack folder: one may run the stores and another one the
- * service, or one runs both.
+ * Controls which `npm start` may run which parts in a stack folder: either one runs the stores and another the service,
+ * or one runs both.
  */
 
 import { readStoresFile, removeStackFile, removeStoresFile } from './stack-file.mjs';
@@ -18,11 +18,11 @@ const STORES = ['mysql', 'redis'];
 const serviceOf = (folder) => `${folder}#service`;
 
 /**
- * Claims the parts that this start runs, so that no other start runs them, ends processes left behind by a killed start, and
- * checks that the ports are free.
+ * Claims the parts that this start runs, so that no other start can run them. Also ends processes left behind by a
+ * killed start, and checks that the ports are free.
  * @param {string} folder its real path
  * @param {import('./settings.mjs').Settings} settings
- * @param {() => boolean} isGoing reported to another start in the same folder, which then waits
+ * @param {() => boolean} isGoing whether this start is about to exit; another start in the same folder then waits
  * @param {AbortSignal} signal
  * @returns {Promise<import('./stack-file.mjs').StoresFile | null>} the stores of another start, if this one runs only
  * the service
@@ -75,7 +75,7 @@ async function storesIn(folder) {
 async function partsToEnd(folder, scope) {
   if (scope === 'all') return () => true;
   if (scope === 'service') return (part) => !STORES.includes(part);
-  // If the start command of a service has died, the service is ended, too. If it is running, the
+  // If the command that started the service has died, the service is ended, too. Otherwise, the
   // service waits for these stores.
   const service = await tryLock(serviceOf(folder));
   if (service.held) await service.release();

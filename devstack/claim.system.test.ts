@@ -49,7 +49,7 @@ async function end(child: ChildProcess): Promise<void> {
   await once(child, 'exit');
 }
 
-test('the service alone needs running stores, and gets their addresses', async () => {
+test('the service alone needs running stores: those of a killed start do not count', async () => {
   writeStoresFile(dir, STORES); // left behind by a start that was killed
   await expect(claim('service')).rejects.toThrow('No stores are running');
 });
@@ -63,13 +63,13 @@ test('the stores and the service can be claimed by one start each', async () => 
   await expect(claim('all')).rejects.toThrow('already running');
   expect(existsSync(join(dir, 'stores.json'))).toBe(true);
   await end(stores);
-  // The service waits for its stores. Another start may start them again, and then discards their
+  // The service waits for its stores. Another start may run them again; it then discards their
   // old addresses.
   await expect(claim('stores')).resolves.toBeNull();
   expect(existsSync(join(dir, 'stores.json'))).toBe(false);
 });
 
-test('a whole stack excludes both', async () => {
+test('a whole stack excludes any other start in its folder', async () => {
   await startElsewhere('all');
   writeStoresFile(dir, STORES);
   for (const scope of ['all', 'stores', 'service'] as const) {

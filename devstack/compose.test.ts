@@ -17,7 +17,7 @@ const read = (name: string) =>
     customTags: [{ tag: '!override', collection: 'seq', resolve: (value) => value }],
   }) as Compose;
 
-test('compose.shards.yaml has a Redis and a database for each shard of each process', () => {
+test('compose.shards.yaml gives each process a Redis and a database for each shard', () => {
   const [one, several] = [read('compose.yaml'), read('compose.shards.yaml')];
   const names = new Set([
     ...Object.keys({ ...one.services, ...several.services }),

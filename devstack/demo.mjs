@@ -112,7 +112,7 @@ export async function openDemoAccounts(api, apiKey, signal) {
 }
 
 /**
- * Repeats a request until there is a definite answer; all of these requests may be retried.
+ * Repeats a request until there is a definite answer. All of these requests may be retried.
  * @param {string} url
  * @param {string} apiKey
  * @param {Record<string, unknown>} body

@@ -7,13 +7,13 @@ import { LOOPBACK } from './system/ports.mjs';
 import { runTool } from './system/process.mjs';
 
 /**
- * The objects of a request are used for milliseconds. With V8's default of 16 MiB for new objects, a busy pod would
- * spend a fifth of its time on garbage collection.
+ * The objects that a request creates are needed only for milliseconds. With V8's default of 16 MiB for new objects, a
+ * busy pod would spend a fifth of its time on garbage collection.
  */
 const YOUNG_GENERATION = '--max-semi-space-size=64';
 const READY_MS_MAX = 60_000;
 const STOP_MS_MAX = 30_000;
-/** MySQL on this machine is running by then, so a wrong address is reported quickly. */
+/** How long a migration waits for MySQL. Short, because a MySQL on this machine is already running by then. */
 const MIGRATION_WAIT_MS = 15_000;
 
 const NAMES = { keeper: 'The keeper', search: 'The search index' };
@@ -42,7 +42,7 @@ function environment({ shards, redisUrl, mysqlUrl, apiKey, search }) {
     MYSQL_URL: mysqlUrl,
     BOOTSTRAP_API_KEY: apiKey,
     SEARCH: search ? 'on' : 'off',
-    // A key of its own for each stack, which stays the same.
+    // Each stack has its own key, which stays the same across starts.
     WEBHOOK_SECRET_KEYS: createHash('sha256').update(apiKey).digest('base64'),
     PORT: undefined,
     ADMIN_PORT: undefined,

@@ -5,7 +5,7 @@ import { UserError } from './system/console.mjs';
 const PODS_MAX = 16;
 const SHARDS_MAX = 16;
 
-/** @typedef {'all' | 'stores' | 'service'} Scope which half of the stack this `npm start` runs */
+/** @typedef {'all' | 'stores' | 'service'} Scope which parts of the stack this `npm start` runs */
 
 /**
  * @typedef {object} Address
@@ -70,7 +70,7 @@ function wholeNumber(name, text, least, most, usual) {
 }
 
 /**
- * One URL for each shard: one with `{shard}`, or as many as there are shards. The service checks the rest.
+ * Returns one URL for each shard, from one with `{shard}` or from one per shard. The service checks the rest.
  * @param {string} text
  * @param {number} shards
  */

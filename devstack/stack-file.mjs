@@ -13,7 +13,8 @@ import { readJson, writeAtomically } from './system/folder.mjs';
  * @property {string} apiKey
  * @property {{ host: string, port: number, pid: number | null }} redis pid null: not started by us
  * @property {{ host: string, port: number, user: string, password: string, database: string, pid: number | null }} mysql
- * @property {Pick<StackFile, 'redis' | 'mysql'>[]} [shards] absent if there is one; otherwise `redis` and `mysql` are those of the first
+ * @property {Pick<StackFile, 'redis' | 'mysql'>[]} [shards] absent if there is only one; otherwise `redis` and `mysql`
+ * are those of the first shard
  * @property {{ pid: number | null, role: string, url: string }[]} pods
  */
 

@@ -18,18 +18,18 @@ beforeEach(() => {
 afterEach(() => rmSync(dir, { recursive: true }));
 
 describe('the folder', () => {
-  test('a value is generated once, readable only by this user', () => {
+  test('a value is generated once, and only this user can read it', () => {
     const file = join(dir, 'deep', 'secret');
     const value = storedValue(file);
     expect(value).toMatch(/^[0-9a-f]{48}$/);
     expect(storedValue(file)).toBe(value);
     expect(statSync(file).mode & 0o777).toBe(0o600);
-    writeFileSync(file, ''); // cut off while it was written
+    writeFileSync(file, ''); // an interrupted write
     expect(storedValue(file)).not.toBe('');
     expect(readdirSync(join(dir, 'deep'))).toEqual(['secret']);
   });
 
-  test('a file in place of a folder is reported in one sentence', () => {
+  test('a file where a folder is needed is reported in one sentence', () => {
     writeFileSync(join(dir, 'file'), '');
     expect(() => openFolder(join(dir, 'file'))).toThrow(/file exists where a folder is needed.*STACK_DIR/);
   });
@@ -48,7 +48,7 @@ test('only one process holds a lock; others learn its pid, and whether it is abo
   if (second.held) await second.release();
 });
 
-test('a lock that is released while another process asks for it is free, not held by an unknown process', async () => {
+test('a lock released while another process asks for it counts as free, not as held by an unknown one', async () => {
   const turns = Array.from({ length: 50 }, async () => {
     for (let round = 0; round < 20; round++) {
       const lock = await tryLock(dir);
@@ -59,7 +59,7 @@ test('a lock that is released while another process asks for it is free, not hel
   await Promise.all(turns);
 });
 
-test('whoever waits for a lock that is about to be released gets it', async () => {
+test('a process that waits for a lock that is about to be released gets it', async () => {
   const turns = Array.from({ length: 5 }, async () => {
     const lock = await lockWhenFree(dir, { signal: undefined });
     expect(lock.held).toBe(true);
@@ -105,7 +105,7 @@ test.each([
   expect(restartsTheService(path)).toBe(expected);
 });
 
-test('packages match if all those that the lock file requires here are installed with its versions', () => {
+test('packages match if everything that the lock file requires here is installed in the version that it names', () => {
   const lock = {
     packages: {
       '': {},
@@ -145,7 +145,7 @@ describe('settings', () => {
     expect(() => readSettings(env, '/repo')).toThrow(message);
   });
 
-  test('every shard has its URL', () => {
+  test('every shard gets its own URL', () => {
     expect(urlsOfShards('redis://a', 2)).toEqual(['redis://a', 'redis://a']);
     expect(urlsOfShards('mysql://u@db-{shard}/hold_{shard}', 2)).toEqual([
       'mysql://u@db-0/hold_0',

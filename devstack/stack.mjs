@@ -1,8 +1,8 @@
 /**
  * `npm start`, in order: claim the folder, end processes left behind by a killed start, install, build, start the
- * stores, migrate, start the keeper, the search index and the API pods, keep all of it running, and stop it in reverse:
- * clients first, Redis last. With the scope `stores` or `service` it runs only that part, so that each can be stopped
- * without the other.
+ * stores, migrate, start the keeper, the search index and the API pods, keep all of these running, and stop them in
+ * reverse order: clients first, Redis last. With the scope `stores` or `service`, it runs only that part, so that each
+ * can be stopped without the other.
  */
 import { join, relative } from 'node:path';
 import { claimFolder } from './claim.mjs';
@@ -27,10 +27,10 @@ import { watchSources } from './watch.mjs';
 /** @typedef {{ redis: import('./stores.mjs').Redis[], mysql: import('./stores.mjs').Mysql[] }} Stores one of each for every shard; shards may share a server */
 /** @typedef {Stores & { pods: Pod[], apiKey: string }} Parts */
 
-/** The parts that belong to the stores; all others belong to the service. */
+/** The logs that belong to the stores; all others belong to the service. */
 const STORE_LOGS = ['redis.log', 'mysql.log', 'apt.log'];
 
-/** How long to wait for a separately started service to open the ledger, before reporting that it is closed. */
+/** How long to wait until the ledger of a separately started service is open, before reporting that it is closed. */
 const OPEN_MS_MAX = 15_000;
 const OPEN_POLL_MS = 200;
 
@@ -51,7 +51,7 @@ export class Stack {
   /**
    * @param {import('./settings.mjs').Settings} settings
    * @param {AbortSignal} signal aborts a start in progress
-   * @param {() => boolean} isStopping reported to another start in the same folder, which then waits
+   * @param {() => boolean} isStopping whether this start is about to exit; another start in the same folder then waits
    * @param {Build} build builds dist/ from the sources if it is not up to date
    */
   constructor(settings, signal, isStopping, build) {
@@ -109,7 +109,7 @@ export class Stack {
   }
 
   /**
-   * @param {import('./stack-file.mjs').StoresFile | null} running stores of another start, to be used
+   * @param {import('./stack-file.mjs').StoresFile | null} running the stores of another start, which this start uses
    * @returns {Promise<Stores>}
    */
   async #startStores(running) {
@@ -310,7 +310,7 @@ function storeLines({ redis, mysql }) {
 }
 
 /**
- * The URLs of all shards; one if they are the same, as for shards that share a Redis.
+ * The URLs of all shards, or a single URL if they are all the same, as for shards that share a Redis.
  * @param {readonly { url: string }[]} stores
  */
 function joined(stores) {
@@ -325,8 +325,7 @@ function addressesOf(pods) {
 }
 
 /**
- * Waits for all promises even if one fails, because everything that was started must be known before
- * stopping.
+ * Waits for all promises even if one fails, because a stop must know everything that was started.
  * @template T
  * @param {readonly Promise<T>[]} promises
  */

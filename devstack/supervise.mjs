@@ -1,6 +1,6 @@
 /**
- * Keeps a program running: restarts it when it dies, at first immediately, then after increasing
- * delays if it keeps dying.
+ * Keeps a program running: restarts it when it dies, at first immediately, and after increasing delays if it keeps
+ * dying.
  */
 
 import { elapsed, messageOf, print } from './system/console.mjs';
@@ -16,9 +16,9 @@ const DELAY_MS_MAX = 10_000;
  * @typedef {object} Supervised
  * @property {import('./system/process.mjs').Program} program
  * @property {() => number | null} pid
- * @property {() => Promise<void>} restart shuts it down, and starts it again immediately; resolves when the old process
- * has ended
- * @property {() => Promise<boolean>} stop stops it permanently; returns whether it ended in time
+ * @property {() => Promise<void>} restart shuts the program down and starts it again immediately; resolves when the old
+ * process has ended
+ * @property {() => Promise<boolean>} stop stops the program permanently; returns whether it ended in time
  */
 
 /**
@@ -105,7 +105,7 @@ async function tellWhenBack(running, since, signal) {
     await untilAnswers(running, signal);
     print(`${running.program.name} is back (pid ${running.pid}, ${elapsed(since)}).`);
   } catch (error) {
-    // If the program has ended, the loop reports it. Here it is running but does not respond.
+    // If the program has ended, the loop reports that. Otherwise it is running but does not respond.
     if (running.alive() && !signal.aborted) print(messageOf(error));
   }
 }

@@ -14,10 +14,10 @@ export function restartsTheService(path) {
 }
 
 /**
- * Calls `onChange` after changes in app/. Changes during a call lead to one more call.
+ * Calls `onChange` after changes in app/. Changes made during a call lead to one more call.
  * @param {string} root
  * @param {(paths: readonly string[]) => Promise<void>} onChange gets the changed paths, relative to app/
- * @param {AbortSignal} signal ends it
+ * @param {AbortSignal} signal ends the watching
  */
 export function watchSources(root, onChange, signal) {
   /** @type {Set<string>} */

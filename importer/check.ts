@@ -6,7 +6,7 @@ import { RepeatedIds, ROWS_MAX, type RowState, type RowStates } from './row-stat
 export interface Checked {
   rows: number;
   invalid: number;
-  /** The first errors, in words. */
+  /** The first errors, as text. */
   errors: string[];
   /** The sum of the amounts of valid rows by currency, minor units. */
   sums: Map<string, bigint>;
@@ -14,7 +14,7 @@ export interface Checked {
 
 const ERRORS_MAX = 20;
 
-/** The results of an earlier run: rows that were or may have been posted must be as they were then. */
+/** The results of an earlier run: rows that were or may have been posted must not have changed since. */
 interface Earlier {
   scope: string;
   states: RowStates;
@@ -55,7 +55,7 @@ const WAS_POSTED: { [State in RowState]?: string } = {
 };
 
 /**
- * A row that was or may have been posted would get another id if it had changed or moved, and be paid again. @throws
+ * If a row that was or may have been posted had changed or moved, it would get another id and be paid again. @throws
  * FileError
  */
 function requireUnchanged(path: string, row: FileRow, { scope, states }: Earlier): void {

@@ -42,7 +42,7 @@ describe('A CSV file', () => {
     expect(paymentsOf(await read(content))).toEqual([PAYMENT]);
   });
 
-  it('may lack the currency, have decimal commas, and columns that are ignored', async () => {
+  it('may lack the currency, use decimal commas, and have columns that are ignored', async () => {
     const rows = await read('sourceAccount;destinationAccount;amount;Name of payee\na;b;12,3;Ada\n', {
       ...{ currency: 'EUR', decimalComma: true, ignored: ['name of payee'] },
     });
@@ -100,7 +100,7 @@ describe('A CSV file', () => {
     await expect(read(content)).rejects.toMatchObject({ name: 'FileError' });
   });
 
-  it('with invalid UTF-8 far from its beginning is refused with the line', async () => {
+  it('with invalid UTF-8 far from its beginning is refused, and the error names the line', async () => {
     const lines = Array.from({ length: 4_000 }, () => `a,b,1.00,EUR,${'€'.repeat(130)}`);
     const good = Buffer.from(`${HEADER},reference\n${lines.join('\n')}\n`);
     // The first block ends within a character.
@@ -110,7 +110,7 @@ describe('A CSV file', () => {
   });
 });
 
-describe('Any table', () => {
+describe('Any text', () => {
   const cell = fc.string({
     unit: fc.constantFrom('a', 'é', '€', '😀', ' ', ',', ';', '\t', '"', "'", '=', '\n', '\r\n', '.'),
     maxLength: 12,
@@ -119,7 +119,7 @@ describe('Any table', () => {
   const quote = (text: string, always: boolean) =>
     always || /[",;\t\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 
-  it('is read as it was written, whatever its separators, quotes and line ends', () =>
+  it('that is a table is read as it was written, whatever its separators, quotes and line endings are', () =>
     fc.assert(
       fc.asyncProperty(
         fc.array(row, { minLength: 1, maxLength: 20 }),
@@ -156,7 +156,7 @@ describe('Any table', () => {
       { numRuns: 60 },
     ));
 
-  it('that is not a table yields rows or a FileError, and no other error', () =>
+  it('yields rows or a FileError, and no other error', () =>
     fc.assert(
       fc.asyncProperty(
         fc.string({ unit: fc.constantFrom('a', '"', ',', ';', '\n', '\r', '\0', '\uFEFF', 'é', '<'), maxLength: 60 }),

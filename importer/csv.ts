@@ -4,7 +4,7 @@ import { type Cells, FileError, type FileRow, paymentOf } from './payment.ts';
 import type { SourceFile } from './source-file.ts';
 
 export interface CsvOptions {
-  /** Detected in the header if it is absent. */
+  /** Detected from the header if absent. */
   delimiter?: ',' | ';' | '\t';
   /** Whether amounts use a decimal comma. */
   decimalComma: boolean;
@@ -27,7 +27,7 @@ const COLUMNS = [
   'reference',
 ] as const;
 type Column = (typeof COLUMNS)[number];
-/** An object cannot have the member `__proto__`, and the API would refuse it. */
+/** `__proto__` is excluded, because an object cannot have such a member, and the API would refuse it. */
 const METADATA = /^metadata\.(?!__proto__$)(.+)$/i;
 
 /** What a column of the file is for: a member of the payment, metadata under a name, or nothing. */
@@ -63,7 +63,7 @@ export async function* csvRows(file: SourceFile, options: CsvOptions): AsyncGene
 }
 
 interface CsvColumn {
-  /** As the file calls it. */
+  /** The name of the column in the file. */
   name: string;
   meaning: Meaning;
 }
@@ -83,7 +83,9 @@ function delimiterOf(start: string): string {
   return DELIMITERS[counts.indexOf(Math.max(...counts))] ?? ',';
 }
 
-/** Case and separators of words do not matter: `source_account`, `Source Account` and `sourceAccount` are the same. */
+/**
+ * Case and the separators of words do not matter: `source_account`, `Source Account` and `sourceAccount` are the same.
+ */
 const plain = (name: string): string => name.toLowerCase().replace(/[^a-z0-9]/g, '');
 
 /** @throws FileError if a column is unknown, missing or duplicated */
@@ -138,8 +140,8 @@ function contentOf(record: readonly string[], columns: readonly CsvColumn[], opt
 }
 
 /**
- * Makes every line end a newline, because the parser takes the two characters of a Windows line end for two lines inside
- * quotes. No text that a payment may have is changed: none may contain a line end.
+ * Converts every line ending to a newline, because inside quotes the parser would count a Windows line ending, which
+ * has two characters, as two lines. This changes no text that a payment may have: none may contain a line ending.
  */
 async function* withNewlines(blocks: AsyncIterable<string>): AsyncGenerator<string> {
   let held = '';

@@ -3,7 +3,7 @@ const DECIMALS = 17;
 const DECIMAL = /^([+-]?)0*(\d*)(?:\.(\d*))?$/;
 const DIGITS_MAX = 40;
 
-/** A decimal of XML Schema, which may have a sign and redundant zeros; null for anything else. */
+/** Parses a decimal as XML Schema defines it, which may have a sign and redundant zeros; null for anything else. */
 export function parseDecimal(text: string): bigint | null {
   const [, sign, whole = '', decimals = ''] = DECIMAL.exec(text) ?? [];
   if (sign === undefined || !/\d/.test(text) || text.length > DIGITS_MAX) return null;

@@ -11,9 +11,9 @@ export interface ImportState {
   /** The digest of the content of the file. */
   fileDigest: string;
   rows: number;
-  /** The ledger of all results; empty while they may be of several ledgers or versions of the file. */
+  /** The URLs of the ledger that gave all results; empty if several ledgers or versions of the file may have. */
   urls: readonly string[];
-  /** Where rows were sent last; absent in files of earlier releases. */
+  /** The URLs to which rows were last sent; absent in files of earlier releases. */
   sentTo?: readonly string[];
 }
 
@@ -37,7 +37,7 @@ export async function readState(path: string): Promise<ImportState | null> {
   throw new FileError(`${path} is damaged, and without it the transaction ids are not known.`);
 }
 
-/** Replaces the state as a whole, and does not return before it is on the disk. */
+/** Replaces the whole state, and returns only once it is on the disk. */
 export async function writeState(path: string, state: ImportState): Promise<void> {
   const temporary = `${path}.tmp`;
   const file = await open(temporary, 'w', 0o600);

@@ -13,7 +13,7 @@ const ROOT = join(import.meta.dirname, '..');
 const ROWS = 4_000;
 const ACCOUNTS = 20;
 const KILLS = 6;
-/** Some rows must fail: their account does not exist, or it has no money. */
+/** Some rows must fail: their account does not exist, or has no money. */
 const isUnknown = (row: number) => row % 1000 === 500;
 const isRefused = (row: number) => row % 1000 === 700;
 
@@ -53,7 +53,7 @@ interface Ended {
 function start(args: readonly string[]): { child: ChildProcess; ended: Promise<Ended> } {
   const tsx = join(ROOT, 'node_modules/.bin/tsx');
   const env = { ...process.env, HOLDFAST_API_KEY: API_KEY };
-  // A group of its own, because tsx starts Node.js as a child.
+  // A process group of its own, because tsx starts Node.js as a child.
   const child = spawn(tsx, ['importer/cli.ts', '--url', url, ...args], { cwd: ROOT, env, detached: true });
   let output = '';
   child.stdout.on('data', (data) => (output += String(data)));
@@ -64,7 +64,7 @@ function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
   try {
     if (pid !== undefined) process.kill(-pid, signal);
   } catch (error) {
-    // It has just ended.
+    // The process group has just ended.
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }
@@ -95,13 +95,13 @@ describe('An import that is killed at random', () => {
     const path = temporaryFile(csv());
     for (let kill = 0; kill < KILLS; kill++) {
       const { child, ended } = start(['--batch-size', '50', '--concurrency', '3', path]);
-      // Somewhere in the next part of the results, or before the first of them.
+      // A random point in the next part of the results, or before the first one.
       const target = sizeOf(`${path}.results.csv`) + Math.random() * 60_000;
       let isOver = false;
       void ended.then(() => {
         isOver = true;
       });
-      await until('it has sent some', () => isOver || sizeOf(`${path}.results.csv`) >= target);
+      await until('some rows have been sent', () => isOver || sizeOf(`${path}.results.csv`) >= target);
       signalGroup(child, 'SIGKILL');
       await ended;
     }
@@ -138,7 +138,7 @@ describe('An import that is killed at random', () => {
       (failed.json['items'] as { transactionId: string }[]).map(({ transactionId }) => transactionId).sort(),
     ).toEqual(lines.flatMap(([, id = '', result]) => (result === 'FAILED' ? [id] : [])).sort());
 
-    // A run without any memory of the others moves nothing.
+    // A run without the files of the earlier runs moves no money.
     rmSync(`${path}.results.csv`);
     rmSync(`${path}.results.csv.state.json`);
     expect(await run(path)).toMatchObject({ code: 4, output: expect.stringContaining('the ledger already had') });
@@ -162,7 +162,7 @@ describe('The command', () => {
     expect(Number(await balance('a1'))).toBeCloseTo(before + 2.5, 5);
   });
 
-  it('reports on which line a file is wrong, and sends nothing', async () => {
+  it('reports the line on which a file is wrong, and sends nothing', async () => {
     const path = temporaryFile(
       'sourceAccount,destinationAccount,amount,currency\nworld,a1,1.00,EUR\nworld,a1,1.001,EUR\n',
     );
@@ -174,7 +174,7 @@ describe('The command', () => {
   it('refuses to import a file twice at the same time, or a file that does not exist', async () => {
     const path = temporaryFile(csv());
     const first = start(['--batch-size', '1', path]);
-    await until('it has sent some', () => sizeOf(`${path}.results.csv`) > 200);
+    await until('some rows have been sent', () => sizeOf(`${path}.results.csv`) > 200);
     expect(await run(path)).toMatchObject({ code: 1, output: expect.stringMatching(/^Process \d+ is writing/) });
     signalGroup(first.child, 'SIGTERM');
     expect((await first.ended).code).not.toBe(0);

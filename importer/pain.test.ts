@@ -65,7 +65,7 @@ describe('A pain.001 message', () => {
 
   test.each([
     ['too many transactions', '<NbOfTxs>2</NbOfTxs>', 'NbOfTxs is 2, but there are 1 transactions'],
-    ['a number that is none', '<NbOfTxs>1e0</NbOfTxs>', 'NbOfTxs is 1e0'],
+    ['a number of transactions that is not a number', '<NbOfTxs>1e0</NbOfTxs>', 'NbOfTxs is 1e0'],
     ['no number of transactions', '', 'NbOfTxs is missing'],
     [
       'another sum',
@@ -81,7 +81,7 @@ describe('A pain.001 message', () => {
     await expect(read(painMessage([{ transactions: [transaction('12.34')] }], { group }))).rejects.toThrow(error);
   });
 
-  it('whose block states another sum is refused, with its line', async () => {
+  it('whose block states another sum is refused, and the error names its line', async () => {
     const head = '<CtrlSum>1</CtrlSum>';
     await expect(read(painMessage([{ head, transactions: [transaction('2')] }]))).rejects.toThrow(
       /:5: CtrlSum is 1, but/,
@@ -107,7 +107,7 @@ describe('A pain.001 message', () => {
       /ReqdExctnDt is 2026-02-01; payments are made now/,
     ],
     ['no date', one().replace(/<ReqdExctnDt>.*<\/ReqdExctnDt>/, ''), 'ReqdExctnDt is missing'],
-  ])('in which a payment has %s is refused with a message that names it', async (_what, message, error) => {
+  ])('in which a payment has %s is refused, and the error names the fault', async (_what, message, error) => {
     const [row] = await read(message);
     expect(row).toMatchObject({ row: 1 });
     const text = (row as InvalidRow).content.join('; ');
@@ -170,7 +170,7 @@ describe('A pain.001 message', () => {
       return message.scope;
     };
     const scope = await scopeOf(one());
-    // A correction of a payment does not make it another message.
+    // A message in which a payment was corrected is still the same message.
     expect(await scopeOf(one('99'))).toBe(scope);
     expect(await scopeOf(painMessage([{ transactions: [transaction('1')] }], { id: 'M-2' }))).not.toBe(scope);
     expect(await scopeOf(one().replace('T09:00', 'T09:01'))).not.toBe(scope);

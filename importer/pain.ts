@@ -10,7 +10,7 @@ const BLOCK = `${MESSAGE}/PmtInf`;
 const TRANSACTION = `${BLOCK}/CdtTrfTxInf`;
 
 export interface PainOptions {
-  /** The date of today, YYYY-MM-DD: payments for a later date are refused, because they would be made now. */
+  /** Today's date, YYYY-MM-DD: payments for a later date are refused, because they would be made now. */
   today: string;
   /** Makes payments for a later date now. */
   executeNow: boolean;
@@ -68,8 +68,8 @@ export class PainMessage {
   }
 
   /**
-   * Names the message: who sends it, its id, and when it was made. Senders should give each message another id; the
-   * time distinguishes the messages of those who do not. Known once the first payment has been read.
+   * Identifies the message by its sender, its id, and the time when it was created. Senders should give each message a
+   * different id; the time distinguishes the messages of those who do not. Known once the first payment has been read.
    */
   get scope(): string {
     const { 'GrpHdr/MsgId': id = [], 'GrpHdr/CreDtTm': time = [], ...rest } = Object.fromEntries(this.#group);
@@ -157,7 +157,7 @@ export class PainMessage {
     return errors;
   }
 
-  /** A duplicate member could mean either of its values. */
+  /** If a member appears twice, either of its values could be meant. */
   #repeated(): string[] {
     const of = (values: Values, names: readonly string[]) =>
       names.filter((name) => (values.get(name)?.length ?? 0) > 1);
@@ -202,7 +202,7 @@ export class PainMessage {
   }
 }
 
-/** The texts of elements by their names below a part of the message. An attribute has its name after an `@`. */
+/** The texts of elements, by their paths within a part of the message. The name of an attribute follows an `@`. */
 type Values = Map<string, string[]>;
 
 const ONCE_IN_BLOCK = ['PmtMtd', 'PmtInfId', 'ReqdExctnDt', 'DbtrAcct/Id/IBAN', 'DbtrAcct/Id/Othr/Id'];

@@ -3,7 +3,7 @@ import { TransferRequest } from '../app/api/transfers/transfer-schema.ts';
 import { formatAmount, parseAmount } from '../app/domain/money.ts';
 import { Problem } from '../app/domain/problem.ts';
 
-/** A payment of a file, as the body of a transfer without its id, or with the id that the file gives it. */
+/** A payment in a file, as the body of a transfer: without a transaction id, or with the one in the file. */
 export interface Payment {
   transactionId?: string;
   sourceAccount: string;
@@ -34,7 +34,7 @@ export interface InvalidRow extends FileRow {
 export const isInvalid = (row: FileRow): row is InvalidRow => Array.isArray(row.content);
 export const isValid = (row: FileRow): row is ValidRow => !isInvalid(row);
 
-/** An input file that cannot be imported as it is. Nothing has been sent because of it. */
+/** An input file that cannot be imported as it is. Nothing in it has been sent. */
 export class FileError extends Error {
   override readonly name = 'FileError';
 
@@ -43,17 +43,17 @@ export class FileError extends Error {
   }
 }
 
-/** Messages quote the file, and control characters in it could send commands to a terminal. Line ends are kept. */
+/** Messages quote the file, and control characters in it could send commands to a terminal. Line endings are kept. */
 export const printable = (text: string): string => text.replace(/[^\P{Cc}\n]+/gu, ' ');
 
-/** The values of a row as the file has them; absent members are empty in the file. */
+/** The values of a row as they are in the file; absent members are empty in the file. */
 export type Cells = { [Name in Exclude<keyof Payment, 'metadata'>]?: string } & Pick<Payment, 'metadata'>;
 
 const REQUIRED = ['sourceAccount', 'destinationAccount', 'amount', 'currency'] as const;
 
 /**
- * Checks a row by those rules of the API that do not depend on the ledger.
- * @param nameOf what the file calls a member, for messages
+ * Checks a row against those rules of the API that do not depend on the ledger. @param nameOf returns the name of a
+ * member in the file, for messages
  */
 export function paymentOf(cells: Cells, nameOf: (member: string) => string): Payment | readonly string[] {
   const missing = REQUIRED.filter((name) => cells[name] === undefined);
@@ -83,9 +83,9 @@ function minorUnits(amount: string, currency: string): number | string {
 }
 
 /**
- * The transaction id of a payment: that of the file, or one that is derived from the scope of the import, the number of the
- * row and its content. The same row of the same import always has the same id, and a changed row has another. It has the
- * form of a UUIDv8 (RFC 9562): there is no time in it, because a later run has to arrive at the same id.
+ * The transaction id of a payment: that of the file, or one that is derived from the scope of the import, the number of
+ * the row and its content. The same row of the same import always has the same id, and a changed row has a different
+ * one. It has the form of a UUIDv8 (RFC 9562): it contains no time, because a later run has to derive the same id.
  */
 export function transactionIdOf(scope: string, { row, content }: ValidRow): string {
   if (content.transactionId !== undefined) return content.transactionId;

@@ -17,7 +17,7 @@ async function write(path: string, results: readonly RowResult[]): Promise<void>
   for (const result of results) file.add(result);
 }
 
-it('results are lines in the order of the outcomes, and a later run reads them', async () => {
+it('results are written in the order of the outcomes, and a later run reads them', async () => {
   const path = newPath();
   await write(path, [
     posted(2),
@@ -29,7 +29,7 @@ it('results are lines in the order of the outcomes, and a later run reads them',
   expect(again.states.hasId(2, 't2')).toBe(true);
 });
 
-it('a line that was cut off at any place is removed, and nothing else', async () => {
+it('a line that was cut off at any position is removed, and nothing else is', async () => {
   const path = newPath();
   await write(path, [posted(1), posted(2)]);
   const complete = text(path);
@@ -49,7 +49,7 @@ it('a line that was cut off at any place is removed, and nothing else', async ()
 });
 
 test.each(['row,amount\n1,2\n', 'x', `${HEADER}x,t,POSTED,,,,\n`, `${HEADER}1,t,LOST,,,,\n`, 'sourceAccount,amount'])(
-  'another file is refused, and left as it is: %j',
+  'any other file is refused and left unchanged: %j',
   async (content) => {
     const path = newPath();
     writeFileSync(path, content);
@@ -64,7 +64,7 @@ it('no file is left if there are no results', async () => {
   expect(existsSync(path)).toBe(false);
 });
 
-it('when all rows have results, they are sorted, with the last one of each row', async () => {
+it('once all rows have results, the file contains the last result of each row, sorted by row', async () => {
   const path = newPath();
   const rows = 30_000;
   const last = (row: number) => posted(row, { balance: `${row}`, detail: 'é'.repeat(row % 40) });

@@ -26,7 +26,7 @@ const BLOCK_BYTES = 32 * 1024;
 const BLOCKS_MAX = 256;
 
 /**
- * The file of results: a line for each row as soon as it has an outcome, in the order of the outcomes. If a row has
+ * The results file: a line for each row as soon as it has an outcome, in the order of the outcomes. If a row has
  * several lines, the last one counts. If a line is lost because the process is killed, its row is sent again, which
  * returns the same outcome. When all rows have a line, the file is sorted.
  */
@@ -47,11 +47,11 @@ export class ResultFile implements AsyncDisposable {
     this.#isNew = isNew;
   }
 
-  /** Opens the file, and reads its contents. @throws FileError if it is not a file of results */
+  /** Opens the file, and reads its contents. @throws FileError if it is not a results file */
   static async open(path: string): Promise<ResultFile> {
     const handle = await open(path, 'a+');
     try {
-      // Nothing is changed before it is certain what the file is.
+      // Nothing is changed until it is certain that this is a results file.
       await requireHeader(handle, path);
       const states = new RowStates();
       for await (const { row, transactionId, state } of lines(path)) states.set(row, state, transactionId);
@@ -141,11 +141,11 @@ async function completeLines(handle: FileHandle): Promise<number> {
   const from = Math.max(0, size - LINE_BYTES_MAX);
   const { buffer, bytesRead } = await handle.read(Buffer.alloc(size - from), 0, size - from, from);
   const last = buffer.subarray(0, bytesRead).lastIndexOf(NEWLINE);
-  if (size > 0 && last === -1 && from > 0) throw new FileError('The file of results has no complete line.');
+  if (size > 0 && last === -1 && from > 0) throw new FileError('The results file has no complete line.');
   return last === -1 ? 0 : from + last + 1;
 }
 
-/** @throws FileError if the file has other content than a header, or a part of one */
+/** @throws FileError if the file has content other than a header or a part of one */
 async function requireHeader(handle: FileHandle, path: string): Promise<void> {
   const expected = `${HEADER}\n`;
   const { buffer, bytesRead } = await handle.read(Buffer.alloc(expected.length), 0, expected.length, 0);
@@ -156,12 +156,12 @@ interface Line {
   row: number;
   transactionId: string;
   state: RowState;
-  /** Where the line begins, bytes. */
+  /** The offset at which the line begins, in bytes. */
   at: number;
 }
 
 /**
- * The lines of a file of results, block by block. No cell contains a newline, and the first three contain no quotes.
+ * The lines of a results file, block by block. No cell contains a newline, and the first three contain no quotes.
  * @throws FileError for a file that the import did not write
  */
 async function* lines(path: string): AsyncGenerator<Line> {
@@ -187,11 +187,11 @@ function lineAt(line: string, at: number, path: string): Line {
 }
 
 const foreign = (path: string): FileError =>
-  new FileError(`${path} is not a file of results that the import wrote. Name another one with --results.`);
+  new FileError(`${path} is not a results file that the import wrote. Name another one with --results.`);
 
 /**
- * Reads lines at given places. The results of a request are next to each other, so some blocks serve most lines, in
- * whatever order the requests were answered.
+ * Reads lines at given offsets. The results of a request are next to each other, so a cached block serves many lines,
+ * in whatever order the requests were answered.
  */
 class LineReader {
   readonly #handle: FileHandle;

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { RepeatedIds, RowStates } from './row-states.ts';
 
-it('the states of rows are known by row, with their ids and counts', () => {
+it('the state of each row is stored, with the digest of its id, and states are counted', () => {
   const states = new RowStates();
   states.set(3, 'POSTED', 'a');
   states.set(200_000, 'FAILED', 'b');
@@ -24,7 +24,7 @@ it('the first row without a state is found, however many rows there are', () => 
   expect([states.firstOpen(rows), states.firstOpen(rows + 5)]).toEqual([0, rows + 1]);
 });
 
-it('duplicate ids are found with their rows', () => {
+it('duplicate ids are found, together with their rows', () => {
   const ids = new RepeatedIds();
   for (let row = 1; row <= 100_000; row++) ids.add(row, `id-${row % 99_998}`);
   expect(ids.pairs(10)).toEqual([

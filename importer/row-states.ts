@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 
 /**
- * What is known of a row: nothing; that it was posted; that a business rule refused it; that it was not accepted as a transfer;
- * that its outcome is not known; or that it is not valid, and was not sent.
+ * What is known about a row: nothing; that it was posted; that a business rule refused it; that it was not accepted as
+ * a transfer; that its outcome is not known; or that it is not valid, and was not sent.
  */
 export const STATES = ['', 'POSTED', 'REJECTED', 'FAILED', 'UNDECIDED', 'INVALID'] as const;
 export type RowState = (typeof STATES)[number];
@@ -11,7 +11,7 @@ export type RowState = (typeof STATES)[number];
 export const ROWS_MAX = 10_000_000;
 const FIRST_SIZE = 65_536;
 
-/** What is known of each row of a file, in 9 bytes for each: its state, and a digest of its transaction id. */
+/** What is known about each row of a file, in 9 bytes for each: its state, and a digest of its transaction id. */
 export class RowStates {
   #states = new Uint8Array(FIRST_SIZE);
   #digests = new BigUint64Array(FIRST_SIZE);
@@ -76,7 +76,7 @@ export class RepeatedIds {
     this.#rows = Math.max(this.#rows, row);
   }
 
-  /** Pairs of rows with the same id: a row, and the next one. */
+  /** Pairs of rows with the same id: a row, and the next one with its id. */
   pairs(max: number): [number, number][] {
     const sorted = this.#digests.slice(1, this.#rows + 1).sort();
     const repeated = new Set<bigint>();

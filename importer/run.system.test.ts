@@ -62,7 +62,7 @@ const results = (path: string) =>
     .map((line) => line.split(','));
 
 describe('An import', () => {
-  it('posts each row once, with a result for each in order', async () => {
+  it('posts each row once, and writes a result for each, in order', async () => {
     const path = temporaryFile(HEADER + rows(100));
     const { code, out } = await run(path);
     expect(code).toBe(EXIT.posted);
@@ -111,7 +111,7 @@ describe('An import', () => {
     expect(results(path)).toHaveLength(150);
   });
 
-  it('that is stopped anywhere, and run again, posts each row once', async () => {
+  it('that is stopped at any point, and run again, posts each row once', async () => {
     const path = temporaryFile(HEADER + rows(200));
     let runs = 0;
     for (let code = -1; code !== EXIT.posted; runs++) {
@@ -133,7 +133,7 @@ describe('An import', () => {
     expect(results(path)).toHaveLength(200);
   });
 
-  it('reports which rows are not posted and why; they are sent again by the next run', async () => {
+  it('reports which rows are not posted and why, and the next run sends them again', async () => {
     const path = temporaryFile(`${HEADER}${rows(3)}world,later,1.00,EUR\na0,world,99.00,EUR\n`);
     const first = await run(path);
     expect(first.code).toBe(EXIT.notAllPosted);
@@ -166,7 +166,7 @@ describe('An import', () => {
     expect(service.posted).toHaveLength(5);
   });
 
-  it('that was killed while sending to another ledger does not take the results of the first for those of the second', async () => {
+  it('that was killed while sending to another ledger does not mistake the results of the first for those of the second', async () => {
     const path = temporaryFile(HEADER + rows(20));
     await run(path);
     const first = service;
@@ -208,7 +208,7 @@ describe('An import', () => {
     expect(service.posted).toMatchObject([{ sourceAccount: 'acme', destinationAccount: 'a1', amount: '1.00' }]);
   });
 
-  it('names its batch after the file, or as the options state', async () => {
+  it('names its batch after the file, or as the options specify', async () => {
     const content = HEADER + rows(1);
     await run(temporaryFile(content));
     await run(temporaryFile(content));
@@ -235,7 +235,7 @@ describe('A file', () => {
     expect(existsSync(`${path}.results.csv`)).toBe(false);
   });
 
-  it('cannot send commands to the terminal that shows what is wrong with it', async () => {
+  it('cannot send commands to the terminal on which its errors are shown', async () => {
     const named = temporaryFile(HEADER.replace('amount', 'am\u001bount') + rows(1, 'x'));
     const { out } = await run(named, { dryRun: true });
     expect(out).toContain('row 1: am ount must be a decimal number');
@@ -286,7 +286,7 @@ describe('A file', () => {
       expect(service.posted).toHaveLength(3);
     });
 
-    it('is accepted on request: rows that were not posted may have changed, and rows may have been added', async () => {
+    it('is accepted with --edited if only rows that were not posted have changed, or rows were added', async () => {
       writeFileSync(path, `${start.replace('later', 'a0')}${rows(2)}`);
       expect((await run(path, { edited: true })).code).toBe(EXIT.posted);
       expect(service.posted).toHaveLength(6);
@@ -301,13 +301,13 @@ describe('A file', () => {
         'row 1 was posted by an earlier run',
       ],
       ['a posted row was deleted', `${HEADER}${rows(2)}`, 'row 3 was posted by an earlier run. Restore'],
-    ])('is refused on request, too, if %s', async (_what, content, error) => {
+    ])('is refused even with --edited if %s', async (_what, content, error) => {
       writeFileSync(path, content);
       await expect(run(path, { edited: true })).rejects.toThrow(error);
       expect(service.posted).toHaveLength(3);
     });
 
-    it('is refused on request, too, while a row has no result: it may have been posted', async () => {
+    it('is refused even with --edited while a row has no result, because that row may have been posted', async () => {
       const unsent = temporaryFile(HEADER + rows(20));
       const before = service.requests.length;
       service.faults = (request) => (request === before ? 'none' : 'drop');
@@ -325,7 +325,7 @@ describe('A file', () => {
       expect(service.posted).toHaveLength(length + 1);
     });
 
-    it('is refused on request, too, if a row without a known outcome was changed or deleted', async () => {
+    it('is refused even with --edited if a row without a known outcome was changed or deleted', async () => {
       writeFileSync(`${path}.results.csv`, readFileSync(`${path}.results.csv`, 'utf8').replace('FAILED', 'UNDECIDED'));
       writeFileSync(path, start.replace('later', 'a0'));
       await expect(run(path, { edited: true })).rejects.toThrow('row 4 may have been posted by an earlier run');
@@ -348,7 +348,7 @@ describe('A file', () => {
     });
   });
 
-  it('that changes while it is sent is noticed before any of the change is sent', async () => {
+  it('that changes while it is being sent is detected before any changed row is sent', async () => {
     // More than a block, so that the rest is read after the first requests.
     const long = (amount: string) =>
       `${HEADER.trim()},reference\n${rows(9_000, amount).replaceAll('\n', `,${'x'.repeat(120)}\n`)}`;

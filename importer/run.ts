@@ -20,7 +20,7 @@ export const EXIT = { posted: 0, incomplete: 1, badFile: 3, notAllPosted: 4 } as
 export interface ImportOptions {
   path: string;
   resultsPath: string;
-  /** Names the import in place of the content of the file. */
+  /** Identifies the import; if null, the content of the file does. */
   batchId: string | null;
   csv: CsvOptions;
   pain: PainOptions;
@@ -73,7 +73,7 @@ export async function importFile(options: ImportOptions, target: ImportTarget | 
   }
   const isSameLedger = earlier !== null && sorted(earlier.urls) === sorted(state.urls);
   const isSameFile = earlier?.fileDigest === state.fileDigest;
-  // If this run is killed, the results of earlier ones must not be taken for its own.
+  // If this run is killed, the results of earlier runs must not be mistaken for its own.
   const areOwn = earlier === null || (isSameLedger && isSameFile);
   await writeState(statePath, areOwn ? state : { ...state, urls: [] });
   const sending = { ...options, source, checked, state, results };
@@ -117,13 +117,13 @@ function stateOf(
   const scope = earlier?.scope ?? source.scope();
   const id = earlier?.batchId ?? batchId ?? `import-${digestOf(scope).slice(0, BATCH_DIGITS)}`;
   if (batchId !== null && id !== batchId)
-    throw new FileError(`The results are those of the batch ${id}; for the batch ${batchId}, use other --results.`);
+    throw new FileError(`The results are those of batch ${id}; for batch ${batchId}, use another --results file.`);
   return { version: 1, scope, batchId: id, fileDigest: file.digest, rows, urls, sentTo: urls };
 }
 
 /**
- * A file of results belongs to one ledger: the results of another one would replace it row by row.
- * @throws FileError if the results belong to other URLs, unless the user says that they are the same ledger
+ * A results file belongs to one ledger: the results of another one would replace it row by row.
+ * @throws FileError if the results belong to other URLs, unless the user states that these are the same ledger
  */
 function requireSameLedger(
   { urls }: ImportState,
@@ -153,7 +153,7 @@ function requireSameFile(
   if (earlier.fileDigest === state.fileDigest) return;
   if (!edited)
     throw new FileError(
-      `${path} is not the file whose results are in ${resultsPath}. If it is another file, name another file of results with --results. ` +
+      `${path} is not the file whose results are in ${resultsPath}. If it is another file, name another results file with --results. ` +
         'If you have corrected rows that were not posted, or added rows at the end, use --edited.',
     );
   const open = states.firstOpen(earlier.rows);

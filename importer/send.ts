@@ -10,9 +10,9 @@ export interface SendOptions {
   batch: number;
   concurrency: number;
   /**
-   * Which rows that an earlier run posted are skipped. None if that run may have used another ledger, and only those
-   * with derived ids if it may have read another version of the file: any other id does not depend on the content of
-   * its row.
+   * Which of the rows that an earlier run posted are skipped: none if that run may have used another ledger, and only
+   * those with derived ids if it may have read another version of the file, because other ids do not depend on the
+   * content of their rows.
    */
   skips: 'all' | 'derived' | 'none';
   onRow(count: number): void;
@@ -24,7 +24,7 @@ export interface Sent {
   /** Rows that were posted in this run, and those that turned out to have been posted before. */
   posted: number;
   replayed: number;
-  /** Why the batch has no complete record; null if it has. */
+  /** Why the service has no complete record of the batch; null if it has one. */
   unrecorded: string | null;
 }
 
@@ -50,7 +50,7 @@ export async function sendRows(
       const record = member(body, 'batch');
       const reason = member(record, 'reason');
       if (member(record, 'recorded') === true) return null;
-      // No other request would find more room, and the payments are more important than the record of them.
+      // A repeated request could not be recorded either, and the payments are more important than their record.
       if (reason !== 'database_unavailable') sent.unrecorded = String(reason ?? 'the service is older than the import');
       return reason === 'database_unavailable' ? 'the service could not record the results' : null;
     },
@@ -97,7 +97,7 @@ async function* openRows(
 function stateOf({ status }: ItemResult): RowState {
   if (status < 300) return 'POSTED';
   if (status === 422) return 'REJECTED';
-  // An error of the service may have happened after the transfer was made.
+  // The service may have failed after it had made the transfer.
   return status >= 500 ? 'UNDECIDED' : 'FAILED';
 }
 

@@ -4,7 +4,7 @@ import type { SourceFile } from './source-file.ts';
 
 /** An element of the document. Its text is complete when it ends. */
 export interface XmlElement {
-  /** Its names from the root on, without prefixes. */
+  /** The names of the elements from the root to this one, without prefixes. */
   path: string;
   attributes: Readonly<Record<string, string>>;
   text: string;
@@ -22,8 +22,8 @@ const ATTRIBUTES_MAX = 16;
 const TEXT_CHARS_MAX = 4_096;
 
 /**
- * Reads XML as it arrives, in bounded memory. There are no entities but the five of XML itself: a document type definition,
- * which could define others or name other files, is refused.
+ * Reads XML as it arrives, in bounded memory. Only the five predefined entities of XML are known: a document type
+ * definition, which could define others or name other files, is refused.
  * @throws FileError with the line
  */
 export async function* parseXml(file: SourceFile, handler: XmlHandler): AsyncGenerator<void> {

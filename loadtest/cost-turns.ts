@@ -1,4 +1,7 @@
-/** Compares the costs of kinds of requests: CPU time of each part of a stack, and latencies, in alternating turns. */
+/**
+ * Compares the costs of different kinds of requests: CPU time of each part of a stack, and latencies, in alternating
+ * turns.
+ */
 
 import { Client } from '../verification/harness/client.ts';
 import { median } from '../verification/harness/command.ts';
@@ -104,7 +107,7 @@ async function untilIdle(stack: StackFile): Promise<Record<string, number>> {
 interface TurnOptions {
   perSecond: number | null;
   seconds: number;
-  /** CPU time of each part per second without requests, ms, which is subtracted. */
+  /** CPU time of each part per second without requests, ms; it is subtracted. */
   idle: Readonly<Record<string, number>>;
 }
 

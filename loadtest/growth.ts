@@ -1,8 +1,8 @@
 /**
  * Measures how the cost of a transfer grows with the number of accounts and with the length of the history. Each point
- * has its own folder in .local/growth, which is kept: a point that is filled is not filled again, and one that is
- * measured is not measured again (unless --again), so a run can be interrupted and continued later. Needs about 15 GB
- * of disk; delete .local/growth afterwards.
+ * has its own folder in .local/growth, which is kept: a point that has been filled is not filled again, and one that
+ * has been measured is not measured again (unless --again), so a run can be interrupted and continued later. Needs
+ * about 15 GB of disk; delete .local/growth afterwards.
  */
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /**
  * Measures pages of the history of an account with a million postings and of one with ten, and statements of the whole
- * history. The data is kept in .local/history (about 1 GB), so that a second run measures at once.
+ * history. The data is kept in .local/history (about 1 GB), so that a second run starts to measure immediately.
  */
 
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -17,7 +17,7 @@ import { machine } from './measure.ts';
 const { values } = readCommandLine({
   name: 'npm run loadtest:history --',
   about: 'Measures the history and the statements of an account with many postings, in .local/history (about 1 GB).',
-  options: { postings: wholeNumber('of the long account', { min: 10_000, max: 20_000_000, fallback: 1_000_000 }) },
+  options: { postings: wholeNumber('number of postings', { min: 10_000, max: 20_000_000, fallback: 1_000_000 }) },
 });
 exitOnSignals();
 

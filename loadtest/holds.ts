@@ -18,13 +18,13 @@ const { values } = readCommandLine({
   },
 });
 
-// The index of the search would add its own work to that of MySQL.
+// The search index would add to the work of MySQL.
 await using stack = await PrivateStack.start({ env: { SEARCH: 'off' } });
 await openPayers(
   stack.file,
   Array.from({ length: ACCOUNTS }, (_, index) => `load-${index}`),
 );
-/** Ids of the holds that were placed and not captured yet. */
+/** Ids of the holds that have been placed but not captured yet. */
 const placed: string[] = [];
 const turns = {
   groups: [

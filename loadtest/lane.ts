@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 
 const HEAD_END = Buffer.from('\r\n\r\n');
-/** After `HTTP/1.1 `. */
+/** The offset of the status, which follows `HTTP/1.1 `. */
 const STATUS_AT = 9;
 const CLOSES = /^connection: *close/im;
 const LENGTH = /^content-length: *(\d+)/im;
@@ -34,7 +34,7 @@ export class Lane {
     });
   }
 
-  /** @param request its number, which is passed back with the response */
+  /** @param request the number of the request, which is passed back with the response */
   send(bytes: Buffer, request: number): void {
     this.#waitsFor = request;
     this.#socket.write(bytes);

@@ -20,7 +20,7 @@ const OPEN_MS_MAX = 60_000;
 exitOnSignals();
 const { values } = readCommandLine({
   name: 'npx tsx loadtest/listeners.ts',
-  about: 'Measures how much listeners of the change feed add to what a pod spends on transfers.',
+  about: 'Measures how much listeners of the change feed add to the cost of transfers in a pod.',
   options: {
     listeners: wholeNumber('number of idle listeners, each for a different account', {
       min: 1,
@@ -50,7 +50,7 @@ const idle = Array.from({ length: listeners }, (_, index) => `idle-${index}`);
 const contenders: Runner[] = [
   overHttp('without listeners', bench, server),
   listening(`with ${listeners} idle listeners`, idle),
-  listening('with one listener of everything', [null]),
+  listening('with one listener to all events', [null]),
 ];
 const memory: string[] = [];
 const rates = await inTurns(contenders, seconds, rounds);

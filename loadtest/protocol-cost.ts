@@ -32,7 +32,7 @@ const { values } = readCommandLine({
   options: {
     rounds: wholeNumber('number of rounds', { min: 1, max: 1000, fallback: 9 }),
     seconds: wholeNumber('length of each turn', { min: 1, max: 600, fallback: 4 }),
-    without: choice(['both', 'tail', 'prologue'], 'what the other contender lacks', 'both'),
+    without: choice(['both', 'tail', 'prologue'], 'what to leave out of the other contender', 'both'),
   },
 });
 

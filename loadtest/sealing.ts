@@ -40,7 +40,7 @@ function transfer(): Posted {
   return { order, ...times, replayed: false, persisted: false, status: 'POSTED', source: side(), destination: side() };
 }
 
-/** CPU time per transfer, µs, after all batches were processed once. */
+/** CPU time per transfer, µs, measured after all batches have been processed once. */
 function measured(work: (index: number) => unknown): number {
   for (let index = 0; index < BATCHES; index++) work(index);
   const before = process.cpuUsage();

@@ -18,11 +18,11 @@ import { pagesOf } from './search/pages.ts';
 
 const command = {
   name: 'npx tsx loadtest/search.ts',
-  about: 'Measures the search index, in an empty database, which is filled.',
+  about: 'Measures the search index in an empty database, which it fills.',
   options: {
-    'mysql-url': text('URL', 'of an empty database on this machine'),
-    transfers: wholeNumber('in the books when the index is filled', { min: 1_000, fallback: 1_000_000 }),
-    followed: wholeNumber('transfers that are added afterwards, through the log', { min: 750, fallback: 60_000 }),
+    'mysql-url': text('URL', 'the URL of an empty database on this machine'),
+    transfers: wholeNumber('transfers in the books when the index is filled', { min: 1_000, fallback: 1_000_000 }),
+    followed: wholeNumber('transfers that are added through the log afterwards', { min: 750, fallback: 60_000 }),
   },
 };
 const { values } = readCommandLine(command);
@@ -51,7 +51,7 @@ async function pidOf(database: Database): Promise<number> {
   return Number(readFileSync(resolve(row?.dir ?? '', row?.pidFile ?? ''), 'latin1'));
 }
 
-/** Lets a projector reach the end of the log. */
+/** Runs a projector until it has reached the end of the log, and prints what that costs. */
 async function project(database: Database, mysqld: number, what: string, transfers: number): Promise<void> {
   let isAtEnd = false;
   const projector = new Projector({

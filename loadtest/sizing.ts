@@ -1,6 +1,6 @@
 /**
  * Computes how many pods, cores, connections and shards a rate of single transfers needs, from the newest raw result of
- * the load test, by the formulas of docs/sizing.md.
+ * the load test, with the formulas of docs/sizing.md.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,12 +1,12 @@
 /**
- * The generated bank: everything that follows from seed, accounts, days and transfers, before the first transfer is
- * made.
+ * The generated bank: everything that the seed and the numbers of accounts, days and transfers determine before the
+ * first transfer is made.
  *
  * It keeps a purse per account (what the account can certainly spend) and nothing per transfer, so memory depends on
  * `accounts` alone. Because the purse is exact for customers, the generator knows for every transfer whether the
  * service must post or refuse it, provided that the transfers of one customer arrive in order (`Line.order`). Revenue
- * of companies is not in their purses: their accounts are hot, and ordering them would serialize the transfers of the
- * whole bank.
+ * of companies is not in their purses: their accounts are hot, and keeping their transfers in order would serialize
+ * those of the whole bank.
  */
 import {
   ACCOUNTS_MIN,
@@ -71,7 +71,7 @@ export interface Bank {
   holdsUntil?: string;
 }
 
-/** The service allows a year. */
+/** The expiry of holds, in days. The service allows at most a year. */
 const HOLD_DAYS = 300;
 
 /** @throws Error if the options are invalid */
@@ -106,7 +106,7 @@ export function layBank(options: BankOptions): Bank {
   };
 }
 
-/** External accounts have no opening deposit, landlords start with nothing, closed accounts must stay empty. */
+/** External accounts have no opening deposit, landlords start with nothing, and closed accounts must stay empty. */
 function openingsOf(branch: Branch): number {
   const closed = branch.firstActive - branch.frozen - branch.suspended;
   return branch.employers + branch.merchants + branch.customers - closed;
@@ -174,7 +174,8 @@ function* accountsOf(branch: Branch): Generator<Line> {
 }
 
 /**
- * Opening deposits, also put into the purses. Employers start with all the salaries they will pay, so none can bounce.
+ * Opening deposits, which are also added to the purses. Employers start with all the salaries they will pay, so none
+ * can bounce.
  */
 function* deposits(bank: Bank, branch: Branch, purse: Purse): Generator<{ account: string; amount: number }> {
   const { startMs, days } = bank.options;

@@ -11,12 +11,15 @@ export interface Branch {
   /** Minor units per euro of the profile: round figures, so that a step of ten euros stays a round amount. */
   scale: number;
   prefix: string;
-  /** The seed for `trait`, because every branch has its own customers. */
+  /** The seed for `trait`; it differs between branches, because every branch has its own customers. */
   seed: number;
   employers: number;
   landlords: number;
   merchants: number;
-  /** Customers 0 … frozen − 1 are frozen, then the suspended, then the closed; all from `firstActive` on are ordinary. */
+  /**
+   * Customers 0 … frozen − 1 are frozen; the suspended and then the closed ones follow; all from `firstActive` on are
+   * ordinary.
+   */
   customers: number;
   frozen: number;
   suspended: number;

@@ -7,7 +7,7 @@ export interface ClientOptions {
   /** Base URLs of the API: pods or an ingress. If one fails, the next one is used. */
   urls: readonly string[];
   apiKey: string;
-  /** An answer after this time counts as a lost connection. The limit is longer than the service holds a request. */
+  /** An answer after this time counts as a lost connection. The limit is longer than the service can hold a request. */
   timeoutMs?: number;
   retry?: RetryPolicy;
   clock?: Clock;

@@ -121,7 +121,7 @@ const SMALL = ['--accounts', '100', '--transfers', '1000'];
 const GENERATED = ['--generated', ...SMALL];
 
 describe('npm run demo', () => {
-  it('verifies every balance, again in a second run, and detects a difference of one cent', async () => {
+  it('verifies every balance, repeats this in a second run, and detects a difference of one cent', async () => {
     const first = await run('demo.ts', ...GENERATED);
     expect(first.output).toContain('Everything agrees, to the cent.');
     expect(first.code).toBe(0);

@@ -232,7 +232,7 @@ export class EverydayLife {
     return branch.firstActive + ((customer - branch.firstActive + distance) % active);
   }
 
-  /** An ordinary customer of another currency. */
+  /** An ordinary customer whose account has another currency. */
   private abroad(branch: Branch): string {
     const other = this.bank.branches.find((entry) => entry.branch.currency !== branch.currency)?.branch ?? branch;
     return accountId(other, 'c', other.firstActive);

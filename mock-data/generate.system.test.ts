@@ -44,7 +44,7 @@ describe('generate', () => {
     expect(() => generate({ ...SMALL_BANK, accounts: 59 })).toThrow('at least 60 accounts');
   });
 
-  it('orders accounts, openings, changes and transfers, and transfers by time', async () => {
+  it('generates accounts, openings, changes and transfers in this order, and transfers in order of time', async () => {
     const lines = await collect(generate(SMALL_BANK));
     const ranks = lines
       .map(({ kind }) => ['account', 'opening', 'change'].indexOf(kind))
@@ -70,7 +70,7 @@ describe('generate', () => {
     expect(rents.every((line) => isFirstOfMonth(dayOf(line.body)))).toBe(true);
   });
 
-  it('holds some card payments, raises some of the holds, and captures, voids or leaves them', async () => {
+  it('generates holds for some card payments, raises some of them, and captures, voids or leaves them', async () => {
     const lines = await collect(generate(SMALL_BANK));
     const holds = lines.filter((line) => line.kind === 'hold');
     const ended = lines.filter((line): line is HoldEventLine => line.kind === 'capture' || line.kind === 'void');
@@ -89,7 +89,7 @@ describe('generate', () => {
     expect(ended.some(({ held, amount = held }) => Number(amount) < Number(held))).toBe(true);
   });
 
-  it('has a few transfers that must be refused, of every kind', async () => {
+  it('generates a few transfers that must be refused, of every kind', async () => {
     const transfers = transfersOf(await collect(generate({ ...SMALL_BANK, transfers: 30_000 })));
     const refused = transfers.filter((line) => line.expect !== 'POSTED');
     expect(refused.length / transfers.length).toBeGreaterThan(0.002);
@@ -118,7 +118,7 @@ describe('generate', () => {
     expect(first / fourth).toBeCloseTo(4 ** 1.05, 0);
   });
 
-  it('pauses at night and shops on Saturday', async () => {
+  it('generates few transfers at night, and many purchases on Saturdays', async () => {
     const transfers = transfersOf(await collect(generate({ ...SMALL_BANK, days: 56, transfers: 30_000 })));
     const hour = (line: TransferLine) => Number(line.body.timestamp.slice(11, 13));
     expect(transfers.filter((line) => hour(line) < 4).length).toBeLessThan(transfers.length * 0.06);
@@ -129,7 +129,7 @@ describe('generate', () => {
     expect(onDay(0)).toBeLessThan(onDay(2) * 0.6);
   });
 
-  it('has a weight for each hour except the booking hour', () => {
+  it('uses a weight for each hour except the booking hour', () => {
     for (const name of HABIT_NAMES) expect(HABITS[name].hours).toMatch(/^\d{4}0\d{19}$/);
   });
 });
@@ -152,7 +152,7 @@ describe('ids', () => {
     expect(uuidV7Time(second?.transactionId ?? '')).toBe((uuidV7Time(first?.transactionId ?? '') ?? 0) + 1);
   });
 
-  it('are reproducible from a given time, and stay close behind it', async () => {
+  it('are reproducible if they are counted from a given time, and stay close to it', async () => {
     const from = Date.UTC(2026, 0, 1);
     const ids = { kind: 'now', from } as const;
     const bodies = await idsOf({ ids });

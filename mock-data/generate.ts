@@ -25,7 +25,10 @@ import {
 import { toDecimal } from './money.ts';
 import { habitWeights } from './profile.ts';
 
-/** The hour (UTC) in which the bank books salaries and rents; `HABITS` leaves it free, so times never decrease. */
+/**
+ * The hour (UTC) in which the bank books salaries and rents; `HABITS` has no payments in this hour, so times never
+ * decrease.
+ */
 const BOOKING_HOUR = 4;
 /** The number of salaries in one group, in which the fee is the tenth transfer. */
 const PAYROLL_SALARIES = 9;

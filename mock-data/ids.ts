@@ -8,8 +8,9 @@ import type { Random } from './random.ts';
 export type IdTimes = { kind: 'history' } | { kind: 'now'; from?: number };
 
 /**
- * With `from`, the time advances by one millisecond after this many ids. No client posts that many, so ids never run
- * ahead of the service's clock. (The service rejects ids that are 60 s ahead; ids that are behind are only older.)
+ * With `from`, the time advances by one millisecond after this many ids. No client posts that many in a millisecond, so
+ * ids never run ahead of the service's clock. (The service rejects ids that are 60 s ahead; ids that are behind are
+ * only older.)
  */
 const IDS_PER_MS = 50;
 

@@ -16,7 +16,7 @@ export class Lanes<T> {
     this.lanesOf = lanesOf;
   }
 
-  /** Items that were added and are not done. */
+  /** Items that were added but are not done yet. */
   get size(): number {
     return this.inside;
   }

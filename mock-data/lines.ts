@@ -23,7 +23,7 @@ export interface TransferBody {
   metadata?: Record<string, string>;
 }
 
-/** The accounts for which a transfer must not overtake another, because its outcome would change. */
+/** The accounts for which the order of a transfer matters: its outcome depends on what came before. */
 export type Order = 'none' | 'source' | 'destination' | 'both';
 
 export interface TransferLine {
@@ -59,11 +59,11 @@ export interface HoldEventLine {
   account: string;
   destinationAccount: string;
   currency: string;
-  /** What is reserved before it. */
+  /** The amount that is reserved before the event. */
   held: string;
   /** Raise: the new amount. Capture: the captured amount. */
   amount?: string;
-  /** Of a capture. */
+  /** The transaction id of a capture. */
   transactionId?: string;
 }
 

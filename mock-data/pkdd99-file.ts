@@ -6,12 +6,12 @@ import { parse } from 'csv-parse';
 export interface PkddRow {
   transId: string;
   accountId: string;
-  /** Midnight UTC of its day, ms since 1970. */
+  /** Midnight UTC of the row's day, ms since 1970. */
   dayMs: number;
   type: string;
   operation: string;
   amount: number;
-  /** The balance after the row, as recorded by the bank; it is sometimes 0.10 off the arithmetic. */
+  /** The balance after the row, as recorded by the bank; it sometimes differs by 0.10 from the computed balance. */
   balance: number;
   kSymbol: string;
   bank: string;

@@ -4,10 +4,10 @@ import { isCredit, type PkddRow, signedAmount } from './pkdd99-file.ts';
 const TRIED_ROWS_MAX = 7;
 
 /**
- * The rows of one account on one day in the order in which the bank booked them. The file does not contain it, but the
- * recorded balances imply it: it is the order in which each row's balance follows from the previous one with the least
- * total difference (an occasional 0.10 is the bank's own rounding). If several orders fit equally well, credits come
- * first, then the order of the file.
+ * The rows of one account on one day in the order in which the bank booked them. The file does not contain this order,
+ * but the recorded balances imply it: it is the order in which each row's balance follows from the previous one with
+ * the least total difference (an occasional 0.10 is the bank's own rounding). If several orders fit equally well,
+ * credits come first, then the order of the file.
  */
 export function orderOfDay(rows: readonly PkddRow[], balanceBefore: number): PkddRow[] {
   const preferred = [...rows.filter(isCredit), ...rows.filter((row) => !isCredit(row))];

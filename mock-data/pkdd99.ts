@@ -5,8 +5,8 @@
  * between it and an external account that represents the counterparty: cash, cards, each other bank, interest, fees.
  *
  * The file is read twice. The first pass orders each day (`orderOfDay`) and follows every account's arithmetic balance:
- * if the bank itself let an account go below zero, its overdraft limit has to reach that far, rounded up to whole 100
- * Kč. All other accounts get none, so the service checks every debit of the year.
+ * if the bank itself let an account go below zero, the account's overdraft limit has to reach that far, rounded up to a
+ * multiple of 100 Kč. All other accounts get none, so the service checks every debit of the year.
  */
 import type { Line, Source } from './lines.ts';
 import { toDecimal } from './money.ts';
@@ -30,9 +30,7 @@ export interface PkddSurvey {
   /** External accounts by id, with their names. */
   externals: Map<string, string>;
   rows: number;
-  /**
-   * For each difference: in how many rows the recorded balance differs by it from the previous balance plus the amount.
-   */
+  /** The number of rows for each difference between the recorded balance and the previous balance plus the amount. */
   roundings: Map<number, number>;
 }
 
@@ -92,7 +90,10 @@ async function surveyFile(path: string, accountsMax: number): Promise<PkddSurvey
   return survey;
 }
 
-/** The rows of the surveyed accounts: each account's in order, the accounts by first appearance on that day. */
+/**
+ * The rows of the surveyed accounts: the rows of each account in order, and the accounts by first appearance on that
+ * day.
+ */
 function ordered(day: readonly PkddRow[], survey: PkddSurvey, before: (account: PkddAccount) => number): PkddRow[] {
   const byAccount = new Map<PkddAccount, PkddRow[]>();
   for (const row of day) {

@@ -2,7 +2,7 @@ import { type ApiClient, member } from './client.ts';
 import type { GroupLine, HoldEventLine, HoldLine, PaymentLine, SplitLine, TransferLine } from './lines.ts';
 import type { ItemResult } from './post.ts';
 
-/** In reports. */
+/** The name of each kind in reports. */
 export const NAMES = {
   opening: 'transfers',
   transfer: 'transfers',
@@ -39,7 +39,10 @@ export function pathOf(line: PaymentLine): string {
   return line.kind === 'group' || line.kind === 'split' ? `/v1/transfers/group/${id}` : `/v1/holds/${id}`;
 }
 
-/** Sends a line that cannot be part of a batch, until it has an outcome. @throws GaveUp, or the signal's reason */
+/**
+ * Sends a line that cannot be part of a batch, and repeats it until it has an outcome. @throws GaveUp, or the signal's
+ * reason
+ */
 export async function sendAlone(
   client: ApiClient,
   line: HoldLine | HoldEventLine | GroupLine | SplitLine,
@@ -62,7 +65,8 @@ export async function sendAlone(
 }
 
 /**
- * A raise has no id: if the hold has changed since it was placed, its amount shows whether this raise was already made.
+ * A raise has no id: if the hold has changed since it was placed, the hold's amount shows whether this raise was
+ * already made.
  */
 async function raise(client: ApiClient, line: HoldEventLine): Promise<ItemResult> {
   const answer = await client.send('PATCH', pathOf(line), { amount: line.amount }, { 'if-match': '"1"' });

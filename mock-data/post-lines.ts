@@ -4,26 +4,26 @@ import { type BatchJob, type ItemResult, type PostOptions, postInBatches } from 
 import { idOf, isTransfer, NAMES, pathOf, sendAlone } from './post-alone.ts';
 
 export interface PostLinesOptions extends PostOptions {
-  /** Called for each payment once it has an outcome, and for each ordered account in the order of its lines. */
+  /** Called for each payment once it has an outcome; for each ordered account, in the order of its lines. */
   onPayment?: (line: PaymentLine, result: ItemResult) => void;
 }
 
 export interface PostReport {
   /**
-   * The count of each outcome, with keys such as "accounts 201" and "transfers 422 insufficient_funds"; replays are
-   * 200.
+   * The count of each outcome, with keys such as "accounts 201" and "transfers 422 insufficient_funds"; replays count
+   * as 200.
    */
   outcomes: Map<string, number>;
   /** The number of completed transfers, counted in the same way as those requested from the generator (`weightOf`). */
   transfers: number;
   /** Items retried after a lost connection, a 429, 503 or 504, counted per request. */
   retries: number;
-  /** Transfers whose outcome differs from the expected one, and the first few of them in words. */
+  /** The number of transfers whose outcome differs from the expected one, and descriptions of the first few. */
   unexpected: number;
   examples: string[];
   /**
    * The path at which each sender's last outcome can be read. The journal is in the order of outcomes, so once these
-   * are persisted, all outcomes are.
+   * last ones are persisted, all are.
    */
   lastPaths: Map<number, string>;
 }

@@ -103,7 +103,7 @@ describe('postLines', () => {
     expect(tally.balances.compared).toBeGreaterThan(SMALL_BANK.transfers);
   });
 
-  it('can be repeated: every outcome is the existing one', async () => {
+  it('can be repeated: every transfer gets its existing outcome', async () => {
     const lines = await collect(generate({ ...SMALL_BANK, transfers: 2000 }));
     using client = clientTo([url]);
     await postAndCompare(lines, client);
@@ -114,7 +114,7 @@ describe('postLines', () => {
     expect([...report.outcomes.keys()]).toContain('transfers 422 insufficient_funds');
   });
 
-  it('keeps the order of an account, one transfer at a time', async () => {
+  it('posts the transfers of an account in order, one at a time', async () => {
     service.delayMs = () => Math.floor(Math.random() * 5);
     service.faults = (request) => (request % 4 === 1 ? 'drop' : 'none');
     using client = clientTo([url]);

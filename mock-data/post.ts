@@ -25,10 +25,13 @@ export interface BatchJob<T> {
   listName: string;
   /** Other members of the request's body. */
   more?: Readonly<Record<string, unknown>>;
-  /** Why the whole request has to be sent again although it was answered; null if it has not. */
+  /** Why the whole request has to be sent again although it was answered; null if it need not be. */
   incomplete?(body: unknown): string | null;
   bodyOf(item: T): unknown;
-  /** Sends an item that cannot be part of a batch, until it has an outcome; absent for items of a batch. */
+  /**
+   * Returns a function that sends an item that cannot be part of a batch, until it has an outcome; null for other
+   * items.
+   */
   alone?(item: T): (() => Promise<ItemResult>) | null;
   /** The lanes of the item: the accounts whose transfers must keep their order. */
   lanesOf(item: T): readonly string[];

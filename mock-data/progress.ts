@@ -8,7 +8,9 @@ export interface ProgressOutput {
 
 const REDRAW_MS = 100;
 const LINE_EVERY_MS = 3_000;
-/** The displayed rate is that of the last seconds: an average since the start hides a service that has just stopped. */
+/**
+ * The displayed rate is that of the last seconds: an average since the start would hide that the service has stopped.
+ */
 const RATE_WINDOW_MS = 5_000;
 
 /**

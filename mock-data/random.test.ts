@@ -64,7 +64,7 @@ describe('Zipf', () => {
     expect(zipf.at(1 - Number.EPSILON)).toBe(4);
   });
 
-  it('never picks an item without weight', () => {
+  it('never picks an item with a weight of zero', () => {
     expect(pickCumulative(Float64Array.of(0, 0, 2, 2, 3), 0)).toBe(2);
     expect(pickCumulative(Float64Array.of(0, 0, 2, 2, 3), 0.9)).toBe(4);
   });

@@ -38,7 +38,8 @@ export class Retry {
     if (this.failures === 0) this.failingSince = now;
     this.failures++;
     const full = Math.min(this.policy.pauseMaxMs, this.policy.baseMs * 2 ** Math.min(this.failures - 1, 20));
-    // Between half of the pause and all of it, because senders that failed together must not retry together.
+    // A random time between half of the pause and all of it, because senders that failed together must not retry
+    // together.
     const pauseMs = Math.max(retryAfterMs ?? 0, full * (0.5 + this.clock.random() / 2));
     const waitedMs = now - this.failingSince;
     if (waitedMs + pauseMs > this.policy.giveUpAfterMs) {

@@ -112,7 +112,7 @@ describe('Tally', () => {
     },
   });
 
-  it('tracks the roundings of recorded balances and finds larger differences', () => {
+  it('accumulates the rounding differences of recorded balances, and finds larger differences', () => {
     const tally = new Tally();
     for (const id of ['x', 'a']) tally.open(id, 'CZK');
     const answers = [

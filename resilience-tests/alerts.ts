@@ -105,7 +105,7 @@ async function tried(fault: Fault): Promise<Outcome> {
   return { fault, fired, wrong };
 }
 
-/** Follows every link in the alerts; it must lead to a page with the alert's heading. */
+/** Follows every link in the alerts. Each must lead to a page with the alert's heading. */
 async function checkLinks(): Promise<string[]> {
   const broken = [];
   for (const [alert, link] of monitoring.inbox.links) {

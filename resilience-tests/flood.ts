@@ -1,6 +1,6 @@
 /**
- * A pod under a flood of pipelined requests without a key, whose answers are never read, alongside a well-behaved
- * client. The pod has the heap that it has in a container of 1 GiB, as in the chart.
+ * Floods a pod with pipelined requests without an API key, without reading the answers, while a well-behaved client
+ * also sends requests. The pod's maximum heap is the same as in the chart's container of 1 GiB.
  */
 
 import { spawn } from 'node:child_process';
@@ -14,11 +14,11 @@ import { memoryBytes } from '../verification/harness/usage.ts';
 const { values } = readCommandLine({
   name: 'npx tsx resilience-tests/flood.ts',
   about:
-    'Floods a pod with pipelined requests without a key, and measures its memory and the latency of a well-behaved client.',
+    'Floods a pod with pipelined requests without an API key, and measures its memory and the latency of a well-behaved client.',
   options: {
     seconds: wholeNumber('duration', { min: 5, max: 600, fallback: 60 }),
     connections: wholeNumber('of the flood', { min: 1, max: 1_000, fallback: 12 }),
-    root: text('FOLDER', 'another checkout, to compare'),
+    root: text('FOLDER', 'another checkout, for a comparison'),
   },
 });
 

@@ -17,7 +17,7 @@ const { values } = readCommandLine({
   about: 'Recovers an epoch with a large backlog in every possible way, with a keeper that has little memory.',
   options: {
     outcomes: wholeNumber('outcomes in the journal', { min: 1, fallback: 2_000_000 }),
-    bytes: wholeNumber('bytes of metadata of each', { min: 1, fallback: 920 }),
+    bytes: wholeNumber('bytes of metadata of each transfer', { min: 1, fallback: 920 }),
     heap: wholeNumber('maximum heap of a process, MiB: half of its memory, the default of Node.js in a container', {
       min: 1,
       fallback: 256,
@@ -81,7 +81,7 @@ async function loss(epoch: LargeEpoch, api: MeasuredRole): Promise<void> {
   await recovered(epoch, api, { what: 'accepted loss', redisUrl: NO_REDIS, until: allRecovered, posted: POSTED });
 }
 
-/** As in `loss`, but nothing that was handed over follows the state of the books, so all of it is given up. */
+/** Like `loss`, but nothing that was handed over applies to the state of the books, so all of it is given up. */
 async function givenUp(epoch: LargeEpoch, api: MeasuredRole): Promise<void> {
   await epoch.close();
   await epoch.turnSettingsBack();
@@ -151,7 +151,7 @@ async function recovered(epoch: LargeEpoch, api: MeasuredRole, { what, redisUrl,
   );
   const wrong = await epoch.wrongWith(posted);
   if (wrong) failures.push(`${what}: ${wrong}`);
-  if (keeper.peakMiB > values.memory) failures.push(`${what}: ${keeper.peakMiB} MiB are more than ${values.memory}`);
+  if (keeper.peakMiB > values.memory) failures.push(`${what}: peak ${keeper.peakMiB} MiB, limit ${values.memory}`);
 }
 
 /**
@@ -168,7 +168,7 @@ async function listed(api: MeasuredRole, expected: Partial<Record<keyof Unsettle
     `listing: ${items.length} of ${found} ${name} in ${seconds(since)} s, ${bytes} bytes, pod ${api.peakMiB} MiB (${beforeMiB} MiB before)`,
   );
   if (status !== 200 || found !== total) failures.push(`the listing: ${status}, ${found} of ${total} ${name}`);
-  if (api.peakMiB > values.memory) failures.push(`the listing: ${api.peakMiB} MiB are more than ${values.memory}`);
+  if (api.peakMiB > values.memory) failures.push(`the listing: peak ${api.peakMiB} MiB, limit ${values.memory}`);
 }
 
 function start(role: 'api' | 'keeper', epoch: LargeEpoch, redisUrl: string): Promise<MeasuredRole> {

@@ -118,7 +118,7 @@ export function writeResults(path: string, findings: Findings): void {
 Written by \`${command}\` on ${today()}${results.some(({ short }) => short) ? ' (short runs)' : ''}, on ${availableParallelism()} cores shared by the load, the pods and the stores.
 
 Ids: *ok* have a known outcome (posted, or refused by a rule). *Failed* ids were refused in every attempt, so they must not be in
-MySQL. *Once unknown* ids had no known outcome at first, *unknown* ids still have none at the end. *Errors* are attempts (a batch of
+MySQL. *Once unknown* ids had no known outcome at first; *unknown* ids still have none at the end. *Errors* are attempts (a batch of
 ten counts ten times) that got a response without an outcome, except for errors that the client caused itself. The *longest wait* is the longest
 time until any response, for clients that wait up to 15 s. *Time to switch* is the time from the fault to the first mode in which
 balances can change again, if the authority moved. \`valid\` means: nothing is lost, doubled or overdrawn, versions have no gaps, the

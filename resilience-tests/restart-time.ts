@@ -58,12 +58,12 @@ using client = new Client(() => cluster.addresses, cluster.file.apiKey);
 const population = smallTown('restart:');
 await openAccounts(client, population.accounts);
 const stop = new AbortController();
-setMaxListeners(0, stop.signal); // every worker waits for it
+setMaxListeners(0, stop.signal); // every worker adds a listener
 const running = new Load(client, new Recorder(population.accounts), population).run(STEADY_LOAD, stop.signal);
 await measure('Redis has the authority, 400 requests/s', cluster.pod(0));
-// A pod that died just before Redis would keep the ledger closed, so its previous ids must have been retired first.
+// A pod that died just before Redis did would keep the ledger closed, so the killed pods' ids must be retired first.
 await until(
-  'the dead are retired',
+  'the killed pods are retired',
   RETIRED_MS_MAX,
   async () => (await cluster.query('SELECT 1 FROM pods')).length === 3,
 );

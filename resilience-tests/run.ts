@@ -1,4 +1,7 @@
-/** `npm run resilience`: breaks a running stack on purpose, and compares the answers to clients with what is in MySQL afterwards. */
+/**
+ * `npm run resilience`: breaks a running stack on purpose, and then compares the answers that clients got with what is
+ * in MySQL.
+ */
 
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -34,15 +37,15 @@ const hypotheses = await allHypotheses();
 
 const { values, operands } = readCommandLine({
   name: 'npm run resilience --',
-  about: 'Breaks a running stack on purpose, and compares the answers to clients with what is in MySQL afterwards.',
+  about: 'Breaks a running stack on purpose, and then compares the answers that clients got with what is in MySQL.',
   options: {
-    short: flag('less load, less time'),
+    short: flag('with less load, and for a shorter time'),
     list: flag('only print the names'),
     save: flag('write the rows of experiments with several shards to RESULTS.md'),
   },
   operands: {
     label: '[NAME]…',
-    help: 'The experiments to run; without a name, all of them (an hour, writes RESULTS.md).',
+    help: 'The experiments to run; without a name, all of them (takes an hour, and writes RESULTS.md).',
     choices: ['all', ...hypotheses.keys()],
   },
 });

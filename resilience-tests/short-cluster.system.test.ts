@@ -12,8 +12,8 @@ import { rollingRestart } from './hypotheses/rolling-restart.ts';
 describe('three pods and two keepers', () => {
   let ground: Ground<Cluster>;
   beforeAll(async () => {
-    // After each switch, the keepers wait longer before they trust Redis again. With the usual setting, the last tests
-    // would wait for half a minute.
+    // After each switch, the keepers wait longer before they trust Redis again. With the default setting, the last
+    // tests would wait for half a minute.
     ground = await ownCluster({ env: { REDIS_STEADY_AFTER_MS: '500' } });
   }, START_MS_MAX);
   afterAll(() => ground[Symbol.asyncDispose](), START_MS_MAX);

@@ -1,6 +1,6 @@
 /**
- * Builds dist/: compiles TypeScript, copies everything else of app/ (Lua, …) next to it, builds the console, and builds the
- * guide from the documentation. Does nothing if the sources are unchanged since the last build.
+ * Builds dist/: compiles TypeScript, copies the other files of app/ (Lua, …) next to it, builds the console, and builds
+ * the guide from the documentation. Does nothing if the sources are unchanged since the last build.
  */
 import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -18,7 +18,7 @@ const SETTINGS = ['tsconfig.json', 'tsconfig.build.json', 'package-lock.json'];
 const NOT_COPIED = /\.(ts|md)$|(^|\/)testing\//;
 const STAMP = '.built.json';
 
-/** What the guide is made from. */
+/** The sources of the guide. */
 const GUIDE_SOURCES = ['docs', 'clients', 'charts', 'k8s', 'loadtest', 'scripts/guide'];
 const GUIDE_FILES = ['ARCHITECTURE.md', 'CHANGELOG.md', 'SECURITY.md', 'package-lock.json'];
 const IN_GUIDE = /\.md$|^docs\/|^clients\/generated\/|^scripts\/guide\//;
@@ -106,7 +106,7 @@ function contentOf(root, files) {
 }
 
 /**
- * Files built from deleted sources must not be imported by mistake.
+ * Removes files that were built from deleted sources, so that they cannot be imported by mistake.
  * @param {string} root
  * @param {string} dist
  */

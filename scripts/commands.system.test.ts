@@ -19,7 +19,7 @@ const FOLDERS = [
 ];
 /** A start through tsx takes seconds on a busy machine. */
 const MS_MAX = 180_000;
-/** Programs that only the commands start, never users; they need arguments. */
+/** Programs that are started only by the commands, never by users, and that need arguments. */
 const CHILDREN = /^loadtest\/ceiling\/|^(resilience-tests|verification)\/harness\//;
 
 const sources = FOLDERS.flatMap((folder) =>
@@ -54,7 +54,7 @@ function run(command: string, option: string, folder: string): Promise<Outcome> 
   });
 }
 
-test('includes commands that users run', () => {
+test('the list of commands includes those that users run', () => {
   expect(commands).toEqual(
     expect.arrayContaining([
       'exec node scripts/start.mjs',
@@ -94,7 +94,7 @@ test.concurrent.each(Object.values(scripts))(
   MS_MAX,
 );
 
-test('nothing else reads a command line', () => {
+test('no other file reads a command line', () => {
   const others = sources.filter((path) => /parseArgs|process\.argv(?!\[1\])/.test(read(path)));
   const allowed =
     /^app\/config\/command-line\.mjs$|^app\/main\.ts$|^loadtest\/(k6\/)?run\.ts$|^resilience-tests\/kubernetes\/run\.ts$/;

@@ -1,4 +1,7 @@
-/** `npm run screenshots`: renews the screenshots of the console in the documentation, from its test on a real stack. */
+/**
+ * `npm run screenshots`: updates the screenshots of the console in the documentation by running its test on a real
+ * stack.
+ */
 import { spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -6,7 +9,7 @@ import { readCommandLine } from '../app/config/command-line.mjs';
 
 readCommandLine({
   name: 'npm run screenshots --',
-  about: 'Renews docs/images/console-*.png. Needs Chromium, Redis and MariaDB on this machine.',
+  about: 'Updates docs/images/console-*.png. Needs Chromium, Redis and MariaDB on this machine.',
   options: {},
 });
 

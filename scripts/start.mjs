@@ -47,8 +47,8 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const asked = new AbortController();
 
 /**
- * If npm or its shell is killed, this process is meant to stop, too. If npm did not start this process, the end of its
- * parent has no consequences (nohup).
+ * If npm or its shell is killed, this process stops, too. If this process was not started by npm, it continues when its
+ * parent ends (nohup).
  */
 const parent = process.ppid;
 const isLeftAlone = () =>

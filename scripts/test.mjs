@@ -1,6 +1,7 @@
 /**
- * `npm test`: installs what is missing, runs all tests and checks, and ends with one line, `N passed, N failed`: every
- * test of Vitest, and each other check as one. It continues after a failure, so that one run reports everything.
+ * `npm test`: installs what is missing, runs all tests and checks, and ends with one line, `N passed, N failed`, which
+ * counts every Vitest test, and each other check as one. It continues after a failure, so that one run reports
+ * everything.
  */
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -46,7 +47,7 @@ async function tests() {
   runner.write('\n== Tests and coverage (vitest)\n\n');
   const results = join(temporary, 'results.json');
   const coverage = join(root, 'coverage', 'coverage-summary.json');
-  rmSync(coverage, { force: true }); // so that a file found afterwards is from this run
+  rmSync(coverage, { force: true }); // so that a report found afterwards is from this run
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${results}`];
   const chromium = findProgram(...WANTED.chromium.programs);
   const env = chromium === null ? {} : { CHROMIUM_PATH: chromium };
@@ -71,7 +72,7 @@ async function setUp() {
   buildTools();
 }
 
-/** The longest checks first; any new one is first until it has a place here. */
+/** The longest checks come first. A new check also comes first until it is added here. */
 const ORDER = ['image.mjs', 'k6.mjs', 'chart.mjs', 'alerts.mjs'];
 const startsAt = (/** @type {string} */ name) => ORDER.indexOf(name);
 

@@ -10,7 +10,7 @@ it('worlds begin in either format, and move to format 2 when an operator request
   for (let seed = 1; seed <= 12; seed++) expect((await runSeed(seed, { theme: 'formats' })).formats).toEqual([1, 2]);
 });
 
-it('clients send groups in some worlds of any theme', () => {
+it('clients send groups in some worlds of every theme', () => {
   const plans = Array.from({ length: 300 }, (_, seed) => planOf(new Random(seed).fork(), null));
   const some = plans.filter(({ groupWeight }) => groupWeight > 0);
   expect(some.length).toBeGreaterThan(30);
@@ -19,7 +19,7 @@ it('clients send groups in some worlds of any theme', () => {
   expect(new Set(some.map(({ theme }) => theme)).size).toBeGreaterThan(8);
 });
 
-it('clients place holds in some worlds of any theme, and holds are captured, voided and expire', async () => {
+it('clients place holds in some worlds of every theme, and the holds are captured, are voided and expire', async () => {
   const plans = Array.from({ length: 300 }, (_, seed) => planOf(new Random(seed).fork(), null));
   const some = plans.filter(({ holdWeight }) => holdWeight > 0);
   expect(some.length).toBeGreaterThan(40);

@@ -16,7 +16,7 @@ vi.mock('./checker/check.ts', async (original) => {
 });
 beforeEach(() => void vi.mocked(check).mockClear());
 
-/** A simulation turns stack traces off, and the files of unit tests share a process. */
+/** The limit is restored, because a simulation turns stack traces off, and the files of unit tests share a process. */
 const { stackTraceLimit } = Error;
 afterAll(() => {
   Error.stackTraceLimit = stackTraceLimit;
@@ -84,9 +84,9 @@ it.each([
   ['simulator/world/run-seed.ts', 'check'],
   ['resilience-tests/harness/experiment.ts', 'check'],
   ['resilience-tests/kubernetes/conduct.ts', 'check'],
-  // For the load tests.
+  // The part that the load tests use.
   ['verification/load/books.ts', 'checkBooks'],
-])('%s uses it', (file, name) => {
+])('%s uses the checker', (file, name) => {
   const text = readFileSync(join(import.meta.dirname, '..', file), 'utf8');
   expect(text).toMatch(new RegExp(`^import \\{ ${name}\\b.* from '[./]*(/verification)?/checker/check\\.ts';$`, 'm'));
 });

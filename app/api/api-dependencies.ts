@@ -25,7 +25,7 @@ export interface ApiDependencies extends HttpDependencies {
   ops: OpsPort;
   keyManagement: KeyManagement;
   webhooks: Webhooks;
-  /** Why nothing may be sent to a URL; null if it may. */
+  /** Why nothing may be sent to a URL; null if sending is allowed. */
   webhookUrlFault(href: string): string | null;
   readiness: () => ReadinessReport;
   /** Absent if metrics have a separate port. */

@@ -127,10 +127,10 @@ export interface ApiServer {
   server: Server;
   loadShedding: LoadShedding;
   connections: Connections;
-  /** To be ended when the pod shuts down, because it would wait for them. */
+  /** The caller ends these when the pod shuts down; otherwise, the shutdown would wait for them. */
   streams: Streams;
   lives: LiveResponses;
-  /** To be generated before the server listens, because that blocks the event loop. */
+  /** The caller generates it before the server listens, because generating it blocks the event loop. */
   document: ApiDocument;
 }
 

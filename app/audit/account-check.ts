@@ -18,7 +18,10 @@ interface AccountCheckOptions {
 
 const UNPLACED = { position: null, index: null };
 
-/** Compares what changes (accounts and holds) with a replay of the log, one part of the accounts after the other. */
+/**
+ * Compares the rows that change (accounts and holds) with a replay of the log, one part of the accounts after the
+ * other.
+ */
 export class AccountCheck {
   readonly #source: AuditSource;
   readonly #scope: AuditScope;
@@ -26,7 +29,7 @@ export class AccountCheck {
   #part = 0;
   #replay: Replay;
   #holds = new RowSums();
-  /** By currency, of all parts so far, at the audited end of the log. */
+  /** The sum of all balances by currency, over the parts checked so far, at the audited end of the log. */
   readonly #sums = new Map<string, bigint>();
   accounts = 0;
 
@@ -72,7 +75,8 @@ export class AccountCheck {
   async #compare(): Promise<void> {
     for (const { currency, balance } of this.#replay.accounts.values())
       this.#sums.set(currency, (this.#sums.get(currency) ?? 0n) + BigInt(balance));
-    // Most of what was sealed since then is replayed before the view is opened, which should not stay open for long.
+    // Most of what was sealed after the audited end is replayed before the view is opened, because a view should not
+    // stay open for long.
     const end = await this.#source.atOneMoment(async ({ head }) => head);
     const caughtUp = await this.#walk(this.#scope.head, end.position);
     await this.#source.atOneMoment(async (view) => {

@@ -12,14 +12,14 @@ export interface AccountState {
   balance: number;
   version: number;
   settingsVersion: number;
-  /** Null: unknown. */
+  /** Null if it is unknown. */
   held: number | null;
   settings: { external: boolean; status: AccountStatus; overdraftLimit: number; limits: AccountLimits | null } | null;
   /** False if its limits are older than the log, which does not contain what they have counted. */
   isUsageKnown: boolean;
   /** Null if the log does not contain its opening. */
   opening: { overdraftLimit: number; limits: Limits | null } | null;
-  /** Its balance and version before its first entry, until its state follows; otherwise null. */
+  /** Its balance and version before its first entry, assumed because no entry has stated them yet; otherwise null. */
   assumed: { balance: number; version: number } | null;
   /** The latest acceptance, ms; 0 if there was none. */
   acceptedAt: number;
@@ -44,7 +44,7 @@ export function stateBefore(accountId: string, currency: string, side: Side, amo
   };
 }
 
-/** The account as the rules need it; null if some of that is unknown. */
+/** The account as the rules need it; null if a part of it is unknown. */
 export function knownAccount(state: AccountState): (Account & { limits: AccountLimits | null }) | null {
   const { settings, held, isUsageKnown } = state;
   if (!settings || held === null || !isUsageKnown) return null;
@@ -87,8 +87,8 @@ function settingsPairs(
 }
 
 /**
- * How far the two starts of counting may differ, ms: the books take it and the time of the opening from different
- * statements.
+ * How far the starts of counting in the books and in the log may differ, ms: in the books, the start of counting and
+ * the time of the opening come from different statements.
  */
 const COUNTED_SINCE_MS_OFF = 60_000;
 

@@ -12,15 +12,15 @@ interface AnchoringDependencies {
   now(): number;
   /** Where anchors are delivered; each place gets every anchor, even if another one fails. */
   sinks: readonly ((anchor: Anchor) => Promise<void>)[];
-  /** The end of the log is signed and delivered, or the log is empty. */
+  /** Called when the end of the log has been signed and delivered, or the log is empty. */
   anchored(anchor: Pick<Anchor, 'at'>): void;
-  /** The log no longer has the hash that was signed last. */
+  /** Called when the log no longer has the hash that was signed last. */
   conflict(signed: Anchor): void;
 }
 
 /**
  * Signs the end of the log, and delivers the anchor. Before that, it checks that the log still has the row that was
- * signed last: so a log that is recomputed while a keeper runs is noticed within one round.
+ * signed last: a log that is recomputed while a keeper runs is thus detected within one round.
  */
 export class Anchoring {
   readonly #deps: AnchoringDependencies;

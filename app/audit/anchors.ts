@@ -12,13 +12,13 @@ export interface Anchor {
   hash: string;
   /** When it was signed, ms since 1970. */
   at: number;
-  /** Which key has signed it: see `keyIdOf`. */
+  /** The key that signed it: see `keyIdOf`. */
   keyId: string;
   /** Base64. */
   signature: string;
 }
 
-/** The text that is signed must never change: auditors have anchors of many years. */
+/** The text that is signed must never change: auditors have anchors from many years. */
 const signedText = ({ ledgerId, shard, position, hash, at }: Omit<Anchor, 'signature' | 'keyId'>): Buffer =>
   Buffer.from(JSON.stringify(['holdfast-anchor', 1, ledgerId, shard, position, hash, at]));
 
@@ -38,9 +38,7 @@ function isAuthentic(anchor: Anchor, publicKey: KeyObject): boolean {
   return verify(null, signedText(anchor), publicKey, Buffer.from(anchor.signature, 'base64'));
 }
 
-/**
- * An anchor in a line of a file: the line itself, or the line of a log with an `anchor`. Null for any other line.
- */
+/** An anchor in a line of a file: the line itself, or the line of a log with an `anchor`. Null for any other line. */
 export function anchorIn(line: string): Anchor | null {
   let value: unknown;
   try {
@@ -64,7 +62,7 @@ function isAnchor(value: unknown): value is Anchor {
 
 /** How far the clock of a keeper may be behind that of whoever exports the log, ms. */
 const CLOCKS_MS_OFF = 60_000;
-/** What is needed of an anchor once its signature was verified. */
+/** The parts of an anchor that are needed once its signature has been verified. */
 type Known = Pick<Anchor, 'position' | 'hash' | 'at'>;
 const at = (anchor: Known): string => new Date(anchor.at).toISOString();
 
@@ -76,9 +74,9 @@ export class AnchorCheck {
   #forged: { first: Known; count: number } | null = null;
   #lastGood = 0;
   #broken: { anchor: Known; hash: string; after: number } | null = null;
-  /** How many anchors agreed. */
+  /** How many anchors match the log. */
   matched = 0;
-  /** How many anchors are of another ledger: they prove nothing about this one. */
+  /** How many anchors belong to another ledger: they prove nothing about this one. */
   ofOtherLedgers = 0;
   /** How many anchors are beyond the end of the log because they were signed after it was exported. */
   later = 0;
@@ -86,7 +84,7 @@ export class AnchorCheck {
   readonly #readAt: number;
 
   /**
-   * @param anchors of any ledgers and shards, in any order; those of others are not compared
+   * @param anchors of any ledgers and shards, in any order; those of other ledgers and shards are not compared
    * @param readAt when the end of the log was read, ms, by a clock that administrators of the database cannot set: only
    * anchors that were signed later may be beyond the end. By default, all anchors are older.
    */
@@ -116,7 +114,7 @@ export class AnchorCheck {
     else this.#forged = { first: this.#forged?.first ?? { position, hash, at }, count: (this.#forged?.count ?? 0) + 1 };
   }
 
-  /** For each row of the log, in order. */
+  /** Called for each row of the log, in order. */
   take({ position, hash }: { position: number; hash: string }): void {
     const anchors = this.#byPosition.get(position);
     if (!anchors) return;
@@ -134,23 +132,23 @@ export class AnchorCheck {
     const faults: AuditFault[] = [];
     if (this.#broken) {
       const { anchor, after } = this.#broken;
-      const problem = `the log was changed and recomputed: its hash at position ${anchor.position} is not that of the anchor of ${at(anchor)}; the first wrong position is in the range ${after + 1} to ${anchor.position}`;
+      const problem = `the log was changed and recomputed: its hash at position ${anchor.position} differs from that of the anchor from ${at(anchor)}; the first wrong position is in the range ${after + 1} to ${anchor.position}`;
       faults.push({ position: after + 1, index: null, what: 'log', problem });
     }
     const beyond = end ? this.#beyond(end.position) : null;
     if (end && beyond) {
-      const problem = `the end of the log is missing: an anchor of ${at(beyond)} is at position ${beyond.position}`;
+      const problem = `the end of the log is missing: an anchor from ${at(beyond)} is at position ${beyond.position}`;
       faults.push({ position: end.position + 1, index: null, what: 'log', problem });
     }
     const areForOthers = this.matched === 0 && this.ofOtherLedgers + this.#ofOtherShards > 0;
-    // The id of the ledger is in MySQL: an insider who changes it must not get rid of the anchors.
+    // The id of the ledger is in MySQL: changing it must not be a way for an insider to get rid of the anchors.
     if (end && end.position > 0 && areForOthers && faults.length === 0 && this.#forged === null) {
-      const problem = `none of the anchors is of this ledger and shard; ${this.ofOtherLedgers} are of other ledgers`;
+      const problem = `no anchor belongs to this ledger and shard; ${this.ofOtherLedgers} belong to other ledgers`;
       faults.push({ position: null, index: null, what: 'anchors', problem });
     }
     if (this.#forged) {
       const { first, count } = this.#forged;
-      const problem = `${count} anchors are not signed with this key; the first one is of ${at(first)}`;
+      const problem = `${count} anchors are not signed with this key; the first one is from ${at(first)}`;
       faults.push({ position: first.position, index: null, what: 'anchors', problem });
     }
     return faults;

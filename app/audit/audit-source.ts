@@ -7,7 +7,7 @@ import type { BookItem } from './book-items.ts';
 
 /** The books and the log of one database, or of its export. */
 export interface AuditSource {
-  /** Which database it is, and up to where it is audited: rows that were written later are left to the next audit. */
+  /** Which database is audited, and up to which point: rows that were written later are left to the next audit. */
   begin(): Promise<AuditScope>;
   /** The rows of the log after a position, in order; none at the end. */
   stored(after: number, max: { rows: number; bytes: number }): Promise<StoredRow[]>;
@@ -41,7 +41,7 @@ export interface AuditScope {
 export interface MomentView {
   /** The end of the log at this moment. */
   head: LogHead;
-  /** The position of a row beyond this end, which no process has sealed; null if there is none. */
+  /** The position of a row beyond this end (no process has sealed such a row); null if there is none. */
   beyond: number | null;
   /** Lines that were committed but are not in the log yet, in order. */
   waiting: readonly string[];
@@ -54,7 +54,7 @@ export interface MomentView {
 export interface AuditedAccount {
   account: Account;
   openingOverdraftLimit: number;
-  /** As stored, JSON. */
+  /** JSON, as stored. */
   openingLimits: string | null;
   /** The latest acceptance, ms; null if there was none. */
   lastAcceptedAt: number | null;

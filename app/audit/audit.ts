@@ -25,15 +25,15 @@ export interface AuditReport {
   /** Rows of the books that were compared with the log, and those that are older than it. */
   rows: number;
   olderRows: number;
-  /** Accounts that have a state in the log in place of an opening. */
+  /** Accounts that have a state in the log instead of an opening. */
   states: StatesReport;
   /** The first faults: those of the log itself, then those of rows, accounts and holds. */
   faults: AuditFault[];
 }
 
 /**
- * A keeper adds the state of each account that it finds without an opening in the log. Such an account is older than the log,
- * or was opened by an older release, or was inserted by SQL, which nothing but these figures can show.
+ * A keeper adds the state of each account that it finds without an opening in the log. Such an account is older than
+ * the log, or was opened by an older release, or was inserted by SQL; only these figures reveal an insertion.
  */
 interface StatesReport {
   /** False: keepers are still looking for such accounts, so neither these accounts nor the sums were checked. */

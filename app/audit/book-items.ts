@@ -59,7 +59,7 @@ export interface Compared {
   text: string;
 }
 
-/** The text of a row of the books. @param salt that of the row, which is in the log */
+/** The text of a row of the books that is in the log. @param salt the salt of the row */
 export function comparedItem(item: BookItem, salt: string): Compared {
   switch (item.kind) {
     case 'transfer': {

@@ -20,7 +20,7 @@ interface Walk {
   from: LogHead;
   /** The last position. */
   to: number;
-  /** Transfers between accounts that are not wanted are not decoded. */
+  /** Selects accounts: transfers between accounts that are not selected are not decoded. */
   isWanted?(accountId: string): boolean;
   /** Called for each row, after its hash was verified. */
   onRow?(row: LogHead): void;

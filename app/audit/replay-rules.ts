@@ -20,7 +20,7 @@ import type { SealedHold, SealedOrder, SealedTransfer } from '../journal/sealed/
 type Violation = string | null;
 export type Posted = Extract<SealedTransfer, { status: 'POSTED' }>;
 
-/** In place of the other account of a transfer: it allows everything. */
+/** Stands in for the other account of a transfer, and allows everything. */
 const OTHER: Omit<Account, 'currency' | 'accountId' | 'version' | 'settingsVersion'> = {
   status: 'ACTIVE',
   balance: 0,
@@ -34,12 +34,12 @@ const legOf = ({ leg }: SealedOrder): LegName | null => (leg as { name: LegName 
 const isFreeOfLimits = (order: SealedOrder): boolean =>
   order.kind === 'reversal' || legOf(order) === 'back' || legOf(order) === 'returns';
 
-/** An entry with a number that a ledger of integers cannot contain is not replayed. */
+/** Such an entry is not replayed: a ledger of integers cannot contain the number. */
 export const NOT_EXACT = 'it has a number that is not an exact integer';
-/** Days of the calendar are never deleted, and nothing is counted at a time without a day. */
+/** This is a fault, because days of the calendar are never deleted, and nothing is counted at a time without a day. */
 const NO_DAY = 'the business calendar has no day for its time';
 
-/** What a posted transfer must be, whatever its accounts are. */
+/** Checks what must hold for every posted transfer, whatever its accounts are. */
 export function formViolation({ order, source, destination }: Posted): Violation {
   const numbers = [order.amount, source.balance, source.version, destination.balance, destination.version];
   if (!numbers.every(Number.isSafeInteger)) return NOT_EXACT;
@@ -85,7 +85,7 @@ function captureCredit(amount: number, account: Account, windows: Windows | null
 export const mustCount = (order: SealedOrder, account: Account, side: 'source' | 'destination'): boolean =>
   account.limits !== null && !isFreeOfLimits(order) && !(order.kind === 'capture' && side === 'source');
 
-/** What happens to a hold: an event, or a capture. */
+/** An event of a hold, or a capture, as the log contains it. */
 interface Step {
   before: HoldState | null;
   after: { hold: HoldState; heldChange: number; usageChange?: UsageChange };
@@ -129,7 +129,7 @@ function decidedStep(event: Changed, account: Account, before: HoldState | null,
   return decideChange(before, { ...wanted, expectedRevision: before.revision }, account, now);
 }
 
-/** The hold after a step follows from the hold before it, and from what windows have counted. */
+/** Checks that the hold after a step follows from the hold before it, and from what the windows have counted. */
 function differingHold(
   decided: HoldStep,
   account: Account,

@@ -131,7 +131,7 @@ export class Replay {
     move(state, side, acceptedAt);
   }
 
-  /** The held amount, and the hold, after an event or a capture. */
+  /** Checks the held amount after an event or a capture, and replaces the hold. */
   #held(
     state: AccountState,
     holdId: string,
@@ -152,7 +152,7 @@ export class Replay {
     }
   }
 
-  /** The account before an entry; the entry must follow from it. */
+  /** Returns the account before an entry, and checks that the entry follows from it. */
   #follow(
     accountId: string,
     currency: string,
@@ -179,7 +179,7 @@ export class Replay {
     return state;
   }
 
-  /** What windows count because of an entry. */
+  /** Adds what the windows count for an entry to the usage of limits. */
   #count(state: AccountState, one: Posted | HoldChanged): void {
     const { settings, accountId } = state;
     if (!settings?.limits || !state.isUsageKnown) return;
@@ -282,7 +282,7 @@ function move(state: AccountState, { balance, version, settingsVersion }: Side, 
   state.acceptedAt = Math.max(state.acceptedAt, acceptedAt);
 }
 
-/** A state of an account that follows other entries of it must agree with them. */
+/** If the log has other entries of an account before its state, the state must agree with them. */
 function stateMismatch(state: AccountState, entry: SealedState): string | null {
   const same =
     state.balance === entry.balance &&

@@ -8,7 +8,7 @@ import { RowSums } from './row-sums.ts';
 
 /** Maximum number of rows that are compared one by one at the same time. */
 const CANDIDATES_MAX = 200_000;
-/** How often both sides are read again to name what differs. */
+/** How many times both sides are read again to name what differs. */
 const ROUNDS_MAX = 8;
 /** How far the log is read beyond its audited end, to find entries of rows that were being written at that time. */
 const TAIL_ROWS_MAX = 2_000;
@@ -28,7 +28,7 @@ export class RowCheck {
   /** The time of the first row of the log, ms: later rows of the books are in the log. */
   readonly #logBeganAt: number;
   #states = 0;
-  /** What the log contains: the books may have fewer rows, even none. */
+  /** The number of rows that the books must have according to the log; if rows are missing, the books have fewer. */
   #logged = 0;
   rows = 0;
   olderRows = 0;
@@ -38,7 +38,7 @@ export class RowCheck {
     this.#logBeganAt = logBeganAt;
   }
 
-  /** For each entry of the audited log, in any order. */
+  /** Called for each entry of the audited log, in any order. */
   take({ entry, line }: Pick<WalkedEntry, 'entry' | 'line'>): void {
     if (entry.kind === 'account-state') this.#states += 1;
     for (const { what, text } of comparedEntry(entry, line)) {

@@ -4,7 +4,7 @@ import type { WalkedEntry } from './log-walk.ts';
 import { problemOf } from './row-problems.ts';
 
 /**
- * Compares the rows that entries correspond to, which are looked up by their ids. It finds rows that were changed or
+ * Compares entries with their rows in the books, which are looked up by their ids. It finds rows that were changed or
  * deleted, but not rows that were inserted. @param items the rows that were found
  */
 export function lookedUpFaults(entries: readonly WalkedEntry[], items: readonly BookItem[]): AuditFault[] {

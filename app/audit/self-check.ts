@@ -16,14 +16,14 @@ const LOOK_UP_AT = 2_000;
 export interface CheckProgress {
   /** Everything up to here was checked. */
   checkpoint: LogHead;
-  /** The position up to which the hashes were walked again; null if this walk has to begin. */
+  /** The position up to which the hashes were walked again; null if a new walk has to begin. */
   walk: LogHead | null;
 }
 export const NOTHING_CHECKED: CheckProgress = { checkpoint: EMPTY_LOG, walk: null };
 
 export interface SelfCheckReport {
   clean: boolean;
-  /** False if time ran out: the next run continues. */
+  /** False if time ran out: the next run continues from there. */
   complete: boolean;
   from: number;
   position: number;
@@ -42,7 +42,7 @@ interface SelfCheckOptions {
   /** Whether all hashes are walked in this run, from where the latest walk ended. */
   walksHashes: boolean;
   isTimeOver(): boolean;
-  /** After each page: may wait, so that the check does not use the whole machine. */
+  /** Called after each page; may wait, so that the check does not use the whole machine. */
   pause(): Promise<void>;
   random(): number;
 }
@@ -53,10 +53,11 @@ class TimeOver extends Error {
 }
 
 /**
- * A check that is cheap enough to run every day in a keeper, whatever the size of the ledger: it verifies and replays what is
- * new in the log since the last run, and compares it with the books, compares a random thousandth of the older rows, and
- * once a week walks all hashes. It does not replace an audit: it does not find rows that were inserted, and changes of older
- * rows only by chance. @returns the report, and the progress from which the next run continues
+ * A check that is cheap enough to run every day in a keeper, whatever the size of the ledger: it verifies and replays
+ * what is new in the log since the last run, and compares it with the books; it compares a random thousandth of the
+ * older rows; and once a week it walks all hashes. It does not replace an audit: it does not find rows that were
+ * inserted, and it finds changes to older rows only by chance. @returns the report, and the progress from which the
+ * next run continues
  */
 export async function selfCheck(
   source: IndexedSource,

@@ -9,7 +9,8 @@ import type { Recovery } from '../journal/recovery/recovery.ts';
 export interface PodAuthority {
   read(): Promise<Authority>;
   /**
-   * @returns false if this epoch's cache does not have, or no longer has, the authority; the pod is then not registered
+   * @returns false if the cache does not have the authority in this epoch, or no longer has it; the pod is then not
+   * registered
    */
   register(podId: string, epoch: number): Promise<boolean>;
   /**
@@ -53,12 +54,12 @@ export interface HandOverStore {
 export interface KeeperAuthority {
   read(): Promise<Authority>;
   cursor(): Promise<Cursor>;
-  /** The business calendar that limits follow. */
+  /** The business calendar on which limits are based. */
   calendar(): Promise<BusinessCalendar>;
   /** All registrations, of any epoch. */
   pods(): Promise<PodRow[]>;
   livePods(): Promise<LivePod[]>;
-  /** The highest seq of an epoch that any registered pod has reported or handed over. */
+  /** In an epoch, the highest seq that any registered pod has reported or handed over. */
   observedIn(epoch: number): Promise<number>;
   /**
    * Whether MySQL has everything that the pods of this epoch received: each registered pod has handed over, or is
@@ -70,11 +71,11 @@ export interface KeeperAuthority {
    * have the prefix '#'. Null if there are too many to read.
    */
   idsBetween(after: number, upTo: number): Promise<string[] | null>;
-  /** How often the authority has moved to CLOSING in the last `ms` milliseconds. */
+  /** How many times the authority has moved to CLOSING in the last `ms` milliseconds. */
   closingsWithin(ms: number): Promise<number>;
   /**
-   * Moves by compare-and-set on the epoch. For CLOSING, the row keeps its data about the cache's epoch; for the
-   * other modes this is cleared.
+   * Moves by compare-and-set on the epoch. For CLOSING, the row keeps its data about the cache's epoch; for the other
+   * modes, that data is cleared.
    * @returns where the authority is now, or null if another process moved it first
    */
   move(from: Authority, mode: Exclude<Mode, 'CACHE'>, by: MovedBy): Promise<Authority | null>;
@@ -92,8 +93,8 @@ export interface RuleFormats {
   /** The older processes that have sent a heartbeat within the last minute. */
   olderProcesses(): Promise<OlderProcess[]>;
   /**
-   * Moves the ledger to the next format, in which an older release finds neither an authority nor a ledger; there is no
-   * way back. CACHE → CLOSING, whose epoch is recovered in its own format; DIRECT → DIRECT.
+   * Moves the ledger to the next format, in which an older release finds neither an authority nor a ledger; this cannot
+   * be undone. CACHE → CLOSING, whose epoch is recovered in its own format; DIRECT → DIRECT.
    * @returns null, without a change, if the authority has moved or is moving, if something waits for a journal, if a
    * process of an older release has sent a heartbeat within the last minute, or if this is the highest format already
    */

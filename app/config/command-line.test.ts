@@ -50,7 +50,7 @@ describe('A command line', () => {
     expect(() => parse(...args)).toThrow(message);
   });
 
-  it('without operands accepts none', () => {
+  it('of a command without operands must not contain any', () => {
     const { operands: _, ...without } = COMMAND;
     expect(() => parseCommandLine(without, ['small'])).toThrow("Unexpected argument 'small'.");
   });

@@ -27,7 +27,7 @@ export const LEDGER_SETTINGS = {
     url: required(
       'REDIS_URL',
       shardUrls(REDIS_URL_RANGE, (url) => parseRedisUrl(url) !== null),
-      'Redis that holds the balances: its address, or the Sentinels or nodes of a cluster that know it. `{shard}` stands for the number of the shard, from 0; or one URL per shard, separated by whitespace. Shards may share a Redis.',
+      'Redis that holds the balances: its address, or those of the Sentinels or cluster nodes through which it is found. `{shard}` stands for the number of the shard, from 0. Alternatively, list one URL per shard, separated by whitespace. Shards may share a Redis.',
     ),
     connectTimeoutMs: setting(
       'REDIS_CONNECT_TIMEOUT_MS',
@@ -52,7 +52,7 @@ export const LEDGER_SETTINGS = {
     url: required(
       'MYSQL_URL',
       shardUrls('mysql://user[:password]@host[:port]/database', isMysqlUrl),
-      'MySQL database that stores all data permanently. The same for `{shard}`, but every shard needs a database of its own.',
+      'MySQL database that stores all data permanently. `{shard}` works as in `REDIS_URL`, but every shard needs a database of its own.',
     ),
     poolMax: setting(
       'MYSQL_POOL_MAX',
@@ -96,7 +96,7 @@ export const LEDGER_SETTINGS = {
     mysqlUrl: optional(
       'SEARCH_MYSQL_URL',
       shardUrls('mysql://user[:password]@host[:port]/database', isMysqlUrl),
-      'MySQL database with the search index. The same for `{shard}`; every shard needs a database of its own. If it is not set, the index is in the database of the ledger.',
+      'MySQL database with the search index. `{shard}` works as in `REDIS_URL`, but every shard needs a search database of its own. If it is not set, the index is in the database of the ledger.',
     ),
   },
   ledger: {

@@ -139,7 +139,7 @@ export const SETTINGS = {
       'BATCH_ITEMS_MAX',
       integer(10_000, 1_000_000_000),
       20_000_000,
-      'Maximum number of items in the records of all batches together (about 200 bytes each). Above it, keepers remove records before they expire, those idle for longest first, but none that changed within the last day.',
+      'Maximum number of items in the records of all batches together (about 200 bytes each). Above it, keepers remove records before they expire, beginning with those that have been idle longest, but none that changed within the last day.',
     ),
   },
   audit: AUDIT_SETTINGS,

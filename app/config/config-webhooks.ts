@@ -12,7 +12,7 @@ export const WEBHOOK_SETTINGS = {
     secretKeys: optional(
       'WEBHOOK_SECRET_KEYS',
       textWhere(areBoxKeys, '32 bytes in base64, or several of these, separated by spaces', { secret: true }),
-      'Keys that encrypt the secrets of webhooks in MySQL. The first one encrypts, all of them decrypt. API pods and the role `webhooks` need the same keys. If it is not set, there are no webhooks.',
+      'Keys that encrypt the secrets of webhooks in MySQL. The first one encrypts; all of them decrypt. API pods and the role `webhooks` need the same keys. If it is not set, webhooks are disabled.',
     ),
     perUserMax: setting('WEBHOOKS_PER_USER_MAX', integer(1, 1_000), 20, 'Maximum number of webhooks of one user.'),
     max: setting(
@@ -25,13 +25,13 @@ export const WEBHOOK_SETTINGS = {
       'WEBHOOK_REQUEST_TIMEOUT_MS',
       integer(100, MINUTE_MS),
       15_000,
-      'Maximum time for one request to a webhook, from the look-up of its host to its response.',
+      'Maximum time for one request to a webhook, from the lookup of its host to its response.',
     ),
     retryForMs: setting(
       'WEBHOOK_RETRY_FOR_MS',
       integer(1_000, 30 * DAY_MS),
       DAY_MS,
-      'How long deliveries to a webhook are retried. Then they are stopped until somebody resumes them.',
+      'How long deliveries to a webhook are retried. After that, they stop until somebody resumes them.',
     ),
     allowedRanges: optional(
       'WEBHOOK_ALLOWED_RANGES',

@@ -2,13 +2,13 @@ import type { Config } from './config.ts';
 import { MIB } from './config-kinds.ts';
 import { urlFor } from './shard-urls.ts';
 
-/** The smallest share of a shard. The largest call has to fit into its queue, and a part of the tail into its memory. */
+/** The minimum share of a shard. The largest call has to fit into its queue, and a part of the tail into its memory. */
 const QUEUE_TRANSFERS_MIN = 1_000;
 const TAIL_BYTES_MIN = MIB;
 
 /**
- * The configuration of one shard: its URLs, and its share of the limits that are for the whole process. Limits that
- * protect Redis or MySQL (cached accounts, journal, batches) are for each shard.
+ * The configuration of one shard: its URLs, and its share of the limits that apply to the whole process. Limits that
+ * protect Redis or MySQL (cached accounts, journal, batches) apply to each shard.
  */
 export function configOfShard(config: Config, shard: number): Config {
   const { redis, mysql, search, ledger } = config;

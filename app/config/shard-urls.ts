@@ -1,6 +1,6 @@
 const MYSQL_PORT = 3306;
 
-/** The URLs in a text, separated by whitespace. Whitespace inside a URL does not separate it. */
+/** The URLs in a text, separated by whitespace. Whitespace inside a URL does not split it. */
 export function splitUrls(text: string): string[] {
   return text.split(/\s+(?=[a-z][a-z+]*:\/\/)/);
 }

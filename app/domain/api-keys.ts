@@ -67,8 +67,9 @@ export interface KeyRequest {
 }
 
 /**
- * The management of API keys. Every change and every refusal for a lack of rights is recorded with who asked for it.
- * All methods throw Problem database_unavailable while MySQL is unavailable; a change may then have been made.
+ * The management of API keys. Every change, and every refusal for a lack of rights, is recorded with the user who
+ * requested it. All methods throw Problem database_unavailable while MySQL is unavailable; a change may then have been
+ * made.
  */
 export interface KeyManagement {
   /** Creating a key again under its id returns it without its secret. @throws Problem forbidden, key_id_reused */

@@ -2,7 +2,7 @@ export const MODES = ['CACHE', 'CLOSING', 'DIRECT', 'REBUILDING'] as const;
 export type Mode = (typeof MODES)[number];
 
 /**
- * The format of the rules. Every process since 0.1.0 can work in format 1. Format 2 adds holds, limits and groups,
+ * The format of the rules. Every release since 0.1.0 can work in format 1. Format 2 adds holds, limits and groups,
  * which 0.1.0 does not know; its modes and its keys in Redis have other names, so that 0.1.0 does not find them. The
  * format of a ledger never decreases.
  */
@@ -32,8 +32,8 @@ export interface Authority {
   /** The format of the rules in this epoch, and of the next epoch of the cache. */
   format: Format;
   /**
-   * CACHE: the current epoch. CLOSING: the epoch to be recovered. DIRECT: the epoch whose journal frozen accounts wait
-   * for. Null if nothing is pending.
+   * CACHE: the current epoch. CLOSING: the epoch to be recovered. DIRECT: the epoch whose journal the frozen accounts
+   * wait for. Null if nothing is pending.
    */
   cacheEpoch: number | null;
   /**
@@ -50,8 +50,8 @@ export interface Authority {
    */
   highestKnownSeq: number | null;
   /**
-   * How often an operator has stopped or released the ledger: odd while it is stopped. It is independent of the epoch,
-   * and only increases.
+   * How many times an operator has stopped or released the ledger: odd while it is stopped. It is independent of the
+   * epoch, and only increases.
    */
   stops: number;
   /** How long the authority has been in this state, ms. */

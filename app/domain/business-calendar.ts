@@ -14,7 +14,10 @@ export interface BusinessCalendar {
   validUntil: number;
 }
 
-/** A store's clock that is further ahead of a pod's, ms, counts as unsure: the same as UNSURE_MS in includes/limits.lua. */
+/**
+ * A store's clock counts as unsure if it is further ahead of a pod's than this, ms: the same as UNSURE_MS in
+ * includes/limits.lua.
+ */
 const CLOCK_AHEAD_MS_MAX = 5_000;
 
 /** The windows into which a time falls, or null if the calendar does not cover it: windows are never guessed. */

@@ -45,7 +45,7 @@ describe('the same content', () => {
 
 describe('the content of a leg', () => {
   const out = legOf('out', one);
-  it('is what the client sent, whatever the transit account, the refusal that it carries, and what it gives back', () => {
+  it('is what the client sent, regardless of the transit account, the refusal, and what the leg gives back', () => {
     for (const same of [
       legOf('out', one, { stripe: 5 }),
       legOf('out', one, { leg: { refusal: { refusal: 'account_closed' } } }),
@@ -63,7 +63,7 @@ describe('the content of a leg', () => {
     ['timestamp', { timestamp: 6 }],
     ['reference', { reference: 'other' }],
     ['metadata', { metadata: null }],
-  ])('differs by %s, even if the same accounts move', (_, different: Partial<TransferOrder>) => {
+  ])('differs by %s, even if the leg moves money between the same accounts', (_, different: Partial<TransferOrder>) => {
     for (const name of LEGS) {
       const other = { ...legOf(name, { ...one, ...different }), transactionId: legOf(name, one).transactionId };
       expect(sameContent(legOf(name, one), other)).toBe(false);

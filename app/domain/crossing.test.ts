@@ -110,7 +110,7 @@ describe('ids of legs', () => {
     expect(isInnerAccount('cash')).toBe(false);
   });
 
-  it('of `in` differ between two transfers of the same id from two shards', () => {
+  it('of `in` differ between two transfers with the same id from two shards', () => {
     expect(legIdOf('a', 'in', 0)).not.toBe(legIdOf('a', 'in', 1));
   });
 });
@@ -151,7 +151,7 @@ describe('two refusals', () => {
     }
   });
 
-  it('prefer the limit of the source, as the rules do', () => {
+  it('are reported with the limit of the source, as the rules would report them', () => {
     const refused = (limit: 'transferMax' | 'balanceMax') =>
       ({ refusal: 'limit_exceeded', limit: { limit, value: 1, remaining: 1 } }) as const;
     expect(firstVerdict(refused('transferMax'), refused('balanceMax'))).toEqual(refused('transferMax'));

@@ -26,8 +26,8 @@ export const isInnerAccount = (accountId: string): boolean => accountId.startsWi
 export const transitAccount = (currency: string, stripe: number): string => `~transit:${currency}:${stripe}`;
 export const returnsAccount = (currency: string): string => `~returns:${currency}`;
 /**
- * Is debited for money that arrived in other shards, if the debit of its source was lost when a database was restored
- * from a backup.
+ * The account that is debited for money that arrived in other shards, if the debit of its source was lost when a
+ * database was restored from a backup.
  */
 export const lossAccount = (currency: string): string => `~loss:${currency}`;
 
@@ -67,7 +67,7 @@ export function outOrder(
 
 /**
  * The legs after `out` are derived from the order of `out` alone, so that every process sends them with the same content.
- * @param crossing the order of `out`, or for a dry run that of the client
+ * @param crossing the order of `out`; for a dry run, the order of the client
  */
 export function inOrder(
   crossing: TransferOrder,
@@ -114,7 +114,7 @@ export function returnsOrder(out: Posted, { transit, toShard }: { transit: strin
   };
 }
 
-/** A crossing whose `out` is posted, and which has no outcome at its destination yet. */
+/** A crossing whose `out` is posted, but which has no outcome at its destination yet. */
 export class TransferPending extends Problem {
   readonly order: TransferOrder;
   readonly acceptedAt: number;
@@ -142,8 +142,8 @@ export const REFUSAL_ORDER = [
 ] as const satisfies readonly Refusal[];
 
 /**
- * Of the verdicts of both ends, the one that is reported; the source's, if both refuse for the same reason. Null if both allow
- * the transfer.
+ * The verdict that is reported, given the verdicts of both ends: the source's if both refuse for the same reason. Null
+ * if both allow the transfer.
  */
 export function firstVerdict(source: LegVerdict | null, destination: LegVerdict | null): LegVerdict | null {
   if (!source || !destination) return source ?? destination;

@@ -25,7 +25,7 @@ export interface GroupOrder {
 
 interface GroupOutcomeCommon {
   group: GroupOrder;
-  /** As in an `Outcome`. */
+  /** This field and the next two have the same meaning as in an `Outcome`. */
   acceptedAt: number;
   takenAt: number | null;
   epoch: number;
@@ -44,7 +44,7 @@ export interface RejectedGroup extends GroupOutcomeCommon {
   /** The index (from 0) of the first member that was refused, and why. The ids of the members remain unused. */
   index: number;
   refusal: Refusal;
-  /** For `limit_exceeded`. */
+  /** Present for `limit_exceeded`. */
   limit?: LimitRefusal;
 }
 /** The single, permanent outcome of a group id. */
@@ -125,9 +125,7 @@ export function groupPersistedAs(received: GroupOutcome, stored: GroupOutcome): 
   return sameGroup(group, stored.group) ? { ...stored, replayed: true } : groupIdReused(group.groupId);
 }
 
-/**
- * A member's id already has an outcome, so the group cannot be posted. This is not an outcome: nothing is stored.
- */
+/** A member's id already has an outcome, so the group cannot be posted. This is not an outcome: nothing is stored. */
 export const memberIdTaken = ({ groupId, orders }: GroupOrder, index: number): Problem =>
   new Problem('transaction_id_reused', `the id of transfer ${index} of the group already belongs to another transfer`, {
     groupId,

@@ -15,7 +15,7 @@ describe('hashSlot', () => {
     expect(hashSlot(key)).toBe(slot);
   });
 
-  it('is always a slot', () => {
+  it('is always a valid slot', () => {
     const slots = Array.from({ length: 10_000 }, (_, n) => hashSlot(`account-${n}`));
     expect(slots.every((slot) => Number.isInteger(slot) && slot >= 0 && slot < SLOTS)).toBe(true);
     expect(new Set(slots).size).toBeGreaterThan(7_000);

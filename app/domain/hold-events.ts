@@ -49,10 +49,10 @@ export type HoldEvent = HoldPlaced | HoldRefused | HoldUpdated;
 /** The outcome of a hold id, or of the id of an event. */
 export interface HoldOutcome {
   event: HoldEvent;
-  /** Those of the event. */
+  /** Epoch and seq are those of the event. */
   epoch: number;
   seq: number;
-  /** As in an `Outcome`. */
+  /** `replayed` and `persisted` have the same meaning as in an `Outcome`. */
   replayed: boolean;
   persisted: boolean;
 }

@@ -1,6 +1,6 @@
 import type { Refusal } from './problem.ts';
 
-/** What a refusal of a hold, of its change, or of its capture is about. */
+/** The request that was refused: for a hold, its change, or its capture. */
 interface About {
   what: 'place' | 'change' | 'capture' | 'void' | 'expire';
   holdId: string;
@@ -10,7 +10,7 @@ interface About {
   currency: string;
 }
 
-/** Without figures: permission to hold money of an account does not include reading its balance. */
+/** The details contain no figures: permission to hold money of an account does not include reading its balance. */
 const DETAILS: Readonly<Record<Refusal | 'hold_changed', (about: About) => string>> = {
   currency_mismatch: ({ currency }) => `One of the accounts does not use ${currency}.`,
   insufficient_funds: ({ account }) => `${account} has less available than the requested amount.`,

@@ -1,4 +1,4 @@
-/** Types of holds that other types refer to; the rules are in holds.ts. Money in minor units. */
+/** TypeScript types for holds, to which other types refer; the rules are in holds.ts. Money in minor units. */
 export type HoldStatus = 'OPEN' | 'CAPTURED' | 'VOIDED' | 'EXPIRED';
 
 /**

@@ -45,9 +45,9 @@ export const CLOCK_AHEAD_MAX_MS = 5000;
 type Holder = Pick<Account, 'currency' | 'status' | 'balance' | 'overdraftLimit' | 'external'> & { held: number };
 type Destination = Pick<Account, 'currency' | 'status' | 'balance'>;
 
-/** An event that may happen: the hold after it, and how much `held` changes. */
+/** An event that the rules allow: the hold after it, and by how much `held` changes. */
 export type HoldStep = Pick<HoldAfter, 'hold' | 'heldChange'>;
-/** A capture that may happen, with the amount that leaves the balance. */
+/** A capture that the rules allow, with the amount that leaves the balance. */
 export interface CaptureStep extends HoldStep {
   amount: number;
 }
@@ -55,7 +55,7 @@ export interface CaptureStep extends HoldStep {
 /** The amount that a hold reserves: 0 unless it is open. */
 export const leftOf = ({ status, amount, captured }: HoldState): number => (status === 'OPEN' ? amount - captured : 0);
 
-/** The part of a hold that changes, without the fields that never change. */
+/** Picks the part of a hold that changes. */
 export const stateOf = ({ status, amount, captured, expiresAt, revision, counted }: HoldState): HoldState => ({
   status,
   amount,

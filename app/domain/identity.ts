@@ -40,7 +40,7 @@ export const JWT_USER_PREFIX = 'jwt:';
 
 export const ANONYMOUS: Identity = { user: 'anonymous', scopes: new Set() };
 
-/** Looks up API keys. Called for every request, so it must answer from memory nearly always. */
+/** Looks up API keys. Called for every request, so it must nearly always answer from memory. */
 export interface KeyStore {
   /** The key's holder, or null for a key that is unknown, revoked or expired. @throws Problem database_unavailable */
   identify(presentedKey: string): Promise<Identity | null>;

@@ -95,7 +95,7 @@ export function placeOf(id: string): IdPlace {
 }
 
 /**
- * The id without the mark that keeps its kind apart in Redis: `#` for changes, `+` for groups, `=` for holds. No id
+ * The id without the mark that distinguishes its kind in Redis: `#` for changes, `+` for groups, `=` for holds. No id
  * contains such a mark.
  */
 export const withoutMark = (key: string): string => (/^[#+=]/.test(key) ? key.slice(1) : key);

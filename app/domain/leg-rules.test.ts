@@ -78,7 +78,7 @@ describe('a transfer between shards', () => {
 
 describe('money that comes back', () => {
   it.each(['back', 'returns'] as const)(
-    'as %s is refused only if the account is closed, or beyond the exact range',
+    'as %s is refused only if the account is closed or would leave the exact range',
     (name) => {
       fc.assert(
         fc.property(anyAccount('a'), anyAmount, (account, amount) => {

@@ -5,11 +5,11 @@ import { type Verdict, verdictOn } from './rules.ts';
 import type { Account, TransferOrder } from './types.ts';
 
 /**
- * The rules of the legs of transfers between shards; implemented in Lua, too (app/redis/lua/includes/apply-legs.lua). A
+ * The rules of the legs of transfers between shards; also implemented in Lua (app/redis/lua/includes/apply-legs.lua). A
  * test compares the two over random histories.
  *
  *   leg            refused by                                              usage of limits
- *   out            the rules of its source, and what it carries            counts the debit
+ *   out            the rules of its source, and the refusal it carries     counts the debit
  *   in             the rules of its destination                            counts the credit
  *   back, returns  only `account_closed`, `balance_out_of_range`           gives the debit of `out` back
  *
@@ -28,7 +28,7 @@ export function verdictOnAny(order: TransferOrder, source: Party, destination: P
 
 function verdictOnLeg(order: LegOrder, source: Party, destination: Party, windows: Windows): Verdict | null {
   const { leg, currency, amount } = order;
-  // In place of the transit account, an account that allows everything.
+  // An account that allows everything takes the place of the transit account.
   const transit = { ...UNRESTRICTED, currency };
   if (leg.name === 'out') return firstVerdict(verdictOn(order, source, transit, windows), leg.refusal ?? null);
   if (leg.name === 'in') return verdictOn(order, transit, destination, windows);

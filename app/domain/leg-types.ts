@@ -2,8 +2,8 @@ import type { LimitRefusal } from './limits.ts';
 import type { Refusal } from './problem.ts';
 
 /**
- * A crossing is a transfer between two shards: a chain of transfers that each stay inside one shard, its legs. T is the
- * transfer's id, s the shard of the source and d that of the destination.
+ * A crossing is a transfer between two shards: a chain of transfers, its legs, each of which stays inside one shard. T
+ * is the transfer's id, s the shard of the source and d that of the destination.
  *
  *   leg      shard  id           moves                            may be refused
  *   out      s      T            source → transit account         by the rules, or with the refusal of the destination
@@ -17,8 +17,8 @@ export const LEGS = ['out', 'in', 'back', 'returns'] as const;
 export type LegName = (typeof LEGS)[number];
 
 /**
- * The additional fields of a transfer that is a leg of a crossing. The accounts of the order itself are those that it moves
- * money between, in its shard.
+ * The additional fields of a transfer that is a leg of a crossing. The accounts of the order itself are those between
+ * which the leg moves money, in its shard.
  */
 export interface Leg {
   name: LegName;
@@ -39,6 +39,6 @@ export interface Leg {
 /** Why the destination's shard refuses a transfer: a `Verdict` of the rules. */
 export interface LegVerdict {
   refusal: Refusal;
-  /** For `limit_exceeded`. */
+  /** Present for `limit_exceeded`. */
   limit?: LimitRefusal;
 }

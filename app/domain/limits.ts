@@ -48,8 +48,8 @@ interface Limited {
 
 /**
  * Whether limits apply to a transfer. They do not apply to reversals, nor to the legs that return the money of a
- * transfer between shards: these are neither counted nor refused. The rules of limits are implemented in Lua, too (app/redis/lua/includes/limits.lua); a test compares the two over
- * random histories.
+ * transfer between shards: these are neither counted nor refused. The rules of limits are also implemented in Lua
+ * (app/redis/lua/includes/limits.lua); a test compares the two over random histories.
  */
 export const isLimited = (
   { kind, leg }: { kind: 'transfer' | 'reversal' | 'capture'; leg?: { name: string } },
@@ -132,7 +132,7 @@ export const isCountedIn = (start: number, at: number, { countedSince }: Usage):
   at >= start && at >= countedSince;
 
 /**
- * The usage after debits that were counted at `at` are given back to each window that is still the account's latest.
+ * Returns debits that were counted at `at` to each window that is still the account's latest. @returns the new usage
  * Whether the window has ended in the meantime makes no difference, so no calendar is needed.
  */
 export function givingBack(usage: Usage, at: number, back: { day: number; month: number }): Usage {

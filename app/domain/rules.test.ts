@@ -74,11 +74,11 @@ describe('refusalOf', () => {
   it.each([
     [MAX - 1, null],
     [MAX, 'balance_out_of_range'],
-  ])('a destination at %i gets 1: %s', (balance, refusal) => {
+  ])('given a credit of 1 to a destination at %i, returns %s', (balance, refusal) => {
     expect(refusalOf(party(), party({ balance }), 1, 'EUR')).toBe(refusal);
   });
 
-  it('a suspended destination accepts credits; a frozen or closed one does not', () => {
+  it('allows credits to a suspended destination, but not to a frozen or closed one', () => {
     expect(refusalOf(party(), party({ status: 'SUSPENDED' }), 1, 'EUR')).toBeNull();
     expect(refusalOf(party(), party({ status: 'FROZEN' }), 1, 'EUR')).toBe('account_frozen');
     expect(refusalOf(party(), party({ status: 'CLOSED' }), 1, 'EUR')).toBe('account_closed');

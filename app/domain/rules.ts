@@ -26,7 +26,7 @@ export function refusalOf(source: Party, destination: Party, amount: number, cur
 /** Why a transfer is refused. */
 export interface Verdict {
   refusal: Refusal;
-  /** For `limit_exceeded`. */
+  /** Present for `limit_exceeded`. */
   limit?: LimitRefusal;
 }
 

@@ -37,10 +37,10 @@ describe('A split', () => {
   });
 
   it.each<[string, number, SplitPart[], number]>([
-    ['amounts above the whole', 10, [{ amount: 6 }, { amount: 5 }], -1],
+    ['amounts above the total', 10, [{ amount: 6 }, { amount: 5 }], -1],
     ['amounts below the total, and no destination for the rest', 10, [{ amount: 6 }], -1],
     ['two destinations that take what remains', 10, [{ remaining: true }, { remaining: true }], 1],
-    ['what remains beside shares', 10, [{ remaining: true }, { share: 1 }], 0],
+    ['a destination that takes what remains, together with shares', 10, [{ remaining: true }, { share: 1 }], 0],
   ])('refuses %s', (_, total, parts, index) => {
     expect(split(total, parts)).toMatchObject({ index });
   });

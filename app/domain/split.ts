@@ -10,7 +10,7 @@ export interface SplitError {
 /**
  * Splits an amount to the last minor unit: first the parts with an amount, then the shares of the rest, or one part
  * that takes all of it. Shares are rounded by largest remainders: each gets its exact part rounded down, and the units
- * that are left go to the largest remainders, among equal ones to the earliest. So the sum is always exact, and no
+ * that are left go to the largest remainders and, among equal ones, to the earliest. So the sum is always exact, and no
  * share is a whole unit away from its exact value.
  *
  * In BigInt, because an amount times a share may be above 2^53.
@@ -34,7 +34,7 @@ export function split(total: number, parts: readonly SplitPart[]): number[] | Sp
   return parts.map((part) => ('amount' in part ? part.amount : Number(shares[next++])));
 }
 
-/** By largest remainders. @param weights each > 0 */
+/** Divides an amount in proportion to weights, by largest remainders. @param weights each > 0 */
 function shared(rest: bigint, weights: readonly bigint[]): bigint[] {
   const whole = weights.reduce((sum, weight) => sum + weight, 0n);
   const shares = weights.map((weight) => (rest * weight) / whole);

@@ -1,6 +1,6 @@
 import { Problem } from './problem.ts';
 
-/** Whether an operator has stopped the ledger. @param stops how often it was stopped or released */
+/** Whether an operator has stopped the ledger. @param stops how many times it was stopped or released */
 export const isStopped = (stops: number): boolean => stops % 2 === 1;
 
 const RETRY_AFTER_S = 5;
@@ -27,7 +27,7 @@ export interface StopReport {
   stopped: boolean;
   /** False if a store that decides has not confirmed the state. */
   enforced: boolean;
-  /** How often it was stopped or released, in all shards together; null if a shard did not answer. */
+  /** How many times it was stopped or released, in all shards together; null if a shard did not answer. */
   number: number | null;
   changes: readonly {
     number: number;

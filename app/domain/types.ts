@@ -171,7 +171,7 @@ export interface Posting extends HistoryItemCommon {
   hold: { holdId: string; heldChange: number } | null;
 }
 
-/** An event of a hold of the account, which leaves the balance as it is. */
+/** An event of a hold of the account, which leaves the balance unchanged. */
 export interface HoldPosting extends HistoryItemCommon {
   kind: 'hold_placed' | 'hold_changed' | 'hold_voided' | 'hold_expired';
   holdId: string;

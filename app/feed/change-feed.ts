@@ -21,7 +21,7 @@ import { Pace } from './pace.ts';
 import { RowReader } from './row-reader.ts';
 import { ShardReading } from './shard-reading.ts';
 
-/** Entries per second that a pod reads again for listeners and pages, all together: about a fifth of a core. */
+/** Entries per second that a pod reads again, for all listeners and pages together: about a fifth of a core. */
 const REPLAYED_PER_SECOND_MAX = 20_000;
 /** A page ends after it has examined this many entries, however few of them match the filter. */
 const EXAMINED_MAX = 10_000;
@@ -39,9 +39,9 @@ export interface ChangeFeedDependencies {
   shards: readonly FeedShardParts[];
   ledgerId(): Promise<string>;
   clock: Clock;
-  /** A subscription has ended. */
+  /** Called when a subscription has ended. */
   onEnd(reason: FeedEnd | 'client_gone'): void;
-  /** A listener gets older events from the log again, because its client did not take the new ones in time. */
+  /** Called when a listener falls back to reading the log, because its client did not take new events in time. */
   onBehind(): void;
   /** How many characters of events may wait for all listeners of a pod together. */
   waitingMax?: number;
@@ -74,7 +74,7 @@ export class ChangeFeed implements Feed {
     return this.#shards.length;
   }
 
-  /** For how long this pod has not reached the end of the log of a shard that it follows, ms. */
+  /** How long this pod has been behind the end of the log of a shard that it follows, ms. */
   behindMs(shard: number): number {
     return this.#shards[shard]?.follower.behindMs ?? 0;
   }

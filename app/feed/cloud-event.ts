@@ -24,7 +24,7 @@ export interface EventOrigin {
   check: string;
 }
 
-/** What the log does not contain. */
+/** What an event needs, but the log does not contain. */
 interface Additions {
   /** The currency of an account that was changed. */
   currency: string | undefined;

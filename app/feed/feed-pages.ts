@@ -19,9 +19,7 @@ interface PageLimits {
   charactersMax?: number;
 }
 
-/**
- * Reads up to `limit` events of one shard. @throws Problem events_gone, database_unavailable
- */
+/** Reads up to `limit` events of one shard. @throws Problem events_gone, database_unavailable */
 export async function pageOf(
   reader: RowReader,
   start: Place,
@@ -56,7 +54,8 @@ export async function pageOf(
 /**
  * The position at which to begin. If a position is given, the places of the shards that are not read are left
  * unchanged.
- * @param read the shards that are read @throws Problem events_gone, validation_failed, feature_not_active, and the 503s
+ * @param read the shards that are read @throws Problem events_gone, validation_failed, feature_not_active, or one with
+ * the status 503
  */
 export async function beginAt(
   start: FeedStart,

@@ -41,7 +41,7 @@ export class RowEvent implements FeedEvent {
   }
 
   /**
-   * The event for listeners that want details, or may not use all accounts. It is not cached, because data that was
+   * The event for listeners that want details, or may use only some accounts. It is not cached, because data that was
    * erased must no longer be sent.
    * @param details null if there are none, they are not wanted, or they were erased
    */
@@ -74,8 +74,8 @@ export const seesOf = ({ prefixes }: FeedFilter): Sees | null =>
   prefixes ? (account) => prefixes.some((prefix) => account.startsWith(prefix)) : null;
 
 /**
- * A row of the log as events. Rows never change, so all readers of a row share one object. An entry is decoded when it
- * is first needed, because most entries never are.
+ * A row of the log as events. Rows never change, so all readers of a row share one object. An entry is decoded only
+ * when it is first needed, because most are never needed.
  */
 export class FeedRow {
   readonly position: number;
@@ -107,7 +107,7 @@ export class FeedRow {
     return this.#lines.flatMap((_, index) => this.#at(index) ?? []);
   }
 
-  /** The events of the wanted accounts, in order. */
+  /** The events of the given accounts, in order. */
   eventsOf(isWanted: (account: string) => boolean): RowEvent[] {
     return this.#lines.flatMap((line, index) => {
       const ends = transferAccountsIn(line);
@@ -199,9 +199,9 @@ const ofClient = (type: EventType, accountId: string): Seen | null =>
   isInnerAccount(accountId) ? null : { type, accounts: [accountId] };
 
 /**
- * A leg is an event of the client's account whose balance it changes, and a payout is one of its recipient. Transfers
- * between the ledger's own accounts are hidden, and so are refusals that a client does not see as its transfer's
- * outcome.
+ * A leg is an event of the client's account whose balance it changes, and a payout is an event of its recipient.
+ * Transfers between the ledger's own accounts are hidden, and so are refusals that a client does not see as its
+ * transfer's outcome.
  */
 function seenInTransfer({ status, order }: SealedTransfer): Seen | null {
   const { leg, source, destination, transactionId } = order;

@@ -41,7 +41,7 @@ export class LogFollower {
   readonly #report: FailureReport;
   readonly #ofAll = new Set<Follower>();
   readonly #byAccount = new Map<string, Set<Follower>>();
-  /** With the position from which each follower gets events. */
+  /** All followers, each with the position from which it gets events. */
   readonly #followers = new Map<Follower, number>();
   /** How many followers want details. */
   #detailed = 0;
@@ -65,7 +65,7 @@ export class LogFollower {
     return this.#place;
   }
 
-  /** For how long it has not reached the end of the log, ms. */
+  /** How long this follower has been behind the end of the log, ms. */
   get behindMs(): number {
     return this.#behindSinceMs === null ? 0 : this.#deps.clock.monotonic() - this.#behindSinceMs;
   }

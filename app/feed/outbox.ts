@@ -5,7 +5,7 @@ import type { FeedEnd, FeedEvent, FeedPosition, FeedSink, SentEvent } from '../l
 const WAITING_MAX = 128 * 1024;
 /** How many characters of events are handed over at once. */
 const SENT_AT_ONCE = 32 * 1024;
-/** How many characters a waiting event counts in addition to its text. */
+/** How many characters are counted for a waiting event in addition to its text. */
 const OVERHEAD = 256;
 /** A listener that takes nothing for this long is disconnected, ms. */
 const STALLED_MS_MAX = 20_000;
@@ -21,7 +21,7 @@ export interface OutboxDependencies {
   budget: Budget;
   sink: FeedSink;
   start: FeedPosition;
-  /** Called once, when it has ended for whatever reason. */
+  /** Called once, when the subscription has ended, whatever the reason. */
   onEnd(reason: FeedEnd | 'client_gone'): void;
 }
 
@@ -66,7 +66,7 @@ export class Outbox {
     this.#schedule();
   }
 
-  /** Resolves when its client takes more, or when it has ended. */
+  /** Resolves when the client accepts more, or when the subscription has ended. */
   async whenRoomy(): Promise<void> {
     while (!this.#ended && (this.#isBlocked || this.#size >= SENT_AT_ONCE))
       await new Promise<void>((resolve) => this.#onRoom.push(resolve));
@@ -77,7 +77,7 @@ export class Outbox {
     if (this.#finish(reason)) this.#deps.sink.end(reason);
   }
 
-  /** The client has gone. */
+  /** The client is gone. */
   cancel(): void {
     this.#finish('client_gone');
   }

@@ -1,8 +1,8 @@
 import type { Clock } from '../kernel/clock.ts';
 
 /**
- * Limits work that can wait to a number of units per second, for all who share it together, so that it leaves the pod's
- * CPU to requests.
+ * Limits low-priority work to a number of units per second, in total for all callers that share this object, so that
+ * the pod's CPU remains available to requests.
  */
 export class Pace {
   readonly #clock: Clock;

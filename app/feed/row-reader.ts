@@ -54,7 +54,7 @@ export class RowReader {
   }
 
   /**
-   * Some rows after a position, at the pace of low-priority work; none at the end of the log.
+   * Reads some rows after a position, at the pace of low-priority work; returns none at the end of the log.
    * @throws Problem events_gone, database_unavailable
    */
   async replay(after: number): Promise<readonly FeedRow[]> {
@@ -90,7 +90,7 @@ export class RowReader {
     return events.map((event, index) => event.seenWith(found[index] ?? null, sees));
   }
 
-  /** As `replay`, but immediately. */
+  /** Like `replay`, but immediately. */
   async follow(after: number): Promise<readonly FeedRow[]> {
     const { log, shard } = this.#deps;
     const [sealed, ledgerId] = await Promise.all([log.readLines(after, READ_MAX), this.#deps.ledgerId()]);

@@ -19,9 +19,9 @@ interface ShardReadingDependencies {
   filter: FeedFilter;
   outbox: Outbox;
   start: Place;
-  /** The position of all shards of the listener, after an event of this one. */
+  /** The listener's position in all shards, after an event of this shard. */
   positionAfter(reading: ShardReading): FeedPosition;
-  /** It gets older events from the log again, because its client did not take the new ones in time. */
+  /** Called when the listener falls back to reading the log, because its client did not take new events in time. */
   onBehind(): void;
 }
 
@@ -93,7 +93,7 @@ export class ShardReading implements Follower {
     this.#deps.follower.remove(this);
   }
 
-  /** Reads rows until it can be live. Errors of MySQL are retried: the client notices only a delay. */
+  /** Reads rows until the listener can be live. Errors of MySQL are retried: the client notices only a delay. */
   async read(): Promise<void> {
     const { clock, outbox } = this.#deps;
     for (let failures = 0; !outbox.ended; ) {
@@ -108,7 +108,7 @@ export class ShardReading implements Follower {
     }
   }
 
-  /** @returns whether it is live now */
+  /** @returns true if the listener is live now, or has ended */
   async #step(): Promise<boolean> {
     const { outbox, reader } = this.#deps;
     await outbox.whenRoomy();

@@ -126,7 +126,7 @@ describe('The program', () => {
     }
   });
 
-  it('as api logs what it waits for, once it has waited for a second', async () => {
+  it('as api reports what it waits for, once it has waited for a second', async () => {
     const nowhere = String(await freePort());
     const program = start('api', { MYSQL_URL: `mysql://u:p@127.0.0.1:${nowhere}/db` });
     await says(program, '"reasons":["the authority has not been read from MySQL yet"]');

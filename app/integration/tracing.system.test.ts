@@ -113,7 +113,7 @@ describe('The trace of a transfer in Redis', () => {
     start('keeper');
     const inCache = () => db.database.rows("SELECT 1 FROM authority WHERE mode LIKE 'CACHE%'");
     await until('Redis has the authority', async () => (await inCache()).length > 0);
-    // From now on the accounts are in Redis, so that a transfer takes a single call.
+    // From now on the accounts are in Redis, so a transfer takes a single call.
     await transfer(unsampled(3));
   });
 
@@ -158,7 +158,7 @@ describe('The trace of a transfer in Redis', () => {
     expect(pod?.['service.instance.id']).not.toBe(keeper?.['service.instance.id']);
   });
 
-  it('is complete for each of the transfers that share a script call, even if others in it are not traced', async () => {
+  it('is complete for each transfer that shares a script call, even if others in the call are not traced', async () => {
     const traces = Array.from({ length: 20 }, (_, n) => (n + 1).toString(16).padStart(32, 'c'));
     await Promise.all(
       traces.flatMap((trace, n) => [transfer(`00-${trace}-${CALLER_SPAN}-01`), transfer(unsampled(100 + n))]),
@@ -171,7 +171,7 @@ describe('The trace of a transfer in Redis', () => {
     expect(collector.spans.filter(({ traceId }) => traceId.startsWith('aaaa'))).toEqual([]);
   });
 
-  it('is not part of the transfer: a retry in another trace, or in none, is answered with the first outcome', async () => {
+  it('is not part of the transfer: a retry in another trace, or in none, gets the first outcome', async () => {
     const body = aTransfer();
     await call('/v1/transfers', `00-${'e'.repeat(32)}-${CALLER_SPAN}-01`, body);
     for (const retry of [`00-${'f'.repeat(32)}-${CALLER_SPAN}-01`, unsampled(4)]) {

@@ -10,11 +10,14 @@ import { until } from '../kernel/testing/until.ts';
 import { migratedDatabase, type TestDatabase } from '../mysql/testing/test-database.ts';
 import { OwnRedis, randomPrefix } from '../redis/testing/own-redis.ts';
 
-/** Follows transfers through a pod and a keeper, and compares the files with the sections of ARCHITECTURE.md about their path. */
+/**
+ * Follows transfers through a pod and a keeper, and compares the files that they execute with the sections of
+ * ARCHITECTURE.md about their path.
+ */
 
 const KEY = 'k'.repeat(24);
 const LUA = 'app/redis/lua/';
-/** A keeper runs it all the time, even if there is nothing to read. */
+/** A keeper runs this script all the time, even if the journal has nothing new. */
 const ALWAYS_RUNS = 'journal';
 /** How many checks in a row, without a transfer, must find no new function before the code counts as quiet. */
 const QUIET_LOOKS = 3;
@@ -42,7 +45,8 @@ beforeAll(async () => {
     const args = ['--import', 'tsx', '--import', './app/integration/testing/executed-code.mjs', 'app/main.ts', role];
     roles.push(spawn(process.execPath, args, { env, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }));
   }
-  // Until then, MySQL decides. For another minute, the ids of transfers have to be looked up there.
+  // Until the cache has the authority, MySQL has it. For another minute after that, the ids of transfers have to be
+  // looked up in MySQL.
   await until('the cache has the authority', async () => (await mode()) === 'CACHE');
   for (const account of [{ accountId: 'from', external: true }, { accountId: 'to' }])
     expect((await post('/v1/accounts', { ...account, name: 'x', currency: 'EUR' })).status).toBe(201);
@@ -64,7 +68,7 @@ function post(path: string, body: object): Promise<Response> {
   return fetch(`${url}${path}`, { method: 'POST', headers, body: JSON.stringify(body) });
 }
 
-/** Makes a transfer, and waits until it is in MySQL and Redis knows that. */
+/** Makes a transfer, and waits until it is in MySQL and the keeper has published the cursor to Redis. */
 async function transfer(): Promise<void> {
   const before = luaLog().length;
   const transactionId = newUuidV7(Date.now());

@@ -5,7 +5,7 @@ import type { Clock } from '../kernel/clock.ts';
 import type { CachePages, Drift } from './drift.ts';
 import type { LedgerPages } from './ledger-history.ts';
 
-/** How long to wait for the flush to write what a page showed to MySQL, ms. */
+/** How long to wait until the flush has written the contents of a page to MySQL, ms. */
 const WAIT_MS = 30_000;
 const POLL_MS = 20;
 
@@ -49,7 +49,9 @@ async function reached(ledger: LedgerPages, epoch: number, seq: number, clock: C
   }
 }
 
-/** MySQL may have advanced in the meantime: then the posting of the cached version shows what the balance was. */
+/**
+ * MySQL may have advanced in the meantime. If so, the posting of the cached version shows what the balance was then.
+ */
 async function compare(
   cached: CachedAccount,
   stored: Account | undefined,

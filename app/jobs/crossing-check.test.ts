@@ -4,7 +4,7 @@ import type { LegName } from '../domain/leg-types.ts';
 import { Problem } from '../domain/problem.ts';
 import { type CrossingLine, type CrossingPages, checkCrossings, type LegLine } from './crossing-check.ts';
 
-/** What a shard has, in pages. */
+/** The contents of a shard, in pages. */
 class MemoryPages implements CrossingPages {
   readonly rows = new Map<string, CrossingLine>();
   readonly posted = new Map<string, LegLine>();
@@ -109,14 +109,14 @@ describe('The comparison of transfers between shards', () => {
     expect(await check()).toMatchObject({ clean: false, differences: expected.length });
   });
 
-  it('does not verify what a shard cannot show, and reports this', async () => {
+  it('does not verify anything that depends on an unreadable shard, and reports that shard', async () => {
     shard(1).isAway = true;
     post('stray', 'in', { from: 2, to: 0 });
     expect(await check()).toMatchObject({ clean: false, unverifiedShards: [1], differences: 1 });
     expect(await found()).toEqual(['stray has in, but no row in the shard of its source']);
   });
 
-  it('lists the first hundred differences, and counts all', async () => {
+  it('lists the first hundred differences, and counts all of them', async () => {
     for (let index = 0; index < 150; index++) post(`stray-${index}`, 'in');
     const { differences, listed } = await check();
     expect([differences, listed.length]).toEqual([150, 100]);

@@ -31,7 +31,7 @@ export interface CrossingPages {
   crossings(afterId: string, limit: number): Promise<CrossingLine[]>;
   /** The inner accounts that have postings. */
   innerAccounts(): Promise<string[]>;
-  /** @param side `source` or `destination`: the side of the legs on which the account is */
+  /** @param side the side of the legs on which to find the account */
   legsOf(
     accountId: string,
     side: 'source' | 'destination',
@@ -52,10 +52,10 @@ export interface CrossingReport {
   clean: boolean;
   crossings: number;
   open: number;
-  /** Shards whose MySQL could not be read, or not to the end. */
+  /** Shards whose MySQL could not be read completely. */
   unverifiedShards: number[];
   differences: number;
-  /** The first ones. */
+  /** The first differences, at most 100. */
   listed: CrossingDifference[];
 }
 
@@ -63,9 +63,10 @@ const PAGE = 1000;
 const LISTED_MAX = 100;
 
 /**
- * Compares transfers between shards by their ids: each leg belongs to a row, and the legs of each row are those of its
- * state. It may run while transfers are made: a row exists before its `in` is sent, and is closed only when MySQL has
- * the outcomes with which it is closed. So rows are read before the legs they need, and legs before the rows.
+ * Compares transfers between shards by their ids: each leg belongs to a row, and each row has the legs that its state
+ * requires. It may run while transfers are made: a row exists before its `in` is sent, and is closed only when the
+ * outcomes that close it are in MySQL. Therefore rows are read before the legs that they require, and legs are read
+ * before the rows that they require.
  * @param shards in order of their numbers
  */
 export async function checkCrossings(shards: readonly CrossingPages[], page = PAGE): Promise<CrossingReport> {
@@ -191,7 +192,7 @@ class CrossingCheck {
     return legs && new Map(legs.map((leg) => [leg.id, leg]));
   }
 
-  /** Null if the shard cannot be read: then what depends on it is not verified. */
+  /** Null if the shard cannot be read: then anything that depends on it is not verified. */
   async #from<T>(number: number, read: (pages: CrossingPages) => Promise<T>): Promise<T | null> {
     const pages = this.#shards[number];
     if (!pages) throw new RangeError(`a transfer names shard ${number}, which does not exist`);

@@ -5,14 +5,17 @@ export interface Drift {
   accountId: string;
   currency: string;
   what: string;
-  /** By how much the account's balance is off, minor units; 0 if something else is wrong. */
+  /** The amount by which the account's balance is wrong, minor units; 0 if something else is wrong. */
   minorUnits: number;
 }
 
 /** The cache, one page at a time. */
 export interface CachePages {
   epoch: number;
-  /** Returns some account ids and the position to continue from; '0' starts and ends the scan. */
+  /**
+   * Returns some account ids and the position to continue from. The position '0' begins the scan, and is returned at
+   * its end.
+   */
   scan(position: string): Promise<{ next: string; accountIds: string[] }>;
   read(accountIds: readonly string[]): Promise<{ head: { seq: number }; accounts: (CachedAccount | null)[] }>;
 }

@@ -30,13 +30,13 @@ interface HoldExpiryDependencies {
   lease: Lease;
   holds: DueHolds;
   ledger: ExpiringLedger;
-  /** Whether a store decides about holds, and this pod may call it. */
+  /** Whether a store can decide about holds now, and this pod may call it. */
   ready(): boolean;
-  /** By the ledger's clock, ms. */
+  /** The time by the ledger's clock, ms. */
   ledgerNow(): number;
   clock: Clock;
   holder: string;
-  /** How many holds have ended. */
+  /** The number of holds that have ended. */
   onExpired(holds: number): void;
   leaseMs?: number;
   pageHolds?: number;
@@ -70,7 +70,7 @@ export class HoldExpiry {
   readonly #pageHolds: number;
   /** When this pod last obtained or renewed the lease, on the monotonic clock, ms; null if it has none. */
   #leasedAt: number | null = null;
-  /** The time until which each hold is not sent again, on the monotonic clock, ms. */
+  /** When each hold may be sent again, on the monotonic clock, ms. */
   readonly #sent = new Map<string, number>();
 
   constructor(deps: HoldExpiryDependencies) {
@@ -124,7 +124,7 @@ export class HoldExpiry {
       this.#leasedAt = (await lease.renew(holder, this.#leaseMs)) ? now : null;
       return this.#leasedAt !== null;
     }
-    // Nearly always another pod has the lease, and a read takes no locks.
+    // The lease is read first: another pod nearly always has it, and a read takes no locks.
     if ((await lease.state()).held) return false;
     if (await lease.take(holder, this.#leaseMs, null)) this.#leasedAt = now;
     return this.#leasedAt !== null;

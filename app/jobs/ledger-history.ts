@@ -59,7 +59,7 @@ export interface LedgerPages {
   /** Pages of accounts ordered by id, with the sums of their postings, all in one snapshot. */
   histories(): AsyncIterable<HistoryRow[]>;
   sums(): Promise<Record<string, string>>;
-  /** Pages of the ids of posted groups some of whose transfers are missing in MySQL. Nearly all pages are empty. */
+  /** Pages of the ids of posted groups that lack some of their transfers in MySQL. Nearly all pages are empty. */
   groupsInPart(): AsyncIterable<string[]>;
   /** Pages of holds, each with the sums of its events and captures, in one snapshot. */
   holds(): AsyncIterable<HoldHistory[]>;

@@ -27,7 +27,7 @@ const PAGE = { rows: 500, bytes: 8 * 1024 * 1024 };
  * @returns the end of the log, or the first position that is wrong. `head`: the log does not end at its recorded end
  */
 export async function verifyLog(log: StoredLog, from = EMPTY_LOG, page = PAGE): Promise<{ head: LogHead } | LogFault> {
-  // Read first: rows that are added in the meantime are left to the next run.
+  // The end is read first, so rows that are added in the meantime are left to the next run.
   const end = await log.head();
   let head = from;
   while (head.position < end.position) {

@@ -19,7 +19,7 @@ export interface ReconciliationReport {
   /** Sum of all balances per currency, minor units: each must be "0". */
   sums: Record<string, string>;
   driftAccounts: number;
-  /** The first groups some of whose transfers are missing in MySQL. */
+  /** The first groups that lack some of their transfers in MySQL. */
   groupsInPart: string[];
   /** Number of holds in MySQL whose events and captures were added up. */
   holds: number;
@@ -42,9 +42,9 @@ interface ReconciliationDependencies {
 export const DRIFT_LISTED_MAX = 100;
 
 /**
- * Compares every cached account with MySQL (once its journal entries are there), every account in MySQL with the sum of
- * its postings and hold events and their gap-free versions, every group with its transfers, every hold with its events and
- * captures, and the sums per currency with zero. It reports drift but freezes nothing.
+ * Compares every cached account with MySQL (once its journal entries are there), every account in MySQL with the sums
+ * of its postings and hold events, whose versions must not have gaps, every group with its transfers, every hold with
+ * its events and captures, and the sums per currency with zero. It reports drift but freezes nothing.
  */
 export class Reconciliation {
   readonly #deps: ReconciliationDependencies;

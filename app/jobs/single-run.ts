@@ -12,7 +12,7 @@ const POLL_MS = 500;
 /** State of a job, by the clock of MySQL. */
 export interface JobState {
   nowMs: number;
-  /** Whether a process is running the job, or was a moment ago. */
+  /** Whether a process is running the job, or was running it a moment ago. */
   held: boolean;
   begunSlot: string;
   doneSlot: string;

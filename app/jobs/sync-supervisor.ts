@@ -17,8 +17,8 @@ export interface SupervisorOptions {
 }
 
 /**
- * The BullMQ schedule that supervises the flush: a job every few seconds, on whichever keeper picks it up. It carries
- * no money: the flush runs on its own, even while the queue is unavailable.
+ * The BullMQ schedule that supervises the flush: a job every few seconds, on whichever keeper picks it up. No transfer
+ * depends on it: the flush runs on its own, even while the queue is unavailable.
  */
 export class SyncSupervisor implements AsyncDisposable {
   readonly #connection: Redis;

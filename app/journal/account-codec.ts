@@ -33,7 +33,7 @@ export function encodeAccount(account: Account, seq = 0, modified = false): Buff
   return bytes;
 }
 
-/** @param length the number of bytes of the account: 42, or more if it has held money or limits */
+/** @param length the number of bytes of the account: 42, or more if some of its money is held or it has limits */
 export function decodeAccount(accountId: string, bytes: Buffer, at = 0, length = bytes.length - at): CachedAccount {
   return {
     accountId,

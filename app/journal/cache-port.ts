@@ -56,7 +56,7 @@ export const isGroup = (item: CallItem): item is GroupItem => 'group' in item;
 export const isHold = (item: CallItem): item is HoldCallItem => 'hold' in item;
 export const isLegItem = (item: CallItem): boolean => 'order' in item && item.order.leg !== undefined;
 
-/** How many transfers an item stands for. */
+/** The number of transfers that an item counts as. */
 export const weightOf = (item: CallItem): number => (isGroup(item) ? item.group.orders.length : 1);
 
 /** A hold as it is stored in Redis. */
@@ -70,7 +70,7 @@ export interface ApplyReply {
   head: Head;
   /**
    * One record per item, in order: a `HoldRecord` for a hold; for a posted group, the record of its first member;
-   * `entries` has the others.
+   * `entries` contains the others.
    */
   records: (ResultRecord | HoldRecord)[];
   /** The journal entries that this call wrote, for the pod's tail. */
@@ -79,7 +79,7 @@ export interface ApplyReply {
 
 export interface FindReply {
   head: Head;
-  /** The seq of each id; null if it is unknown here. */
+  /** The seq of each id; null if Redis does not know the id. */
   seqs: (number | null)[];
   /** The entries that contain these seqs, unless they were trimmed. */
   entries: JournalEntry[];
@@ -99,9 +99,9 @@ export interface ChangeCommand {
 /** The calls of a pod to Redis. One implementation runs Lua; a model of it drives property tests and the simulator. */
 export interface CacheServer {
   /**
-   * `marker`: the keys of the epoch must have it; they may have been lost and created again by a late command.
-   * `stops` is that of the authority: while it is odd, no call writes an outcome; the highest number that was ever passed
-   * applies, so a registered pod stops and releases the ledger by repeating this call.
+   * `marker`: the marker that the keys of the epoch must have; the keys may have been lost and recreated by a late
+   * command. `stops`: the `stops` of the authority. While this number is odd, no call writes an outcome. The highest
+   * number ever passed applies, so a registered pod stops and releases the ledger by repeating this call.
    */
   register(caller: Caller, marker: string, stops?: number): Promise<Head>;
   /**
@@ -111,7 +111,8 @@ export interface CacheServer {
   apply(caller: Caller, items: readonly CallItem[], podNow?: number): Promise<ApplyReply>;
   readHolds(caller: Caller, holdIds: readonly string[]): Promise<{ head: Head; holds: (CachedHold | null)[] }>;
   /**
-   * Installs holds from MySQL, in any state; one that is already there is left unchanged. @returns them as they are in Redis
+   * Installs holds from MySQL, in any state; a hold that is already in Redis is left unchanged. @returns the holds as
+   * they are in Redis
    * @throws CacheError `stale`
    */
   installHolds(
@@ -121,7 +122,7 @@ export interface CacheServer {
   ): Promise<{ head: Head; holds: CachedHold[] }>;
   read(caller: Caller, accountIds: readonly string[]): Promise<{ head: Head; accounts: (CachedAccount | null)[] }>;
   /**
-   * Null if all accounts in Redis are dirty and no room could be made.
+   * An account is null if all accounts in Redis are dirty, so that no room could be made for it.
    * @param acceptedUpTo the latest acceptance on any of the accounts, ms: the ledger's time continues from there
    * @throws CacheError `stale`
    */
@@ -158,8 +159,8 @@ export interface JournalReader {
   ): Promise<{ head: Head; marker: string | null; entries: JournalEntry[] }>;
 }
 /**
- * Which ledger a Redis belongs to. `free`: none; it has never held one. `unclaimed`: it holds keys of a ledger but no owner,
- * because an older release wrote them.
+ * Which ledger a Redis belongs to. `free`: to none, and it has never contained the keys of one. `unclaimed`: it holds
+ * keys of a ledger but no owner, because an older release wrote them.
  */
 export interface Ownership {
   state: 'own' | 'free' | 'foreign' | 'unclaimed';
@@ -173,9 +174,9 @@ export interface CacheKeeper extends JournalReader {
   publish(caller: KeeperCaller, cursor: number, trimUpTo: number): Promise<Head>;
   forget(caller: KeeperCaller, buckets: readonly number[], turnOthers: boolean): Promise<Head>;
   /**
-   * Lowers the lookup horizon while nothing is written in the epoch. `ids`: all ids in MySQL whose UUIDv7 time is later
-   * than `lookupHorizon` and not later than the current lookup horizon; those of changes have the prefix '#', those of
-   * groups the prefix '+'.
+   * Lowers the lookup horizon if nothing has been written in the epoch yet. `ids`: all ids in MySQL whose UUIDv7 time
+   * is later than `lookupHorizon` and not later than the current lookup horizon; ids of changes have the prefix '#',
+   * ids of groups the prefix '+'.
    */
   lowerHorizon(caller: KeeperCaller, lookupHorizon: number, ids: readonly string[]): Promise<Head>;
   /** Sets the business calendar, unless the epoch has one that was read later. */

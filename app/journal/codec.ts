@@ -43,7 +43,7 @@ export const RecordStatus = {
   AHEAD: 7,
   /** For a group: a member's id already has an outcome; the detail is that member's index. */
   MEMBER_TAKEN: 8,
-  /** For a hold: it is already as requested, or not due; nothing was written. */
+  /** For a hold: it already has the requested state, or is not due; nothing was written. */
   UNCHANGED: 9,
   CLOCK_UNSURE: 10,
   NO_CALENDAR: 11,
@@ -60,8 +60,8 @@ export const TRANSIT_REASONS = ['inactive', 'full'] as const satisfies readonly 
 export interface ResultRecord {
   status: number;
   /**
-   * The number of the refusal; for MISSING, which accounts are missing; for MEMBER_TAKEN, the index of the member; for POSTED,
-   * which sides were counted, or 1 if an account change begins to count.
+   * The number of the refusal; for MISSING, which accounts are missing; for MEMBER_TAKEN, the index of the member; for
+   * a POSTED transfer, which sides were counted; for a POSTED account change, 1 if the account begins to count usage.
    */
   detail: number;
   balance: number;
@@ -102,7 +102,8 @@ export function encodeRecord(record: ResultRecord): Buffer {
 }
 
 /**
- * The beginning of every reply: highest seq, published cursor, the lookup horizon, evicted up to, and the time of the call.
+ * The beginning of every reply: the highest seq, the published cursor, the lookup horizon, the seq "evicted up to", and
+ * the time of the call.
  */
 export interface Head {
   seq: number;
@@ -126,9 +127,7 @@ export function decodeHead(bytes: Buffer): Head {
   };
 }
 
-/**
- * An order with the time at which a pod received it, by the pod's own clock: a transfer as stored in the journal.
- */
+/** An order with the time at which a pod received it, by the pod's own clock: a transfer as stored in the journal. */
 export interface TakenOrder {
   order: TransferOrder;
   takenAt: number;
@@ -298,7 +297,10 @@ export function outcomesOf(entry: JournalEntry, epoch: number, onTrace?: (trace:
 export const timesOf = ({ acceptedAt }: JournalEntry, takenAt: number) =>
   acceptedAt === null ? { acceptedAt: takenAt, takenAt: null } : { acceptedAt, takenAt };
 
-/** The length of the record of a hold item: that of any record, plus the hold after the item; see hold-codec.ts. */
+/**
+ * The length of the record of a hold item: the length of any record, plus the length of the state of the hold after the
+ * item; see hold-codec.ts.
+ */
 export const HOLD_RECORD_BYTES = RECORD_BYTES + 93;
 
 /** The last seq in an entry; items without an outcome in that call have none. */
@@ -323,8 +325,9 @@ const CHUNK_CHARS_MAX = 64 * 1024;
 const [TRANSFERS, HOLDS, LEGS] = [0, 1, 2];
 
 /**
- * Where the chunks of a call end: each is full by count or, with large metadata, by size. A group is alone in its chunk,
- * and transfers, legs and holds are in different ones.
+ * The positions at which the chunks of a call end. A chunk is full when it has the maximum number of items or, with
+ * large metadata, the maximum size. Each group has a chunk of its own, and transfers, legs and holds are in different
+ * chunks.
  */
 export function chunkEndsOf(items: readonly { payload: string; order?: { leg?: unknown } }[]): number[] {
   const ends: number[] = [];

@@ -8,7 +8,7 @@ import type { JournaledChange } from './flush-batch.ts';
 /** The items of a batch that change the usage of accounts with limits. */
 export interface CountedBatch {
   counted: (Posted | HoldEvent)[];
-  /** Changes with which counting begins. */
+  /** The account changes with which counting begins. */
   begun: JournaledChange[];
   accountIds: string[];
 }
@@ -53,7 +53,7 @@ export function usagesAfter(
   return usages;
 }
 
-/** What an item does to the usage of an account. */
+/** The effect of an item on the usage of an account. */
 interface Effect {
   accountId: string;
   after(usage: Usage, windowsOf: () => Windows): Usage;

@@ -1,4 +1,4 @@
-/** How much of the journal MySQL has. */
+/** How far the journal has been written to MySQL. */
 export interface Cursor {
   epoch: number;
   seq: number;

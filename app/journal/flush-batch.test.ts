@@ -79,7 +79,7 @@ describe('batchOf', () => {
     ]);
   });
 
-  it('of no entries is empty, and ends at the cursor', () => {
+  it('is empty, and ends at the cursor, if there are no entries', () => {
     expect(batchOf([], 3, 9)).toMatchObject({ afterSeq: 9, lastSeq: 9, outcomes: [], moves: [] });
   });
 
@@ -169,7 +169,7 @@ describe('batchOf', () => {
     );
   });
 
-  it('ignores a record without an outcome, so that the next batch misses its seq', async () => {
+  it('ignores a record without an outcome, so the next batch reports its seq as missing', async () => {
     const journal = tampered(await anyJournal(), 0, 1, { status: RecordStatus.MISSING });
     expect(() => batchOf(journal, 1, 0)).toThrow('seq 3 follows 1');
   });

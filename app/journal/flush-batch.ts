@@ -39,7 +39,8 @@ export interface AccountMove {
   /** The held amount before and after the batch, if the batch changes it. */
   held?: { before: number; after: number };
   /**
-   * The latest acceptance by a store's clock, ms; null if an older release decided all of it, by the clocks of pods.
+   * The latest acceptance by a store's clock, ms; null if an older release decided the whole batch, by the clocks of
+   * pods.
    */
   acceptedAt: number | null;
 }
@@ -69,9 +70,9 @@ export interface FlushBatch {
 export const BATCH_TRACES_MAX = 128;
 
 /**
- * Collects journal entries into one batch, and verifies them: every seq is there; each account's versions are
- * consecutive and its balances are the sums of their amounts. Whether the first version follows the one in MySQL is
- * checked in MySQL.
+ * Collects journal entries into one batch, and verifies them: no seq is missing; the versions of each account are
+ * consecutive; and its balances and amounts add up. Whether the first version follows the one in MySQL is checked in
+ * MySQL.
  * @throws IntegrityError
  */
 export function batchOf(entries: readonly JournalEntry[], epoch: number, afterSeq: number): FlushBatch {
@@ -185,7 +186,7 @@ export const idOfEvent = (event: HoldEvent): string => ('eventId' in event ? eve
 /**
  * The effect of outcomes and of events of holds on each account, sorted by account.
  * @param outcomes in order @param holdEvents in order; if there are any, the seqs of both must be from the same journal
- * @throws IntegrityError if one does not follow the previous one
+ * @throws IntegrityError if one of them does not follow the previous state of an account
  */
 export function movesOf(outcomes: readonly Outcome[], holdEvents: readonly HoldEvent[] = []): AccountMove[] {
   const moves = new Map<string, AccountMove>();

@@ -22,7 +22,10 @@ export const GROUP_BYTES_MAX = 64 * 1024;
 
 type GroupFields = [string, number, string | null, OrderFields[], string | null];
 
-/** A group as the payload of its journal entry, which holds nothing else: its id, time, trace and members, and what was split. */
+/**
+ * A group as the payload of its journal entry, which contains nothing else: its id, time, trace and members, and the
+ * split, if any.
+ */
 export function encodeGroup({ groupId, orders, split }: GroupOrder, takenAt: number, trace: string | null): string {
   const members = orders.map((order) => encodeOrder(order, takenAt));
   return `[${JSON.stringify(groupId)},${takenAt},${JSON.stringify(trace)},[${members.join(',')}],${JSON.stringify(split)}]`;

@@ -138,7 +138,7 @@ const when = { epoch: EPOCH, acceptedAt: ACCEPTED_AT, takenAt: TAKEN_AT };
 const who = { user: 'shop', correlationId: 'c-1' };
 
 describe('a hold in the journal', () => {
-  it('is decoded as it was encoded, with any numbers', () => {
+  it('is decoded as it was encoded, whatever its numbers are', () => {
     fc.assert(
       fc.property(anyRecord, (one) => {
         const bytes = encodeHoldRecord(one);
@@ -148,7 +148,7 @@ describe('a hold in the journal', () => {
     );
   });
 
-  it('is decoded as it was encoded, with any text', () => {
+  it('is decoded as it was encoded, whatever its texts are', () => {
     fc.assert(
       fc.property(fc.array(anyItem), fc.maxSafeNat(), (items, takenAt) => {
         const payload = `[${items.map((item) => encodeHoldItem(item, takenAt, TRACE)).join(',')}]`;
@@ -224,7 +224,7 @@ describe('holdResultsOf', () => {
     ]);
   });
 
-  it('returns changes, voids and expiries under the ids of their events, and omits what wrote nothing', () => {
+  it('returns changes, voids and expiries under the ids of their events, and omits items that wrote nothing', () => {
     const wanted = { amount: 50, expiresAt: null, expectedRevision: 1 };
     const update = (op: 'change' | 'void' | 'expire', seq: number): [HoldItem, HoldRecord] => {
       const event = { holdId: 'h1', account: 'ada', currency: 'EUR', eventId: `e${seq}`, ...who };

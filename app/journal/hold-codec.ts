@@ -24,7 +24,7 @@ import type { JournalEntry } from './journal-entry.ts';
  * after the item, little endian; see lua/includes/layout.lua.
  *
  *   held after d, change of held d, amount moved d, hold's amount d, captured d, expires at d, revision I4, status B,
- *   counted at d, counted of it in that day d, in that month d, change of the day's usage d, of the month's d
+ *   last counted at d, counted that day d, counted that month d, change of the day's usage d, of the month's usage d
  */
 export interface HoldRecord extends ResultRecord, HoldAfter {
   /**
@@ -98,7 +98,7 @@ export type HoldItem =
   | ({ op: 'expire' } & HoldEventItem);
 
 interface HoldEventItem extends Origin {
-  /** A UUIDv7 of the pod. */
+  /** A UUIDv7 that the pod has generated. */
   eventId: string;
   holdId: string;
   account: string;
@@ -118,7 +118,7 @@ type EventFields = ['v' | 'x', ...Common, string];
 type ChangeFields = ['u', ...Common, string, number | null, number | null, number];
 type ItemFields = CaptureFields | PlaceFields | EventFields | ChangeFields;
 
-/** One item as encoded in a chunk's payload: a positional JSON array that begins with a letter for what it does. */
+/** One item as encoded in a chunk's payload: a positional JSON array that begins with a letter for the operation. */
 export function encodeHoldItem(item: HoldItem, takenAt: number, trace: string | null = null): string {
   if (item.op === 'capture') {
     const { holdId, amount, destination, final } = item.order.capture;
@@ -187,7 +187,7 @@ export function holdIdOf(item: HoldItem): string {
 
 export const currencyOf = (item: HoldItem): string => ('order' in item ? item.order.currency : item.currency);
 
-/** The hold's account, then the destination of a capture or the one that a new hold names, if there is one. */
+/** The hold's account, then the destination that a capture or a new hold names, if there is one. */
 export function accountsOfItem(item: HoldItem): string[] {
   if (item.op === 'capture') return [item.order.source, item.order.destination];
   if (item.op !== 'place') return [item.account];

@@ -21,9 +21,9 @@ import type { HoldItem } from './hold-codec.ts';
 /** The accounts and the hold to which a hold item refers, in their state before the item. */
 export interface HoldParties {
   account: Account;
-  /** The destination of a capture, or the one that a new hold names. */
+  /** The destination that a capture or a new hold names. */
   destination: Account | null;
-  /** Null: it is being placed. */
+  /** Null if the hold is being placed. */
   hold: StoredHold | null;
 }
 export interface HoldTimes {
@@ -40,10 +40,10 @@ export interface HoldTimes {
  * - `changes`: the hold after it, by how much `held` and the usage of the account change, what moves to the destination, and
  *   whether the destination's windows count it
  * - `refused`: `moved` is the amount that a capture requested, or that was left
- * - `nothing`: the hold is already as requested, or not due
+ * - `nothing`: the hold already has the requested state, or is not due
  * - `clock_unsure`: the clock of the store is far ahead, and the hold is due, or its windows are known, only by that
  * clock
- * - `calendar_unavailable`: the windows are unknown, and would count it
+ * - `calendar_unavailable`: the windows that would have to count it are unknown
  */
 export type HoldDecision = HoldChanges | HoldRefusal | { kind: 'nothing' } | { kind: Unwindowed };
 export interface HoldChanges {

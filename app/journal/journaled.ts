@@ -39,7 +39,7 @@ export interface JournaledHold extends JournalItem {
   event: HoldEvent;
 }
 
-/** For messages. */
+/** The names of the kinds in messages. */
 export const describeItem = ({ kind, id }: Pick<Journaled, 'kind' | 'id'>): string => `${NAMES[kind]} ${id}`;
 const NAMES = {
   transfers: 'transfer',

@@ -5,7 +5,7 @@ import { systemClock } from './clock.ts';
 const FOREVER_MS = 1_000_000;
 
 describe('systemClock', () => {
-  it('returns the wall clock and a monotonic time', () => {
+  it('returns the wall-clock time and a monotonic time', () => {
     const before = Date.now();
     expect(systemClock.now()).toBeGreaterThanOrEqual(before);
     expect(systemClock.now()).toBeLessThanOrEqual(Date.now());
@@ -44,7 +44,7 @@ describe('systemClock', () => {
     expect(listening).toBe(0);
   });
 
-  it('runs an action once after its time, and not if it was canceled', async () => {
+  it('runs an action once after the given time, unless it was canceled', async () => {
     const ran: string[] = [];
     const cancel = systemClock.after(1, () => ran.push('cancelled'));
     cancel();

@@ -10,7 +10,7 @@ export interface Clock {
   after(ms: number, action: () => void): () => void;
   /** Runs `action` when everything that arrived in this turn of the event loop has been handled. */
   endOfTurn(action: () => void): void;
-  /** A random number from 0 to 1, for jitter; part of the clock so that a simulator can repeat it. */
+  /** A random number from 0 to 1, for jitter; part of the clock so that a simulator can reproduce it. */
   random(): number;
 }
 

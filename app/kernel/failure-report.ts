@@ -1,11 +1,11 @@
 import type { Clock } from './clock.ts';
 import type { Logger } from './log.ts';
 
-/** How often a failure that stays the same is logged again, ms. */
+/** The interval at which an unchanged failure is logged again, ms. */
 const REPEAT_MS = 10_000;
 
 /**
- * Logs failures of work that is retried: a new or different failure at once, and one that stays the same every ten
+ * Logs failures of work that is retried: a new or different failure immediately, and an unchanged one every ten
  * seconds, with the number of failed attempts and the time since the first.
  */
 export class FailureReport {

@@ -5,18 +5,20 @@ type Address = ipaddr.IPv4 | ipaddr.IPv6;
 type Range = readonly [Address, number];
 
 /**
- * Addresses that are public by their range, but lead to the provider's own services on some machines: the wire server of
- * Azure.
+ * Addresses that are public by their range, but lead to the provider's own services on some machines: Azure's wire
+ * server.
  */
 const NOT_PUBLIC = ['168.63.129.16/32'];
-/** All global unicast addresses of IPv6 so far; `ipaddr.js` calls every address unicast that is not in a special range. */
+/**
+ * All global unicast addresses of IPv6 so far. `ipaddr.js` treats every address outside its special ranges as unicast.
+ */
 const GLOBAL_IPV6: Range = ipaddr.parseCIDR('2000::/3');
 const HREF_LENGTH_MAX = 2048;
 
 export interface OutgoingRules {
-  /** Ranges that may be used although they are not public, in CIDR notation. */
+  /** Ranges that may be used even though they are not public, in CIDR notation. */
   readonly allowed: readonly string[];
-  /** Ranges that must not be used although they are public. They take precedence. */
+  /** Ranges that must not be used even though they are public. They take precedence. */
   readonly denied: readonly string[];
   /** Whether unencrypted requests may be sent. */
   readonly http: boolean;
@@ -25,7 +27,7 @@ export interface OutgoingRules {
 export const areRanges = (text: string): boolean => text.split(/[\s,]+/).every((one) => ipaddr.isValidCIDR(one));
 export const rangesIn = (text: string | null): string[] => text?.split(/[\s,]+/) ?? [];
 
-/** Where this process may send requests to whose addresses were chosen by others. */
+/** Where this process may send requests if others have chosen the address. */
 export class OutgoingAddresses {
   readonly #allowed: readonly Range[];
   readonly #denied: readonly Range[];
@@ -51,7 +53,10 @@ export class OutgoingAddresses {
     return target.kind() === 'ipv4' || isIn(target, [GLOBAL_IPV6]);
   }
 
-  /** Why no request may be sent to a URL; null if it may, as far as its host name leads to allowed addresses. */
+  /**
+   * Why no request may be sent to a URL; null if requests may be sent, provided that its host name resolves to allowed
+   * addresses.
+   */
   faultOf(href: string): string | null {
     const url = URL.canParse(href) ? new URL(href) : null;
     if (!url || !this.#protocols.includes(url.protocol) || url.hostname === '')

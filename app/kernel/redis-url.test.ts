@@ -3,7 +3,7 @@ import { parseRedisUrl } from './redis-url.ts';
 
 const NOBODY = { username: null, password: null };
 
-describe('A URL of Redis', () => {
+describe('A Redis URL', () => {
   it('may name the node itself', () => {
     expect(parseRedisUrl('redis://cache')).toEqual({
       by: 'address',

@@ -1,4 +1,4 @@
-/** One address of a Redis, a Sentinel, or a node of a cluster. */
+/** An address of a Redis server, a Sentinel, or a cluster node. */
 export interface Endpoint {
   host: string;
   port: number;
@@ -9,7 +9,7 @@ export interface Credentials {
   password: string | null;
 }
 
-/** How a URL of Redis specifies the node: by its address, or by the endpoints that know it. */
+/** How a Redis URL specifies the node: by its address, or by the endpoints that know it. */
 export interface RedisUrl extends Credentials {
   /** `address`: the URL names the node. `sentinel` and `cluster`: the endpoints are queried for the node. */
   by: 'address' | 'sentinel' | 'cluster';
@@ -30,7 +30,7 @@ const ENDPOINT = /^(\[[0-9a-f:.]+\]|[\w.-]+)(?::(\d{1,5}))?$/i;
 const MASTER_NAME = /^[\w.-]+$/;
 const PORTS = { address: 6379, sentinel: 26_379, cluster: 6379 } as const;
 
-/** @returns null if the text is not a URL of Redis, or has a part that is not allowed */
+/** @returns null if the text is not a Redis URL, or has a part that is not allowed */
 export function parseRedisUrl(text: string): RedisUrl | null {
   const [, scheme, by = 'address', rest] = (SCHEME.exec(text) ?? []) as (string | undefined)[];
   if (rest === undefined || !isSearch(by)) return null;
@@ -49,12 +49,12 @@ const NOBODY: Credentials = { username: null, password: null };
 const isSearch = (by: string): by is RedisUrl['by'] => by in PORTS;
 
 /**
- * The client library gives the parameters of a URL precedence over the options of the code. So only those are allowed
- * that cannot make it send a command twice, or keep one while there is no connection.
+ * The client library gives the parameters of a URL precedence over the options of the code. Therefore a URL may contain
+ * only parameters that cannot make the library send a command twice, or queue a command while there is no connection.
  */
 const ADDRESS_PARAMETERS = new Set(['db', 'family']);
 
-/** The client library reads the rest of such a URL. */
+/** Checks a URL that names the node itself; the client library parses the rest of it. */
 function addressOf(text: string, tls: boolean): RedisUrl | null {
   const url = URL.canParse(text) ? new URL(text) : null;
   if (url === null || url.hostname === '' || url.hostname.includes(',')) return null;

@@ -41,7 +41,7 @@ describe('retriedUntil', () => {
     expect(attempts.made).toBe(clock.slept.length + 1);
   });
 
-  it('does not retry after a failure that waiting cannot end', async () => {
+  it('does not retry after a failure that waiting cannot resolve', async () => {
     const clock = new TestClock();
     await expect(retriedUntil(plan(clock), failing(9, new TypeError('never')).work)).rejects.toThrow('never');
     expect(clock.slept).toEqual([]);

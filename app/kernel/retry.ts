@@ -39,14 +39,14 @@ export interface WaitPlan {
   /** The first wait, ms; each is twice as long as the previous one, up to `maxMs`, with ± 50 % jitter. */
   baseMs: number;
   maxMs: number;
-  /** Whether waiting can end this failure, and retrying is safe. */
+  /** Whether waiting can resolve this failure, and retrying is safe. */
   when(error: unknown): boolean;
   onFailure(error: unknown): void;
 }
 
 const DOUBLINGS_MAX = 16;
 
-/** Runs `work` until it succeeds. @throws the last failure: at the deadline, or at once if waiting cannot end it */
+/** Runs `work` until it succeeds. @throws the last failure: at the deadline, or at once if waiting cannot resolve it */
 export async function retriedUntil<T>(plan: WaitPlan, work: () => Promise<T>): Promise<T> {
   const { baseMs, clock, deadlineMs, maxMs } = plan;
   const startedAt = clock.monotonic();

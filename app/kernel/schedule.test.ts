@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { isCron, isTimeZone, latestSlot } from './schedule.ts';
 
 const MINUTE_MS = 60_000;
-/** Every scheduled time and every change of a clock in these tests is at a multiple of this. */
+/** In these tests, every scheduled time and every clock change is at a multiple of this. */
 const CHECK_EVERY_MS = 5 * MINUTE_MS;
 const zoneBefore = process.env['TZ'];
 afterEach(() => {
@@ -11,7 +11,8 @@ afterEach(() => {
 });
 
 /**
- * Every slot seen by a keeper that checks every five minutes, in order, each once, with the time at which it was first seen.
+ * The slots that a keeper sees if it checks every five minutes: in order, without repetitions, and with the time at
+ * which each was first seen.
  */
 function slotsSeen(cron: string, zone: string, from: string, days: number): [name: string, at: string][] {
   const seen: [string, string][] = [];
@@ -55,7 +56,7 @@ describe.each(['UTC', 'Europe/Berlin', 'America/New_York', 'Australia/Lord_Howe'
 );
 
 describe('A schedule', () => {
-  it('is due at its exact second, and reports its age', () => {
+  it('is due at its exact second, and reports how long ago that was', () => {
     const at = Date.parse('2026-06-01T03:00:00Z');
     expect(latestSlot('0 3 * * *', 'UTC', at)).toEqual({ name: '2026-06-01T03:00:00', ageMs: 0 });
     expect(latestSlot('0 3 * * *', 'UTC', at - 1).name).toBe('2026-05-31T03:00:00');

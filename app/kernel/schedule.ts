@@ -28,7 +28,7 @@ export interface Slot {
 }
 
 /**
- * The latest scheduled time that is due, by the wall clock of a zone. The schedule is evaluated only on wall-clock
+ * The latest scheduled time that is due, by the wall clock of a zone. The schedule is evaluated using only wall-clock
  * times: a time that daylight saving time skips is due when the clock jumps over it, and one that occurs twice is a
  * single slot. So no night is skipped and none has two runs, regardless of the process's time zone.
  */

@@ -13,7 +13,7 @@ describe('SecretBox', () => {
     expect(box.open(sealed, 'webhook w2')).toBeNull();
     expect(box.seal('whsec_ü', 'webhook w1')).not.toBe(sealed);
   });
-  it('does not open what was changed, cut, or sealed with another key', () => {
+  it('does not open data that was changed, truncated, or sealed with another key', () => {
     const box = new SecretBox(newKey());
     const sealed = Buffer.from(box.seal('secret', 'use'), 'base64');
     for (let at = 0; at < sealed.length; at++) {

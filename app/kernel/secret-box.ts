@@ -7,7 +7,7 @@ const TAG_BYTES = 16;
 const KEY_ID_BYTES = 4;
 const KEY = /^[A-Za-z0-9+/]{43}=$/;
 
-/** Whether a text is one or several keys for a `SecretBox`: 32 bytes each, in base64, separated by whitespace. */
+/** Whether a text consists of one or more keys for a `SecretBox`: 32 bytes each, in base64, separated by whitespace. */
 export const areBoxKeys = (text: string): boolean => text.split(/\s+/).every((key) => KEY.test(key));
 
 interface BoxKey {

@@ -54,7 +54,7 @@ describe("The ledger's time in a process", () => {
     expect(ledger.offMs).toBe(0);
   });
 
-  it('reports a deviation once, and its end once; a single slow reply reports nothing', () => {
+  it('reports a deviation once, and its end once, but nothing because of a single slow reply', () => {
     ledger.heardCache(clock.wallMs - 4_000);
     listen(500, 0);
     expect(said).toEqual([]);

@@ -44,8 +44,8 @@ interface LedgerClockDependencies {
 }
 
 /**
- * This process's estimate of the ledger's time, from replies of the stores. UUIDv7s are generated and validated by it. The
- * process's own clock decides nothing; it is used only until a store has answered.
+ * This process's estimate of the ledger's time, from replies of the stores. UUIDv7s are generated and validated
+ * according to it. The process's own clock decides nothing; it is used only until a store has answered.
  */
 export class LedgerClock {
   readonly #deps: LedgerClockDependencies;

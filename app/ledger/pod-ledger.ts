@@ -23,7 +23,7 @@ import type { LedgerDatabase } from './ports/ledger-database.ts';
 import type { LedgerEvents } from './ports/ledger-events.ts';
 import { type CurrentTrace, type QueueLimits, TransferQueue } from './queue/transfer-queue.ts';
 
-/** How often a held lookup is retried, ms. */
+/** The interval at which a held lookup is retried, ms. */
 const HELD_LOOK_MS = 100;
 
 export interface PodLedgerDependencies {

@@ -29,11 +29,11 @@ import { decodeHoldRecord, type HoldItem, type HoldRecord, keyOfItem } from '../
 import type { JournalEntry } from '../journal/journal-entry.ts';
 import type { Keys } from './run-script.ts';
 
-/** Number of fixed bytes of an item; its id and a zero byte follow them. A group itself has fewer. */
+/** Number of fixed bytes of an item; its id and a zero byte follow them. The header of a group is shorter. */
 const ITEM_BYTES = 1 + 2 + 2 + 8 + 3 + 2 + 8 + 8;
 /** Number of fixed bytes of a hold item; its id and the id of its hold follow them. */
 const HOLD_BYTES = ITEM_BYTES + 8 + 8 + 1 + 8;
-/** Marks, which are added to the count of a chunk that is a group, or that has hold items or legs. */
+/** Marks that are added to the count of a chunk that is a group, or that has hold items or legs. */
 const GROUP = 0x8000;
 const HOLDS = 0x4000;
 const LEGS = 0x2000;
@@ -169,7 +169,7 @@ export function packCall(items: readonly CallItem[], keys: Keys, podNow: number)
   };
 }
 
-/** In order of their numbers in includes/holds.lua, which begin with 1. */
+/** In the order of their numbers in includes/holds.lua, starting from 1. */
 const HOLD_OPS = ['place', 'capture', 'change', 'void', 'expire'] as const satisfies readonly HoldItem['op'][];
 
 interface HoldFields {

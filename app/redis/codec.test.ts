@@ -126,13 +126,13 @@ describe('an order in the journal', () => {
 
 describe('a leg in the journal', () => {
   const TRACE = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
-  it('is stored with and without a trace, and without the refusal that it carries', () => {
+  it('is stored with or without a trace, but never with the refusal that it carries', () => {
     const out = legOf('out', {}, { leg: { refusal: { refusal: 'account_frozen' } } });
     const { refusal: _, ...leg } = out.leg;
     for (const trace of [null, TRACE])
       expect(decodeOrders(`[${encodeOrder(out, 5, trace)}]`)).toEqual([{ order: { ...out, leg }, takenAt: 5, trace }]);
   });
-  it('takes no space in other orders', () => {
+  it('adds nothing to orders that are not legs', () => {
     expect(JSON.parse(encodeOrder(orderOf(), 1))).toHaveLength(13);
     expect(JSON.parse(encodeOrder(legOf('in'), 1))).toHaveLength(15);
   });
@@ -244,8 +244,8 @@ describe('a journal entry', () => {
   });
 });
 
-describe('The place of an id', () => {
-  it('is the bucket of its UUIDv7 time, or "other"', () => {
+describe('Ids and keys', () => {
+  it('the place of an id is the bucket of its UUIDv7 time, or "other"', () => {
     expect(placeOf('0000000f-4240-7000-8000-000000000000')).toEqual({
       bucket: Math.floor(0xf4240 / ID_BUCKET_MS),
       time: 0xf4240,
@@ -262,7 +262,7 @@ describe('The place of an id', () => {
     expect(new Set(all).size).toBe(all.length);
     expect(keys.fence).toBe('hf:{0}:fence');
   });
-  it('the keys of format 2 have their own prefix, except fence and owner, which all formats share', () => {
+  it('the keys of format 2 have their own prefix, except the fence and the owner, which all formats share', () => {
     const [one, two] = [1, 2].map((format) => new Keys(shardPrefix('hf'), { epoch: 12, format: format as 1 | 2 }));
     expect(two?.accounts).toBe('hf:{0}:f2:12:accounts');
     expect(two?.idBucket(3)).toBe('hf:{0}:f2:12:ids:3');

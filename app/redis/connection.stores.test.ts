@@ -27,7 +27,7 @@ afterEach(() => {
 });
 
 describe('A connection for money commands', () => {
-  it('queues nothing: a command before it is established fails immediately', async () => {
+  it('queues nothing: a command that is sent before it is established fails immediately', async () => {
     await expect(connect().set('key', '1')).rejects.toThrow(
       "Stream isn't writeable and enableOfflineQueue options is false",
     );
@@ -75,14 +75,14 @@ describe('A connection for money commands', () => {
 });
 
 describe('Inspecting a server', () => {
-  it('can be limited to its identity, at almost no cost', async () => {
+  it('can be limited to the identity of the server, at almost no cost', async () => {
     const redis = await connected();
     const { role, replid } = await identifyServer(redis);
     expect(role).toBe('master');
     expect(replid).toMatch(/^[0-9a-f]{40}$/);
   });
 
-  it('reads everything that determines whether it may hold the ledger', async () => {
+  it('reads everything that determines whether the server may hold the ledger', async () => {
     const redis = await connected();
     expect(await inspectServer(redis)).toEqual({
       ...(await identifyServer(redis)),
@@ -105,7 +105,7 @@ describe('Inspecting a server', () => {
   });
 
   it.each([['+replicaof'], ['+slaveof'], ['+psync'], ['+sync']])(
-    'detects whether any user may replicate: the permission %s is enough',
+    'detects that a user may replicate: the permission %s is enough',
     async (rule) => {
       const redis = await connected();
       await redis.call('ACL', 'SETUSER', 'somebody', 'on', 'nopass', rule);
@@ -117,7 +117,7 @@ describe('Inspecting a server', () => {
 });
 
 describe('A server that does not report', () => {
-  it('its settings or its identity is not accepted, because missing facts are not guessed', async () => {
+  it('its settings or its identity is not accepted, because Holdfast assumes nothing about missing facts', async () => {
     const redis = await connected();
     vi.spyOn(redis, 'config').mockResolvedValue([]);
     vi.spyOn(redis, 'info').mockResolvedValue('');
@@ -171,7 +171,7 @@ describe('A managed server, which refuses CONFIG and ACL', () => {
     expect(unfitness(facts)).toEqual([expect.stringMatching(/refuses CONFIG GET.*REDIS_MANAGED=true/)]);
   });
 
-  it('is accepted if the operator declares its settings, and is never recognized by its name', async () => {
+  it('is accepted if the operator declares its settings, but is never identified by its name', async () => {
     const facts = await inspectServer(client, true);
     expect(facts.settingsFrom).toBe('operator');
     expect(unfitness(facts)).toEqual([]);
@@ -204,7 +204,7 @@ describe('A managed server, which refuses CONFIG and ACL', () => {
 });
 
 describe('The name of a node', () => {
-  it('identifies a node after a restart only if the name is unique and no one may replicate', async () => {
+  it('identifies a node after a restart only if the name is unique and no user may replicate', async () => {
     const facts = await inspectServer(await connected());
     expect(provableNode(facts)).toBe(server.node);
     for (const attempt of [

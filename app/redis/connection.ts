@@ -8,9 +8,9 @@ import { searchingConnector } from './searching-connector.ts';
  * Replaces a connection that no longer leads to the ledger. ioredis then resolves the host name again, which may
  * point to another server by now. Commands in flight are in doubt.
  *
- * A connection whose peer vanished silently neither answers nor breaks for a quarter of an hour, so a request that gets
- * no reply in time closes it. A server that is now a replica keeps its connections and refuses every script; without
- * this, a process would remain connected to it forever.
+ * If the peer vanishes silently, the connection neither answers nor breaks for a quarter of an hour, so a request that
+ * gets no reply in time closes it. A server that is now a replica keeps its connections and refuses every script;
+ * without this, a process would remain connected to it forever.
  */
 function leaveLostServer(redis: Redis, everyMs: number): void {
   // `disconnect` would wait 2 s for a peer that is gone.
@@ -77,7 +77,7 @@ export function connectRedis(options: RedisConnectionOptions, extra: RedisOption
   return redis;
 }
 
-/** How long the queue's connection waits before it connects again, ms. */
+/** How long the queue's connection waits before it reconnects, ms. */
 const QUEUE_RETRY_MS = 1_000;
 
 /** A connection for a queue that carries no money: its commands wait until there is a connection. */
@@ -112,8 +112,8 @@ function open({ url }: RedisConnectionOptions, search: NodeSearch | null, option
 }
 
 /**
- * Error replies of a server that is not, or not yet, the node of the keys. None of them wrote anything. The redirections
- * are never followed: a server to which a slot has moved is another server, and the epoch ends.
+ * Error replies of a server that is not, or not yet, the node of the keys. They prove that nothing was written.
+ * Redirections are never followed: if a slot has moved, it is on another server, and the epoch ends.
  */
 const ANOTHER_NODE = /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN|READONLY|MASTERDOWN|LOADING|REFUSED demoted)\b/;
 /** Minimum time between two searches for the node of a connection, ms. */
@@ -121,8 +121,8 @@ const SEARCH_EVERY_MS = 100;
 const searching = new WeakSet<Redis>();
 
 /**
- * Replaces the connection if the node is another server by now. The replies to commands in flight usually arrive during
- * the search, so that they are not in doubt.
+ * Replaces the connection if the node is now another server. Replies to commands in flight usually arrive during the
+ * search, so those commands are not in doubt.
  */
 async function leaveForOtherNode(redis: Redis, search: NodeSearch): Promise<void> {
   if (searching.has(redis) || redis.status !== 'ready') return;
@@ -136,7 +136,7 @@ async function leaveForOtherNode(redis: Redis, search: NodeSearch): Promise<void
 }
 
 /**
- * Destroys the connection, with every command in flight and every byte still buffered, and opens a new one.
+ * Destroys the connection, discarding every command in flight and every byte still buffered, and opens a new one.
  * `disconnect` would send the buffer to the server first.
  */
 export function cutConnection(redis: Redis): void {

@@ -7,9 +7,9 @@ import type { ShardPrefix } from './shard-prefix.ts';
 const SCAN_COUNT = 1000;
 
 /**
- * Deletes the keys of this ledger's epochs before the given one, in any format, from Redis. Those epochs are recovered,
- * and nothing reads their keys anymore. A script deletes them, so that a server that now belongs to another ledger is
- * left alone.
+ * Deletes the keys of this ledger's epochs before the given one, in any format, from Redis. Those epochs have been
+ * recovered, so nothing reads their keys anymore. A script deletes them, so that a server that now belongs to another
+ * ledger is left alone.
  * @throws CacheError
  */
 export async function sweepEpochsBefore(

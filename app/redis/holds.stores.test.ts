@@ -24,7 +24,7 @@ beforeAll(async () => {
 });
 afterAll(() => redis.disconnect());
 
-it('A hold without an end expires seven days after the ledger has accepted it, by the clock of Redis', async () => {
+it('A hold without an expiry time expires seven days after the ledger accepts it, by the clock of Redis', async () => {
   const { head } = await epoch.applyHolds(place('week', 1, { expiresAt: null }));
   const { holds } = await epoch.cache.readHolds(epoch.pod, ['week']);
   expect(holds).toMatchObject([{ status: 'OPEN', expiresAt: head.time + SEVEN_DAYS_MS }]);
@@ -37,7 +37,7 @@ it('A change sends the terms that were requested, whatever else the pod knows ab
   expect(holds).toMatchObject([{ amount: 2, revision: 2 }]);
 });
 
-it('One call evicts at most 500 holds, and none that is not in MySQL yet', async () => {
+it('One call evicts at most 500 holds, and only holds that are in MySQL already', async () => {
   for (let from = 0; from < HOLDS; from += PER_CALL)
     await epoch.applyHolds(...Array.from({ length: PER_CALL }, (_, n) => place(`h${from + n}`, 1)));
   expect(await epoch.cache.evictHolds(epoch.keeper, 0)).toMatchObject({ evicted: 0, size: HOLDS + 1 });

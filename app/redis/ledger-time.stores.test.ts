@@ -52,7 +52,7 @@ describe('A UUIDv7 from the future', () => {
     expect((await scripts.find(pod, [far])).seqs).toEqual([null]);
   });
 
-  it("is not forgotten before the ledger's time has reached the end of its bucket", async () => {
+  it("is not forgotten before the ledger's time reaches the end of its bucket", async () => {
     const keeper = { fenceEpoch: 1, epoch: 1, format: 1 as const, replid: pod.replid };
     const { time } = (await scripts.read(pod, [])).head;
     const bucket = Math.floor(time / ID_BUCKET_MS);
@@ -73,10 +73,10 @@ describe("The ledger's time", () => {
     expect(outcomesOf(entries[0] as never, 1)).toMatchObject([{ acceptedAt: head.time, takenAt: 5 }]);
   });
 
-  it('continues from the latest acceptance on accounts loaded from MySQL, and never decreases', async () => {
+  it('continues from the latest change of the accounts loaded from MySQL, and never decreases', async () => {
     const ahead = (await clock()) + HOUR_MS;
     expect((await open(ahead)).head.time).toBe(ahead);
-    // Another account with an older time changes nothing.
+    // Installing another account with an earlier time changes nothing.
     await scripts.install(pod, [account('bob')], 0, 100, 1);
     const first = await scripts.apply(pod, [itemOf(order('t1'))]);
     expect(first.head.time).toBe(ahead);

@@ -8,7 +8,7 @@ const names = readdirSync(folder)
   .map((file) => file.slice(0, -'.lua'.length));
 const sourceOf = (name: string): string => readFileSync(new URL(`${name}.lua`, folder), 'utf8');
 
-/** The Lua of a script with its includes, without its comments; `-- WRITES` is kept. */
+/** The Lua code of a script with its includes and without comments; `-- WRITES` is kept. */
 const codeOf = (name: string): string => withIncludes(name).replace(/--(?! WRITES).*$/gm, '');
 /** The comment that a script begins with. */
 function headerOf(name: string): string {
@@ -18,8 +18,8 @@ function headerOf(name: string): string {
 }
 
 /**
- * The numbers that a computed index may have: a list, or all numbers from a given one on (`from`). The test fails
- * for an index that is missing here. Add it here and to the script's header: both document what the script may
+ * The values that a computed index may have: a list, or all numbers from a given one on (`from`). The test fails for an
+ * index that is missing here. Add such an index here and to the script's header: both document what the script may
  * touch.
  */
 const COMPUTED: Record<string, number[] | { from: number }> = {
@@ -105,7 +105,7 @@ it('every script is in the list of flags, and every name in the list is a script
 });
 
 describe.each(names)('%s.lua', (name) => {
-  it.each(['KEYS', 'ARGV'] as const)('declares in its header all %s that it uses, and no others', (list) => {
+  it.each(['KEYS', 'ARGV'] as const)('declares all the %s that it uses in its header, and no others', (list) => {
     const listed = declared(name, list);
     const needed = used(name, list);
     if (list === 'ARGV') for (const number of PROLOGUE_ARGUMENTS) needed.add(number);
@@ -115,14 +115,14 @@ describe.each(names)('%s.lua', (name) => {
     expect(numbers).toEqual(numbers.map((_, index) => index + 1));
   });
 
-  it('all its includes exist and are inserted', () => {
+  it('includes only files that exist, and all of them are inserted', () => {
     for (const [, piece] of sourceOf(name).matchAll(/^--\s*@include\s+(\S+)/gm)) {
       expect(existsSync(new URL(`includes/${piece}.lua`, folder)), piece).toBe(true);
     }
     expect(loadScript(name).text).not.toMatch(/^--\s*@include/m);
   });
 
-  it('its flags are those of the protocol', () => {
+  it('has the flags that the protocol requires', () => {
     const [first] = sourceOf(name).split('\n');
     expect(first).toBe(FLAGS[name] ? `#!lua flags=${FLAGS[name]}` : '#!lua');
   });

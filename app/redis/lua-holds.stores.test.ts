@@ -85,7 +85,7 @@ const MEANT: [op: string, status: number, details: (number | string)[]][] = [
   ['expire', RecordStatus.CLOCK_UNSURE, [0]],
   ['transfer', RecordStatus.POSTED, [0]],
 ];
-/** The same for histories of accounts with limits. */
+/** The same combinations for histories of accounts with limits. */
 const MEANT_OF_LIMITED: typeof MEANT = [
   ['place', RecordStatus.POSTED, [0]],
   ['place', RecordStatus.REJECTED, ['limit_exceeded']],
@@ -151,7 +151,7 @@ class History {
     await this.#cache.install(this.#pod, HOLD_ACCOUNTS, 0, 100, this.#time);
   }
 
-  /** Errors are results, too. */
+  /** An error is also a result. */
   async play(step: Step): Promise<unknown> {
     try {
       return await this.#run(step);
@@ -173,7 +173,7 @@ class History {
     if ('keep' in step) return (await cache.evictHolds(this.#keeper, step.keep)).size;
     if ('holds' in step) return cache.installHolds(this.#pod, step.holds, Math.max(0, head.seq - step.behind));
     if ('newLimits' in step) {
-      // Amounts that were counted under the previous limits must have an earlier time than the new limits.
+      // Amounts counted under the previous limits must have an earlier time than the new limits.
       this.#time += 1;
       await cache.install(this.#pod, HOLD_ACCOUNTS.slice(0, 1), head.seq, 100, this.#time);
       const { accountId, limits } = step.newLimits;
@@ -211,9 +211,9 @@ class History {
 let run = 0;
 it.each([
   ['any history', anyPlain, MEANT],
-  ['any history of accounts with limits, over midnights', anyLimited, MEANT_OF_LIMITED],
+  ['any history of accounts with limits that passes midnights', anyLimited, MEANT_OF_LIMITED],
 ] as const)(
-  'For %s, scripts and model make the same decisions on holds, and leave the same holds and accounts',
+  'For %s, the scripts and the model make the same decisions on holds, and leave the same holds and accounts',
   async (_, any, meanings) => {
     const seen = new Set<string>();
     const property = fc.asyncProperty(

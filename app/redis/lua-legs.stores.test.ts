@@ -42,7 +42,7 @@ beforeAll(async () => {
 afterAll(() => redis.disconnect());
 
 it.each(REFUSAL_ORDER)(
-  'An `out` whose source refuses it with %s gets the refusal that the rules check first',
+  'An `out` leg whose source refuses it with %s gets whichever refusal the rules check first',
   async (own) => {
     for (const carried of REFUSAL_ORDER) {
       const refusal = { refusal: carried, ...(carried === 'limit_exceeded' && { limit: LIMIT }) };
@@ -67,12 +67,12 @@ it.each([
   ['nothing, if the month has ended', {}, TODAY - 86_400_001, { dayDebit: 70, monthDebit: 170 }],
   ['nothing, if the limits are newer', { countedSince: TODAY + 2 }, TODAY + 1, { dayDebit: 70, monthDebit: 170 }],
   [
-    'in the month only, if the usage of the day is at the end of the exact range',
+    'in the month only, if the usage of the day is at the limit of the exact range',
     { dayDebit: MAX },
     TODAY + 1,
     { dayDebit: MAX, monthDebit: 70 },
   ],
-] as const)('`back` gives usage back %s', async (name, different, at, expected) => {
+] as const)('A `back` leg gives back usage: %s', async (name, different, at, expected) => {
   const accountId = `limited: ${name}`;
   const limits = { ...NO_LIMITS, dailyDebitMax: 500, balanceMax: 0, usage: { ...USED, ...different } };
   await epoch.cache.install(epoch.pod, [accountOf(accountId, { status: 'FROZEN', limits })], 0, 1000);

@@ -21,7 +21,7 @@ const MAX = Number.MAX_SAFE_INTEGER;
 /** The start of this test. Each implementation uses its own clock, and both are on the same business day. */
 const NOW = Date.now();
 const MINUTE_MS = 60_000;
-/** Start times of windows that have begun: days that belong to two months. */
+/** Start times of business days that have begun; the days belong to two months. */
 const STARTS = [0, 1, 2, 3, 4, 5].map((n) => NOW - (6 - n) * MINUTE_MS);
 const monthOf = (n: number): number => STARTS[n < 3 ? 0 : 3] ?? 0;
 const small = fc.oneof(fc.nat(300), fc.constantFrom(0, 400, 1000, MAX, MAX - 50));
@@ -39,8 +39,8 @@ beforeAll(async () => {
 afterAll(() => redis.disconnect());
 
 /**
- * An id of any kind: a UUIDv7 of one of a few buckets, or another id. There are only few ids, so that histories repeat
- * them.
+ * An id of any kind: a UUIDv7 of one of a few buckets, or another id. There are only a few ids, so that histories
+ * repeat them.
  */
 const anyId = fc
   .tuple(
@@ -361,7 +361,7 @@ describe('the Lua scripts and their model', () => {
     await assertCovering(property, { numRuns: RANDOM_RUNS }, () => below(seen, SEEN_MIN));
   });
 
-  it('do not find an epoch of another format, even if the fence is at that epoch', async () => {
+  it('do not find the keys of an epoch in another format, even if the fence is at that epoch', async () => {
     run += 1;
     const lua = new RedisScripts(redis, shardPrefix(`format-${process.pid}-${run}`), ofTestLedger);
     for (const cache of [lua, new CacheModel(replid)]) {
@@ -405,7 +405,8 @@ describe('the Lua scripts and their model', () => {
             100,
           );
           for (const transfers of calls) {
-            // Not as legs, because a leg takes money from whichever account it names as its transit account.
+            // The transfers are not sent as legs, because a leg takes money from whichever account it names as its
+            // transit account.
             const items = transfers.flatMap((one) => callItemOf({ ...one, leg: null, lookedUp: true }));
             if (items.length > 0) await lua.apply(pod, items);
             const { accounts } = await lua.read(pod, ids);

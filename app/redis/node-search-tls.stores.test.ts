@@ -13,7 +13,7 @@ import { ReplicableRedis } from './testing/replicable-redis.ts';
 afterEach(() => vi.unstubAllEnvs());
 
 it('with rediss+cluster, both the lookup and the connection use TLS', async () => {
-  // The process would have to be started with the certificate of the test in NODE_EXTRA_CA_CERTS.
+  // Otherwise, the process would have to be started with the certificate of the test in NODE_EXTRA_CA_CERTS.
   vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
   const [bus, tlsPort] = [await freePort(), await freePort()];
   const dir = temporaryFolder();

@@ -22,7 +22,7 @@ function connect(url: string, slot = slotOfPrefix(shardPrefix('hf'))): Redis {
 const answers = (redis: Redis) => until('it is connected', () => redis.ping().catch(() => null));
 const portOf = async (redis: Redis) => Number(((await redis.config('GET', 'port')) as string[])[1]);
 
-/** Why a keeper may not use this Redis, whatever it waits for. */
+/** The reason why this Redis cannot be used until someone changes the configuration. */
 const refusalOf = (redis: Redis) =>
   until('it is refused', async () => {
     const error = await inspectServer(redis).then(
@@ -40,7 +40,7 @@ describe('Through Sentinels', () => {
   afterAll(() => own.stop());
   const query = '?sentinelPassword=a%20password%20of%20the%20Sentinels';
 
-  it('a connection reaches the master, and after a failure the replica that is promoted', async () => {
+  it('a connection reaches the master and, after a failure, the replica that is promoted', async () => {
     const redis = connect(own.urlWith(query));
     await answers(redis);
     const [master, replica] = own.servers;
@@ -57,7 +57,7 @@ describe('Through Sentinels', () => {
     expect(await portOf(redis)).toBe(replica.port);
   });
 
-  it('a queue has its connection to the master, too', async () => {
+  it('a queue also connects to the master', async () => {
     const queue = connectQueue({ url: own.urlWith(query), ...TIMES });
     opened.push(queue);
     await queue.set('queued', 'before there is a connection');
@@ -72,7 +72,7 @@ describe('Through Sentinels', () => {
     expect(await refusalOf(connect(url()))).toMatch(reason);
   });
 
-  it('Sentinels that cannot be reached may come back', async () => {
+  it('unreachable Sentinels are not reported as a wrong setting, because they may come back', async () => {
     const url = `redis+sentinel://127.0.0.1:${await freePort()}/bank`;
     const redis = connect(url);
     await expect(inspectServer(redis)).rejects.not.toBeInstanceOf(InspectionRefused);
@@ -163,7 +163,7 @@ describe('A server that is not part of a cluster', () => {
     await server.stop();
   });
 
-  it('needs the slot of the keys: there is no connection to a whole cluster', () => {
+  it('is never connected to without the slot of the keys, because a connection leads to a single node', () => {
     expect(() => connectRedis({ url: 'redis+cluster://127.0.0.1', ...TIMES })).toThrow(TypeError);
   });
 });

@@ -12,7 +12,10 @@ export interface SearchTiming {
   commandTimeoutMs: number;
 }
 
-/** No answer of an endpoint changes until someone changes the configuration: a wrong name, or wrong credentials. */
+/**
+ * An endpoint gave an answer that will not change until someone changes the configuration: the name or the credentials
+ * are wrong.
+ */
 export class WrongEndpoint extends Error {
   override readonly name = 'WrongEndpoint';
 }
@@ -35,8 +38,8 @@ export function sentinelSearch({ endpoints, masterName, sentinel }: RedisUrl, ti
 type SlotRange = [from: number, to: number, master: [host: string | null, port: number], ...replicas: unknown[]];
 
 /**
- * Queries the nodes of a cluster for the master of a slot. Once a node has answered, all masters that it has named can be
- * queried, too, because all nodes in the URL may be gone by then.
+ * Queries the nodes of a cluster for the master of a slot. Once a node has answered, all masters that it has named can
+ * be queried, too, because the nodes in the URL may disappear later.
  */
 export function clusterSearch(url: RedisUrl, slot: number, timing: SearchTiming): NodeSearch {
   return new EndpointSearch(url.endpoints, 'node', (endpoint) =>
@@ -64,7 +67,10 @@ interface Found {
   others: readonly Endpoint[];
 }
 
-/** Queries one endpoint after another. It begins after the endpoint that was queried last, whose view may be outdated. */
+/**
+ * Queries one endpoint after another, starting with the one after the endpoint that was queried last, because the view
+ * of that endpoint may be outdated.
+ */
 class EndpointSearch implements NodeSearch {
   readonly #given: readonly Endpoint[];
   readonly #word: string;
@@ -110,7 +116,7 @@ export const CERTIFICATE_CODE = /CERT|^UNABLE_TO_/;
 
 export const nameOf = ({ host, port }: Endpoint): string => `${host.includes(':') ? `[${host}]` : host}:${port}`;
 
-/** Errors in response to a login, or to a command that this kind of server does not have. */
+/** Errors in response to a login, or to a command that this kind of server does not support. */
 const REFUSED = /^(NOAUTH|WRONGPASS|NOPERM|ERR (unknown command|This instance has cluster support disabled|AUTH))/;
 
 /** Sends a query on a separate connection, which is never used for commands of the ledger. */

@@ -66,10 +66,10 @@ describe.each(everyKeeperScript)('%s', (name, run) => {
     await ours.activate({ epoch: 7, format: 1 }, replid, 'marker', 0);
     await refusedAs('foreign');
   });
-  // A registration may claim keys without an owner, which an older release leaves: the pod's marker
-  // proves that they belong to its ledger.
+  // A registration may claim keys without an owner, as left by an older release: the pod's marker proves that they
+  // belong to its ledger.
   if (name === 'register') return;
-  it('is rejected if there are keys that no ledger has claimed, and changes nothing', async () => {
+  it('is rejected if no ledger has claimed the keys, and changes nothing', async () => {
     await withoutOwner();
     await refusedAs('unclaimed');
   });
@@ -84,7 +84,7 @@ describe('A Redis', () => {
     await ours.activate({ epoch: 7, format: 1 }, replid, 'marker', 0);
     expect(await redis.get(key('owner'))).toBe('ours');
   });
-  it('of an older release is claimed by the caller that has the marker of its epoch, once', async () => {
+  it('of an older release is claimed once, by a caller that has the marker of its epoch', async () => {
     await withoutOwner();
     expect(await ours.ownership(replid)).toEqual({ state: 'unclaimed', owner: null, fence: 7 });
     expect(await theirs.claim({ epoch: 7, format: 1 }, replid, 'guessed')).toBe(false);
@@ -94,7 +94,7 @@ describe('A Redis', () => {
     expect(await theirs.claim({ epoch: 7, format: 1 }, replid, 'marker')).toBe(false);
     expect(await redis.get(key('owner'))).toBe('ours');
   });
-  it('of an older release is claimed by the first pod that registers there, because the marker proves its owner', async () => {
+  it('of an older release is claimed by the first pod that registers with the marker of its epoch', async () => {
     await withoutOwner();
     await expect(ours.register(pod(), 'guessed')).rejects.toMatchObject({ reason: 'lost' });
     expect(await redis.get(key('owner'))).toBeNull();

@@ -56,7 +56,7 @@ const scripts = {
   sweep: loadScript('sweep'),
 };
 
-/** A typed interface to the Lua scripts. It packs their arguments and unpacks their replies, and makes no decisions. */
+/** A typed interface to the Lua scripts. It packs their arguments and unpacks their replies, but makes no decisions. */
 export class RedisScripts implements CacheServer, CacheKeeper {
   readonly #redis: Redis;
   readonly #prefix: ShardPrefix;

@@ -32,7 +32,7 @@ afterAll(async () => {
 });
 
 describe('A Redis that is killed while a script is running', () => {
-  it('leaves the script in doubt, because it was sent and may have run', async () => {
+  it('leaves the script in doubt, because the script was sent and may have run', async () => {
     const own = temporaryFolder();
     const victim = await startRedis({ dir: own, relaxed: true });
     // Connects as the pods do, because ioredis uses special errors for commands that it abandons
@@ -55,7 +55,7 @@ describe('A Redis that is killed while a script is running', () => {
 });
 
 describe('runScript', () => {
-  it('is run by its SHA-1; a server without the script receives it, and runs it once', async () => {
+  it('runs a script by its SHA-1; a server without the script receives it, and runs it once', async () => {
     await redis.script('FLUSH');
     commands = [];
     expect(String(await runScript(redis, echo, ['n'], ['hello']))).toBe('hello');
@@ -67,7 +67,7 @@ describe('runScript', () => {
     expect(commands).not.toContain('EVAL');
   });
 
-  it('reports an error of a script that ran as in doubt, and does not resend it', async () => {
+  it('reports a script that fails while running as in doubt, and does not resend it', async () => {
     await redis.set('text', 'no number');
     const text = "#!lua\nredis.call('INCR', KEYS[1])\nreturn redis.call('INCR', KEYS[2])";
     const failing = { name: 'failing', text, sha: (await redis.script('LOAD', text)) as string };

@@ -15,8 +15,8 @@ type Stream = Awaited<ReturnType<AbstractConnector['connect']>>;
 type Options = Pick<RedisOptions, 'tls' | 'disconnectTimeout'> & Partial<Endpoint>;
 
 /**
- * The part of ioredis that opens connections, for a node that has to be found first: every attempt to connect searches for the
- * node again. Everything else is the same as for a node with a fixed address.
+ * Replaces the part of ioredis that opens connections, for a node that has to be found first: every attempt to connect
+ * searches for the node again. Everything else works as for a node with a fixed address.
  */
 export function searchingConnector(search: NodeSearch): new (options: unknown) => AbstractConnector {
   return class SearchingConnector extends AbstractConnector {
@@ -27,12 +27,12 @@ export function searchingConnector(search: NodeSearch): new (options: unknown) =
       this.#options = options as Options;
     }
 
-    /** A connection to a server that is not a master is closed again, because the answer to the search was outdated. */
+    /** Closes a connection to a server that is not a master, because the answer to the search was outdated. */
     override check({ role }: { role?: string }): boolean {
       return role === undefined || role === 'master';
     }
 
-    /** ioredis gives up for good if this is rejected, so the search is repeated until `disconnect`. */
+    /** If this promise is rejected, ioredis gives up for good, so the search is repeated until `disconnect`. */
     override async connect(emit: Emit): Promise<Stream> {
       this.connecting = true;
       const node = await retriedUntil(
@@ -46,7 +46,7 @@ export function searchingConnector(search: NodeSearch): new (options: unknown) =
         },
         () => search.find(),
       );
-      // The message by which ioredis recognizes that this is not a failure.
+      // ioredis recognizes by this message that the connection was closed on purpose.
       if (!this.connecting) throw new Error('Connection is closed.');
       // These are the options of the connection, which spans show as the address of the server.
       Object.assign(this.#options, node);

@@ -10,12 +10,12 @@ describe('The prefix of the keys of a shard', () => {
     expect(slotOfPrefix(shardPrefix('hf'))).toBe(13_907);
   });
 
-  it('of a ledger with several shards never changes either: their keys would be lost', () => {
+  it('of a ledger with several shards never changes either: otherwise, their keys would be lost', () => {
     expect(prefixes(2)).toEqual(['hf:{0of2-2225}', 'hf:{1of2-3033}']);
     expect(prefixes(3)).toEqual(['hf:{0of3-9431}', 'hf:{1of3-17089}', 'hf:{2of3-19177}']);
   });
 
-  it.each([2, 3, 5, 16, 64])('has its slot in the middle of the share of the shard, of %i', (shards) => {
+  it.each([2, 3, 5, 16, 64])('has its slot in the middle of the share of its shard, with %i shards', (shards) => {
     prefixes(shards).forEach((prefix, shard) => {
       expect(slotOfPrefix(prefix)).toBe(Math.floor(((shard + 0.5) * SLOTS) / shards));
       expect(shardOfSlot(slotOfPrefix(prefix), shards)).toBe(shard);

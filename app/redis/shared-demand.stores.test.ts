@@ -36,7 +36,7 @@ describe('The request rates of the pods', () => {
     expect(await exchange(pod('b', 1), { ada: 40 })).toEqual({ ada: 40 });
   });
 
-  it('are ignored when the clock of Redis was set back', async () => {
+  it('are ignored if the clock of Redis was set back after they were written', async () => {
     await exchange(pod('a'), { ada: 80 });
     const [key = ''] = await redis.keys(`${keyPrefix}:*`);
     await redis.hset(key, 'ended', `70@${Date.now() + 2 * HOUR_MS}`);
@@ -51,7 +51,7 @@ describe('The request rates of the pods', () => {
     expect(await redis.hkeys(key)).toEqual(['a']);
   });
 
-  it('are not written by a pod that loses its registration after it has requested the time', async () => {
+  it('are not written by a pod that loses its registration after requesting the time', async () => {
     const answers = [true, false];
     const losing = new SharedDemand({ redis, keyPrefix, podId: 'a', isAdmitted: () => answers.shift() ?? false });
     await expect(exchange(losing, { ada: 80 })).rejects.toThrow('not registered');

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { ShardPrefix } from './shard-prefix.ts';
 
-/** A report older than this, ms, is ignored: its pod has no more requests of that user, or has ended. */
+/** A report older than this, ms, is ignored: its pod no longer gets requests from that user, or has ended. */
 const STALE_MS = 3_000;
 /** Time without a report, ms, after which the hash of a user, or the field of a pod in it, is deleted. */
 const EXPIRE_MS = 60_000;
@@ -36,7 +36,7 @@ export class SharedDemand {
     const { redis, keyPrefix, podId } = this.#options;
     this.#mustBeAdmitted();
     const [seconds, microseconds] = await redis.time();
-    // Another Redis may be at this address by now.
+    // A different Redis may be at this address by now.
     this.#mustBeAdmitted();
     const now = Number(seconds) * 1000 + Number(microseconds) / 1000;
     const commands = redis.pipeline();

@@ -10,7 +10,7 @@ import { until } from '../kernel/testing/until.ts';
 import { connectRedis, inspectServer } from './connection.ts';
 import { OwnRedis } from './testing/own-redis.ts';
 
-/** A server whose certificate is for localhost, and has an unknown issuer. */
+/** A server whose certificate is for localhost and has an unknown issuer. */
 let server: OwnRedis;
 let tlsPort: number;
 let ca: string;

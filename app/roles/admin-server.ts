@@ -43,7 +43,7 @@ function json(response: ServerResponse, status: number, body: object): void {
   response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(body));
 }
 
-/** Closes the server and all its connections; its clients lose nothing. */
+/** Closes the server and all its connections, which is safe because its clients only read. */
 export function closeAdminServer(server: Server): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve());

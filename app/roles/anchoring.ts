@@ -30,7 +30,7 @@ export async function anchorEveryMinute(
   stopped: AbortSignal,
 ): Promise<void> {
   if (!privateKey) return;
-  // Otherwise, nothing would show that not even the first anchor can be delivered.
+  // Without this, no metric would show that even the first anchor cannot be delivered.
   context.metrics.anchored(context.clock.now());
   const anchoring = anchoringOf(context, privateKey);
   const every = { everyMs: EVERY_MS, failure: 'an anchor of the sealed log could not be delivered', stopped };

@@ -56,12 +56,12 @@ export async function startApi(context: Context): Promise<Running> {
   metrics.limits({
     requests_in_flight: config.http.requestsInFlightMax,
     event_listeners: lives.max,
-    // These also show that there are lists and webhooks, even if no process serves them.
+    // These limits also show that lists and webhooks are enabled, even if no process serves them.
     ...(config.search.enabled === 'on' && { search_behind_seconds: SEARCH_BEHIND_S_MAX }),
     ...(config.webhooks.secretKeys !== null && { webhooks_active: config.webhooks.max }),
   });
 
-  document.bytes(); // Generated now, because it blocks the event loop.
+  document.bytes(); // The document is generated now, because this blocks the event loop.
   // The server starts before anything that would keep the process alive, because a port in use
   // aborts the startup.
   await listen(server, port, host);
@@ -100,9 +100,9 @@ export async function startApi(context: Context): Promise<Running> {
  * after its request in progress, and its client may then keep it open for minutes.
  *
  * A request that a client sends at the very moment when its idle connection is closed is lost, and HTTP/1.1 cannot
- * prevent that. That is why there is a delay first: clients that sent a request during the delay were asked to
- * close their connections, and load balancers have stopped sending. Requests that still arrive must not be
- * overlooked, so connections are closed right after all available data was read.
+ * prevent that. That is why there is a delay first: during the delay, clients that send a request are asked to close
+ * their connections, and load balancers stop sending requests. Requests that still arrive must not be overlooked, so
+ * connections are closed right after all available data was read.
  */
 function closed({ server, connections }: ApiServer): Promise<void> {
   const closeIdle = () => {

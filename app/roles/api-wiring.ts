@@ -87,7 +87,7 @@ export function apiDependencies(context: Context, pod: Pod): ApiDependencies {
   };
 }
 
-/** A ledger with one shard is that shard itself; nothing stands between it and the API. */
+/** With a single shard, the API uses that shard's ledger directly. */
 export function ledgerOf(process: Context, shards: readonly PodShard[]): PodLedgerParts {
   if (shards.length > 1) return joinPodShards(process, shards);
   const { context, ledger } = firstOf(shards);

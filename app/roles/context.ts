@@ -17,7 +17,7 @@ export interface Context extends ProcessParts, AsyncDisposable {
   logger: AppLogger;
   /** One for each shard, in order. */
   shards: readonly ShardContext[];
-  /** Of the courier; a test may make it faster. */
+  /** The timing of the courier; tests may make it faster. */
   courierTiming?: CourierTiming;
 }
 
@@ -58,7 +58,7 @@ export async function createContext(
   };
 }
 
-/** Logs with one buffer; the lines of a shard name it. */
+/** Creates logs that share one buffer; the lines of a shard contain its number. */
 function loggersTo(metrics: Metrics, { telemetry }: Config, names: { role: string; processId: string }) {
   const lines = linesTo(STDOUT, (count) => metrics.logLinesDropped(count));
   return (shard: number | null): AppLogger => {

@@ -22,7 +22,7 @@ export function flushEvents({ metrics, ledgerClock, logger }: ShardContext): Flu
       metrics.flushed({ transfers: batch.outcomes.length, seconds: ms / 1000, lagsMs });
     },
     failed(error, failuresInARow) {
-      // Two keepers constantly overtake each other, so this is no reason for an alert.
+      // With two keepers, this happens all the time, so it is no reason for an alert.
       if (error instanceof CursorConflictError) {
         logger.log.info({ reason: error.message }, 'another keeper was faster');
         return;

@@ -43,7 +43,7 @@ export function keepShard(
     caller = callerIn(await keeper.step());
   });
   const flushing = flusher.run(target, signal);
-  // Rounds are frequent enough to verify that the silence of a pod was uninterrupted.
+  // Rounds must be frequent enough to establish that a pod was silent without interruption.
   const housekeepingMs = Math.min(HOUSEKEEPING_MS, config.authority.podRetireAfterMs / 8);
   const everyRound = { everyMs: housekeepingMs, failure: 'housekeeping was postponed', stopped: signal };
   const tidying = repeat(context, everyRound, () => housekeeping.round());
@@ -115,7 +115,7 @@ async function catchUp(
   const caller = target();
   if (!caller) return;
   try {
-    // The flush only has to reach the current end, because pods may keep writing.
+    // The flush only has to reach the end as it is now, because pods may keep writing.
     const { head } = await scripts.journal(caller, Number.MAX_SAFE_INTEGER - 1, 1);
     while (clock.monotonic() < deadline && flusher.failuresInARow === 0) {
       const cursor = await flushStore.cursor();

@@ -8,7 +8,8 @@ import type { ShardContext } from './shard-context.ts';
 import { tracedFlush } from './traced.ts';
 
 /**
- * Maximum characters of the batches of all shards; processing them takes about ten times as much memory.
+ * Maximum number of characters in the batches of all shards together; processing them takes about ten times as much
+ * memory.
  */
 const FLUSH_CHARS_MAX = 8 * 1024 * 1024;
 

@@ -8,7 +8,7 @@ import { readSeededKeys } from './seeded-keys.ts';
 import type { ShardContext } from './shard-context.ts';
 
 const RETRY_MS = 1_000;
-/** A revoked key is rejected by every pod after this time and the duration of a query. */
+/** Every pod rejects a revoked key after this time plus the duration of a query. */
 const CHANGES_EVERY_MS = 1_000;
 const USES_EVERY_MS = 60_000;
 

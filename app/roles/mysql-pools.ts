@@ -18,7 +18,7 @@ interface Plan {
 
 /** Maximum time for which a crashed process keeps the authority row locked, seconds. */
 const PROTOCOL_WAIT_TIMEOUT_S = 10;
-/** An epoch recovery computes its result between reading and writing, seconds. */
+/** A longer time for an epoch recovery, which computes its result between reading and writing, seconds. */
 const RECOVERY_WAIT_TIMEOUT_S = 60;
 const DIRECT_LOCK_WAIT_S = 2;
 
@@ -30,7 +30,7 @@ function plansOf(role: Config['process']['role'], poolMax: number): Record<Purpo
   const shared = role === 'api';
   return {
     requests: { connectionsMax: () => poolMax },
-    // A flood of requests must not delay heartbeats, the authority and the flush.
+    // A flood of requests must not delay heartbeats, the authority or the flush.
     protocol: {
       connectionsMax: (shards) => (shared ? Math.max(4, 2 + Math.ceil(shards / 2)) : 4 * shards),
       waitTimeoutS: PROTOCOL_WAIT_TIMEOUT_S,
@@ -49,7 +49,7 @@ function plansOf(role: Config['process']['role'], poolMax: number): Record<Purpo
   };
 }
 
-/** How many connections a process opens at most to a server that has the databases of this many shards. */
+/** Maximum number of connections that a process opens to a server with the databases of this many shards. */
 export function mysqlConnectionsMax(role: Config['process']['role'], poolMax: number, shards: number): number {
   const plans = plansOf(role, poolMax);
   return PURPOSES.reduce((sum, purpose) => sum + plans[purpose].connectionsMax(shards), 0);
@@ -72,8 +72,8 @@ export class MysqlPools implements AsyncDisposable {
   }
 
   /**
-   * @param url of the shard's database @param watch is notified whether MySQL answers this shard
-   * @param ledger to which the database must belong
+   * @param url the URL of the shard's database @param watch is notified whether MySQL answers this shard
+   * @param ledger the ledger to which the database must belong
    */
   databasesOf(
     url: string,

@@ -15,8 +15,8 @@ import { adoptIdentities } from './shard-identities.ts';
 
 const STDOUT = 1;
 /**
- * A migration during which MySQL restarts or fails over is started again. The number of rounds is limited, because the
- * migration may be the cause.
+ * A migration is started again if MySQL restarts or fails over while it runs. The number of rounds is limited, because
+ * the migration may be the cause.
  */
 const ROUNDS_MAX = 5;
 const ROUND_BASE_MS = 500;

@@ -11,9 +11,9 @@ export interface OpenTransfer {
 }
 
 /**
- * The transfers between a shard and all others that are open, oldest first for each pair of shards, at most 1,000 of
- * each. If a loss of the shard is accepted, those toward it are made again, or returned if their destination refuses them by then.
- * Those from a shard whose MySQL is unavailable are missing.
+ * The open transfers between a shard and all others, at most 1,000 for each pair of shards, oldest first. If a loss of
+ * the shard is accepted, transfers toward it are made again, or returned if their destination refuses them by then.
+ * Transfers from a shard whose MySQL is unavailable are missing.
  */
 export async function openTransfers(
   shards: readonly Pick<ShardContext, 'database' | 'shard'>[],

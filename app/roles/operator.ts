@@ -94,7 +94,10 @@ export async function takeRedisOver(
   const by = { keeper: user, reason: `Redis of ${owner ?? 'an unknown ledger'} taken over: ${reason}` };
   const after = await authority.goBeyond(now, seen.fence ?? 0, by);
   if (!after)
-    throw new Problem('authority_moved', 'a Redis can be taken over only in DIRECT, while nothing waits for a journal');
+    throw new Problem(
+      'authority_moved',
+      'a Redis can be taken over only in DIRECT, and only if nothing is waiting for a journal',
+    );
   const { replid } = await identifyServer(redis);
   const taken = await scripts.takeOver(replid, seen).catch((error: unknown) => {
     throw new Problem('ledger_switching', 'Redis does not respond', {}, { cause: error });

@@ -2,10 +2,10 @@ import { isStopped } from '../domain/stop.ts';
 import type { Context } from './context.ts';
 import type { PodShard } from './pod-shard.ts';
 
-/** A report is at least this old before the next one is made, ms, however many operators look. */
+/** Minimum age of a report before a new one is made, ms, however many operators request it. */
 const MADE_EVERY_MS = 500;
 
-/** What this pod knows at the moment, without asking a store. */
+/** What this pod knows at the moment, without querying a store. */
 export class OpsLive {
   readonly #context: Pick<Context, 'clock' | 'metrics' | 'processId'>;
   readonly #shards: readonly PodShard[];

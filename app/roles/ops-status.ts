@@ -38,7 +38,7 @@ export class OpsStatus {
       formatMax: FORMAT_MAX,
       redisNode: now?.redisNode ?? null,
       cursor: cursor && { epoch: cursor.epoch, seq: cursor.seq },
-      // The owner is read only in DIRECT. In other modes the owner is known, or reading it may take long because Redis hangs.
+      // Outside DIRECT, the owner is not read: it is known, or reading it may take long because Redis hangs.
       redisOwner: now?.mode === 'DIRECT' ? await redisOwnership(this.#context) : null,
       journal: await this.#journal(cursor),
       recovery: recovery && progressOf(recovery),

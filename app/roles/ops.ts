@@ -43,7 +43,7 @@ export function opsOf(shards: readonly PodShard[], crossings: CrossingMetrics | 
     async acceptLoss({ shard, ...acceptance }, user) {
       const ops = ofShard(shard);
       if (shard === undefined || each.length === 1) return ops.acceptLoss(acceptance, user);
-      // What MySQL has before the loss: afterwards, the couriers begin to complete these transfers.
+      // The open transfers are read before the loss is accepted: afterwards, the couriers begin to complete them.
       const open = await openTransfers(
         shards.map(({ context }) => context),
         shard,

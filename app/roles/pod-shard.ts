@@ -107,8 +107,8 @@ export function firstOf(shards: readonly PodShard[]): PodShard {
 }
 
 /**
- * The number of requests that wait for a store; they need memory, but no CPU. Requests that are held for one of several shards
- * must not keep the pod from serving the others.
+ * The number of requests that wait for a store; they need memory, but no CPU. While one of several shards is closed,
+ * all its open requests count as waiting, so that they do not keep the pod from serving the other shards.
  */
 export function waitingIn({ context, session, ledger }: PodShard): number {
   const isOpen = session.view() !== null || session.direct() !== null;

@@ -11,8 +11,8 @@ const ROLES = { api: startApi, keeper: startKeeper, search: startSearch, webhook
 
 /**
  * Runs a role until SIGTERM or SIGINT, and lets it exit normally: it completes the work in progress, and the process
- * then has nothing left to do. Work that does not end within the grace period is aborted, because the protocol is
- * safe if a process is killed at any time.
+ * then has nothing left to do. Work that does not end within the grace period is aborted; this is allowed, because the
+ * protocol is safe if a process is killed at any time.
  * @param asked settles when the signal has arrived, if a listener was installed earlier
  */
 export async function runRole(config: Config, asked?: Promise<void>): Promise<void> {

@@ -9,7 +9,7 @@ import { adoptIdentity, type LedgerIdentity, WrongShard } from '../mysql/operati
 const WAIT_MS_MAX = 2_000;
 
 /**
- * Refuses to start a process whose settings lead to the databases of another ledger, or to one with another number of
+ * Refuses to start a process whose settings lead to the databases of another ledger, or of one with another number of
  * shards. @throws ConfigError
  */
 export async function requireOwnLedger(

@@ -4,7 +4,10 @@ import type { Logger } from '../kernel/log.ts';
 import type { LostShards, LostShardVotes } from '../mysql/operations/lost-shards.ts';
 
 const EVERY_MS = 1_000;
-/** How long a shard that this pod has served may be lost before the pod turns unready, ms: until the votes are known. */
+/**
+ * How long a shard that this pod has served may be lost before the pod becomes unready, ms: long enough for the votes
+ * to arrive.
+ */
 const UNREADY_AFTER_MS = 3_000;
 
 /** A shard of a pod, as far as its readiness depends on it. */
@@ -23,8 +26,8 @@ interface ShardReadinessDependencies {
 }
 
 /**
- * Whether a pod with several shards is ready: it has to serve every shard that at least half of the pods serve. If a shard
- * that is in trouble everywhere made all pods unready, the other shards would be lost with it.
+ * Whether a pod with several shards is ready: it has to serve every shard that at least half of the pods serve. If a
+ * shard that fails everywhere made all pods unready, the other shards would become unavailable, too.
  */
 export class ShardReadiness {
   readonly #deps: ShardReadinessDependencies;
@@ -81,7 +84,9 @@ export class ShardReadiness {
     return serves;
   }
 
-  /** Every pod reports to all databases that answer, so the votes in any of them are those of all pods that reach it. */
+  /**
+   * Every pod reports to all databases that answer, so each database contains the votes of all pods that can reach it.
+   */
   async #compare(lost: readonly number[]): Promise<void> {
     if (lost.length === 0) {
       this.#lostByMost = new Set();

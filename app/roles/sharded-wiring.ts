@@ -15,7 +15,7 @@ import type { Context } from './context.ts';
 import type { PodShard } from './pod-shard.ts';
 import { tracedHolds, tracedLedger, tracedShard } from './traced.ts';
 
-/** Most transfers are complete, and in MySQL of both shards, long before a courier closes them. */
+/** Most transfers are complete, and in the MySQL of both shards, long before a courier closes them. */
 const COURIER: CourierTiming = {
   everyMs: 1_000,
   minAgeMs: 3_000,
@@ -83,7 +83,7 @@ function eventsOf(
     },
     legFailed(between, leg, code, isUnexpected) {
       crossings.legFailed(between, leg, code, isUnexpected);
-      // A transfer that only has to wait is counted, and completed later.
+      // A transfer that only has to wait is counted but not logged, and is completed later.
       if (isUnexpected)
         logger.log.error({ ...fieldsOf(between), leg, code }, 'a leg of a transfer between shards failed');
     },

@@ -28,7 +28,7 @@ export class SharedReconciliation {
   }
 
   /**
-   * Runs the reconciliation if it is due by `RECONCILIATION_CRON` and no keeper has run it, and what belongs to it.
+   * Runs the reconciliation, followed by `alongWithIt`, if it is due by `RECONCILIATION_CRON` and no keeper has run it.
    * @throws Problem database_unavailable
    */
   async whenDue(alongWithIt: () => Promise<unknown> = async () => {}): Promise<void> {

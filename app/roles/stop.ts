@@ -5,13 +5,13 @@ import { retried } from '../kernel/retry.ts';
 import { isRolledBack } from '../mysql/connection/mysql-errors.ts';
 import type { PodShard } from './pod-shard.ts';
 
-/** Maximum time before the request is answered, ms. The other pods keep trying, each time they read the authority. */
+/** Maximum time until the request is answered, ms. Other pods keep trying after that, when they read the authority. */
 const ANSWERED_WITHIN_MS = 2_000;
 const RETRY_MS = 50;
 const CHANGES_LISTED_MAX = 100;
 
 interface ShardState {
-  /** How often the shard was stopped or released. */
+  /** How many times the shard was stopped or released. */
   stops: number;
   enforced: boolean;
 }
@@ -23,8 +23,8 @@ const TRIES = { retriesMax: 3, baseMs: 20, when: isRolledBack };
 /**
  * Stops or releases all shards: first in MySQL, which direct mode obeys from the commit on, then in Redis. If a shard
  * fails, the others are stopped nevertheless; repeating the request completes it.
- * @param number if given, nothing is changed unless the shards were stopped and released that often in total, so that a
- * request that was delayed cannot undo a later one
+ * @param number if given, nothing is changed unless the stops and releases of all shards add up to this number, so that
+ * a request that was delayed cannot undo a later one
  * @throws Problem database_unavailable or outcome_unknown if no shard could be changed; authority_moved if `number` is outdated
  */
 export async function setStopped(
@@ -61,7 +61,7 @@ export async function stopReport(shards: readonly PodShard[]): Promise<StopRepor
 async function stopsAt(shards: readonly PodShard[], wanted: boolean, number: number): Promise<number[]> {
   const stops = await Promise.all(shards.map(async ({ context }) => (await context.opsReads.authority.read()).stops));
   if (sumOf(stops) !== number && stops.some((one) => isStopped(one) !== wanted))
-    throw new Problem('authority_moved', 'the ledger was stopped or released meanwhile; read its state again');
+    throw new Problem('authority_moved', 'the ledger was stopped or released in the meantime; read its state again');
   return stops;
 }
 const sumOf = (stops: readonly number[]): number => stops.reduce((sum, one) => sum + one, 0);
@@ -88,9 +88,9 @@ async function obeyed(shard: PodShard, stops: number, withinMs: number): Promise
 }
 
 /**
- * A pod that has not noticed yet that its epoch is closing may still make changes in Redis, until it hands over. In the
- * other modes without Redis, MySQL alone decides: a pod copies the stops to the Redis of a new epoch when it registers
- * there, before its first call.
+ * While the mode is CLOSING, a pod that has not noticed this yet may still make changes in Redis, until it hands over.
+ * In DIRECT and REBUILDING, no pod makes changes in Redis, so the commit in MySQL is enough. When a pod later registers
+ * in a new epoch, it copies the stops to Redis before its first call there.
  */
 async function isObeyed({ context, session }: PodShard, now: Authority): Promise<boolean> {
   if (now.mode === 'CACHE') return session.bringStops(now);

@@ -13,7 +13,7 @@ import type { Tracing } from '../telemetry/span.ts';
 
 type Traced = Iterable<{ trace?: string | null; group?: GroupOrder }>;
 
-/** Traces a call to the store that has the authority, which serves the transfers of many requests. */
+/** Traces a call that serves the transfers of many requests, to the store that has the authority. */
 export function tracedCall<T>(tracing: Tracing, store: 'redis' | 'mysql', items: Traced, call: () => Promise<T>) {
   const traces: string[] = [];
   let transfers = 0;

@@ -9,26 +9,26 @@ const YIELD_MS = 2_000;
 const DECIDE_MS = 500;
 
 export interface ProjectorEvents {
-  /** After each change of the index, and at the end of the log. */
+  /** Called after each change of the index, and at the end of the log. */
   moved(state: IndexState, entries: number): void;
-  /** The index does not continue the log, and begins again from the books. */
+  /** Called when the index does not continue the log, and starts over from the books. */
   restarted(because: 'other_log' | 'gap'): void;
 }
 
 interface ProjectorDependencies {
   index: SearchIndex;
   clock: Clock;
-  /** Only with several shards can transfers be pending. */
+  /** Whether transfers can be pending, which is possible only with several shards. */
   hasPending: boolean;
   events: ProjectorEvents;
 }
 
 /**
- * Keeps the index of one shard up to date with its sealed log. A step is one small transaction of the index; a projector that is
- * killed between two of them, or that runs twice, neither loses nor repeats anything.
+ * Keeps the index of one shard up to date with its sealed log. A step is one small transaction of the index; nothing is
+ * lost or repeated if a projector is killed between two steps, or if two projectors run at the same time.
  *
  *   state     step                                                    leads to
- *   EMPTYING  deletes some rows                                       FILLING, once there are none and everything is logged
+ *   EMPTYING  deletes some rows                                       FILLING, once none are left and the log has begun
  *   FILLING   follows the log; at its end, adds a page of the books   READY, after the last page
  *   READY     follows the log                                         EMPTYING, if the log is not the one that it followed
  */
@@ -83,7 +83,7 @@ export class Projector {
   }
 
   #after(from: IndexState, isDone: boolean, entries = 0): number {
-    // Another projector is at work, so this one only has to be ready in case that one stops.
+    // Another projector is at work, so this one only has to be ready in case the other one stops.
     if (!isDone) return YIELD_MS;
     this.#deps.events.moved(from, entries);
     return 0;

@@ -1,9 +1,9 @@
 /** How far the index of one shard has progressed. Every change of the index is a compare-and-set of its state. */
 export interface IndexState {
-  /** Changes with every change of the index. */
+  /** Increases with every change of the index. */
   moves: number;
   /**
-   * - `EMPTYING`: rows of an earlier time are deleted
+   * - `EMPTYING`: old rows are deleted
    * - `FILLING`: the books are read from the beginning, while new rows of the log are followed
    * - `READY`: the index contains everything up to `position`
    */
@@ -30,8 +30,8 @@ export interface Changed {
 }
 
 /**
- * The index of one shard, and the books that it is made from. If another process has changed the index since its state was
- * read, methods that change it have no effect and return false. @throws Problem database_unavailable
+ * The index of one shard, and the books from which it is built. If another process has changed the index since its
+ * state was read, methods that change it have no effect and return false. @throws Problem database_unavailable
  */
 export interface SearchIndex {
   state(): Promise<IndexState>;
@@ -41,13 +41,13 @@ export interface SearchIndex {
   logEnd(): Promise<Pick<IndexState, 'position' | 'hash'>>;
   /** The rows of the log after a position. */
   rowsAfter(position: number): Promise<LogRow[]>;
-  /** Reads what has changed from the books, and moves to the last of these rows. */
+  /** Adds what these rows have changed, as read from the books, and moves to the last of them. */
   follow(from: IndexState, rows: readonly LogRow[], changed: Changed): Promise<boolean>;
   /** Deletes some rows; once there are none, begins to fill the index, and to follow the log from its end. */
   emptySome(from: IndexState): Promise<boolean>;
   /** Adds some rows from the books, until all have been read. */
   fillSome(from: IndexState): Promise<boolean>;
-  /** Begins again from the books: with an empty index, or keeping its rows. */
+  /** Starts over from the books, either with an empty index, or keeping its rows. */
   restart(from: IndexState, how: 'EMPTYING' | 'FILLING'): Promise<boolean>;
   /**
    * Checks whether some transfers that were pending, and were accepted at or after a time, have been decided.

@@ -25,7 +25,7 @@ export interface CourierTiming {
   openMax: number;
 }
 
-/** A turn lasts this many intervals. A courier whose clock is wrong passes its turns to others for twice as long. */
+/** A turn lasts this many intervals. A courier whose clock is wrong leaves its turns to others for twice as long. */
 const TURN_INTERVALS = 10;
 
 /** Interval at which a crossing that cannot end is reported, ms, and the number of such crossings to remember. */
@@ -51,7 +51,7 @@ export class Courier {
   readonly #deps: CourierDependencies;
   /** The number of open crossings, as last counted, by `<from> <to>`. */
   readonly #open = new Map<string, number>();
-  /** Until when this courier leaves a queue to others, on the monotonic clock, ms, by `<from> <to>`. */
+  /** The time until which this courier leaves a queue to others, on the monotonic clock, ms, by `<from> <to>`. */
   readonly #passesUntil = new Map<string, number>();
   /** When crossings that cannot end were last reported, on the monotonic clock, ms. */
   readonly #reportedAt = new Map<string, number>();
@@ -184,7 +184,7 @@ export class Courier {
     const durability = untilPersisted ? 'persisted' : 'cache';
     const answer = await legs.after(leg, { order: out.order, from, to }, out, durability);
     if (!(answer instanceof Problem)) return;
-    // Only the clock of this pod is wrong: if the pod kept its turn, no courier would deliver.
+    // The clock of this pod may be wrong: if the pod kept its turn, no courier would deliver.
     if (answer.code === 'clock_unsure')
       this.#passesUntil.set(`${from} ${to}`, clock.monotonic() + 2 * TURN_INTERVALS * timing.everyMs);
     events.legFailed({ transactionId, from, to }, leg, answer.code, isUnexpected(answer.code));

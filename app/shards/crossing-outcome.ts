@@ -14,7 +14,7 @@ export function postedOutcome(out: Posted, destination: Side, persisted: boolean
   return { ...out, order: clientOrderOf(order), source, destination, persisted: out.persisted && persisted };
 }
 
-/** The debit is no longer among the postings of the client's account. No posting has the version 0. */
+/** The account of losses has paid, so the client's account has no posting for the debit. No posting has version 0. */
 const LOST_SIDE: Side = { balance: 0, version: 0, settingsVersion: 0 };
 
 /** For a transfer that the destination has refused after `out` was posted, once MySQL has that refusal. */

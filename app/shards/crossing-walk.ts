@@ -13,7 +13,7 @@ import type { TransitAccounts } from './transit-accounts.ts';
 
 /** Interval at which the preview at the destination is repeated while the authority of its shard moves, ms. */
 const HELD_LOOK_MS = 50;
-/** A preview at the end of a move may report accounts as unsettled that are not. */
+/** At the end of a move, a preview may wrongly report accounts as unsettled. */
 const UNSETTLED_LOOKS_MAX = 3;
 /** More steps than any crossing needs, even if the state of its legs changes in the meantime. */
 const STEPS_MAX = 20;
@@ -122,7 +122,7 @@ export class CrossingWalk {
       } catch (error) {
         if (!(error instanceof Problem)) throw error;
         if (clock.monotonic() >= deadline || !mayLookAgain(error, looks)) throw error;
-        // At first, the account may only seem to be unusable.
+        // The first few times, the transit account may only appear to be unusable.
         if (isTransitUnavailable(error) && looks >= UNSETTLED_LOOKS_MAX)
           await transits.avoid(to, order.currency, transit, error);
         await clock.sleep(HELD_LOOK_MS);

@@ -8,15 +8,15 @@ import type { LegState } from './crossing-decision.ts';
 import type { ShardMap } from './shard.ts';
 import type { TransitAccounts } from './transit-accounts.ts';
 
-/** Maximum number of transit accounts that are tried for a leg, which takes about 5 s. */
+/** Maximum number of transit accounts that are tried for a leg; trying all of them takes about 5 s. */
 const TRANSITS_MAX = 100;
-/** After a few tries, the reason is probably one that passes. */
+/** After a few tries, the reason is probably temporary. */
 const HASTY_TRIES_MAX = 4;
 const TRY_AGAIN_MS = 50;
 
 /** A transfer from shard `from` to shard `to`. */
 export interface Crossing {
-  /** As the client sent it. */
+  /** The order as the client sent it. */
   order: TransferOrder;
   from: number;
   to: number;
@@ -57,7 +57,7 @@ export class Legs {
     durability: Durability,
   ): Promise<Outcome | Problem> {
     const { currency } = order;
-    if (!out.persisted) throw new TypeError(`${leg} of ${order.transactionId} must wait until MySQL has what left`);
+    if (!out.persisted) throw new TypeError(`${leg} of ${order.transactionId} must wait until MySQL has the leg out`);
     if (leg === 'in')
       return this.#send(to, currency, durability, async (transit) => inOrder(out.order, { transit, fromShard: from }));
     return this.#send(from, currency, durability, async (transit) => {

@@ -7,7 +7,10 @@ import { planOfArrival, planOfRow } from './lost-legs.ts';
 
 const STATES = ['absent', 'posted-persisted', 'refused-persisted'] as const;
 const ROWS = ['OPEN', 'DONE', 'RETURNED'] as const;
-/** Every combination of rows and legs that MySQL of two shards can contain for a transfer that has left. */
+/**
+ * Every combination of rows and legs that the MySQL databases of two shards can contain for a transfer that has left
+ * its source.
+ */
 const every = STATES.flatMap((into) =>
   STATES.flatMap((back) =>
     STATES.flatMap((returns) =>
@@ -29,7 +32,7 @@ function ends(facts: CrossingFacts, into: 'posted-persisted' | 'refused-persiste
 }
 
 describe('the plan for a row', () => {
-  it('leaves a transfer to couriers, which end it, unless its row shows how it has ended', () => {
+  it('leaves a transfer to couriers, which complete it, unless its row shows how it ended', () => {
     for (const { row, facts } of possible) {
       const { reopens, lacksRefusal } = planOfRow(row, facts);
       const mended = lacksRefusal ? { ...facts, in: 'refused-persisted' as const } : facts;
@@ -65,7 +68,7 @@ describe('the plan for a row', () => {
     } as const;
     expect(planOfRow('DONE', facts).contradiction).toBe('was paid and returned');
     for (const out of ['absent', 'refused-persisted'] as const)
-      expect(planOfRow('OPEN', { ...facts, out }).contradiction).toBe('has a row, but no posted leg out');
+      expect(planOfRow('OPEN', { ...facts, out }).contradiction).toBe('has a row, but no posted leg `out`');
   });
 });
 

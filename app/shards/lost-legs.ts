@@ -4,8 +4,8 @@ import type { CrossingClosing } from '../ledger/ports/crossings.ts';
 import { type CrossingFacts, nextStep } from './crossing-decision.ts';
 
 /**
- * Plans the repair of transfers between another shard and a shard that was restored from a backup, and so has lost
- * legs. Only what MySQL of both shards contains counts, because nothing else is left. Pure functions.
+ * Plans the repair of transfers between another shard and a shard that was restored from a backup, and has therefore
+ * lost legs. Only the contents of MySQL in both shards count, because nothing else is left. Pure functions.
  */
 
 /** The plan for a transfer toward the restored shard. */
@@ -24,13 +24,13 @@ export interface RowPlan {
 }
 
 /**
- * Applies `nextStep` to the legs that are left. If they lead to another end than the one with which the row was closed,
- * or to no end, the row is opened again.
+ * Applies `nextStep` to the legs that are left. If they lead to a different end from the one with which the row was
+ * closed, or to no end, the row is opened again.
  * @param row the state of the row @param facts the legs in MySQL of both shards
  */
 export function planOfRow(row: 'OPEN' | CrossingClosing['state'], facts: CrossingFacts): RowPlan {
   const plan: RowPlan = { reopens: false, awaitsDelivery: false, lacksRefusal: false, contradiction: null };
-  if (facts.out !== 'posted-persisted') return { ...plan, contradiction: 'has a row, but no posted leg out' };
+  if (facts.out !== 'posted-persisted') return { ...plan, contradiction: 'has a row, but no posted leg `out`' };
   const lacksRefusal = facts.in === 'absent' && facts.back !== 'absent';
   const step = nextStep(lacksRefusal ? { ...facts, in: 'refused-persisted' } : facts);
   if (step.do === 'end' && step.end === 'conflict') return { ...plan, contradiction: 'was paid and returned' };

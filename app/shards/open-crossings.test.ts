@@ -30,7 +30,7 @@ describe('open crossings', () => {
     [2, [2]],
     [3, [3]],
     [7, [3, 3, 1]],
-  ])('%i of them are read in pages', async (count, lengths) => {
+  ])('are read in pages when there are %i', async (count, lengths) => {
     expect(await pages(count)).toEqual(lengths);
   });
 });

@@ -15,8 +15,8 @@ const ROUNDS_MAX = 100;
  * caller that pays the same money sends the same id, which the ledger posts once, and all payouts together never exceed what
  * was returned.
  *
- * The attempt is part of the id, because a refusal is permanent. Attempt n + 1 is made only when MySQL has the refusal of n:
- * otherwise, the loss of that refusal would free the id of n, and a repetition of n could pay as well.
+ * The attempt is part of the id, because a refusal is permanent. Attempt n + 1 is made only when MySQL has the refusal
+ * of n: otherwise, a loss of that refusal would free the id of n, and a repetition of n could pay, too.
  */
 export function payOutIn(shards: ShardMap<Pick<Shard, 'ledger' | 'books'>>): ReturnedMoney['payOut'] {
   return async (payout, origin) => {
@@ -92,7 +92,7 @@ function orderOf(
   };
 }
 
-/** The outcome of a payout that was made earlier, once MySQL has it. */
+/** The outcome of a payout that was made earlier, once MySQL has the payout. */
 async function repeated(ledger: Ledger, earlier: Posted, { transactionId, destination }: PayoutOrder): Promise<Posted> {
   const to = earlier.order.destination;
   if (to !== destination)

@@ -77,7 +77,7 @@ export class ShardedReturnedMoney implements ReturnedMoney {
   }
 }
 
-/** The returned transfers that these items in the history of an account of returns belong to, with their payouts. */
+/** The returned transfers behind these items of an account of returns, with their payouts. */
 async function returnedTransfers(
   { database, number: shard }: NumberedShard<Pick<Returns, 'database'>>,
   history: readonly HistoryItem[],

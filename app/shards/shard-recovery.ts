@@ -22,7 +22,7 @@ const PAGE = 1_000;
 const LEGS_MAX = 100;
 const STRIPES_MAX = 1_024;
 const LISTED_MAX = 20;
-/** The reason for a refusal that is lost and that the row of the transfer does not show. */
+/** Stands for the reason of a lost refusal that the row of the transfer does not show either. */
 const UNKNOWN_REASON: LegVerdict = { refusal: 'account_frozen' };
 
 export interface RecoveryReport {
@@ -46,7 +46,7 @@ interface RecoveryDependencies {
   restored: RestoredShard;
   /** The other shards by number; some of them may have been restored, too. */
   others: ReadonlyMap<number, SurvivingShard>;
-  /** Only counts. */
+  /** Whether the recovery only counts what it would change. */
   isDryRun: boolean;
   /** Called after each page. It may throw, to stop the recovery. */
   onPage(report: Readonly<RecoveryReport>): Promise<void>;
@@ -111,7 +111,7 @@ export class ShardRecovery {
     this.#report.crossings += rows.length;
     const idOf = ({ transactionId }: CrossingRow, leg: LegName) => legIdOf(transactionId, leg, from);
     const there = await restored.outcomes(rows.map((row) => idOf(row, 'in')));
-    // Nearly all rows are left out here: the transfer has arrived, and its leg `in` is still there.
+    // This excludes nearly all rows: the transfer has arrived, and its leg `in` was not lost.
     const doubtful = rows.filter((row) => !(row.state === 'DONE' && there.get(idOf(row, 'in'))?.status === 'POSTED'));
     const here = await other.outcomes(
       doubtful.flatMap((row) => (['out', 'back', 'returns'] as const).map((leg) => idOf(row, leg))),
@@ -158,7 +158,8 @@ export class ShardRecovery {
       lacking.map(({ row, out }) => {
         const transit = transitAccount(row.currency, 0);
         const order = inOrder(out.order, { transit, fromShard: from });
-        // A refused leg moves nothing. If its destination does not exist, its row names the transit account twice.
+        // A refused leg moves nothing. If the destination does not exist, the row of the leg names the transit account
+        // on both sides.
         const destination = destinations.has(row.destination) ? row.destination : transit;
         return { order: { ...order, destination }, because: row.because ?? UNKNOWN_REASON };
       }),
@@ -196,7 +197,7 @@ export class ShardRecovery {
     if (paid.length > 0) this.#report.loss[currency] = String(BigInt(this.#report.loss[currency] ?? 0) + sum);
   }
 
-  /** The account of losses must not refuse anything: a refusal would be permanent. */
+  /** The account of losses must be able to pay everything, because a refusal would be permanent. */
   async #requireRoom(currency: string, sum: bigint): Promise<void> {
     const accountId = lossAccount(currency);
     await this.#open([newAccount(accountId, currency, true)]);
@@ -248,7 +249,7 @@ const newAccount = (accountId: string, currency: string, external: boolean): New
   ...{ accountId, currency, external, overdraftLimit: 0, name: null, limits: null },
 });
 
-/** The lost `out` of a leg `in`, with the same content, and refused for the same reason. */
+/** The lost `out` of a leg `in`, with the same content and, if `in` was refused, the same refusal. */
 function lostOutOf(into: Outcome, to: number, transit: string): LegOrder {
   const refusal = into.status === 'POSTED' ? null : verdictOf(into);
   return lostOutOrder(clientOrderOf(into.order), { transit, toShard: to, refusal });

@@ -64,7 +64,7 @@ describe('an item that is looked up by its id alone', () => {
     expect(held).toEqual([false, false, false]);
   });
 
-  it('is ambiguous if another shard answers a little later that it has it, too', async () => {
+  it('is ambiguous if another shard reports a little later that it has the item, too', async () => {
     expect((await search([always('found', 60), HAS, LACKS])).found).toBe('hold_id_ambiguous');
   });
 
@@ -76,7 +76,7 @@ describe('an item that is looked up by its id alone', () => {
     expect((await search([LACKS, always('ledger_closed'), LACKS])).found).toBe('ledger_closed');
   });
 
-  it('is looked up again, for at most the time of a request, only in shards whose authority moves', async () => {
+  it('is looked up again only in shards whose authority is moving, for at most the time of a request', async () => {
     const moves: Says = (asked) => ({ says: asked < 5 ? 'ledger_switching' : 'found' });
     expect(await search([LACKS, moves, LACKS])).toMatchObject({ found: 1, asked: [1, 5, 1] });
     const { found, ms } = await search([LACKS, always('ledger_switching'), LACKS]);
@@ -89,7 +89,7 @@ describe('an item that is looked up by its id alone', () => {
     });
   });
 
-  it('is reported as pending if a shard has it without an outcome', async () => {
+  it('is reported as pending if a shard has it but has no outcome yet', async () => {
     expect((await search([LACKS, always('transfer_pending'), always('ledger_switching')])).found).toBe(
       'transfer_pending',
     );
@@ -98,7 +98,7 @@ describe('an item that is looked up by its id alone', () => {
 });
 
 describe('an item whose account is known', () => {
-  it('is looked up in the shard of the account alone', async () => {
+  it('is looked up only in the shard of the account', async () => {
     const account = ['a', 'b', 'c', 'd', 'e', 'f'].find((name) => shardOfAccount(name, SHARDS) === 2) ?? '';
     expect(await search([HAS, HAS, HAS], { account })).toMatchObject({ found: 2, asked: [0, 0, 1], held: [true] });
     expect((await search([HAS, HAS, LACKS], { account })).found).toBe('hold_not_found');

@@ -3,7 +3,7 @@ import type { Clock } from '../kernel/clock.ts';
 import type { LookUpBy } from '../ledger/ports/ledger.ts';
 import type { NumberedShard, ShardMap } from './shard.ts';
 
-/** Once a shard has the item, the others have this much time to answer that they have it, too, ms. */
+/** Once a shard has reported that it has the item, the others have this much time to report the same, ms. */
 const OTHERS_MS_MAX = 100;
 /** Interval at which shards are queried again while their authority moves, ms. */
 const AGAIN_MS = 50;
@@ -47,7 +47,7 @@ export class ShardSearch<S> {
       if (found.length > 1) throw ambiguous();
       const [only] = found;
       if (only) return resultOf(only);
-      // Nothing was found, so all have answered.
+      // No shard has the item, so all have answered.
       const reasons = answers.flatMap((answer) => (answer?.status === 'rejected' ? [answer.reason as unknown] : []));
       const others = reasons.filter((reason) => codeOf(reason) !== absent);
       const isMoving = others.some((reason) => codeOf(reason) === 'ledger_switching');
@@ -57,7 +57,10 @@ export class ShardSearch<S> {
     }
   }
 
-  /** The answers of all shards, in their order; null for those that have not answered although one of them has the item. */
+  /**
+   * The answers of all shards, in order; null for shards that did not answer within the time that is left to them once
+   * the item has been found.
+   */
   #ask<A>(open: readonly NumberedShard<S>[], ask: Ask<S, A>): Promise<(Answer<A> | null)[]> {
     return new Promise((resolve) => {
       const answers: (Answer<A> | null)[] = open.map(() => null);
@@ -85,7 +88,7 @@ export class ShardSearch<S> {
 
 const codeOf = (error: unknown): ProblemCode | null => (error instanceof Problem ? error.code : null);
 
-/** A transfer that is still in progress is an answer, too. */
+/** A transfer that is still in progress also counts as found. */
 const isFound = (answer: Answer<unknown>): boolean =>
   answer.status === 'fulfilled' || codeOf(answer.reason) === 'transfer_pending';
 

@@ -6,7 +6,7 @@ import type { Shard, ShardMap } from './shard.ts';
 
 type BookShard = Pick<Shard, 'books' | 'holdBooks' | 'isDatabaseAway'>;
 
-/** The books of several shards: each account is in those of its shard. */
+/** The books of several shards: each account is in the books of its shard. */
 export class ShardedBooks implements Books, HoldBooks {
   readonly #shards: ShardMap<BookShard>;
 

@@ -12,7 +12,7 @@ const ACCOUNTS = Array.from({ length: SHARDS }, (_, shard) => {
   for (let n = 0; ; n++) if (shardOfAccount(`a${n}`, SHARDS) === shard) return `a${n}`;
 });
 
-/** Answers with the name of its shard. */
+/** A history that answers with the name of its shard. */
 const historyOf = (shard: number, names: History['names']): History => ({
   page: async ({ accountId }) => ({ items: [], next: accountId === ACCOUNTS[shard] ? shard : null }),
   at: async () => null,
@@ -41,7 +41,7 @@ it('A history is read in the shard of its account', async () => {
   }
 });
 
-it('Names come from all shards, except from one that fails', async () => {
+it('Names come from all shards except one that fails', async () => {
   expect(await joined(() => named).names(ACCOUNTS)).toEqual(new Map(ACCOUNTS.map((id) => [id, `name of ${id}`])));
   const away: History['names'] = async () => {
     throw new Problem('database_unavailable', 'away');

@@ -8,7 +8,7 @@ const NAMES_MS_MAX = 500;
 
 type HistoryShard = Pick<Shard, 'history' | 'isDatabaseAway'>;
 
-/** The histories of several shards: each account's is in its shard. */
+/** The histories of several shards: each account has its history in its own shard. */
 export class ShardedHistory implements History {
   readonly #shards: ShardMap<HistoryShard>;
   readonly #clock: Clock;

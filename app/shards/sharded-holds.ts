@@ -36,7 +36,8 @@ export class ShardedHolds implements Holds {
   }
 
   /**
-   * The shard of a hold is not cached: by now, another shard could have a hold under this id, and the wrong money would move.
+   * The shard of a hold is not cached: another shard may have got a hold with this id in the meantime, and the wrong
+   * money would move.
    */
   factsOf(holdId: string, by: LookUpBy = {}): Promise<HoldFacts> {
     return this.#find(holdId, by, ({ holds }, held) => holds.factsOf(holdId, { held }));

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import type { FoundPage } from '../ledger/ports/search.ts';
 import { merged } from './sharded-search.ts';
 
-/** What a shard finds among its numbers: it looks at a limited number of them, and some do not meet the filter. */
+/** What a shard finds among its numbers: it examines a limited number of them, and some do not match the filter. */
 function pageOf(
   all: readonly number[],
   after: number | null,

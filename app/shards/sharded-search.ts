@@ -63,7 +63,7 @@ export function merged<Item, Place>(
   const asOf = Math.min(...pages.map((page) => page.asOf));
   const last = items[limit - 1];
   if (last === undefined || items.length === limit) return { items, next: nearest, asOf };
-  // Two shards may have transfers with the same id and time: no place is between them.
+  // Two shards may have transfers with the same id and time, so a page must not end between them.
   const end = items.findIndex((item) => inOrder(placeOf(item), placeOf(last)) > 0);
   if (end < 0) return { items, next: nearest, asOf };
   return { items: items.slice(0, end), next: placeOf(last), asOf };

@@ -81,7 +81,7 @@ describe('A cursor that was committed but not published', () => {
   });
 });
 
-describe('A batch that is too heavy', () => {
+describe('A batch that is too large', () => {
   it('is retried with ever smaller sizes, and with the full size after a success', async () => {
     const b = await bench(100);
     for (let n = 0; n < 20; n++) await b.post(10);
@@ -100,7 +100,7 @@ describe('A batch that is too heavy', () => {
 });
 
 describe('The journal', () => {
-  it('keeps flushed entries for a while, for retries, and then trims them', async () => {
+  it('keeps flushed entries for a while, for retries, and is then trimmed', async () => {
     const b = await bench();
     for (let n = 0; n < 3; n++) {
       await b.post(1);
@@ -113,7 +113,7 @@ describe('The journal', () => {
     expect((await b.epoch.entries()).map(({ firstSeq }) => firstSeq)).toEqual([2, 3, 4]);
   });
 
-  it('is also trimmed up to the entries that were flushed before a failure, because committed entries remain committed', async () => {
+  it('is also trimmed of entries that were flushed before a failure, because committed entries remain committed', async () => {
     const b = await bench();
     await b.post(1);
     await b.flusher.round(b.epoch.keeper, 1);
@@ -157,7 +157,7 @@ describe('The journal', () => {
     expect(b.store.batches.map(({ lastSeq }) => lastSeq)).toEqual([50, 100, 150, 200]);
   });
 
-  it('does not undo a commit in progress if reading ahead fails', async () => {
+  it('is flushed without repeating a commit in progress if reading ahead fails', async () => {
     const b = await bench(50);
     for (let n = 0; n < 3; n++) await b.post(50);
     const { reached, open, pass } = gate();

@@ -62,8 +62,9 @@ const STAND_BY_MS = 500;
 
 /**
  * Writes the journal to MySQL. A round reads the entries after the cursor, verifies them, commits them and the cursor
- * in one transaction, and publishes the cursor. While one batch commits, the next one is read. After any failure it
- * discards its state and reads the cursor from MySQL, so that a commit without a reply is neither lost nor repeated.
+ * in one transaction, and publishes the cursor. While one batch commits, the next one is read. After any failure, the
+ * flusher discards its state and reads the cursor from MySQL, so that a commit without a reply is neither lost nor
+ * repeated.
  */
 export class Flusher {
   readonly #deps: FlusherDependencies;
@@ -87,8 +88,7 @@ export class Flusher {
   }
 
   /**
-   * Runs rounds until the signal aborts: `target` returns the caller for the journal to flush, or null if there is
-   * none.
+   * Runs rounds until the signal aborts. @param target returns access to the journal to flush; null if there is none
    */
   async run(target: () => KeeperCaller | null, stopped: AbortSignal): Promise<void> {
     const { clock, limits } = this.#deps;
@@ -120,7 +120,7 @@ export class Flusher {
   }
 
   /**
-   * Another keeper is flushing, and two keepers would do the same work. Waits until the cursor no longer moves,
+   * Another keeper is flushing, and this one would only do the same work again. Waits until the cursor no longer moves,
    * which may also mean that there is nothing to flush. @throws if MySQL is unavailable
    */
   async #standBy(stopped: AbortSignal): Promise<void> {
@@ -193,8 +193,8 @@ export class Flusher {
   }
 
   /**
-   * This keeper has nothing to flush for now. Without this, an earlier alert would fire forever. The backlog that this
-   * keeper last saw is in MySQL, or is counted by another keeper.
+   * This keeper has nothing to flush for now. Without this call, an earlier alert would never end. The backlog that
+   * this keeper last saw is in MySQL, or is counted by another keeper.
    */
   #rest(): void {
     this.forget();

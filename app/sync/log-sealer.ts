@@ -30,7 +30,7 @@ export interface LogEvents {
  * waited for this long, ms.
  */
 const SEAL_AFTER_MS = 200;
-/** Maximum number of transactions in a round, so that accounts get their turn, too. */
+/** Maximum number of transactions in a round, so that the states of accounts are added, too. */
 const TRANSACTIONS_MAX = 100;
 
 /**

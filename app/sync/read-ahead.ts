@@ -13,7 +13,7 @@ interface ReadAheadDependencies {
     /** Maximum number of characters of payload per batch. */
     charsMax: number;
   };
-  /** Called after every read of the journal with the backlog. */
+  /** Called with the backlog after every read of the journal. */
   waiting(entries: number, oldestAcceptedAt: number | null): void;
 }
 
@@ -21,7 +21,7 @@ const ENTRIES_PER_READ_MAX = 400;
 
 /**
  * Reads the journal of one epoch ahead of the flush, and cuts it into batches: while MySQL commits one, the next is
- * read and verified. After a failure the flusher starts over with a new object, so that reads still running for this
+ * read and verified. After a failure, the flusher starts over with a new object, so that reads still running for this
  * one have no effect.
  *
  * Each consecutive failure halves the next batch, so that a batch that is too large to be read or

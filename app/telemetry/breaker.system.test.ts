@@ -102,7 +102,7 @@ describe('Detector', () => {
     expect(detector.state).toBe('open');
   });
 
-  it('reports nothing once disposed of', () => {
+  it('reports nothing after it has been disposed of', () => {
     detector[Symbol.dispose]();
     fail(10);
     expect(moves).toEqual(['closed']);

@@ -58,7 +58,7 @@ export class Detector {
     this.#report(null);
   }
 
-  /** Records that a call got no answer: it was refused, disconnected or timed out. */
+  /** Records that a call got no answer: the connection was refused or lost, or the call timed out. */
   failed(error: unknown = new Error('no answer')): void {
     this.#report(error ?? new Error('no answer'));
   }

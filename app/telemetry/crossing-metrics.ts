@@ -31,7 +31,7 @@ export class CrossingMetrics extends MetricSet {
     'crossings_compared_timestamp_seconds',
     'When this process last compared the legs of transfers between shards',
   );
-  /** Pairs of shards that have had open transfers: with many shards, most pairs never have any. */
+  /** Pairs of shards that have had open transfers: with many shards, most pairs never have one. */
   readonly #pairs = new Set<string>();
 
   ended(_crossing: object, end: string, by: 'request' | 'courier'): void {

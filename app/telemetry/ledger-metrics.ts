@@ -155,7 +155,7 @@ export class LedgerMetrics extends MetricSet {
     this.#evictions.inc(accounts);
   }
 
-  /** All currencies in which holds are open. */
+  /** `open` has all currencies in which holds are open. */
   holdsOpen(open: readonly { currency: string; holds: number; heldMinorUnits: number }[]): void {
     this.#holdsOpen.reset();
     this.#held.reset();
@@ -165,7 +165,7 @@ export class LedgerMetrics extends MetricSet {
     }
   }
 
-  /** All currencies in which money waits on an account `~returns`, as minor units owed to clients. */
+  /** `owed` has all currencies in which money waits on an account `~returns`, in minor units owed to clients. */
   returned(owed: readonly { currency: string; minorUnits: number }[]): void {
     this.#returns.reset();
     for (const { currency, minorUnits } of owed) this.#returns.set({ currency }, minorUnits);

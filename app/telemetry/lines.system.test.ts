@@ -46,7 +46,7 @@ describe('lines to a file', () => {
     lines.flushSync();
   });
 
-  it('that cannot be written are counted, and cause no failure', async () => {
+  it('that cannot be written are counted, and do not cause an error', async () => {
     const lost = vi.fn();
     const lines = linesTo(openSync(file, 'r'), lost);
     lines.write('into the void\n');
@@ -95,7 +95,7 @@ describe('lines to a pipe without a reader', () => {
     expect(lost).not.toHaveBeenCalled();
   });
 
-  it('delay a flush by a second at most', () => {
+  it('delay a flush by at most a second', () => {
     const lost = vi.fn();
     const lines = linesTo(writer, lost);
     const started = performance.now();

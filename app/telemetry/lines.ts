@@ -35,8 +35,8 @@ const RETRY_MS_MAX = 20;
 export function linesTo(descriptor: number, dropped: (lines: number) => void): Lines {
   const { fd, blocking } = withoutBlocking(descriptor);
   /**
-   * Writes in a thread are used only where necessary, because `flushSync` could not complete or count them. A write to
-   * a file is always complete.
+   * Asynchronous writes in a thread are used only where necessary, because `flushSync` cannot complete or count them. A
+   * write to a file is always complete.
    */
   const writeSome = blocking ? writeInThread : writeAtOnce;
   let pending = '';
@@ -114,8 +114,8 @@ function writeAtOnce(fd: number, chunk: Buffer, done: Written): void {
 }
 
 /**
- * @returns the number of bytes written, which is lower than given if the descriptor fails or is
- * still full at the deadline
+ * @returns the number of bytes written, which is less than the number given if the descriptor fails or is still full at
+ * the deadline
  */
 function writeAllSync(fd: number, chunk: Buffer, deadline: number): number {
   let offset = 0;

@@ -207,7 +207,7 @@ describe('any other log line', () => {
     expect(raw()).toContain('http://plain/x');
   });
 
-  it('accepts plain messages, errors under any key, and circular structures', () => {
+  it('may be a plain message, or contain errors under any key and circular structures', () => {
     const { log, lines } = logging();
     const round: Record<string, unknown> = { at: new Date(0) };
     round['round'] = round;
@@ -233,7 +233,7 @@ describe('any other log line', () => {
 describe('errors', () => {
   const SQL = "INSERT INTO accounts VALUES ('jane','Jane Doe')";
 
-  it('from SQL show what failed, but not the data', () => {
+  it('from SQL show what failed, but no data', () => {
     const { log, raw, lines } = logging();
     const duplicate = Object.assign(new Error("Duplicate entry 'Jane's-EUR' for key 'accounts.PRIMARY'"), {
       code: 'ER_DUP_ENTRY',

@@ -45,7 +45,7 @@ describe('Metrics', () => {
     expect(await sample('holdfast_errors_total{code="overloaded"}')).toBe(1);
   });
 
-  it('shows the holds of each currency that has open ones, and counts those that have ended', async () => {
+  it('shows the open holds of each currency that has any, and counts the holds that have ended', async () => {
     ledger.holdsOpen([
       { currency: 'EUR', holds: 3, heldMinorUnits: 1250 },
       { currency: 'JPY', holds: 1, heldMinorUnits: 7 },
@@ -135,7 +135,7 @@ describe('Metrics', () => {
     }
   });
 
-  it('removes the drift of a currency that no longer has one', async () => {
+  it('removes the drift of a currency that no longer has any', async () => {
     ledger.reconciled({ driftAccounts: 2, driftMinorUnits: { EUR: 5, USD: 1 }, endedAtMs: 1_700_000_000_000 });
     expect(await sample('holdfast_reconciliation_drift_minor_units{currency="EUR"}')).toBe(5);
     ledger.reconciled({ driftAccounts: 1, driftMinorUnits: { USD: 1 }, endedAtMs: 1_700_000_060_000 });
@@ -237,7 +237,7 @@ describe('The metrics of several shards', () => {
 describe('docs/observability.md', () => {
   const page = readFileSync(new URL('../../docs/observability.md', import.meta.url), 'utf8');
 
-  it('documents every metric with its labels, and no others', async () => {
+  it('documents every metric with its labels, and no other metrics', async () => {
     const names = Object.keys(SAMPLED) as Sampled[];
     metrics.sample(Object.fromEntries(names.map((name) => [name, () => 0])));
     metrics.ofCrossings();

@@ -78,7 +78,7 @@ export class Metrics extends MetricSet {
   /** The metrics page for Prometheus. */
   async text(): Promise<string> {
     const sets = await Promise.all([this, ...this.#parts].map(({ registry }) => registry.getMetricsAsJSON()));
-    // The sets have no series in common, so the sum of a series is its value.
+    // The sets have no series in common, so adding them up changes no value.
     const summed = sets.map((set) => set.map((metric) => ({ ...metric, aggregator: 'sum' })));
     return AggregatorRegistry.aggregate(summed).metrics();
   }

@@ -69,7 +69,8 @@ function loadInstrumented(): void {
 }
 
 /**
- * The beginning of a statement without literals; complete inserts of 2000 rows are neither readable nor cheap to mask.
+ * The beginning of a statement, with its literals masked. A complete insert of 2000 rows would be unreadable, and
+ * expensive to mask.
  */
 function queryShown(sql: string): string {
   const masked = sql

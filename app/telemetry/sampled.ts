@@ -11,7 +11,7 @@ export const SAMPLED = {
   webhooksFailing: ['webhooks_failing', 'Webhooks to which the latest delivery by this process has failed'],
   webhookBehindSeconds: [
     'webhook_behind_seconds',
-    'For how long the webhook of this process that is furthest behind has had events to deliver',
+    'How long events have waited for delivery to the webhook that is furthest behind in this process',
   ],
   clientConnections: ['client_connections', 'Open client connections'],
   queueTransfers: ['queue_transfers', 'Transfers queued in this pod for a script call'],

@@ -2,14 +2,15 @@ import { closeSync, constants, fstatSync, openSync, type Stats } from 'node:fs';
 import { Socket } from 'node:net';
 
 /**
- * Keeps the sockets that hold descriptors in non-blocking mode from being garbage-collected, which would close the
- * descriptors.
+ * Sockets that keep descriptors in non-blocking mode. They are listed here because the garbage collection of a socket
+ * would close its descriptor.
  */
 const held: Socket[] = [];
 
 /**
- * A descriptor for the same output that returns EAGAIN instead of blocking when its reader is slow: a blocked write cannot be
- * canceled, and would delay the exit of the process. Files are unchanged, because they do not wait for a reader.
+ * A descriptor for the same output that returns EAGAIN instead of blocking when its reader is slow: a blocked write
+ * cannot be canceled, and would delay the exit of the process. Descriptors of files are returned unchanged, because
+ * files do not wait for a reader.
  *
  * @returns `blocking` if a write may wait for the disk or (without /proc) for the reader of a terminal
  */

@@ -21,15 +21,13 @@ const command = {
     json: flag('print JSON'),
     pods: wholeNumber('for plan: API pods whose connections are counted', { min: 0, fallback: 3 }),
     keepers: wholeNumber('for plan: keepers whose connections are counted', { min: 0, fallback: 2 }),
-    'open-seconds': wholeNumber('for check: age of an open crossing that is a fault', { min: 0, fallback: 60 }),
+    'open-seconds': wholeNumber('for check: seconds after which an open crossing is a fault', { min: 0, fallback: 60 }),
     'dry-run': flag('for recover and split: only print what would be done'),
     'to-shards': wholeNumber('for split: number of shards after the split', { min: 2, max: 1024 }),
     'to-mysql-url': text('URL', 'for split: where the new databases are, with {shard}, or one URL for each'),
     finish: flag('for split: make a verified split final'),
     undo: flag('for split: undo the split and reopen the old databases'),
-    'allow-connections': flag(
-      'for recover: proceed although there are other connections, which do not belong to Holdfast',
-    ),
+    'allow-connections': flag('for recover: proceed despite other connections, if they do not belong to Holdfast'),
   },
   operands: {
     label: 'COMMAND [ACCOUNT… or SHARD…]',

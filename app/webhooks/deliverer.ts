@@ -6,9 +6,9 @@ import { WEBHOOK_STATES, type WebhookState } from '../ledger/ports/webhooks.ts';
 import type { WebhookLog } from './webhook-log.ts';
 import { type RunDependencies, WebhookRun } from './webhook-run.ts';
 
-/** How often a deliverer looks for changes, and for webhooks that nobody delivers to, ms. */
+/** How often a deliverer looks for changes, and for webhooks to which no process delivers, ms. */
 const ROUND_MS = 1_000;
-/** The same while there are no webhooks at all. */
+/** The same interval while there are no webhooks at all. */
 const IDLE_MS = 5_000;
 /** Deliverers that start together share the webhooks, because each takes only a few at a time. */
 const TAKEN_PER_ROUND = 25;
@@ -21,22 +21,22 @@ export interface DelivererDependencies extends Omit<RunDependencies, 'log' | 'no
   log: WebhookLog;
   clock: Clock;
   logger: Logger;
-  /** Replaces the time between two rounds in tests. */
+  /** In tests: replaces the time between two rounds. */
   roundMs?: number;
 }
 
 export interface DelivererState {
   webhooks: Readonly<Record<WebhookState, number>>;
-  /** To which this process delivers. */
+  /** The webhooks to which this process delivers. */
   held: number;
   failing: number;
-  /** For how long the one that is furthest behind has had something to deliver, ms. */
+  /** How long the webhook that is furthest behind has had something to deliver, ms. */
   behindMs: number;
 }
 
 /**
- * Delivers to all webhooks whose leases it can get. Each has a request of its own, and there is no queue between them, so a
- * slow receiver delays nobody else; WEBHOOKS_MAX limits how many there are.
+ * Delivers to all webhooks whose leases it can get. Each webhook has its own requests, and they share no queue, so a
+ * slow receiver does not delay the others; WEBHOOKS_MAX limits the number of webhooks.
  */
 export class Deliverer {
   readonly #deps: DelivererDependencies;
@@ -64,7 +64,7 @@ export class Deliverer {
     };
   }
 
-  /** Runs until the signal aborts; call `stop` then. */
+  /** Runs until the signal aborts; then call `stop`. */
   async run(stopped: AbortSignal): Promise<void> {
     const { clock, logger, roundMs = ROUND_MS } = this.#deps;
     const report = new FailureReport(clock, logger, 'webhooks cannot be read');
@@ -92,7 +92,7 @@ export class Deliverer {
     await Promise.all([...this.#runs.values()].map(({ ended }) => ended));
     cancel();
     await this.#watch?.stop();
-    // Otherwise, the leases expire.
+    // If this fails, the leases expire.
     await leases.release(holder).catch(() => {});
   }
 
@@ -108,7 +108,7 @@ export class Deliverer {
     await this.#renew();
     const free = webhooks.filter(({ isFree, webhookId }) => isFree && !this.#runs.has(webhookId));
     for (const webhook of shuffled(free, clock).slice(0, TAKEN_PER_ROUND)) await this.#take(webhook);
-    // A lease that this process has, but does not use: it could not be released.
+    // Leases that this process no longer uses, but still holds because an earlier attempt to release them failed.
     const unused = webhooks.filter(({ isMine, webhookId }) => isMine && !this.#runs.has(webhookId));
     await leases.release(
       holder,
@@ -135,7 +135,7 @@ export class Deliverer {
     };
   }
 
-  /** Notifies the runs of what has changed. */
+  /** Notifies the runs of changes to their webhooks. */
   #tell(webhooks: readonly WebhookGlance[]): void {
     const byId = new Map(webhooks.map((webhook) => [webhook.webhookId, webhook]));
     for (const [webhookId, { run }] of this.#runs) {
@@ -152,7 +152,7 @@ export class Deliverer {
     if (this.#runs.size === 0 || now - this.#renewedAtMs < this.#leaseMs / RENEWALS_PER_LEASE) return;
     const runs = [...this.#runs.values()];
     await leases.renew(holder, this.#leaseMs);
-    // A lease that was lost before is noticed in the next round, and by each record.
+    // If a lease was lost earlier, the next round notices this, and so does every attempt to record a delivery.
     this.#renewedAtMs = now;
     for (const { run } of runs) run.renewed(now + this.#leaseMs);
   }
@@ -189,7 +189,7 @@ function countsOf(webhooks: readonly WebhookGlance[]): Record<WebhookState, numb
   return Object.fromEntries(WEBHOOK_STATES.map((state) => [state, count(state)])) as Record<WebhookState, number>;
 }
 
-/** Deliverers that look at the same time try to take different webhooks. */
+/** Deliverers that look for webhooks at the same time try to take different ones. */
 function shuffled<T>(list: readonly T[], clock: Clock): T[] {
   return list
     .map((one) => ({ one, at: clock.random() }))

@@ -4,7 +4,7 @@ import { FailureReport } from '../kernel/failure-report.ts';
 import type { Logger } from '../kernel/log.ts';
 import { backoffMs } from '../kernel/retry.ts';
 
-/** How often the log is read while nothing new is in it, ms. */
+/** How often the log is read while there is nothing new in it, ms. */
 const POLL_MS = 100;
 const RETRY_DOUBLINGS_MAX = 5;
 
@@ -15,8 +15,8 @@ interface LogWatchDependencies {
 }
 
 /**
- * Reads the new rows of a shard once for all webhooks. The reader keeps them, so webhooks that are up to date find them
- * there, and do not wait for others that read old rows.
+ * Reads the new rows of a shard once for all webhooks. The reader keeps these rows, so webhooks that are up to date
+ * find them there, and do not wait for webhooks that read old rows.
  */
 export class LogWatch {
   readonly #deps: LogWatchDependencies;

@@ -26,22 +26,22 @@ export const testEvent = (testId: string, ledgerId: string, webhookId: string, n
 });
 
 /**
- * The id of a message, which is the same when it is sent again. It depends on the content: if events were added to a
- * batch before it is sent again, a receiver must not take it for the earlier one.
+ * The id of a message, which stays the same when the message is sent again. It depends on the content: if events are
+ * added to a batch before it is sent again, a receiver must not mistake it for the earlier message.
  */
 export const messageIdOf = (webhookId: string, body: string): string =>
   `msg_${createHash('sha256').update(`${webhookId}\n${body}`).digest('hex').slice(0, ID_LENGTH)}`;
 
 interface Signed {
   url: string;
-  /** All valid ones: the receiver may still have the old one. */
+  /** All valid secrets, because the receiver may still have the old one. */
   secrets: readonly string[];
   messageId: string;
   body: string;
   nowMs: number;
 }
 
-/** A request that is signed as Standard Webhooks (https://www.standardwebhooks.com) specifies. */
+/** A request signed as specified by Standard Webhooks (https://www.standardwebhooks.com). */
 export function signedMessage({ url, secrets, messageId, body, nowMs }: Signed): Message {
   const signatures = secrets.map((secret) => new Signer(secret).sign(messageId, new Date(nowMs), body));
   const headers = {

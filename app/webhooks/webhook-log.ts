@@ -8,7 +8,7 @@ import type { FeedEvent, FeedFilter, FeedPosition, Place } from '../ledger/ports
 import type { SealedLog } from '../ledger/ports/sealed-log.ts';
 import { LogWatch } from './log-watch.ts';
 
-/** Entries per second that are read again for webhooks that are behind. */
+/** Maximum number of entries per second that are read again for webhooks that are behind. */
 const REPLAYED_PER_SECOND_MAX = 50_000;
 const EXAMINED_MAX = 10_000;
 
@@ -24,7 +24,7 @@ export interface WebhookPage {
   next: FeedPosition;
   /** False if more events may already be available. */
   caughtUp: boolean;
-  /** The database of some shard was unavailable. */
+  /** Whether the database of some shard was unavailable. */
   isPartial: boolean;
 }
 
@@ -52,8 +52,8 @@ export class WebhookLog {
   }
 
   /**
-   * Checks that a position belongs to these logs. Null: the beginning of the logs, for a position with another number of
-   * shards, because the ledger was split since, and new logs begin there.
+   * Checks that a position belongs to these logs. Null stands for a position with another number of shards, and leads
+   * to the beginning of the logs: the ledger has been split since then, and new logs began.
    * @throws Problem events_gone, validation_failed for a position of another log, database_unavailable
    */
   begin(position: FeedPosition | null): Promise<FeedPosition> {
@@ -107,7 +107,7 @@ export class WebhookLog {
     stopped.removeEventListener('abort', end);
   }
 
-  /** Begins with another shard each time, so that a busy shard does not keep the others waiting. */
+  /** Begins with a different shard each time, so that a busy shard does not keep the others waiting. */
   #order(): number[] {
     this.#first = (this.#first + 1) % this.shards;
     return this.#readers.map((_, index) => (index + this.#first) % this.shards);

@@ -18,7 +18,9 @@ const PAUSE_MS = 250;
 const DOUBLINGS_MAX = 6;
 /** How often the position is stored while no event is wanted, ms. */
 const SKIP_EVERY_MS = 15_000;
-/** What may pass between the check of the lease and the end of the request, besides the request, ms. */
+/**
+ * Time that may pass between the check of the lease and the end of the request, in addition to the request itself, ms.
+ */
 const LEASE_MARGIN_MS = 5_000;
 
 export interface RunDependencies {
@@ -58,7 +60,7 @@ export class WebhookRun {
   #ended = false;
   #waiting = new AbortController();
 
-  /** @param stopFor stops deliveries before the first one */
+  /** @param stopFor if not null, the reason to stop before the first delivery */
   constructor(webhook: LeasedWebhook, validUntilMs: number, stopFor: StopReason | null, deps: RunDependencies) {
     const now = deps.clock.monotonic();
     this.#deps = deps;
@@ -81,7 +83,7 @@ export class WebhookRun {
   get isFailing(): boolean {
     return this.#webhook.failures > 0;
   }
-  /** Since when it has had something to deliver, ms; 0 if it has delivered everything. */
+  /** The time since which it has had something to deliver, ms; 0 if it has delivered everything. */
   get behindMs(): number {
     return this.#caughtUpAtMs === 0 ? 0 : this.#deps.clock.monotonic() - this.#caughtUpAtMs;
   }
@@ -89,7 +91,7 @@ export class WebhookRun {
   renewed(validUntilMs: number): void {
     this.#validUntilMs = validUntilMs;
   }
-  /** A user has changed it. */
+  /** Called when a user has changed the webhook. */
   reload(): void {
     this.#isStale = true;
     this.#waiting.abort();
@@ -98,7 +100,7 @@ export class WebhookRun {
     this.#stopFor ??= reason;
     this.#waiting.abort();
   }
-  /** Ends after the request in progress. */
+  /** Ends deliveries after the request in progress. */
   end(): void {
     this.#ended = true;
     this.#waiting.abort();
@@ -143,7 +145,7 @@ export class WebhookRun {
     await this.#deps.log.changed(page.next, this.#waiting.signal);
   }
 
-  /** An overlap has passed: no request is signed with the old secret any more. */
+  /** Whether the overlap of two secrets has passed, so that no request may be signed with the old one anymore. */
   #hasOldSecret(): boolean {
     const { secretsUntil } = this.#webhook;
     return secretsUntil !== null && this.#deps.now() >= secretsUntil;
@@ -151,7 +153,7 @@ export class WebhookRun {
 
   async #rereadSecrets(): Promise<void> {
     await this.#reread();
-    // By MySQL's clock, the old one may still be valid for a moment.
+    // By MySQL's clock, the old secret may still be valid for a moment.
     if (this.#hasOldSecret()) await this.#deps.clock.sleep(PAUSE_MS, this.#waiting.signal);
   }
 
@@ -163,7 +165,8 @@ export class WebhookRun {
       throw error;
     });
     if (!webhook) return this.end();
-    // What was skipped in memory is kept, unless a user has chosen another position or other events.
+    // The position in memory, which may be past skipped events, is kept unless a user has chosen another position or
+    // other events.
     if (webhook.position !== this.#storedPosition || webhook.revision !== this.#webhook.revision) this.#position = null;
     this.#storedPosition = webhook.position;
     this.#take(webhook);
@@ -176,7 +179,7 @@ export class WebhookRun {
     this.#failingSinceMs = now - webhook.failingForMs;
   }
 
-  /** The position at which to continue, after it was checked; null if deliveries were stopped. */
+  /** The position at which to continue, after a check; null if deliveries were stopped. */
   async #begun(): Promise<FeedPosition | null> {
     const { log } = this.#deps;
     if (this.#position !== null) return this.#position;
@@ -247,7 +250,7 @@ export class WebhookRun {
     this.#webhook = { ...this.#webhook, testId: null };
   }
 
-  /** Null if it was not sent, or was aborted by us: that is no attempt. */
+  /** Returns null if the request was not sent, or was aborted by this process: this does not count as an attempt. */
   async #send(body: string, { kind, events, messageId }: Outcome): Promise<SendResult | null> {
     const { clock, cut, holder, leases, sender, now, onAttempt, requestTimeoutMs } = this.#deps;
     // Another process could take over before the request ends.
@@ -268,7 +271,7 @@ export class WebhookRun {
     return result;
   }
 
-  /** What was delivered is recorded before anything else is sent, however long MySQL is unavailable. */
+  /** Records what was delivered before anything else is sent, however long MySQL is unavailable. */
   async #recorded(record: () => Promise<boolean>): Promise<boolean> {
     const { clock, cut } = this.#deps;
     for (let failures = 0; ; failures++) {

@@ -10,7 +10,7 @@ export interface SendResult {
   status: number | null;
   failure: DeliveryFailure | null;
   durationMs: number;
-  /** How long the receiver asks us to wait, ms. */
+  /** How long the receiver has asked the sender to wait, ms. */
   retryAfterMs: number | null;
 }
 
@@ -23,17 +23,17 @@ export interface Message {
 interface SenderDependencies {
   addresses: OutgoingAddresses;
   clock: Clock;
-  /** From the look-up to the end of the response. */
+  /** Maximum time from the look-up to the end of the response. */
   timeoutMs: number;
-  /** Replaces the look-up of names in tests. */
+  /** In tests: replaces the look-up of names. */
   resolve?: (host: string) => Promise<string[]>;
 }
 
-/** What a receiver answers beyond this is not read: its content means nothing here. */
+/** The rest of a longer response is not read, because its content is not used. */
 const RESPONSE_BYTES_MAX = 64 * 1024;
 /** How long the rest of a response may take after its status is known. */
 const BODY_MS_MAX = 1_000;
-/** Idle connections are closed before most receivers close them. */
+/** Idle connections are closed after this time, before most receivers close them. */
 const IDLE_MS = 4_000;
 const IDLE_SOCKETS_MAX = 64;
 const RESOLVER = { timeout: 2_000, tries: 2 };
@@ -46,8 +46,8 @@ class Stopped extends Error {}
 
 /**
  * Sends requests to URLs that users have chosen. The addresses are checked in the look-up of each connection, so that a
- * name cannot lead to one address when it is checked, and to another one when it is used. Redirects are not followed, and
- * no proxy is used.
+ * name cannot lead to one address when it is checked and to another one when it is used. Redirects are not followed,
+ * and no proxy is used.
  */
 export class WebhookSender implements Disposable {
   readonly #deps: SenderDependencies;
@@ -76,7 +76,8 @@ export class WebhookSender implements Disposable {
       ...rest,
       durationMs: this.#deps.clock.monotonic() - startedAt,
     });
-    // The settings may have changed since the webhook was created, and addresses are not looked up.
+    // The URL is checked again, because the settings may have changed since the webhook was created. The check at the
+    // DNS lookup is not enough: a URL with an IP address needs no lookup.
     if (this.#deps.addresses.faultOf(message.url) !== null) return ended({ failure: 'address_not_allowed' });
     if (stopped.aborted) return ended({ failure: 'connection_lost' });
     try {
@@ -118,7 +119,7 @@ export class WebhookSender implements Disposable {
     });
   }
 
-  /** The status decides. The rest is read only so that the connection can be used again. */
+  /** The status decides. The rest is read only so that the connection can be reused. */
   #finish(request: ClientRequest, response: IncomingMessage, resolve: (result: Partial<SendResult>) => void): void {
     const { statusCode: status = 0, headers } = response;
     const cancel = this.#deps.clock.after(BODY_MS_MAX, () => request.destroy());
@@ -160,7 +161,7 @@ function lookupOf(addresses: OutgoingAddresses, resolve: (host: string) => Promi
       (found) => {
         const all = found.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }));
         const [first] = all;
-        // A name with both public and private addresses is not picked apart: nobody needs one.
+        // A name with both public and private addresses is refused as a whole: nobody needs such a name.
         if (!first) callback(new NameNotResolved(), '', 0);
         else if (!found.every((address) => addresses.allows(address))) callback(new AddressNotAllowed(), '', 0);
         else if (options.all) callback(null, all);
@@ -175,7 +176,7 @@ const STALE = /^(ECONNRESET|EPIPE)$/;
 const TLS_CODE = /^(ERR_TLS|ERR_SSL|CERT_|UNABLE_|SELF_SIGNED|DEPTH_ZERO|EPROTO|HOSTNAME_MISMATCH)/;
 const CONNECT_CODE = /^(ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|EADDRNOTAVAIL|EACCES|EPERM)$/;
 
-/** Coarse, because details would let users explore networks. */
+/** The reasons are coarse, because details would let users explore networks. */
 function failureOf(error: unknown): DeliveryFailure {
   if (error instanceof AddressNotAllowed) return 'address_not_allowed';
   if (error instanceof NameNotResolved) return 'name_not_resolved';
@@ -187,7 +188,7 @@ function failureOf(error: unknown): DeliveryFailure {
   return CONNECT_CODE.test(code) ? 'not_connected' : 'connection_lost';
 }
 
-/** In seconds, the only form that does not depend on clocks. */
+/** Accepts only seconds, the only form that does not depend on clocks. */
 function retryAfterIn(text: string | undefined): number | null {
   return text !== undefined && /^\d{1,7}$/.test(text) ? Number(text) * 1000 : null;
 }

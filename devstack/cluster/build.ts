@@ -11,7 +11,7 @@ import { BIN, FOLDER, KUBERNETES, LOGS } from './settings.ts';
 
 const GO = join(import.meta.dirname, 'go');
 
-/** Go modules in go/, and their programs by name. Each module has its own versions of shared dependencies. */
+/** Go modules in go/, and the programs in them by name. Each module has its own versions of shared dependencies. */
 const MODULES = {
   kubernetes: {
     'kube-apiserver': 'k8s.io/kubernetes/cmd/kube-apiserver',
@@ -41,7 +41,7 @@ const VERSION_FLAGS = [
 ];
 
 /**
- * Builds the programs that are missing or outdated. The first build takes about 20 minutes on two cores, and 4 GiB in
+ * Builds the programs that are missing or outdated. The first build takes about 20 minutes on two cores, and 4 GiB of
  * Go's cache.
  */
 export async function build(modules: readonly GoModule[]): Promise<void> {
@@ -63,7 +63,7 @@ async function unlessBuilt(name: string, stamp: string, make: () => Promise<void
 }
 
 const EXTERNAL_SECRETS = 'github.com/external-secrets/external-secrets';
-/** The operator imports its providers in these two files. All of them would add the libraries of every cloud. */
+/** The operator imports its providers in these two files. Importing all of them adds every cloud's libraries. */
 const REGISTERED = {
   'pkg/provider/register/register.go': `package register\n\nimport _ "${EXTERNAL_SECRETS}/pkg/provider/fake"\n`,
   'pkg/generator/register/register.go': 'package register\n',
@@ -72,7 +72,7 @@ const REGISTERED = {
 /**
  * Builds the External Secrets operator with only the provider that needs no cloud, from a copy of its module. It takes 10
  * minutes the first time.
- * @returns the folder of the custom resource definitions
+ * @returns the folder with the custom resource definitions
  */
 export async function buildExternalSecrets(): Promise<string> {
   mkdirSync(BIN, { recursive: true });

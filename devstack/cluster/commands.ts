@@ -60,7 +60,7 @@ export function startDetached(command: string, args: readonly string[], logFile:
   return child.pid;
 }
 
-/** The process id in a file; undefined if there is none, or its process has ended. */
+/** The process id in a file; undefined if there is none or the process has ended. */
 export function livingPid(file: string): number | undefined {
   if (!existsSync(file)) return undefined;
   const pid = Number(readFileSync(file, 'utf8'));
@@ -76,7 +76,7 @@ export async function endAll(pids: readonly number[], msMax: number): Promise<vo
   for (const pid of living()) sendSignal(pid, 'SIGKILL');
 }
 
-/** @throws Error that names the condition that was not met */
+/** @throws Error with the condition that was not met in time */
 export async function until(what: string, msMax: number, holds: () => boolean): Promise<void> {
   const deadline = performance.now() + msMax;
   while (!holds()) {

@@ -28,7 +28,7 @@ export function dockerProvider(kind: Engine): Provider {
         else run('k3d', ['image', 'import', archive, '--cluster', CLUSTER_NAME]);
       }
     },
-    // Both have a provisioner.
+    // kind and k3d both have a volume provisioner.
     provideVolumes() {},
     // Each node is a container with the node's name.
     killNode: (name) => void run('docker', ['kill', name]),
@@ -38,7 +38,7 @@ export function dockerProvider(kind: Engine): Provider {
   };
 }
 
-/** Starts a kind cluster. The installed pods run only on workers. Adds a metrics server, which kind does not have. */
+/** Starts a kind cluster. The installed pods run only on workers. Also installs a metrics server, which kind lacks. */
 function upKind(nodes: number): void {
   mkdirSync(FOLDER, { recursive: true });
   const file = join(FOLDER, 'kind.json');

@@ -10,7 +10,7 @@ import { dockerImage, serviceImage } from './images/service.ts';
 import type { Provider } from './provider.ts';
 import { FOLDER, ROOT } from './settings.ts';
 
-/** Installs this checkout into the cluster: its image, its chart, and a test of the release. */
+/** Installs this checkout in the cluster: builds its image, installs its chart, and tests the release. */
 
 const HELM_MS_MAX = 600_000;
 const RELEASE = 'holdfast';
@@ -84,8 +84,8 @@ interface PodList {
 }
 
 /**
- * Shows why an upgrade did not finish, which Helm does not report: the pods, and the last log lines of those that are
- * not ready.
+ * Shows why an upgrade did not finish, which Helm does not report: lists the pods, and the last log lines of those that
+ * are not ready.
  */
 function unreadyPods(namespace: string): string {
   const { items } = JSON.parse(kubectl(['-n', namespace, 'get', 'pods', '-o', 'json'])) as PodList;

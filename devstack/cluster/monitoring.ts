@@ -11,7 +11,7 @@ const NAMESPACE = 'monitoring';
 
 /** Installs the components for scaling on transfers per second: Prometheus with the chart's rules, and prometheus-adapter. */
 export async function installMonitoring(provider: Provider): Promise<void> {
-  // kind and k3d pull the adapter's image; there is no official image of Debian's Prometheus.
+  // kind and k3d pull the adapter's image, but no official image contains Debian's Prometheus, so it is built.
   const images = provider.kind === 'own' ? ['prometheus', 'prometheus-adapter'] : ['prometheus'];
   await provider.load(await testingImages(images));
   makeNamespace(NAMESPACE);

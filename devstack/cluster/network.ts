@@ -17,7 +17,7 @@ export function makeNetwork(nodes: readonly Node[]): void {
   inFabric('link', 'set', 'lo', 'up');
   inFabric('link', 'add', BRIDGE, 'type', 'bridge');
   inFabric('link', 'set', BRIDGE, 'up');
-  // Frames that only cross the bridge bypass the packet filter.
+  // Keeps frames that only cross the bridge out of the packet filter.
   tried('ip', ['netns', 'exec', fabric, 'sysctl', '-qw', 'net.bridge.bridge-nf-call-iptables=0']);
   plugIn(controlPlane.namespace, controlPlane.address);
   for (const { namespace, address } of nodes) {
@@ -42,7 +42,7 @@ function plugIn(namespace: string, address: string): void {
   inNamespace(namespace, 'route', 'add', 'default', 'via', host.address);
 }
 
-/** Connects this machine, so that it reaches the API server; it forwards nothing. */
+/** Connects this machine to the network, so that it can reach the API server. It forwards nothing. */
 function plugInHost(): void {
   const port = portOf('host');
   inFabric('link', 'add', port, 'type', 'veth', 'peer', 'name', host.device, 'netns', '1');

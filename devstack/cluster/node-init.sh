@@ -7,7 +7,7 @@ containerd_socket=$SOCKETS/containerd.sock
 hostname "$NODE"
 mount --make-rprivate /
 
-# A restarted node may find state that its previous run has left behind.
+# A restarted node may find state that its previous run left behind.
 rm -rf "$SOCKETS/containerd" "$containerd_socket"*
 containerd --config "$FOLDER/containerd.toml" > "$FOLDER/containerd.log" 2>&1 &
 for _ in $(seq 150); do

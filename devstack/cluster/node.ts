@@ -62,7 +62,7 @@ function writeConfiguration(node: Node): void {
   write('kube-proxy.yaml', JSON.stringify(proxyConfiguration(node), null, 1));
 }
 
-/** restrict_oom_score_adj is set because root may lack the right to lower an OOM score here, and no pod would start. */
+/** restrict_oom_score_adj is set because root may lack the right to lower an OOM score; then no pod would start. */
 const containerdConfiguration = ({ folder, sockets }: Node): string => `version = 2
 root = "${folder}/containerd"
 state = "${sockets}/containerd"
@@ -132,7 +132,7 @@ const proxyConfiguration = ({ name }: Node): object => ({
   hostnameOverride: name,
   mode: 'iptables',
   clusterCIDR: NETWORK.pods,
-  // Limits of connection tracking apply to the whole machine.
+  // Connection-tracking limits apply to the whole machine.
   conntrack: { maxPerCore: 0, min: 0, tcpEstablishedTimeout: '0s', tcpCloseWaitTimeout: '0s' },
 });
 

@@ -17,8 +17,8 @@ import { KUBECONFIG, KUBERNETES, LOGS, type Node, nodesOf, RUN, STATE } from './
 import { provideVolumes } from './volumes.ts';
 
 /**
- * A cluster built from Go modules, for machines that cannot pull images: real Kubernetes, whose nodes are namespaces of
- * this machine. Requires root, Debian or Ubuntu, cgroup v1, and Go.
+ * A cluster built from Go modules, for machines that cannot pull images: a real Kubernetes whose nodes are namespaces
+ * of this machine. Requires root, Debian or Ubuntu, cgroup v1, and Go.
  */
 
 const NODES_MAX = 9;
@@ -97,7 +97,7 @@ async function up(count: number): Promise<void> {
 }
 
 /**
- * Restores the settings of the kernel. This also runs when the cluster ends, because a restarted kubelet changes them again.
+ * Restores the kernel settings. Also runs when the cluster is taken down, as a restarted kubelet changes them again.
  */
 function restoreSysctls(): void {
   const before = (readJson(SYSCTLS_BEFORE) ?? []) as [string, string][];

@@ -19,13 +19,13 @@ export interface Provider {
   /** Kills a node suddenly; `returnNode` starts it again. */
   killNode(name: string): void;
   returnNode(name: string): Promise<void>;
-  /** Cuts a node off from the network, or connects it again; its processes continue. */
+  /** Cuts a node off from the network, or connects it again. Its processes keep running. */
   setConnected(name: string, connected: boolean): void;
 }
 
 export const PROVIDERS = ['own', 'kind', 'k3d'] as const;
 
-/** kind or k3d if one of them and Docker are installed; otherwise the cluster that is built here. */
+/** The requested provider, or kind or k3d if installed with Docker, or else the cluster that is built here. */
 export function chooseProvider(asked: Provider['kind'] | undefined): Provider {
   const engines = ['kind', 'k3d'] as const;
   const usable = engines.find((engine) => findProgram(engine) !== null && tried('docker', ['info']));

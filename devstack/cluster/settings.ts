@@ -6,7 +6,7 @@ import { join } from 'node:path';
 export const KUBERNETES = 'v1.34.4';
 export const ROOT = join(import.meta.dirname, '..', '..');
 
-/** The folder of everything that is built or runs; CLUSTER_DIR overrides it. */
+/** The folder for everything that is built and for the data of a running cluster; CLUSTER_DIR overrides it. */
 export const FOLDER = process.env['CLUSTER_DIR'] ?? join(homedir(), '.cache', 'holdfast-cluster');
 export const BIN = join(FOLDER, 'bin');
 export const IMAGES = join(FOLDER, 'images');

@@ -1,7 +1,7 @@
 /**
- * Tools for checks and load tests. They are pinned in tools/go.mod, and Go builds them once, into its cache. Without
- * Go, the tools on the PATH are used. (kube-score is a separate module, because it needs older libraries than the
- * others.)
+ * Finds the tools for checks and load tests. They are pinned in tools/go.mod, and Go builds them once, in its cache.
+ * Without Go, the tools on the PATH are used. (kube-score is a separate module, because it needs older libraries than
+ * the others.)
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -23,8 +23,8 @@ const BUILD_MS_MAX = 15 * 60_000;
 /** @typedef {keyof typeof MODULES} Tool */
 
 /**
- * @returns {boolean} whether Go is installed, and can build what tools/go.mod requires (since 1.21 it downloads a newer
- * version itself)
+ * @returns {boolean} whether Go is installed and can build what tools/go.mod requires (Go 1.21 and later download a
+ * newer version if they need it)
  */
 function goBuilds() {
   const go = findProgram('go');

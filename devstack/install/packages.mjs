@@ -8,9 +8,9 @@ import { runTool } from '../system/process.mjs';
 /**
  * @typedef {object} Wanted
  * @property {string} name for messages
- * @property {readonly string[]} programs any of which is sufficient
+ * @property {readonly string[]} programs any one of them is sufficient
  * @property {readonly (readonly string[])[]} packages sets of packages to try, the smallest set first
- * @property {string} otherwise what to do by hand
+ * @property {string} otherwise what the user can do if it cannot be installed automatically
  */
 
 /** @type {Readonly<Record<'redis' | 'mysql' | 'chromium' | 'haproxy' | 'promtool' | 'debootstrap' | 'prometheus' | 'alertmanager' | 'python' | 'go' | 'java', Wanted>>} */
@@ -99,7 +99,7 @@ export function findProgram(...names) {
         accessSync(path, constants.X_OK);
         if (statSync(path).isFile()) return path;
       } catch {
-        // Not in this folder.
+        // The program is not in this folder.
       }
     }
   }
@@ -148,7 +148,7 @@ function packagesOf(lock) {
 export async function installNpmPackages({ root, logFile, signal }) {
   const lock = readJson(join(root, 'package-lock.json'));
   if (lock === undefined)
-    throw new UserError(`${join(root, 'package-lock.json')} is missing or damaged: check the repository out again.`);
+    throw new UserError(`${join(root, 'package-lock.json')} is missing or damaged: check out the repository again.`);
   if (packagesMatch(lock, readJson(join(root, 'node_modules', '.package-lock.json')))) return;
   print('Installing the npm packages (npm ci) …');
   const npm = findProgram('npm');
@@ -173,13 +173,13 @@ export async function installNpmPackages({ root, logFile, signal }) {
   }
   if (packagesMatch(lock, readJson(join(root, 'node_modules', '.package-lock.json')))) return;
   throw new UserError(
-    'The installed npm packages do not match package-lock.json, which does not match package.json. Run npm install, and commit the lock file.',
+    'The installed npm packages do not match package-lock.json, because that file does not match package.json. Run npm install, and commit the lock file.',
   );
 }
 
 /**
- * Runs apt-get once as root. No package may start its service: policy-rc.d prevents that during the run, and is
- * removed afterwards unless it already existed.
+ * Runs apt-get once, as root. policy-rc.d keeps packages from starting their services during the run, and is removed
+ * afterwards unless it already existed.
  */
 const INSTALL = `
 set -u

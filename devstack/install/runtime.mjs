@@ -1,7 +1,7 @@
 /**
  * The Node.js for pods and keepers. The newest release line needs a fifth less CPU per transfer than Node.js 20
  * (docs/performance.md). If the machine's Node.js is older, a newer one is therefore installed as an npm package, which
- * is a binary without an install script.
+ * contains only a binary and has no install script.
  */
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -50,8 +50,8 @@ function runs(root, version) {
 }
 
 /**
- * Installs the packaged Node.js if it is needed and missing. Without it, everything works, but slower, so a failure
- * is only reported.
+ * Installs the packaged Node.js if it is needed and missing. Everything also works without it, only more slowly, so a
+ * failure is only reported.
  * @param {{ root: string, logFile: string, signal?: AbortSignal }} options
  */
 export async function installRuntime({ root, logFile, signal }) {

@@ -17,7 +17,7 @@ describe('The Node.js of the pods', () => {
     expect(majorOf(version)).toBeGreaterThanOrEqual(majorOf(process.version));
   });
 
-  it('is the packaged one if the machine can run it and has an older one', async () => {
+  it('is the packaged Node.js if the machine can run it and has an older one', async () => {
     const { dependencies } = readJson(join(root, 'devstack', 'runtime', 'package.json')) as {
       dependencies: Record<string, string>;
     };
@@ -27,7 +27,7 @@ describe('The Node.js of the pods', () => {
     expect(version).toBe(ours ? `v${wanted}` : process.version);
   });
 
-  it("is the machine's Node.js if the packaged one is missing, which is not an error", async () => {
+  it("is the machine's Node.js, without an error, if the packaged one is missing", async () => {
     const folder = temporaryFolder();
     await installRuntime({ root: folder, logFile: join(folder, 'log') });
     expect(runtimeOf(folder)).toBe(process.execPath);

@@ -1,7 +1,7 @@
 /**
- * A private MariaDB (or MySQL 8): every commit is on disk, changes are in a row-based binlog, and it listens on
- * loopback only. Its data folder is created under a temporary name and renamed when complete, so it is never left
- * half-written by an interrupted start.
+ * A private MariaDB (or MySQL 8): it syncs every commit to disk, keeps a row-based binlog, and listens on loopback
+ * only. Its data folder is created under a temporary name and renamed when complete, so it is never left half-written
+ * by an interrupted start.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -31,8 +31,8 @@ const SPACE_MIB = 200;
  * @property {number} port
  * @property {string} [stack] the folder whose processes end together; the default is `dir`
  * @property {string} [logFile]
- * @property {boolean} [relaxed] for tests: a small server that never syncs its files, has no binlog, loses its data in a
- * crash of the machine, and whose user may create databases and users
+ * @property {boolean} [relaxed] for tests: a small server that never syncs its files, has no binlog, and loses data if
+ * the machine crashes; its user may create databases and users
  * @property {number} [shards] with several shards, each has its own database
  * @property {AbortSignal} [signal]
  */
@@ -76,7 +76,7 @@ export async function mariadbProgram(options) {
       args: [`--defaults-file=${config}`],
       stack,
       logFile,
-      // The server sends the first packet once the statements of init.sql have run. Its byte 4 is the protocol
+      // The server sends its first packet after the statements in init.sql have run. Byte 4 of it is the protocol
       // version.
       answers: async () => (await firstAnswer(port))?.at(4) === 10,
       readyMsMax: 300_000, // recovery after a crash
@@ -149,7 +149,7 @@ export function requireSameMaker(data, maker) {
 async function makeData({ command, maker, data, logFile, stack, relaxed, signal }) {
   const parent = join(data, '..');
   for (const name of readdirSync(parent)) {
-    // An interrupted initialization may have left this folder. The lock on the stack folder proves
+    // An interrupted initialization may have left this folder behind. The lock on the stack folder proves
     // that none is running now.
     if (name.startsWith('data.new-')) rmSync(join(parent, name), { recursive: true, force: true });
   }
@@ -187,7 +187,7 @@ async function makeData({ command, maker, data, logFile, stack, relaxed, signal 
 }
 
 /**
- * Created if it is missing.
+ * Returns the folder for the server's temporary files, which is created if it is missing.
  * @param {string} dir
  */
 function temporaryFolderOf(dir) {
@@ -212,7 +212,7 @@ innodb_flush_log_at_trx_commit = 1`;
 [mysqld]
 user = ${userInfo().username}
 datadir = ${quote(data)}
-# Its own folder: a server that starts deletes the temporary tables of every other one that shares it.
+# Not shared: a server that starts deletes the temporary tables of all servers that use the same folder.
 tmpdir = ${quote(temporaryFolderOf(dir))}
 socket = ${quote(socketPath(dir))}
 pid_file = ${quote(join(dir, 'mysqld.pid'))}
@@ -227,7 +227,7 @@ max_connections = 400
 max_allowed_packet = 64M
 local_infile = OFF
 performance_schema = OFF
-${maker.flavour === 'MySQL' ? 'mysqlx = OFF\n# The default is a folder of the package, without which the server does not start.\nsecure_file_priv = NULL' : ''}
+${maker.flavour === 'MySQL' ? 'mysqlx = OFF\n# The default folder comes with the package; without it, the server does not start.\nsecure_file_priv = NULL' : ''}
 
 ${log}
 innodb_buffer_pool_size = ${relaxed ? 128 : bufferPoolMib()}M
@@ -247,7 +247,7 @@ function quote(path) {
 }
 
 /**
- * The path of the socket: in the folder, unless the path would exceed the kernel's limit.
+ * The path of the socket: in the folder, unless that path would exceed the kernel's limit.
  * @param {string} dir
  */
 export function socketPath(dir) {
@@ -293,7 +293,7 @@ export function mysqlUrl({ port, password, database = DATABASE }) {
 
 /**
  * Starts a MariaDB and waits until it responds. Tests use this, too.
- * @param {{ dir: string, port?: number, relaxed?: boolean }} options the same `dir` keeps its data
+ * @param {{ dir: string, port?: number, relaxed?: boolean }} options `dir` keeps the data across starts
  */
 export async function startMariadb({ dir, port, relaxed }) {
   const at = port ?? (await freePort());

@@ -15,8 +15,8 @@ import { firstAnswer, freePort, LOOPBACK } from '../system/ports.mjs';
 import { end, start } from '../system/process.mjs';
 
 /**
- * Forbids replication. This is part of the proof that a restarted node has its own data, so that an epoch can be
- * recovered from its journal.
+ * Forbids replication. This is part of the proof that a restarted node has its own data, which is required to recover
+ * an epoch from its journal.
  */
 const ALONE = 'user default on nopass ~* &* +@all -replicaof -slaveof -psync -sync\n';
 
@@ -26,7 +26,7 @@ const OLDEST_MAJOR = 7; // the first version with script flags, INFO inside scri
  * @typedef {object} RedisOptions
  * @property {string} dir for its data and its configuration
  * @property {number} port
- * @property {string} [stack] the stack folder that the process belongs to; the default is `dir`
+ * @property {string} [stack] the stack folder to which the process belongs; the default is `dir`
  * @property {string} [logFile]
  * @property {boolean} [relaxed] for tests: no fsync, which is faster, but loses data if the machine crashes
  * @property {boolean} [replicable] for tests: allows Redis to have replicas and to become a replica
@@ -45,7 +45,7 @@ export function redisProgram(options) {
   requireVersion(command);
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   // The name of the node is stored next to the data, and is not replicated. An empty folder gets a new name, because it
-  // is a different node.
+  // belongs to a different node.
   const node = storedValue(join(dir, 'node'), () => `node-${randomBytes(9).toString('hex')}`);
   const config = join(dir, 'redis.conf');
   writeFileSync(config, redisConfig({ dir, port, node, relaxed, replicable, host, more }), { mode: 0o600 });
@@ -59,7 +59,7 @@ export function redisProgram(options) {
       stack,
       logFile,
       answers: async () => (await firstAnswer(port, 'PING\r\n', host))?.toString('latin1').startsWith('+PONG') ?? false,
-      readyMsMax: 300_000, // it reads its whole append-only file first
+      readyMsMax: 300_000, // Redis reads its whole append-only file first
       stopMsMax: 30_000,
       advice: (log) => redisAdvice(log, dir),
     },

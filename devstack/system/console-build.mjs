@@ -9,7 +9,7 @@ const SOURCE = join('clients', 'console');
 const STAMP = '.console.json';
 
 /**
- * Does nothing if the sources are unchanged since the last build. A folder that a pod is reading is replaced as a whole.
+ * Does nothing if the sources are unchanged. Replaces the folder as a whole, because a pod may be reading it.
  * @param {{ root: string, logFile: string, signal?: AbortSignal }} options
  * @throws {import('./console.mjs').UserError} with the message of Vite
  */
@@ -42,7 +42,7 @@ export async function buildConsoleUnlessDone({ root, logFile, signal }) {
   try {
     renameSync(fresh, built);
   } catch (error) {
-    // Another build of the same sources was faster.
+    // Another build of the same sources finished first.
     rmSync(fresh, { recursive: true, force: true });
     if (!existsSync(built)) throw error;
   }

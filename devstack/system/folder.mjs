@@ -29,7 +29,7 @@ const REASONS = {
 
 /**
  * @param {unknown} error
- * @returns {string | null} why a file could not be written, in words; null for other errors
+ * @returns {string | null} in words, why a file could not be written; null for other errors
  */
 export function reasonOf(error) {
   return REASONS[codeOf(error) ?? ''] ?? null;

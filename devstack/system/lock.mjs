@@ -1,7 +1,7 @@
 /**
- * A lock is a name in the kernel (an abstract Unix socket): it disappears with its process, whatever ends the process,
- * so there are no stale locks. A process that connects receives the pid of the holder, and whether the holder is about
- * to exit.
+ * A lock is a name in the kernel (an abstract Unix socket): it disappears when its process ends for any reason, so
+ * there are no stale locks. A process that connects receives the pid of the holder, and whether the holder is about to
+ * exit.
  */
 import { createHash } from 'node:crypto';
 import { connect, createServer } from 'node:net';
@@ -23,7 +23,7 @@ function nameOf(what) {
 
 /**
  * @param {string} what the real path of the resource to lock
- * @param {() => boolean} [isGoing] whether the holder is about to release it, so that waiting makes sense
+ * @param {() => boolean} [isGoing] whether the holder is about to release the lock, so that waiting makes sense
  * @returns {Promise<Lock>}
  */
 export async function tryLock(what, isGoing = () => true) {

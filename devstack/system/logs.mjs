@@ -17,7 +17,7 @@ const BYTES_MAX = 32 * 1024 * 1024;
 const LOOK_EVERY_MS = 15_000;
 
 /**
- * Starts new files; those of the last run become `*.log.1`.
+ * Starts new log files; those of the last run become `*.log.1`.
  * @param {string} folder
  * @param {(name: string) => boolean} [isOurs] returns false for files that another start writes to
  */
@@ -37,7 +37,7 @@ export function boundLogs(folder) {
 }
 
 /**
- * Children append, so after the truncation they continue at the start.
+ * Truncates logs that are too large. Children append, so they continue at the start of a truncated file.
  * @param {string} folder
  * @param {number} bytesMax
  */

@@ -1,7 +1,7 @@
 /**
- * Processes that were left behind when the start that created them was killed. They are found by the marks in their
- * environment, not by a pid in a file: a pid may belong to another process by now, and a process may have been started
- * after the file was written.
+ * Finds and ends processes that were left behind when the start that created them was killed. They are found by the
+ * marks in their environment, not by a pid in a file: a pid may belong to another process by now, and a process may
+ * have been started after the file was written.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { PART_MARK, PARTS, pause, STACK_MARK, sendSignal } from './process.mjs';
@@ -16,7 +16,7 @@ const STOP_MS_MAX = 60_000;
 /**
  * @param {string} environ /proc/<pid>/environ, empty for a process that has ended
  * @param {Belongs} belongs
- * @returns {import('./process.mjs').Part | null} the role of the process in such a stack
+ * @returns {import('./process.mjs').Part | null} the role of the process; null if it does not belong
  */
 export function partOf(environ, belongs) {
   const entries = environ.split('\0');

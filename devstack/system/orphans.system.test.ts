@@ -16,9 +16,9 @@ const inA = (stack: string) => stack === '/a';
 test.each([
   ['marked for this stack', 'PATH=/bin\0HOLDFAST_STACK=/a\0HOLDFAST_PART=redis\0', 'redis'],
   ['of another stack', 'HOLDFAST_STACK=/a/b\0HOLDFAST_PART=redis\0', null],
-  ['that has the folder in a different variable', 'STACK_DIR=/a\0HOLDFAST_PART=redis\0', null],
+  ['with the folder in a different variable', 'STACK_DIR=/a\0HOLDFAST_PART=redis\0', null],
   ['without a part', 'HOLDFAST_STACK=/a\0', null],
-  ['of an unknown part', 'HOLDFAST_STACK=/a\0HOLDFAST_PART=editor\0', null],
+  ['with an unknown part', 'HOLDFAST_STACK=/a\0HOLDFAST_PART=editor\0', null],
   ['that has ended (a zombie)', '', null],
 ])('a process %s', (_name, environ, part) => {
   expect(partOf(environ, inA)).toBe(part);

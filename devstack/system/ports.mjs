@@ -24,8 +24,8 @@ export function isFree(port, host = LOOPBACK) {
 }
 
 /**
- * Below the kernel's ephemeral ports: a client that reconnects to a port in that range while its server is down can be
- * assigned that very port, connect to itself, and keep the server from coming back.
+ * Ports are chosen below the kernel's ephemeral range. In that range, a client that reconnects to a port while its
+ * server is down can be assigned that very port, connect to itself, and keep the server from coming back.
  * @returns {number} exclusive upper end
  */
 function upperEnd() {
@@ -75,7 +75,7 @@ export async function rememberedPorts(file, names, avoid = []) {
 }
 
 /**
- * Connects, sends a greeting, and returns the first bytes received; null if none arrive in time.
+ * Connects, sends the greeting if there is one, and returns the first bytes received; null if none arrive in time.
  * @param {number} port
  * @param {string} [greeting]
  * @param {string} [host]

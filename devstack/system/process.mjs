@@ -1,6 +1,6 @@
 /**
  * Child processes. Each runs in a separate session, so that Ctrl-C in the terminal reaches only the parent, which then
- * stops the children in the right order. Each has marks in its environment by which a later start recognizes it.
+ * stops the children in the right order. Marks in the environment of a child let a later start recognize it.
  */
 import { spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
@@ -27,8 +27,8 @@ export const PARTS = /** @type {const} */ (['tool', 'api', 'search', 'keeper', '
  * @property {readonly string[]} args
  * @property {string} stack the folder it belongs to
  * @property {string} logFile
- * @property {Readonly<Record<string, string | undefined>>} [env] in addition to this process's own; undefined removes a
- * variable
+ * @property {Readonly<Record<string, string | undefined>>} [env] variables in addition to those of this process;
+ * undefined removes a variable
  * @property {() => Promise<boolean>} answers
  * @property {number} readyMsMax
  * @property {number} stopMsMax after SIGTERM; SIGKILL follows
@@ -152,7 +152,7 @@ export function sendSignal(pid, signal) {
   try {
     process.kill(pid, signal);
   } catch {
-    // It has already ended, which is the purpose of signals here.
+    // The process has already ended, so there is nothing to signal.
   }
 }
 

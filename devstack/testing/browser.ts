@@ -4,7 +4,7 @@ import type { Browser, Page } from 'playwright-core';
 /** Chromium, if it is installed. */
 export const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
 
-/** The browser is slow on a busy machine. Below the limit of a test, so that an error names what it waited for. */
+/** Long enough for a busy machine, but below the time limit of a test, so that an error names what was awaited. */
 const WAIT_MS_MAX = 300_000;
 
 /** A page in a new browser. */

@@ -13,7 +13,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dir, { recursive: true }));
 
-/** Runs one file in a separate project. @returns its errors by test; those of the file itself under `''` */
+/** Runs one file in a separate project. @returns the errors of each test, and those of the file itself under `''` */
 async function run(project: string, name: string, content: string): Promise<Record<string, string>> {
   mkdirSync(join(dir, 'tests'), { recursive: true });
   writeFileSync(join(dir, 'tests', name), `import { expect, test } from 'vitest';\n${content}`);
@@ -66,7 +66,7 @@ test('a unit test may use its own servers, and fails if it connects to any other
   });
 });
 
-test('a stores test may start store programs and no others', async () => {
+test('a stores test may start store programs, but no others', async () => {
   const errors = await run(
     'stores',
     'b.stores.test.ts',
@@ -80,7 +80,7 @@ test('a stores test may start store programs and no others', async () => {
   });
 });
 
-test('a stores test that uses no store fails: it belongs to the fast project', async () => {
+test('a stores test that uses no store fails, because it belongs in the fast project', async () => {
   const content = `test('pure', () => expect(1).toBe(1)); test('other', () => {});`;
   expect((await run('stores', 'c.stores.test.ts', content))['']).toContain('rename c.stores.test.ts to c.test.ts');
 });

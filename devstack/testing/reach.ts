@@ -1,6 +1,6 @@
 /**
- * Vitest's setup of every test file. The name of a file determines what it may use; a file that uses more fails, and
- * the error message contains the correct file name.
+ * The setup that Vitest runs for every test file. The name of a file determines what the file may use. A file that uses
+ * more fails, and the error message contains the correct name.
  *
  * | name               | project | may use                                                                           |
  * |--------------------|---------|-----------------------------------------------------------------------------------|
@@ -27,10 +27,10 @@ declare module 'vitest' {
 const STORE_PROGRAMS =
   /^(redis-(server|cli)|valkey-(server|cli)|mariadbd|mysqld|mariadb-install-db|mysql_install_db|mkfifo|mount|umount)$/;
 
-/** The port that tests of a refused connection use. */
+/** The port that tests use to get a refused connection. */
 const NOBODY_LISTENS = 1;
 
-/** One per process: without isolation, files share a process and everything that is patched here. */
+/** There is one per process: without isolation, test files share a process and everything that is patched here. */
 interface Reach {
   project: Project;
   /** Ports and paths on which this process has listened. */

@@ -2,8 +2,8 @@ import { relative } from 'node:path';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /**
- * The files that take longest, longest first. They start first, so that no worker still has one of them when the others
- * have nothing left to do. On a clean clone, Vitest itself would start the largest files first.
+ * The files that take longest, longest first. They start first, so that no worker is still running one of them when the
+ * others have nothing left to do. On a clean clone, Vitest itself would start the largest files first.
  */
 export const SLOW_FILES: readonly string[] = [
   'scripts/guide/tutorials.system.test.ts',
@@ -36,7 +36,7 @@ export class SlowFilesFirst extends BaseSequencer {
   }
 }
 
-/** The slow files, and then the others in the order that they have. */
+/** The slow files, then the others in their given order. */
 export function inOrder<T>(files: readonly T[], pathOf: (file: T) => string): T[] {
   const rank = (file: T) => {
     const index = SLOW_FILES.indexOf(pathOf(file));

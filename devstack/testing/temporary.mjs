@@ -30,7 +30,7 @@ export async function endLeftTemporaryFolders() {
     try {
       rmSync(folder, { recursive: true, force: true });
     } catch (error) {
-      // A killed experiment may have left a disk mounted that this user may not unmount. It can stay: it does no harm.
+      // A killed experiment may have left a mounted disk that this user may not unmount. It does no harm, so it stays.
       if (codeOf(error) !== 'EBUSY') throw error;
     }
   }

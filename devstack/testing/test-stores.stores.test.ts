@@ -2,7 +2,7 @@ import { Redis } from 'ioredis';
 import { createConnection } from 'mysql2/promise';
 import { expect, inject, test } from 'vitest';
 
-test('the Redis of the tests responds, and accepts no replication', async () => {
+test('the Redis for the tests responds, and does not allow replication', async () => {
   const redis = new Redis({ host: '127.0.0.1', port: inject('redisPort'), lazyConnect: true });
   await redis.connect();
   try {
@@ -13,7 +13,7 @@ test('the Redis of the tests responds, and accepts no replication', async () => 
   }
 });
 
-test('the MariaDB of the tests uses UTC, and lets its user create a database', async () => {
+test('the MariaDB for the tests uses UTC, and lets its user create a database', async () => {
   const connection = await createConnection(inject('mysqlUrl'));
   try {
     await connection.query('CREATE DATABASE t_stores');

@@ -76,7 +76,7 @@ async function startCopiedMariadb(dir: string): ReturnType<typeof startMariadb> 
   return startMariadb({ dir, relaxed: true });
 }
 
-/** A data folder as left by a first start and a clean shutdown. It gets its final name only when it is complete. */
+/** The data folder that a first start and a clean shutdown leave. It gets its final name only when it is complete. */
 async function makePattern(cache: string, pattern: string): Promise<void> {
   mkdirSync(cache, { recursive: true });
   const dir = mkdtempSync(join(cache, 'new-'));

@@ -5,7 +5,7 @@ type Connection = Awaited<ReturnType<typeof createConnection>>;
 const DIGITS = 1000;
 const ROWS_PER_STATEMENT = 250_000;
 const COUNTERPARTIES = 1000;
-/** Postings are this far apart, ms, and end an hour ago. */
+/** The time between two postings, ms. The last posting is an hour old. */
 const APART_MS = 100;
 const ENDS_BEFORE_MS = 3_600_000;
 
@@ -19,9 +19,9 @@ export interface FilledAccount {
 export const timeOf = ({ startMs }: FilledAccount, version: number): number => startMs + version * APART_MS;
 
 /**
- * Writes accounts and postings: the account gets one unit from a thousand counterparties in turn, except that every
- * tenth of them gets one from it. Every third transfer has a reference, every tenth has metadata. Versions are gap-free, and
- * every balance is the sum of its postings. What exists already is not written again.
+ * Writes accounts and postings: a thousand counterparties in turn pay the account one unit each, except that in every
+ * tenth transfer the account pays the counterparty. Every third transfer has a reference, and every tenth has metadata.
+ * Versions are gap-free, and every balance is the sum of its postings. Existing data is not written again.
  */
 export async function fill(connection: Connection, accountId: string, postings: number): Promise<FilledAccount> {
   const [rows] = await connection.query(

@@ -39,8 +39,8 @@ export interface Latency {
 }
 
 /**
- * The latency of one kind of page over HTTP, one request after another, ms. The accounts take turns, so that whatever else
- * the machine does slows all of them.
+ * The latency of one kind of page over HTTP, one request after another, ms. The accounts take turns, so that other load
+ * on the machine slows down all of them.
  */
 export async function measurePage(
   stack: StackFile,
@@ -91,7 +91,7 @@ export async function explain({ mysql }: StackFile, query: HistoryQuery): Promis
 export interface Download {
   seconds: number;
   mib: number;
-  /** How much the memory of the pod grew at most, MiB. */
+  /** The maximum growth of the pod's memory, MiB. */
   grownMib: number;
 }
 

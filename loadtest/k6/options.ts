@@ -17,7 +17,7 @@ export const SCENARIOS = [
 ] as const;
 export type ScenarioName = (typeof SCENARIOS)[number];
 
-/** For each option, the environment variable of the scripts that it sets, and its help. */
+/** For each option: the environment variable that it sets for the scripts, and its help text. */
 const NUMBERS = {
   rate: ['RATE', 'transfers (or reads, groups, holds) per second'],
   seconds: ['SECONDS', 'duration'],

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { findTool } from '../../devstack/install/go-tools.mjs';
 
 /**
- * The pinned k6 if Go is installed, which builds it once; otherwise the one on the PATH.
+ * The pinned version of k6, built once with Go, if Go is installed; otherwise the k6 on the PATH.
  * @throws Error that explains how to install it
  */
 export function findK6(): string {

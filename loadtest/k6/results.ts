@@ -55,7 +55,7 @@ export function writeResults(folder: string, { command, limits, results }: Resul
   const table = rows.map((cells) => `| ${cells.join(' | ')} |`).join('\n');
   const failure = results.find(({ name }) => name === 'failure')?.figures;
   const outcome = failure
-    ? `\nFailure under load: ${count(failure.idsKnown)} ids known, ${count(failure.idsUnknown)} unknown; ${count(failure.idsRetried)} were sent more than once.\n`
+    ? `\nFailure under load: ${count(failure.idsKnown)} ids have a known outcome, ${count(failure.idsUnknown)} do not; ${count(failure.idsRetried)} were sent more than once.\n`
     : '';
   const text = `# Load test with k6
 

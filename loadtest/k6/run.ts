@@ -59,7 +59,7 @@ async function measure(name: ScenarioName): Promise<Result> {
   console.log(`\n== ${name}`);
   const file = join(FOLDER, 'results', name);
   const env = {
-    // The measured best rate comes first, so that a `--best` of the caller replaces it.
+    // The measured best rate comes first, so that the caller's `--best` overrides it.
     ...(name === 'overload' && best > 0 ? { BEST: String(best) } : {}),
     ...order.env,
     ACCOUNTS: String(order.accounts),

@@ -6,7 +6,7 @@ import { TESTRUN_IMAGES, testRun } from './testrun-manifest.ts';
 
 const file = readFileSync(join(import.meta.dirname, 'testrun.yaml'), 'utf8');
 
-test('testrun.yaml contains the script as it is now', async () => {
+test('testrun.yaml contains the current script', async () => {
   expect(file, 'run npx tsx loadtest/k6/testrun.ts --write').toBe(await testRun('single-transfers'));
 });
 
@@ -42,6 +42,6 @@ test.each(['starter', 'runner'] as const)('the %s may run under the restricted p
   });
 });
 
-test('the results are kept until they are deleted', () => {
+test('the results are kept until somebody deletes them', () => {
   expect(spec?.cleanup).toBeUndefined();
 });

@@ -6,7 +6,7 @@ interface Parsed {
   transfers: { transactionId: string; sourceAccount: string; destinationAccount: string }[];
 }
 
-it('has new UUIDv7s with the current time in every request, and the accounts with which it was created', () => {
+it('a body gets new UUIDv7s with the current time for every request, and keeps its accounts', () => {
   const body = new BatchBody(300, 'abc123', () => ['a', 'b']);
   const ids = new Set<string>();
   for (const request of [0, 1, 0xffff_ffff]) {

@@ -3,7 +3,7 @@ import { goalsOf } from './goals.ts';
 
 const figures = (of: Record<string, number>) => ({ figures: of });
 
-it('reports what is met, what is missed, and what was not measured', () => {
+it('reports which goals are met, which are missed, and which were not measured', () => {
   const goals = goalsOf(
     new Map([
       ['single', figures({ '/s': 12_000, 'p95, ms': 50, 'p99, ms': 99 })],

@@ -8,7 +8,7 @@ const ACCOUNTS = 100_000;
 const PER_STATEMENT = 1_000;
 /** As many as a flush contains at full load. */
 const PER_ROW = 750;
-/** Transfers are this far apart, ms. */
+/** The time between two transfers, ms. */
 const APART_MS = 1;
 
 interface Written {
@@ -21,8 +21,8 @@ interface Written {
 }
 
 /**
- * Books as if 100,000 accounts had paid each other at random. A hundred of them make a tenth of all payments. Every third
- * transfer has a reference, every tenth has metadata, every hundredth was refused.
+ * Books as if 100,000 accounts had paid each other at random. A hundred of them make a tenth of all payments. Every
+ * third transfer has a reference, every tenth has metadata, and every hundredth was refused.
  */
 export class SearchBooks {
   readonly #database: Database;

@@ -15,11 +15,11 @@ const FILTERS: Readonly<Record<string, TransferFilter>> = {
   metadata: { metadata: { key: 'order', value: '40' } },
   'a reference of one account': { reference: 'Invoice 3000', account: 'account-7' },
   refused: { status: 'REJECTED' },
-  'an amount that nothing has': { currency: 'EUR', amountMin: 1_000_000 },
+  'an amount that no transfer has': { currency: 'EUR', amountMin: 1_000_000 },
   'another currency': { currency: 'USD' },
 };
 
-/** For each filter: the rows that MySQL reads for a page, first and deep, and how long the page takes. */
+/** For each filter: the rows that MySQL reads for the first page and for a deep one, and how long each page takes. */
 export async function pagesOf(database: Database): Promise<string[]> {
   const search = new SqlSearch({ books: database, index: database, requireActive: () => {} });
   const lines = ['| page of 100 | items | rows read | ms (p50 / p99) |', '|---|---|---|---|'];

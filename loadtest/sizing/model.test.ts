@@ -13,24 +13,24 @@ const part = (calls: number, api: number, redis: number, mysql: number, keeper: 
 /** Redis: 9 µs per transfer and 100 µs per call. */
 const found = { single: part(30, 48, 12, 32, 10), steady: part(5, 80, 29, 35, 12), batch100: part(250, 9, 9.4, 16, 5) };
 
-it('splits the cost of Redis into that of a call and that of a transfer', () => {
+it('splits the cost of Redis into a cost per call and a cost per transfer', () => {
   expect(costsOf(found)).toMatchObject({ redisPerTransfer: 9, redisPerCall: 100, api: 48 });
 });
 
-it('reports what is enough, what has no reserve, and what is too much', () => {
+it('reports which loads fit, which leave no reserve, and which are too much', () => {
   const costs = costsOf(found);
   expect(need(10_000, costs)).toMatchObject({
     'API pods': 3,
     'cores per pod': 0.16,
     'transfers per call': 2,
-    'Redis, cores of 1': '0.59',
-    'MySQL flush, cores of 1': '0.32',
+    'Redis, cores (of 1)': '0.59',
+    'MySQL flush, cores (of 1)': '0.32',
     'MySQL connections, rolling': 140,
   });
-  expect(need(50_000, costs)).toMatchObject({ 'API pods': 4, 'MySQL flush, cores of 1': '0.8 no reserve' });
+  expect(need(50_000, costs)).toMatchObject({ 'API pods': 4, 'MySQL flush, cores (of 1)': '0.8 no reserve' });
   expect(need(150_000, costs)).toMatchObject({
-    'Redis, cores of 1': '1.35 TOO MUCH',
-    'MySQL flush, cores of 1': '2.4 TOO MUCH',
+    'Redis, cores (of 1)': '1.35 TOO MUCH',
+    'MySQL flush, cores (of 1)': '2.4 TOO MUCH',
   });
 });
 

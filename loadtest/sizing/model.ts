@@ -4,7 +4,8 @@ import { round } from '../measure.ts';
 export type Found = Readonly<Record<string, { figures: Readonly<Record<string, number>> } | undefined>>;
 
 /**
- * One core per store or process, of which this share may be used: the rest is for peaks, for a lost pod, and for forks.
+ * The share that may be used of the one core of a store or process; the rest is for peaks, for a lost pod, and for
+ * forks.
  */
 const SHARE_OF_CORE = 0.6;
 const PODS_MIN = 3;
@@ -112,8 +113,8 @@ export function need(rate: number, costs: Costs): Record<string, number | string
     'target per pod, /s': Math.floor((SHARE_OF_CORE * 1e4) / costs.api) * 100,
     'transfers per call': transfersInCall ?? '–',
     'wait for a call, ms': transfersInCall === null ? '–' : round((1000 * transfersInCall * pods) / rate, 1),
-    'Redis, cores of 1': `${round(redis, 2)}${redis > 1 ? ' TOO MUCH' : transfersInCall === null ? ' no reserve' : ''}`,
-    'MySQL flush, cores of 1': `${round(mysql, 2)}${mysql > 1 ? ' TOO MUCH' : mysql > SHARE_OF_CORE ? ' no reserve' : ''}`,
+    'Redis, cores (of 1)': `${round(redis, 2)}${redis > 1 ? ' TOO MUCH' : transfersInCall === null ? ' no reserve' : ''}`,
+    'MySQL flush, cores (of 1)': `${round(mysql, 2)}${mysql > 1 ? ' TOO MUCH' : mysql > SHARE_OF_CORE ? ' no reserve' : ''}`,
     'keeper, cores': round(keeper, 2),
     'MySQL connections, rolling': (pods + 1 + KEEPERS + 1) * CONNECTIONS_PER_PROCESS,
   };

@@ -26,7 +26,7 @@ export interface FakeAccount {
 export class FakeService implements AsyncDisposable {
   readonly accounts = new Map<string, FakeAccount>();
   readonly outcomes = new Map<string, Record<string, unknown>>();
-  /** The posted ones, as requested. */
+  /** The posted transfers, as they were requested. */
   readonly posted: TransferBody[] = [];
   readonly features = new FakeFeatures(this);
   /** The ids of each transfers request, in order of arrival. */

@@ -9,12 +9,12 @@ import { HELD_MS_MAX } from '../../verification/load/recorder.ts';
 import { readShardBooks, untilClosed } from '../../verification/load/shard-books.ts';
 
 /**
- * For how long an attempt may still be carried out. A transfer between shards has the full time of a request in the shard of
- * its destination, and then again in that of its source.
+ * How long after it was sent an attempt may still be carried out. A transfer between shards gets the full time of a
+ * request in its destination's shard, and then again in its source's shard.
  */
 export const heldMsMaxOf = ({ file }: System): number => HELD_MS_MAX * (file.shards ? 2 : 1);
 
-/** Waits until everything is in MySQL and nothing changes any more. */
+/** Waits until everything is in MySQL and nothing changes anymore. */
 export async function untilAtRest(client: Client, stack: System, prefix: string): Promise<void> {
   const flushed = () => untilFlushed(client, () => stack.assertRunning());
   await flushed();

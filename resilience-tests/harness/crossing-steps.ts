@@ -15,12 +15,12 @@ interface LegSeen {
 export type LegsSeen = Readonly<Record<'out' | 'in' | 'back', LegSeen>>;
 export const isAnywhere = ({ redis, mysql }: LegSeen): boolean => redis || mysql !== null;
 
-/** The number of transfers that are sent to the pod in each step. */
+/** The number of transfers that are sent to the pod for each step. */
 const SENT = 6;
 const REACHED_MS_MAX = 8_000;
 /** Long enough for the client to notice that its connection is broken. */
 const BROKEN_MS = 100;
-/** ARGV: ids. Returns for each id whether any hash of ids contains it. */
+/** ARGV: ids. Returns, for each id, whether any hash of ids contains it. */
 const HAS_IDS = `local found = {}
 for i = 1, #ARGV do found[i] = 0 end
 for _, key in ipairs(redis.call('KEYS', '*:ids:*')) do
@@ -28,7 +28,7 @@ for _, key in ipairs(redis.call('KEYS', '*:ids:*')) do
 end
 return found`;
 
-/** Brings transfers between two shards, sent through the first pod, to one step, and kills the pod at this step. */
+/** Sends transfers between two shards through the first pod, stops them at one step, and kills the pod at this step. */
 export class CrossingSteps implements Disposable {
   readonly #scene: Scene<ShardedGround>;
   readonly #from: number;
@@ -47,7 +47,7 @@ export class CrossingSteps implements Disposable {
     this.#load = new Load(this.#client, recorder, population);
   }
 
-  /** Sends new transfers, between accounts that have money; they are answered when MySQL has all their legs. */
+  /** Sends new transfers between accounts that have money. They are answered once MySQL has all their legs. */
   send(): void {
     const { towns } = this.#scene.population as ShardTowns;
     const hot = (shard: number) =>

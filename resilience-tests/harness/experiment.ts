@@ -85,7 +85,7 @@ export async function experiment<G extends Ground<System>>(
 
   const { before, after } = hypothesis.seconds[short ? 'short' : 'full'];
   const stop = new AbortController();
-  setMaxListeners(0, stop.signal); // every worker waits for it
+  setMaxListeners(0, stop.signal); // every worker adds a listener
   const began = now();
   const pressure = new CpuPressure();
   const options = { ...STEADY_LOAD, ...hypothesis.load };

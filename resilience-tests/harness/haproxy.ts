@@ -7,7 +7,7 @@ import { ownPort } from '../../verification/harness/ports.ts';
 import { until } from '../../verification/harness/time.ts';
 import { NotHere } from './hypothesis.ts';
 
-/** The time between two checks, ms. HAProxy sends no more requests to a pod after FAILURES failed checks. */
+/** The time between two checks, ms. After FAILURES failed checks of a pod, HAProxy sends it no more requests. */
 const CHECK_EVERY_MS = 200;
 const FAILURES = 2;
 /**
@@ -33,7 +33,7 @@ export class Haproxy extends Member {
     this.#statistics = statistics;
   }
 
-  /** @throws NotHere when there is no HAProxy */
+  /** @throws NotHere if HAProxy is not installed */
   static async before(pods: readonly string[], dir: string): Promise<Haproxy> {
     const command = findProgram(...WANTED.haproxy.programs);
     if (command === null) throw new NotHere(`no HAProxy: ${WANTED.haproxy.otherwise}`);
@@ -57,7 +57,7 @@ export class Haproxy extends Member {
 
   /** Waits until HAProxy considers this many pods ready. */
   async untilUp(pods: number): Promise<void> {
-    await until(`HAProxy sees ${pods} pods`, NOTICED_MS_MAX, async () => {
+    await until(`HAProxy considers ${pods} pods ready`, NOTICED_MS_MAX, async () => {
       const states = await statesIn(this.#statistics);
       return states?.filter((state) => state === 'UP').length === pods;
     });

@@ -21,7 +21,7 @@ export interface Scene<G extends Ground<System> = Ground> {
   note(text: string): void;
   /** Adds a moment to the timeline; the first one is the beginning of the fault. @returns the moment, ms of `now()` */
   mark(what: string): number;
-  /** Changes shares of the load, from now on. */
+  /** Changes shares of the load from now on. */
   send(mix: Partial<Mix>): void;
   /**
    * Reports that an operator is about to accept a loss. Only what the service then lists as given up may be missing.
@@ -79,7 +79,7 @@ export async function ownStack(options: StackOptions = {}): Promise<Ground> {
   return { stack, [Symbol.asyncDispose]: () => stack[Symbol.asyncDispose]() };
 }
 
-/** Only a separate cluster. */
+/** A separate cluster. */
 export async function ownCluster(options: ClusterOptions = {}): Promise<Ground<Cluster>> {
   const stack = await Cluster.start(options);
   return { stack, [Symbol.asyncDispose]: () => stack[Symbol.asyncDispose]() };

@@ -6,7 +6,7 @@ import type { Service } from '../../verification/harness/service.ts';
 import { now, sleep } from '../../verification/harness/time.ts';
 
 const MANIFESTS = join(import.meta.dirname, '..', '..', 'k8s', 'base');
-/** kubelet checks once a second whether its containers are still running. */
+/** The kubelet checks once a second whether its containers are still running. */
 const RELIST_MS = 1000;
 
 /** The probes that a pod or keeper has in Kubernetes. */
@@ -15,13 +15,16 @@ export function probesOf(part: 'api' | 'keeper'): Probed {
   return manifest.spec.template.spec.containers[0];
 }
 
-/** Acts for one process as kubelet does for a container: probes it as the manifest defines, kills it, restarts it. */
+/**
+ * Does for one process what the kubelet does for a container: probes it as defined in the manifest, kills it, and
+ * restarts it.
+ */
 export class Kubelet {
   readonly #service: Service;
   readonly #probes: Probed;
   readonly #stop = new AbortController();
   #running: Promise<void> | null = null;
-  /** Times of its restarts, ms. */
+  /** The times at which the process was restarted, ms. */
   readonly restarts: number[] = [];
   /** The slowest answer of /livez within the timeout, ms. */
   slowestMs = 0;
@@ -36,7 +39,7 @@ export class Kubelet {
     return this.#service.name;
   }
 
-  /** The process has started already. */
+  /** Begins to probe the process, which must have been started already. */
   start(): void {
     this.#running = this.#watch().catch((error: unknown) => {
       if (!this.#stop.signal.aborted) throw error;
@@ -63,7 +66,7 @@ export class Kubelet {
       const good = await this.#ask(probe);
       if (!good) this.failures += 1;
       failed = good ? 0 : failed + 1;
-      // As with a ticker, a probe that took longer than the period is followed by the next one immediately.
+      // If a probe took longer than the period, the next one follows immediately, as in kubelet.
       if (failed < probe.failureThreshold) await this.#pause(next - now());
     }
   }

@@ -20,7 +20,7 @@ import { startRedis } from '../../devstack/stores/redis.mjs';
 export const KEY_PREFIX = 'hf';
 const POD = 'pod';
 const BY = { keeper: 'operator', reason: 'to check that the epoch fits into memory' };
-/** Transfers go between the accounts of a pair, so that each account has many. */
+/** Each transfer is between the two accounts of a pair, so that each account has many transfers. */
 const PAIRS = 20_000;
 /** As many transfers per call as a pod sends under load; each call is one entry of the journal. */
 const PER_ENTRY = 50;
@@ -75,7 +75,7 @@ export class LargeEpoch implements AsyncDisposable {
     this.#stop = stop;
   }
 
-  /** Created, and in CLOSING. */
+  /** Creates the epoch, and leaves the ledger in CLOSING. */
   static async make(options: LargeEpochOptions): Promise<LargeEpoch> {
     const mysql = await startMariadb({ dir: join(options.dir, 'mysql'), relaxed: true });
     // This Redis does not meet the requirements of a ledger, so the keeper reads its journal to the end, and begins no
@@ -115,11 +115,14 @@ export class LargeEpoch implements AsyncDisposable {
     await this.database.rows('DELETE FROM authority_log');
   }
 
-  /** Simulates a missing change of each account: no entry that was handed over then follows the state in MySQL. */
+  /**
+   * Simulates that a change of each account is missing in MySQL, so that no entry that was handed over applies to the
+   * state there.
+   */
   async turnSettingsBack(): Promise<void> {
     await this.#settingsVersion(0);
   }
-  /** Simulates a pod that died before it handed over: only the journal can then end the epoch. */
+  /** Simulates a pod that died before it handed over, so that the epoch can be recovered only from the journal. */
   async forgetHandOver(): Promise<void> {
     await this.database.rows('UPDATE pods SET drained_at = NULL');
   }
@@ -146,7 +149,7 @@ export class LargeEpoch implements AsyncDisposable {
       'SELECT CAST(SUM(balance) AS SIGNED) AS sum, CAST(SUM(version) AS SIGNED) AS versions FROM accounts',
     );
     const transfers = await this.count('transfers');
-    if (transfers !== posted) return `${transfers} transfers are posted, not ${posted}`;
+    if (transfers !== posted) return `${transfers} transfers are posted, but ${posted} were expected`;
     if (books?.sum !== 0) return `the balances add up to ${books?.sum}, not to 0`;
     return books.versions === 2 * posted ? null : `the versions add up to ${books.versions}, not to ${2 * posted}`;
   }

@@ -13,7 +13,7 @@ const INSIDE = '198.18.213.2';
 export class LossyNamespace implements Disposable {
   readonly address = INSIDE;
 
-  /** @throws NotHere when this machine or this user cannot create one, or cannot lose packets in it */
+  /** @throws NotHere if this machine or this user cannot create one, or cannot drop packets in it */
   constructor() {
     try {
       ip('netns', 'add', NAME);
@@ -55,7 +55,7 @@ export class LossyNamespace implements Disposable {
       try {
         ip(...args);
       } catch {
-        // It was never made, or is gone.
+        // It was never created, or has already been removed.
       }
     }
   }

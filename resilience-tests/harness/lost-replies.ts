@@ -6,7 +6,7 @@ const UNHEARD_MS = 400;
 
 /**
  * One pod keeps sending commands but receives no more replies, while the other pods continue; nothing is flushed during
- * this time. Then Redis is killed, so that only its journal contains some entries, and later entries depend on them.
+ * this time. Then Redis is killed, so that some entries exist only in its journal, and later entries depend on them.
  * Returns when the mode is DIRECT.
  */
 export async function loseReplies({ ground, mark, note, wrong }: Scene<Ground<Cluster>>): Promise<void> {
@@ -15,7 +15,7 @@ export async function loseReplies({ ground, mark, note, wrong }: Scene<Ground<Cl
   for (const wire of keepers) wire.hold();
   cluster.pod(0).wire('redis').hold('replies');
   await sleep(UNHEARD_MS);
-  mark('pod 1 has received no replies for a moment, and Redis is killed');
+  mark('pod 1 has briefly received no replies, and Redis is killed');
   await cluster.redis.kill();
   for (const wire of [...keepers, cluster.pod(0).wire('redis')]) {
     // Data that is still in transit is lost, too.

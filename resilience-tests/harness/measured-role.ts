@@ -13,14 +13,14 @@ const LOOK_EVERY_MS = 250;
 const MIB = 2 ** 20;
 
 interface Surroundings {
-  /** For its logs. */
+  /** The folder for the logs of the process. */
   dir: string;
   mysqlUrl: string;
   redisUrl: string;
   heapMiB: number;
 }
 
-/** A process of Holdfast, from the sources, with the memory that it has in the chart. */
+/** A process of Holdfast, run from the sources, with the memory that it has in the chart. */
 export class MeasuredRole extends Member implements AsyncDisposable {
   readonly #url: string;
 
@@ -33,7 +33,7 @@ export class MeasuredRole extends Member implements AsyncDisposable {
     const port = await ownPort();
     const around = { root: ROOT, folder: dir, apiKey: KEY, fromSource: true, ...stores };
     const { program, url } = pod(around, role, port, port);
-    const [, ...args] = program.args; // the omitted argument sets the size of the young generation
+    const [, ...args] = program.args; // the omitted first argument sets the size of the young generation
     const started = new MeasuredRole(
       {
         ...program,

@@ -153,7 +153,7 @@ async function startAlertmanager(cluster: Cluster, hook: string): Promise<string
   return address;
 }
 
-/** The job is a label like any other here, so that one file may name services of both kinds. */
+/** The job is set as a label, so that one file may contain services of several jobs. */
 const targetOf = (job: string, { url, name }: Service, release: string) => ({
   targets: [url.replace('http://', '')],
   labels: { job, namespace: 'bank', release, pod: name },

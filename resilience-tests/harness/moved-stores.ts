@@ -70,7 +70,7 @@ export async function handOver({ stack: cluster, second }: WithSecondMysql, shar
 
 const databaseOf = (shards: number, shard: number): string => databasesOf(shards)[shard] ?? '';
 
-/** The replica got this number. */
+/** The `server_id` of the replica. */
 const SECOND = 2;
 
 /** Requires that this shard is on the second server, and every other one still on the first. */

@@ -3,7 +3,7 @@ import type { System } from '../../verification/harness/system.ts';
 import { experiment } from './experiment.ts';
 import type { Ground, Hypothesis } from './hypothesis.ts';
 
-/** To start the environment of an experiment, or to stop it. */
+/** The longest time for starting or stopping the environment of an experiment. */
 export const START_MS_MAX = 600_000;
 export const TEST_MS_MAX = 600_000;
 

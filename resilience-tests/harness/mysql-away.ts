@@ -2,7 +2,7 @@ import type { Cluster } from '../../verification/harness/cluster.ts';
 import { sleep } from '../../verification/harness/time.ts';
 import type { Ground, Scene } from './hypothesis.ts';
 
-/** MySQL is killed, and comes back after half a minute. */
+/** Kills MySQL, and starts it again after half a minute. */
 export async function mysqlAway({ ground: { stack: cluster }, short, mark }: Scene<Ground<Cluster>>): Promise<void> {
   mark('MySQL killed');
   await cluster.mysql.kill();

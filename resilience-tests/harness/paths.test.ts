@@ -20,7 +20,7 @@ function attempt(history: Recording, [from, to]: [number, number], endedAt: numb
   history.of(`t${count}`).attempts.push({ content, correlationId, sentAt: endedAt - 10, endedAt, answer });
 }
 
-test('only transfers on the paths count, within the time', () => {
+test('only transfers on the given paths that are answered within the given time count', () => {
   const history = new Recording(10);
   attempt(history, [1, 1], 100, POSTED);
   attempt(history, [2, 2], 400, POSTED);
@@ -36,7 +36,7 @@ test('only transfers on the paths count, within the time', () => {
   expect([...pathsSeen({ history }, SHARDS, touching(0), span).errors]).toEqual([['ledger_switching', 2]]);
 });
 
-test('a batch that contains other transfers does not count, because its answer waits for them', () => {
+test('a batch that also contains transfers on other paths does not count, because its answer waits for them', () => {
   const history = new Recording(10);
   attempt(history, [1, 1], 100, REFUSED, 'batch');
   attempt(history, [0, 0], 100, REFUSED, 'batch');

@@ -2,7 +2,7 @@ import { shardOfAccount } from '../../app/domain/account-shard.ts';
 import type { Attempt, HoldRequest } from '../../verification/checker/history.ts';
 import { errorIn, listOf, type Seen } from './seen.ts';
 
-/** What the clients saw of the transfers on some paths, for example of those inside a shard. */
+/** What clients observed about transfers on some paths, for example inside a shard. */
 export interface PathsSeen {
   posted: number;
   errors: ReadonlyMap<string, number>;
@@ -18,7 +18,9 @@ export interface PathsSeen {
 
 type Belongs = (from: number, to: number) => boolean;
 
-/** Transfers that no part of a shard takes part in, apart from those inside of the others. */
+/**
+ * Transfers that do not touch the shard `away`: those inside one of the other shards, and those between two of them.
+ */
 export const insideOthers =
   (away: number): Belongs =>
   (from, to) =>
@@ -35,7 +37,8 @@ export const inside: Belongs = (from, to) => from === to;
 export const across: Belongs = (from, to) => from !== to;
 
 /**
- * Only requests all of whose transfers belong to the paths count, because the answer to a batch waits for all of them.
+ * A request counts only if all of its transfers belong to the paths, because the answer to a batch waits for all of
+ * them.
  * @param span ms of `now()`; a request counts if it was answered in this time
  */
 export function pathsSeen(

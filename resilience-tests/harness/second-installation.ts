@@ -51,7 +51,7 @@ export class SecondInstallation {
     return new SecondInstallation(cluster, around, address);
   }
 
-  /** Not started yet. */
+  /** A new pod and keeper on the given Redis, not started yet. */
   async processesOn({ host, port }: Address): Promise<Processes> {
     const around = { ...this.#around, redisUrl: `redis://${host}:${port}/0` };
     const number = 100 + ++this.#processes;
@@ -59,7 +59,7 @@ export class SecondInstallation {
     return { pod: this.#cluster.add(pod), keeper: this.#cluster.add(keeper) };
   }
 
-  /** Its own identity. */
+  /** The identity of the second ledger. */
   async ledgerId(): Promise<string> {
     return ledgerIdIn((sql) => this.query(sql));
   }

@@ -84,9 +84,9 @@ export const WITHOUT_MYSQL = /^(database_unavailable|overloaded|504 outcome_unkn
 export const CLOSED =
   /^(ledger_closed|ledger_switching|504 outcome_unknown|ECONNRESET|ECONNREFUSED|EPIPE|socket hang up|aborted)$/;
 /**
- * The errors that are allowed if the machine is too busy: the request was held for as long as the service allows, its
- * account is still waiting for Redis, it was refused or not completely received during that time, a connection to
- * MySQL did not get its answer in time, or a pod ended before the client had noticed that it was stopping.
+ * The errors that are allowed if the machine is too busy: the service held a request for the maximum time, an account
+ * was still waiting for Redis, a request was refused or not received completely in time, MySQL did not answer in time,
+ * or a pod ended before the client had noticed that it was stopping.
  */
 export const OUTLASTED =
   /^(ledger_closed|ledger_switching|504 outcome_unknown|no answer in time|account_unsettled|overloaded|request_timeout|database_unavailable|ECONNRESET|socket hang up)$/;

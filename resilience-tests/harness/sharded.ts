@@ -27,7 +27,7 @@ export const SHARDED = {
   population: (prefix: string) => shardTowns(prefix, SHARDS),
 } satisfies Partial<Hypothesis>;
 
-/** The errors of transfers that touch a shard while it moves. `pending` is that of a lookup. */
+/** The errors of transfers that touch a shard while its authority moves. `pending` is the error of a lookup. */
 export const SWITCHING = /^(ledger_switching|504 outcome_unknown|pending)$/;
 
 export type ShardedGround = Ground<ShardedCluster>;
@@ -38,7 +38,7 @@ export async function ownShards(options: ShardedClusterOptions = {}): Promise<Sh
   return { stack, [Symbol.asyncDispose]: () => stack[Symbol.asyncDispose]() };
 }
 
-/** On a machine that all processes and the load share, pauses of this length occur without any fault, ms. */
+/** Pauses of this length occur even without a fault, because all processes and the load share one machine, ms. */
 const PAUSE_MS_MAX = 1_500;
 /** The maximum time of an answer from other shards: this many ms, or this multiple of the longest before the fault. */
 const WAIT_MS_MAX = 1_000;
@@ -92,7 +92,7 @@ export function bothPaths({ note }: Pick<Scene<ShardedGround>, 'note'>, seen: Se
   }
 }
 
-/** Sets the status of the accounts of a shard that take part in the most transfers, through the second pod. */
+/** Sets, through the second pod, the status of the accounts of a shard that take part in the most transfers. */
 export async function setHotAccounts(
   { ground: { stack }, population, recorder }: Scene<ShardedGround>,
   shard: number,
@@ -103,12 +103,12 @@ export async function setHotAccounts(
   const { towns } = population as ShardTowns;
   const hot = towns[shard]?.accounts.filter(({ accountId }) => accountId.includes('-hot-')) ?? [];
   const changed = await Promise.all(hot.map((account) => load.change(account, { status })));
-  if (hot.length === 0 || !changed.every(Boolean)) throw new Error(`the status of ${hot.length} accounts: ${changed}`);
+  if (hot.length === 0 || !changed.every(Boolean)) throw new Error(`statuses were not set: ${changed}`);
 }
 
 /**
- * Prevents keepers from writing to the MySQL of a shard, so whatever waits for that keeps waiting. @returns a function
- * that ends this
+ * Prevents keepers from writing to the MySQL of a shard, so that whatever waits for a flush keeps waiting. @returns a
+ * function that ends this
  */
 export function holdFlush(cluster: ShardedCluster, shard: number): () => void {
   const links = cluster.keepers.map((keeper) => cluster.wire(keeper, 'mysql', shard));

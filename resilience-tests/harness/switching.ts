@@ -6,7 +6,7 @@ import { transitions } from './timeline.ts';
 const DIRECT_MS_MAX = 30_000;
 
 /**
- * Waits until a transfer is posted in DIRECT: from then on, no request is answered by the cache. @returns ms since the
+ * Waits until a transfer is posted in DIRECT: from then on, no request is answered from Redis. @returns ms since the
  * fault
  */
 export async function firstDirect(

@@ -30,7 +30,7 @@ const BOTH_SERVE_MS_MAX = 30_000;
 export const UPGRADE = {
   seconds: { full: { before: 10, after: 10 }, short: { before: 3, after: 1 } },
   // A low rate, because there are twice as many processes as in other hypotheses, half of them started under load.
-  // 0.1.0 has no groups, and format 1 answers them with a 503.
+  // 0.1.0 has no groups, and in format 1 they are answered with 503.
   load: { ...BUSY_LOAD, groups: 0, holds: 0, rate: 200, transfersPerSecondMin: 500 },
   withoutTimes: true,
   ground,

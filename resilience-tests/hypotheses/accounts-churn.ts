@@ -4,9 +4,7 @@ import { type Hypothesis, ownStack } from '../harness/hypothesis.ts';
 
 const CACHED = { full: '10000', short: '1000' };
 
-/**
- * This is a fault not of a component, but of the sizing: a hundred times more accounts are in use than Redis may hold.
- */
+/** The fault is not in a component but in the sizing: a hundred times as many accounts are in use as Redis may hold. */
 export const accountsChurn: Hypothesis = {
   name: 'accounts-churn',
   expectation:

@@ -53,7 +53,7 @@ export const diskFull: Hypothesis<SmallDisk> = {
     await cluster.untilMode('DIRECT', 30_000);
     await sleep(3_000);
     rmSync(filler);
-    mark('there is room');
+    mark('there is space again');
     if (ended) await cluster.redis.start();
     await cluster.untilBack();
   },

@@ -6,16 +6,16 @@ import { type Ground, type Hypothesis, ownCluster, type Scene } from '../harness
 import type { Seen } from '../harness/seen.ts';
 
 const REASON = { reason: 'Test: everything is stopped under load.' };
-/** How long after the operator's request pods may still make changes, ms. */
+/** How long pods may still make changes after the operator's request, ms. */
 const STOPPED_WITHIN_MS = 1_000;
 
-/** When an operator requested the stop, and when the release, in ms of `now()`, by scene. */
+/** By scene, the times at which an operator requested the stop and the release, in ms of `now()`. */
 const spans = new WeakMap<Scene<Ground<Cluster>>, { asked: number; released: number }>();
 
 export const emergencyStop: Hypothesis<Ground<Cluster>> = {
   name: 'emergency-stop',
   expectation:
-    'An operator stops the ledger on one pod; Redis and another pod are killed and restarted meanwhile; and the ledger is released on a third pod. One second after the request for the stop, and until the release, no pod makes a transfer.',
+    'An operator stops the ledger through one pod, Redis and another pod are killed and restarted, and the operator releases the ledger through a third pod. From one second after the stop is requested until the release, no pod makes a transfer.',
   pauseMsMax: 60_000,
   errorsAllowed: null,
   seconds: { full: { before: 10, after: 15 }, short: { before: 3, after: 4 } },
@@ -53,7 +53,7 @@ export const emergencyStop: Hypothesis<Ground<Cluster>> = {
     let refused = 0;
     for (const { transactionId, attempts } of history.transfers.values()) {
       refused += attempts.filter(({ answer }) => answer.kind === 'refused' && answer.code === 'ledger_stopped').length;
-      // An id that was first sent before the stop may have its outcome from then.
+      // An id that was first sent before the stop may have received its outcome before the stop.
       if (attempts.some(({ sentAt }) => sentAt < from)) continue;
       if (attempts.some(({ answer, endedAt }) => answer.kind === 'posted' && endedAt < released))
         scene.wrong(`${transactionId} was posted while the ledger was stopped`);

@@ -17,14 +17,14 @@ const FORMER_ACCOUNTS = ['format-world', 'format-ann'].map((accountId) => ({
 const HELD = { REQUEST_TIMEOUT_MS: '3000', MYSQL_QUERY_TIMEOUT_MS: '2000', MYSQL_LOCK_WAIT_TIMEOUT_S: '1' };
 const IN_FLIGHT = 100;
 const BACK_MS_MAX = 30_000;
-/** Only format 2 has them. */
+/** Only format 2 has groups and holds. */
 const GROUPS_AND_HOLDS = { groups: 0.02, holds: 0.05 };
 
 export const formatMoved: Hypothesis<Upgrade> = {
   ...UPGRADE,
   name: 'format-moved-beside-0.1.0',
   expectation:
-    'After the upgrade from 0.1.0, an operator moves the rules to format 2 under load. The command is refused while processes of 0.1.0 run. A pod and a keeper of 0.1.0 are paused before the move, with requests in flight, and resumed after it, and another pod and keeper of 0.1.0 start after it. None of them changes anything, and no transfer gets an outcome from them. After the move, the load includes groups and holds. No request of the load fails.',
+    'After the upgrade from 0.1.0, an operator moves the rules to format 2 under load. The command is refused while processes of 0.1.0 run. Before the move, a pod and a keeper of 0.1.0 are paused with requests in flight. After the move, they are resumed, and another pod and keeper of 0.1.0 start. None of them changes anything, and no transfer gets an outcome from them. After the move, the load includes groups and holds. No request of the load fails.',
   pauseMsMax: 5_000,
   errorsAllowed: NONE,
   async fault(scene) {
@@ -118,7 +118,7 @@ async function sleepersOf({ ground, mark, wrong }: Scene<Upgrade>): Promise<Slee
   await Promise.all(served.map(send));
   if (served.some((id) => answers.get(id)?.status !== 201)) wrong('the pod of 0.1.0 does not post before the move');
   const asleep = Array.from({ length: IN_FLIGHT }, (_, n) => send(`format-asleep-${n}`));
-  // By then, other transfers have been posted but not answered yet; those sent from now on arrive while the pod is
+  // By then, other transfers have been posted but not answered yet; those sent from here on arrive while the pod is
   // paused.
   await Promise.race(asleep);
   asleep.push(...Array.from({ length: IN_FLIGHT }, (_, n) => send(`format-asleep-${IN_FLIGHT + n}`)));

@@ -7,7 +7,7 @@ import { NONE } from '../harness/seen.ts';
 export const keeperCutOffFromMysql: Hypothesis<Ground<Cluster>> = {
   name: 'keeper-cut-off-from-mysql',
   expectation:
-    'A single keeper loses MySQL, once by broken connections and once by silent ones. The other keeper does all the work, and no request fails.',
+    'One of two keepers loses MySQL twice: first its connections break, later they go silent. The other keeper does all the work, and no request fails.',
   pauseMsMax: 1_000,
   errorsAllowed: NONE,
   seconds: { full: { before: 10, after: 10 }, short: { before: 3, after: 3 } },

@@ -7,12 +7,12 @@ import { NONE } from '../harness/seen.ts';
 export const keeperKilledAtEachStep: Hypothesis<Ground<Cluster>> = {
   name: 'keeper-killed-at-each-step',
   expectation:
-    'The keeper that has just moved the authority is killed, once at each step of a switch-over and back. The other keeper continues from there.',
+    'The keeper that has just moved the authority is killed, once at each step of the switch-over to MySQL and of the return to Redis. The other keeper continues from there.',
   pauseMsMax: 10_000,
   errorsAllowed: NONE,
   seconds: { full: { before: 10, after: 10 }, short: { before: 3, after: 3 } },
   load: BUSY_LOAD,
-  // Each loss doubles the time for which Redis must be steady, and there are several here.
+  // Each loss doubles the time for which Redis must be stable, and this test has several losses.
   ground: () => ownCluster({ env: { REDIS_STEADY_AFTER_MS: '500' } }),
   async fault({ ground: { stack: cluster }, short, mark }) {
     const steps = ['CLOSING', 'DIRECT', 'REBUILDING', 'CACHE'] as const;

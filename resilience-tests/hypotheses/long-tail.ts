@@ -8,7 +8,7 @@ export const longTail: Hypothesis<Ground<Cluster>> = {
   expectation:
     "No keeper runs for a while, and then Redis loses its disk. Thousands of transfers are in neither store, and all of them are recovered from the pods' tails.",
   pauseMsMax: 15_000,
-  // Requests that wait until their transfer is persisted time out without a keeper.
+  // Without a keeper, a request that waits until its transfer is persisted times out.
   errorsAllowed: /^504 outcome_unknown$/,
   seconds: { full: { before: 10, after: 15 }, short: { before: 3, after: 3 } },
   load: BUSY_LOAD,

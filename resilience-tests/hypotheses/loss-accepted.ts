@@ -13,13 +13,13 @@ const WRITTEN_DOWN = 'Test: the disk of Redis is permanently lost.';
 export const lossAccepted: Hypothesis<Ground<Cluster>> = {
   name: 'loss-accepted',
   expectation:
-    'Like replies-lost, but the disk of Redis is also lost. The accounts stay frozen until an operator accepts the loss; afterwards only the entries recorded as given up are missing, and the holds of these accounts are as MySQL has them.',
+    'Like replies-lost, but the disk of Redis is also lost. The accounts stay frozen until an operator accepts the loss; afterwards only the entries recorded as given up are missing, and the holds of these accounts are as recorded in MySQL.',
   pauseMsMax: 10_000,
   // `transfer_not_found` and `hold_not_found`: the lookup of an attempt, or the capture of a hold, that was given up.
   errorsAllowed: /^(account_unsettled|transfer_not_found|hold_not_found|504 outcome_unknown)$/,
   seconds: { full: { before: 10, after: 15 }, short: { before: 3, after: 3 } },
-  // The load changes no accounts, because the service would list a change that was given up under an id that no client
-  // knows.
+  // The load changes no account settings, because the service would list a change that was given up under an id that no
+  // client knows.
   load: { ...BUSY_LOAD, changes: 0, groups: 0 },
   population: (prefix) => smallTown(prefix, 2_000),
   ground: () => ownCluster({ wired: true }),

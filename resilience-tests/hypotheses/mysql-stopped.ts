@@ -9,7 +9,7 @@ interface WithMysql extends Ground {
   stopMysql(): Promise<() => Promise<void>>;
 }
 
-/** A stack with a MySQL from MYSQL_URL, which the stack's supervisor does not restart. */
+/** A stack whose MySQL is given by MYSQL_URL, so the stack's supervisor does not restart it. */
 async function stackOnGivenMysql(): Promise<WithMysql> {
   const dir = temporaryFolder();
   let mysql = await startMariadb({ dir });
@@ -38,7 +38,7 @@ export const mysqlStopped: Hypothesis<WithMysql> = {
   pauseMsMax: 5_000,
   // A new stack starts with MySQL as its authority, and looks up ids there for the next 10 s.
   seconds: { full: { before: 15, after: 30 }, short: { before: 15, after: 10 } },
-  // Requests that need MySQL wait for it up to 10 s, so there are enough workers for them and for all others.
+  // Requests that need MySQL wait for it up to 10 s; there are enough workers for them and for all other requests.
   load: { workers: 600 },
   ground: stackOnGivenMysql,
   async fault({ ground, short, note }) {

@@ -6,7 +6,7 @@ import { type Ground, type Hypothesis, ownCluster } from '../harness/hypothesis.
 export const podCutOffFromRedis: Hypothesis<Ground<Cluster>> = {
   name: 'pod-cut-off-from-redis',
   expectation:
-    'A single pod loses Redis, once by a broken connection and once by a silent one. It becomes unready; its waiting requests continue afterwards or get an error after 10 s, and the authority does not move.',
+    'A single pod loses Redis twice: first its connection breaks, later it goes silent. Each time, the pod becomes unready; its waiting requests continue afterwards or get an error after 10 s, and the authority does not move.',
   pauseMsMax: 1_000,
   errorsAllowed: /^(ledger_switching|overloaded|504 outcome_unknown)$/,
   seconds: { full: { before: 10, after: 10 }, short: { before: 3, after: 3 } },

@@ -16,7 +16,7 @@ export const redisAway: Hypothesis<Ground<Cluster>> = {
   errorsAllowed: NONE,
   seconds: { full: { before: 10, after: 10 }, short: { before: 3, after: 3 } },
   load: BUSY_LOAD,
-  // Each loss doubles the time for which Redis must be steady, and there are several here.
+  // Each loss doubles the time for which Redis must be stable, and this test has several losses.
   ground: () => ownCluster({ env: { REDIS_STEADY_AFTER_MS: '500' } }),
   async fault(scene) {
     const { ground, short, mark, note, late } = scene;

@@ -10,7 +10,7 @@ import { NONE } from '../harness/seen.ts';
 export const redisCopied: Hypothesis<Ground<Cluster>> = {
   name: 'redis-copied',
   expectation:
-    'The data is copied with `redis-cli --rdb`, which changes the replication id. This causes one switch-over, in which no request fails.',
+    'The data is copied with `redis-cli --rdb`, which changes the replication id. This causes one switch-over, during which no request fails.',
   pauseMsMax: 5_000,
   errorsAllowed: NONE,
   seconds: { full: { before: 10, after: 15 }, short: { before: 3, after: 3 } },

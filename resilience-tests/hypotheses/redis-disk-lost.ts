@@ -18,7 +18,7 @@ export const redisDiskLost: Hypothesis<Ground<Cluster>> = {
     cluster.redis.loseDisk();
     await cluster.redis.start();
     mark('Redis is back, empty');
-    await cluster.untilMode('CLOSING', 30_000).catch(() => {}); // it may be over already
+    await cluster.untilMode('CLOSING', 30_000).catch(() => {}); // the mode may already have changed again
     await cluster.untilBack();
   },
 };

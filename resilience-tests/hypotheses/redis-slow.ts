@@ -7,7 +7,7 @@ import { slowRedis } from '../harness/slow-redis.ts';
 export const redisSlow: Hypothesis<Ground<Cluster>> = {
   name: 'redis-slow',
   expectation:
-    'Every reply of Redis is delayed by 200 ms. Requests take longer, none fails, and the authority does not move.',
+    'Every reply of Redis is delayed by 200 ms. Requests take longer, but none fails, and the authority does not move.',
   pauseMsMax: 2_000,
   errorsAllowed: NONE,
   seconds: { full: { before: 10, after: 10 }, short: { before: 3, after: 3 } },

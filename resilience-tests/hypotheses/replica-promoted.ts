@@ -54,7 +54,7 @@ export const replicaPromoted: Hypothesis<WithReplica> = {
     await replica.call('REPLICAOF', 'NO', 'ONE');
     for (const service of [...cluster.pods, ...cluster.keepers]) service.wire('redis').redirect(replica);
     mark('its replica is promoted');
-    await cluster.untilMode('CLOSING', 30_000).catch(() => {}); // it may be over already
+    await cluster.untilMode('CLOSING', 30_000).catch(() => {}); // the mode may already have changed again
     await cluster.untilBack();
   },
 };

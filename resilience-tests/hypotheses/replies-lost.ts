@@ -8,7 +8,7 @@ import { loseReplies } from '../harness/lost-replies.ts';
 export const repliesLost: Hypothesis<Ground<Cluster>> = {
   name: 'replies-lost',
   expectation:
-    'Redis executes commands of one pod whose replies are lost, and then Redis is lost. Only Redis has those entries: their accounts are frozen, all others continue on MySQL, and the journal resolves them when Redis is back.',
+    'Redis executes commands of one pod whose replies are lost, and then Redis is lost. Only Redis has those entries: their accounts are frozen, all others continue on MySQL, and the journal resolves the frozen ones when Redis is back.',
   pauseMsMax: 10_000,
   errorsAllowed: /^(account_unsettled|504 outcome_unknown)$/,
   seconds: { full: { before: 10, after: 15 }, short: { before: 3, after: 3 } },

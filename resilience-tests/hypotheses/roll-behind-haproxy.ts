@@ -17,8 +17,8 @@ const LOOK_EVERY_MS = 20;
 const FLUSH_GAP_MS_MAX = 2_500;
 
 /**
- * A migration that the next version might contain: it only adds a column and an index, and does not lock the tables, to
- * which pods of this version write meanwhile.
+ * A migration that the next version might contain: it only adds a column and an index, and does not lock the tables,
+ * because pods of this version write to them meanwhile.
  */
 class NextVersion1999999999000 implements MigrationInterface {
   readonly name = 'NextVersion1999999999000';
@@ -84,7 +84,7 @@ async function upgradeSchema({ ground: { stack: cluster }, mark, note, wrong }: 
   const since = now();
   const done = await Promise.all([migrate(url, [NextVersion1999999999000]), migrate(url, [NextVersion1999999999000])]);
   note(`migrated in ${((now() - since) / 1000).toFixed(1)} s`);
-  if (done.flat().join() !== 'NextVersion1999999999000') wrong(`the migrations that were run: ${JSON.stringify(done)}`);
+  if (done.flat().join() !== 'NextVersion1999999999000') wrong(`unexpected migrations: ${JSON.stringify(done)}`);
   if ((await migrate(url)).length > 0) wrong('the previous version migrates again');
 }
 

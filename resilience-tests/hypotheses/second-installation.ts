@@ -21,7 +21,7 @@ const KEY_PREFIX = 'hf';
 export const secondInstallation: Hypothesis<WithSecond> = {
   name: 'second-installation',
   expectation:
-    'A second installation with its own MySQL and the same KEY_PREFIX is pointed at the Redis of the first. Its scripts are refused, it reports the conflict, serves from MySQL, and changes nothing in Redis; no request of the first installation fails. With its own Redis, the second one works normally.',
+    'A second installation with its own MySQL and the same KEY_PREFIX is pointed at the Redis of the first. The scripts of the second installation are refused; it reports the conflict, serves from MySQL, and changes nothing in Redis. No request of the first installation fails. With a Redis of its own, the second installation works normally.',
   pauseMsMax: 1_000,
   errorsAllowed: NONE,
   seconds: { full: { before: 10, after: 10 }, short: { before: 3, after: 1 } },

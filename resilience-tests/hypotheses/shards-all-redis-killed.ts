@@ -12,7 +12,7 @@ export const shardsAllRedisKilled: Hypothesis<ShardedGround> = {
   ground: () => ownShards(),
   async fault({ ground: { stack: cluster }, short, mark }) {
     await Promise.all(cluster.redises.map((redis) => redis.kill()));
-    mark('all Redis are killed');
+    mark('all Redis servers are killed');
     for (const shard of cluster.redises.keys()) await cluster.untilMode(shard, 'DIRECT', 60_000);
     mark('all shards work in MySQL');
     await sleep(short ? 2_000 : 8_000);
@@ -20,7 +20,7 @@ export const shardsAllRedisKilled: Hypothesis<ShardedGround> = {
       await redis.start();
       await sleep(1_000);
     }
-    mark('all Redis are back');
+    mark('all Redis servers are back');
     await cluster.untilBack();
     mark('all shards work in Redis');
   },

@@ -18,7 +18,7 @@ export const shardsDestinationFrozen: Hypothesis<ShardedGround> = {
   ...SHARDED,
   name: 'shards-destination-frozen',
   expectation:
-    'Destination accounts are frozen between the preview and `in`: MySQL of the source is so slow that `out` waits, and the freeze comes first. The money comes back, and the client gets the refusal.',
+    'Destination accounts are frozen between the preview and `in`: the MySQL of the source shard is so slow that `out` waits, and the freeze happens before `in`. The money comes back, and the client gets the refusal.',
   pauseMsMax: 2_000,
   errorsAllowed: /^(504 outcome_unknown|pending)$/,
   ground: () => ownShards({ wired: true }),

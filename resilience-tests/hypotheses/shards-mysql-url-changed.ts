@@ -30,9 +30,9 @@ export const shardsMysqlUrlChanged: Hypothesis<WithSecondMysql> = {
     cluster.relocate(MOVED, { mysql: second });
     mark('the new server has everything');
     await cluster.roll(cluster.keepers);
-    mark('the keepers use it');
+    mark('the keepers use the new server');
     await cluster.roll(cluster.pods);
-    mark('the pods use it');
+    mark('the pods use the new server');
     await cluster.untilBack();
     note(`moves of the authority: ${(await cluster.epoch(MOVED)) - before}`);
     await requireMoved(ground, MOVED, wrong);

@@ -17,14 +17,14 @@ interface Step {
   isAt(legs: LegsSeen): boolean;
 }
 
-/** `out` is in Redis of its shard, and waits for MySQL. */
+/** `out` is in the Redis of its shard, and waits for MySQL. */
 async function outWaits(steps: CrossingSteps): Promise<void> {
   steps.holdFlush(FROM);
   steps.send();
   await steps.until('`out` is in Redis', ({ out }) => out.redis);
 }
 
-/** The destination has refused `in`, and MySQL does not have the refusal. */
+/** The destination has refused `in`, but MySQL does not have the refusal yet. */
 async function refusalWaits(steps: CrossingSteps): Promise<void> {
   await outWaits(steps);
   await steps.freezeDestination();

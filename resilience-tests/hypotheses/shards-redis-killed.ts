@@ -10,7 +10,7 @@ export const shardsRedisKilled: Hypothesis<ShardedGround> = {
   expectation:
     'One of three Redis servers is killed. Its shard continues in MySQL. Transfers that do not touch that shard get no error and do not pause.',
   pauseMsMax: 1_500,
-  // Those of shard 0; `othersUnaffected` allows none to the others.
+  // The errors of shard 0; `othersUnaffected` allows none in the other shards.
   errorsAllowed: SWITCHING,
   ground: () => ownShards(),
   async fault({ ground: { stack: cluster }, short, mark }) {

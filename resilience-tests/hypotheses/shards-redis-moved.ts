@@ -20,7 +20,7 @@ export const shardsRedisMoved: Hypothesis<ShardedGround> = {
     for (const link of cluster.wires('redis', MOVED)) link.redirect(second);
     await cluster.untilEpoch(MOVED, before + 1);
     await cluster.untilBack();
-    mark('shard 1 works in it');
+    mark('shard 1 works in the other Redis');
   },
   afterwards: othersUnaffected(MOVED),
 };

@@ -7,7 +7,7 @@ export const shardsRedisReplaced: Hypothesis<ShardedGround> = {
   ...SHARDED,
   name: 'shards-redis-replaced',
   expectation:
-    'One of three Redis servers dies and is replaced by an empty one. The memory of the pods contains the transfers that it had not passed on. Transfers that do not touch its shard get no error and do not pause.',
+    'One of three Redis servers dies and is replaced by an empty one. The memory of the pods contains the transfers that had not reached MySQL. Transfers that do not touch its shard get no error and do not pause.',
   pauseMsMax: 1_500,
   errorsAllowed: SWITCHING,
   ground: () => ownShards(),

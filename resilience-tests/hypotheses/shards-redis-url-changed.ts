@@ -18,9 +18,9 @@ export const shardsRedisUrlChanged: Hypothesis<WithSecondRedis> = {
     mark('shard 1 gets another REDIS_URL');
     cluster.relocate(MOVED, { redis: second });
     await cluster.roll(cluster.keepers);
-    mark('the keepers use it');
+    mark('the keepers use the other Redis');
     await cluster.roll(cluster.pods);
-    mark('the pods use it');
+    mark('the pods use the other Redis');
     await cluster.untilEpoch(MOVED, before + 1);
     await cluster.untilBack();
   },

@@ -9,7 +9,7 @@ export const shardsSentinelFailover: Hypothesis<WithSentinels> = {
   ...SHARDED,
   name: 'shards-sentinel-failover',
   expectation:
-    'The master of one shard is frozen, three Sentinels promote its replica, and the old master wakes up again. The shard continues on the replica. Transfers that do not touch that shard get no error and do not pause.',
+    'The master of one shard is frozen, three Sentinels promote its replica, and the old master resumes. The shard continues on the replica. Transfers that do not touch that shard get no error and do not pause.',
   pauseMsMax: 1_500,
   errorsAllowed: SWITCHING,
   ground: firstShardBehindSentinels,

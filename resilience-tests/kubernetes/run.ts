@@ -1,6 +1,6 @@
 /**
- * `npm run resilience:kubernetes`: breaks a release in a cluster under constant load, and compares the answers to
- * clients with what is in MySQL afterwards.
+ * `npm run resilience:kubernetes`: breaks a release in a cluster under constant load, and then compares the answers
+ * that clients got with what is in MySQL.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -52,7 +52,7 @@ const { values } = readCommandLine({
     'away-seconds': wholeNumber('how long a lost node is unavailable', { min: 10, max: 900, fallback: 120 }),
     'k6-image': text(
       'IMAGE',
-      'generate the load with k6, such as grafana/k6:1.8.1; without it, the image of the service does',
+      'generate the load with k6 from this image, such as grafana/k6:1.8.1, instead of the recorder',
     ),
     'key-secret': text(
       'NAME/KEY',

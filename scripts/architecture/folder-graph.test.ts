@@ -31,7 +31,7 @@ test('the picture omits arrows that are implied by others', () => {
   expect([...kept].map(([from, targets]) => [from, ...targets])).toEqual([['a', 'b'], ['b', 'c'], ['c', 'd'], ['d']]);
 });
 
-test('the picture has every folder below all that import from it', () => {
+test('the picture places each folder below all the folders that import from it', () => {
   expect(rowsOf(graphFrom({ main: ['a', 'c'], a: ['b'], b: ['c'], c: [], d: ['c'] }))).toEqual([
     ['d', 'main'],
     ['a'],

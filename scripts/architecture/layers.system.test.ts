@@ -8,7 +8,7 @@ describe('the allow-list of layers', () => {
     [...to].map((other) => `${from} → ${other}`),
   );
 
-  it('contains every existing arrow, and no other', () => {
+  it('contains every existing arrow, and no others', () => {
     expect(imported.toSorted()).toEqual(allowed.toSorted());
   });
 

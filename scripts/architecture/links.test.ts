@@ -51,7 +51,7 @@ describe('Decisions', () => {
   const decisions = pages.filter((page) => /^docs\/decisions\/\d/.test(page)).map((page) => page.slice(15));
   const index = read('docs/decisions/README.md');
 
-  test.each(decisions)('%s has the common form', (name) => {
+  test.each(decisions)('%s has the standard header and sections', (name) => {
     const text = read(`docs/decisions/${name}`);
     expect(text).toMatch(new RegExp(`^# ${name.slice(0, 3)}: .+\n\n- Status: .+\n- Date: \\d{4}-\\d{2}-\\d{2}\n`));
     expect([...text.matchAll(/^## (.+)$/gm)].map(([, heading]) => heading)).toEqual([

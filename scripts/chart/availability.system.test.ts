@@ -4,10 +4,10 @@ import { findTool } from '../../devstack/install/go-tools.mjs';
 import { type Manifest, render, SECRETS } from './render.mjs';
 
 const textOf = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
-/** `100m` and `1` as cores. */
+/** Converts a CPU quantity, such as `100m` or `1`, to cores. */
 const coresOf = (cpu: string | number) => (String(cpu).endsWith('m') ? Number.parseInt(String(cpu), 10) / 1000 : +cpu);
 
-/** The HPA's decision on one metric: it ignores a difference of 10 %. */
+/** The HPA's decision on one metric. It ignores differences of up to 10 %. */
 function desiredPods(pods: number, current: number, target: number): number {
   const ratio = current / target;
   return Math.abs(ratio - 1) <= 0.1 ? pods : Math.ceil(pods * ratio);
@@ -26,7 +26,7 @@ describe.skipIf(findTool('helm') === null)('The autoscaler', () => {
     const metric = (type: string) => spec.metrics.find((candidate: Manifest) => candidate['type'] === type);
     return {
       spec,
-      /** The number of pods that the HPA requests by CPU when `pods` share this rate. */
+      /** The number of pods that the HPA requests based on CPU when `pods` share this rate. */
       wanted(rate: number, pods: number): number {
         const percent = ((rate / pods) * perTransfer * 100) / coresOf(container.resources.requests.cpu);
         return desiredPods(pods, percent, metric('Resource').resource.target.averageUtilization);
@@ -52,7 +52,7 @@ describe.skipIf(findTool('helm') === null)('The autoscaler', () => {
     );
   });
 
-  it('with the production values needs as many pods by CPU as by transfers', () => {
+  it('with the production values requests as many pods based on CPU as based on transfers', () => {
     const { wanted, transfersTarget } = scaled(SECRETS.production, ['values-production.yaml']);
     expect(transfersTarget).toBe(5_000);
     for (const rate of [10_000, 20_000, 30_000, 40_000])

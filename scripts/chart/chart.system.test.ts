@@ -9,12 +9,12 @@ import { withValuesTable } from './values-table.mjs';
 const chartFile = (path: string) => readFileSync(new URL(`../../charts/holdfast/${path}`, import.meta.url), 'utf8');
 
 describe('The documents of the chart', () => {
-  it('its README lists every value with its default and meaning', () => {
+  it('include a README that lists every value with its default and meaning', () => {
     const page = chartFile('README.md');
     expect(withValuesTable(page), 'run: node scripts/chart/values-table.mjs --write').toBe(page);
   });
 
-  it('the schema accepts every setting except those that the chart sets itself, and no others', () => {
+  it('include a schema that accepts exactly the settings that the chart does not set itself', () => {
     const own = [
       'ROLE',
       'HOST',
@@ -99,7 +99,7 @@ describe.skipIf(findTool('helm') === null)('The chart', () => {
     expect(before.has('ConfigMap/holdfast-mysql')).toBe(false);
   });
 
-  it('runs the search index only if it is enabled, and gives only its users the URL of a separate database', () => {
+  it('runs the search index only if enabled, and gives its database URL only to the processes that use it', () => {
     const off = render(minimal);
     expect([...off.keys()].filter((key) => key.includes('search'))).toEqual([]);
     expect(off.get('ConfigMap/holdfast')?.['data']).not.toHaveProperty('SEARCH');
@@ -122,7 +122,7 @@ describe.skipIf(findTool('helm') === null)('The chart', () => {
     expect(refused({ ...minimal, search: { enabled: true, mysqlUrl: 'redis://x' } })).toContain('search.mysqlUrl');
   });
 
-  it('uses an existing Secret, and then creates none', () => {
+  it('uses an existing Secret, and in that case creates none', () => {
     const objects = render({ existingSecret: 'mine' });
     expect([...objects.keys()].filter((key) => key.startsWith('Secret/'))).toEqual([]);
     for (const part of ['api', 'keeper'])
@@ -166,7 +166,7 @@ describe.skipIf(findTool('helm') === null)('The chart', () => {
     [{ ...minimal, development: { redis: { enabled: true } } }, 'development.redis.password is missing'],
     [{ ...minimal, ingress: { enabled: true } }, 'ingress.hosts is empty'],
     [{ ...minimal, httpRoute: { enabled: true } }, 'httpRoute.parentRefs is empty'],
-  ])('rejects %j with the reason, without repeating a secret', (values, why) => {
+  ])('rejects %j and gives the reason, without repeating a secret', (values, why) => {
     const said = refused(values);
     expect(said).toContain(why);
     expect(said).not.toMatch(/secret-password|short-secret/);
@@ -211,7 +211,7 @@ describe.skipIf(findTool('helm') === null)('The chart', () => {
     },
   );
 
-  it('runs deliverers of webhooks only if asked to, and lets only them reach the internet', () => {
+  it('runs deliverers of webhooks only if enabled, and lets only them reach the internet', () => {
     expect([...render(minimal).keys()].filter((key) => key.includes('webhooks'))).toEqual([]);
     const secretKeys = Buffer.alloc(32, 1).toString('base64');
     const objects = render({ ...minimal, webhooks: { enabled: true, secretKeys } });

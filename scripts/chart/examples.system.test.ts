@@ -36,7 +36,7 @@ describe.skipIf(findTool('helm') === null)('The examples', () => {
   });
 
   it.each(['AWS, External Secrets', 'AWS, CSI driver', 'Alibaba Cloud'])(
-    '%s: the chart takes the Secret and the CA, and reaches the stores and nothing else',
+    '%s: the pods get the Secret and the CA, and can reach the stores and nothing else',
     (name) => {
       const objects = render({}, { files: EXAMPLES[name] ?? [] });
       expect([...objects.keys()].filter((key) => key.startsWith('Secret/'))).toEqual([]);

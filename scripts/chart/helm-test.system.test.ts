@@ -75,7 +75,7 @@ describe('`helm test`', () => {
       const target = `http://127.0.0.1:${(api.server.address() as AddressInfo).port}`;
       const program = helmTest(target, API_KEY, 5);
       expect(await program.ended, program.output).toBe(0);
-      expect(program.output).toContain('A cent was transferred once around 5 accounts, each in another shard.');
+      expect(program.output).toContain('A cent was transferred once around 5 accounts, each in a different shard.');
       const pairs = await Promise.all(
         sharded.databases.map(({ database }, from) =>
           database

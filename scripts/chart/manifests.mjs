@@ -39,7 +39,7 @@ export function plain(values, files = []) {
     const { metadata, spec } = manifest;
     if (metadata.annotations?.['helm.sh/hook'] === 'test' || metadata.labels['app.kubernetes.io/component'] === 'test')
       continue;
-    // There is one migration, with or without hooks.
+    // The chart adds the revision to the name of a migration that is not a hook.
     if (manifest.kind === 'Job') metadata.name = metadata.name.replace(/-1$/, '');
     metadata.namespace = NAMESPACE;
     for (const { labels, annotations } of [metadata, spec?.template?.metadata ?? {}]) {

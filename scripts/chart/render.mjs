@@ -17,7 +17,7 @@ export const SECRETS = {
 };
 
 /**
- * The example values for external stores and for scaling, with the files that each is used with, in order.
+ * The example values for external stores and for scaling, each with the list of values files to use, in order.
  * @type {Readonly<Record<string, readonly string[]>>}
  */
 export const EXAMPLES = {
@@ -34,8 +34,8 @@ export const EXAMPLES = {
 /**
  * Renders the chart with values, as YAML.
  * @param {object} values
- * @param {{ files?: readonly string[], release?: string, chart?: string, kubernetes?: string | null }} [options] files of the
- *   chart's folder, before the values; `kubernetes: null`: the version that Helm assumes
+ * @param {{ files?: readonly string[], release?: string, chart?: string, kubernetes?: string | null }} [options] files
+ * of the chart's folder, applied before the values; `kubernetes: null`: the version that Helm assumes
  * @returns {string}
  * @throws with Helm's message
  */

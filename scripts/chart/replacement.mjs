@@ -1,12 +1,14 @@
 /**
- * The longest time that a hung process is unavailable, from the numbers of its probes: the sum in docs/operation.md,
- * computed from the manifests so that it cannot differ from them.
+ * The longest time that a hung process is unavailable, according to its probes: the sum in docs/operation.md, computed
+ * from the manifests so that the two cannot differ.
  */
 
 /** Requirement: a hung process is replaced, and its successor serves, within this time. */
 export const REPLACED_SECONDS_MAX = 30;
 
-/** Time for Kubernetes to notice that a container has ended and to start another one; kubelet checks once a second. */
+/**
+ * Time for Kubernetes to notice that a container has ended and to start another one; the kubelet checks once a second.
+ */
 export const KUBELET_SECONDS = 2;
 /**
  * The time from the start of the process until it answers. Measured under load: 0.9 s

@@ -67,7 +67,8 @@ function moduleFolder(name) {
 }
 
 /**
- * A schema as kubeconform needs it: no undescribed fields, no descriptions, and numbers where Kubernetes accepts them.
+ * A schema as kubeconform needs it: it rejects unknown fields, omits descriptions, and allows numbers where Kubernetes
+ * accepts them.
  * @param {any} schema
  * @param {Set<string>} used definitions that it refers to are added
  * @returns {any}

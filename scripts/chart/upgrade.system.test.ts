@@ -46,7 +46,7 @@ describe.skipIf(findTool('helm') === null)('An upgrade', () => {
   const restarted = (from: object, to: object) =>
     restartedBy(podTemplates({ image, ...from }), podTemplates({ image, ...to }));
 
-  it('to another image restarts our own pods, and neither store', () => {
+  it('to another image restarts our own pods, but neither store', () => {
     expect(restarted({}, { image: { tag: '1.1.0' } }).toSorted()).toEqual(ROLES.toSorted());
     expect(restarted({}, { image: { ...image, digest: `sha256:${'0'.repeat(64)}` } }).toSorted()).toEqual(
       ROLES.toSorted(),
@@ -57,7 +57,7 @@ describe.skipIf(findTool('helm') === null)('An upgrade', () => {
     expect(restartedBy(podTemplates({ image }), podTemplates({ image }, chartOfVersion('9.9.9')))).toEqual([]);
   });
 
-  it('with another setting or secret restarts what reads it', () => {
+  it('with another setting or secret restarts the workloads that read it', () => {
     expect(restarted({}, { config: { LOG_LEVEL: 'warn' } }).toSorted()).toEqual(ROLES.toSorted());
     expect(restarted({}, { bootstrapApiKey: 'k'.repeat(24) })).toEqual(['api']);
     const development = { ...dev, redis: { ...dev.redis, password: 'another12345678901' } };

@@ -1,7 +1,7 @@
 /**
- * Tests the image. If a container engine is available, the image is built and run; otherwise the stages of the
- * Dockerfile are run in folders, and the result is run from there: as root in a chroot, so that it cannot use anything
- * of this machine.
+ * Tests the image. If a container engine is available, the image is built and run. Otherwise, the stages of the
+ * Dockerfile are run in folders, and the result is run from there: if this user is root, in a chroot, so that it cannot
+ * use anything else on this machine.
  */
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
@@ -51,8 +51,7 @@ try {
 }
 
 /**
- * @param {string} base the base image, without which an engine is useless; if no registry can be reached, it may be
- * missing
+ * @param {string} base the base image; if it is missing and no registry can be reached, the engine cannot be used
  */
 function hasEngine(base) {
   const docker = (/** @type {string[]} */ ...args) =>
@@ -108,7 +107,7 @@ function builtByHand() {
         ...env,
       }),
     Math.round(filesOf(image).reduce((sum, file) => sum + statSync(file).size, 0) / MIB),
-    `Built in folders, and run ${isRoot ? 'in a chroot of them' : 'from there (not as root: using the libraries of this machine)'}`,
+    `Built in folders, and run ${isRoot ? 'in a chroot' : 'from there (not as root: using the libraries of this machine)'}`,
   ];
 }
 

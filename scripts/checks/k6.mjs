@@ -50,7 +50,7 @@ function refusesNonsense() {
   else console.log('RATE=many is rejected');
 }
 
-/** A low rate and generous limits, because this only tests whether k6 works, on a machine that is otherwise busy. */
+/** A low rate and generous limits, because this only tests whether k6 works, on a machine that may be busy. */
 function runs() {
   const args = [
     'loadtest/k6/run.ts',

@@ -22,8 +22,8 @@ const PLACE = /<div class="tabs">(\d+)<\/div>/g;
 const TAB = /^- \[([^\]]+)\]\(([^)]+)\)$/gm;
 
 /**
- * A list of links to programs becomes tabs with their texts. The Markdown gets a place for them only, because Markdown ends
- * a block of HTML at the first empty line.
+ * Replaces a list of links to programs with tabs that show the programs. The Markdown gets only a placeholder for the
+ * tabs, because in Markdown a block of HTML ends at the first empty line.
  * @param {string} markdown @param {string} folder @param {string} root
  */
 function withTabs(markdown, folder, root) {
@@ -61,7 +61,9 @@ export function renderPage({ root, file, nameOf }) {
   const markdown = new MarkdownIt({ html: true });
   const { rules } = markdown.renderer;
 
-  /** A link into the repository leads nowhere in the guide, so only its text is kept. @param {string} href */
+  /**
+   * Links to other files of the repository do not work in the guide, so only their text is kept. @param {string} href
+   */
   const target = (href) => {
     if (/^([a-z]+:|#)/.test(href)) return href;
     const [path = '', anchor] = href.split('#');

@@ -14,7 +14,7 @@ const ROOT = join(import.meta.dirname, '../..');
 const GUIDE = join(ROOT, 'docs/guide');
 const MS_MAX = 900_000;
 
-/** Like a checkout in which the command line is built, next to a running ledger. */
+/** A folder like a checkout in which the command line has been built and the ledger is running. */
 let folder: string;
 let stack: PrivateStack;
 beforeAll(async () => {
@@ -34,10 +34,10 @@ const blocksOf = (page: string) =>
     ([, code = '']) => code,
   );
 const commandsOf = (page: string) => blocksOf(page).join('\n');
-/** Tutorials refer to the command line as the one for card payments sets it up. */
+/** The tutorials use the command line as it is set up by the first commands of the tutorial on card payments. */
 const setUp = () => blocksOf('card-payment')[0] ?? '';
 
-/** Runs a script like a user in a shell in which a failing command ends everything. */
+/** Runs a script as a user would, in a shell that exits if a command fails. */
 async function bash(script: string): Promise<string> {
   const local = script.replaceAll('http://127.0.0.1:8080', url()).replace('npm run --silent build:clients', 'true');
   const env = { ...process.env, API: url(), KEY: stack.file.apiKey };
@@ -59,7 +59,7 @@ describe('Every command of the tutorial', () => {
     },
     MS_MAX,
   );
-  it('the script with retries does not call a payment refused whose first answer was lost', async () => {
+  it('"Your first transfer" that retries reports no payment as refused if the first answer was lost', async () => {
     const statuses = [0, 401];
     const server = createServer((request, response) => {
       const status = statuses.shift() ?? 500;

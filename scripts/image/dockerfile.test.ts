@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { lastOf, parseDockerfile, parseIgnore } from './dockerfile.mjs';
 
 describe('parseDockerfile', () => {
-  it('returns stages, their multi-line instructions, and the defaults before them', () => {
+  it('returns the stages, their multi-line instructions, and the defaults before the first stage', () => {
     const { stages, defaults } = parseDockerfile(
       '# why\nARG BASE=node:24\nFROM $BASE AS build\nRUN a \\\n && b\n# more\nFROM scratch\nUSER 1\nUSER 2\n',
     );

@@ -9,7 +9,7 @@ import { packagesMatch } from '../../devstack/install/packages.mjs';
 import { readJson } from '../../devstack/system/folder.mjs';
 import { parseDockerfile, parseIgnore } from './dockerfile.mjs';
 
-/** A build takes half a minute, and many times as long on a busy machine. */
+/** A build takes half a minute, but many times as long on a busy machine. */
 const RUN_MS_MAX = 1_200_000;
 
 /**
@@ -66,8 +66,8 @@ function copy(rest, { place, workdir, root, folder, ignored }) {
 }
 
 /**
- * The development packages take half a gigabyte: if the checkout has the versions in its lock file, they are not
- * downloaded again.
+ * The development packages take half a gigabyte: if the installed packages of the checkout match its lock file, they
+ * are not downloaded again.
  * @param {string} command
  * @param {{ root: string, workdir: string }} where
  */

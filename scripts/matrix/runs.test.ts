@@ -23,7 +23,7 @@ test('faults are counted by their verdicts', () => {
   expect(countIn('faults', 'passed  a: fine\nFAILED  b\n')).toBe('1 passed, 1 failed');
 });
 
-test('figures are those of the other stores, then those of our own', () => {
+test('the figures of the other stores precede those of our own stores', () => {
   const table =
     '| | this | other | ratio |\n|---|---|---|---|\n| /s | 8000 | 9000.5 | 0.889 |\n| p99, ms | 12 | 11 | 1.09 |\n';
   expect(figuresIn(table)).toEqual({ '/s': [9000.5, 8000], 'p99, ms': [11, 12] });

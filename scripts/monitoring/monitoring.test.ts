@@ -31,7 +31,7 @@ function written(expr: string): string {
 }
 const metricsIn = (expr: string) => new Set(written(expr).match(/\b(?:holdfast|process|nodejs)_\w+/g) ?? []);
 
-/** The table in docs/observability.md: per alert the metrics of its condition, and whether it pages. */
+/** The table in docs/observability.md: for each alert, the metrics of its condition, and whether it pages. */
 function conditions(): Map<string, { metrics: string[]; severity: string }[]> {
   const found = new Map<string, { metrics: string[]; severity: string }[]>();
   for (const line of read('docs/observability.md').split('\n')) {
@@ -108,7 +108,7 @@ describe('Every metric', () => {
     for (const rule of rules) for (const name of metricsIn(rule.expr)) expect.soft([...known]).toContain(name);
   });
 
-  it('in the dashboard exists in the code or in the rules, and every metric of the code is on it', () => {
+  it('in the dashboard exists in the code or in the rules, and every metric of the code is on the dashboard', () => {
     const shown = new Set(queries.flatMap((expr) => [...metricsIn(expr)]));
     for (const name of shown) expect.soft([...known]).toContain(name);
     const base = new Set([...shown].map((name) => name.replace(/_(bucket|sum|count)$/, '')));

@@ -124,7 +124,7 @@ export const LEDGER_ROWS = [
       {
         title: 'Webhooks, by state',
         about:
-          'All webhooks of the ledger, those of each process, and those that fail. A stopped one triggers an alert.',
+          'All webhooks of the ledger, those of each process, and failing ones. A stopped webhook triggers an alert.',
         queries: [
           ['max(holdfast_webhooks_active)', 'active'],
           ['max(holdfast_webhooks_stopped)', 'stopped'],
@@ -152,7 +152,7 @@ export const LEDGER_ROWS = [
       },
       {
         title: 'Webhook furthest behind',
-        about: 'For how long it has had events to deliver. Over 15 minutes triggers an alert.',
+        about: 'How long this webhook has had events to deliver. Over 15 minutes triggers an alert.',
         unit: 's',
         thresholds: [60, 900],
         queries: [[gauge('holdfast_webhook_behind_seconds'), '{{pod}}']],
@@ -214,7 +214,7 @@ export const LEDGER_ROWS = [
       },
       {
         title: 'Delay of expiries',
-        about: 'By how much the oldest expiry is late. More than 30 s for a minute triggers an alert.',
+        about: 'How late the oldest expiry is. More than 30 s for a minute triggers an alert.',
         unit: 's',
         thresholds: [5, 30],
         queries: [[`max(${gauge('holdfast_hold_expiry_delay_seconds')})`, 'delay']],
@@ -231,7 +231,8 @@ export const LEDGER_ROWS = [
     panels: [
       {
         title: 'Mode',
-        about: 'Number of processes that report each mode. CACHE is the normal mode; in CLOSING writes are refused.',
+        about:
+          'Number of processes that report each mode. CACHE is the normal mode; in CLOSING, writes wait or are refused.',
         stack: true,
         queries: [[`sum by (mode) (${gauge('holdfast_authority_mode')})`, '{{mode}}']],
       },
@@ -337,7 +338,7 @@ export const LEDGER_ROWS = [
       },
       {
         title: 'Transfers between shards that do not match',
-        about: 'Differences that the latest comparison has found; the report of the reconciliation lists them.',
+        about: 'Differences that the latest comparison found; the report of the reconciliation lists them.',
         queries: [
           [
             `max(${gauge('holdfast_crossing_differences')} and ${gauge('holdfast_crossings_compared_timestamp_seconds')} > 0)`,

@@ -72,7 +72,7 @@ export const MACHINERY_ROWS = [
       },
       {
         title: 'Faults found by the self-check',
-        about: 'Differences between the sealed log and the books, found by the latest run. Any triggers a page.',
+        about: 'Differences between the sealed log and the books in the latest run. Any difference triggers a page.',
         stat: true,
         thresholds: [0.5, 1],
         queries: [[`max(${gauge('holdfast_audit_faults')})`, 'faults']],

@@ -1,6 +1,6 @@
 /** Pieces of the dashboard's queries: limited to the selected ledgers and pods. */
 export const LEDGER = 'namespace=~"$namespace",release=~"$release"';
-/** Metrics of the process have no shard, and neither has a ledger with only one. */
+/** Process metrics have no label `shard`, and neither do the metrics of a ledger with only one shard. */
 export const PODS = `${LEDGER},pod=~"$pod",shard=~"$shard|"`;
 
 /**

@@ -20,11 +20,11 @@ describe('Bare keywords', () => {
   test.each([
     ['in backticks', 'SELECT `user`, `status` FROM transfers'],
     ['after a dot', 'SELECT a.status FROM accounts a'],
-    ['in a text or a comment', 'SELECT \'user\', "status" /* user */ FROM transfers -- mode\n'],
-    ['that are longer words', 'SELECT user_name, statuses FROM transfers'],
+    ['in a string or a comment', 'SELECT \'user\', "status" /* user */ FROM transfers -- mode\n'],
+    ['that only contain a keyword', 'SELECT user_name, statuses FROM transfers'],
     ['that name a character set', 'ALTER TABLE t MODIFY c CHAR(3) CHARACTER SET ascii'],
-    ['in upper case, which are meant as keywords', 'SELECT NOW(3) AS moment'],
-  ])('%s are none', (_what, sql) => {
+    ['in upper case, because these are meant as keywords', 'SELECT NOW(3) AS moment'],
+  ])('are not words %s', (_what, sql) => {
     expect(bareKeywords(sql)).toEqual([]);
   });
 
@@ -50,13 +50,13 @@ describe('Bare keywords', () => {
     ['a definition', "const type = { note: 'user BIGINT NOT NULL' };", ['user']],
     ['the name of a test', "it('SELECT shows the user', () => {});", []],
     ['a sentence', "throw new Error('the user has no status');", []],
-  ])('in source are looked for in %s', (_what, source, expected) => {
+  ])('in source are found only in SQL: %s', (_what, source, expected) => {
     const found = bareKeywordsInSource('a.ts', source);
     expect(words(found)).toEqual(expected);
     for (const { word, position } of found) expect(source.slice(position, position + word.length)).toBe(word);
   });
 
-  it('in a page are looked for in its SQL examples', () => {
+  it('in a page are found only in its SQL examples', () => {
     expect(words(bareKeywordsInMarkdown('the user\n```sql\nSELECT user FROM t;\n```\n'))).toEqual(['user']);
   });
 });
@@ -69,7 +69,7 @@ function filesBelow(folder: string, pattern: RegExp): string[] {
     .filter((name) => pattern.test(name) && !name.includes('node_modules'));
 }
 
-/** SQL in the product must also work on future servers, SQL in tests only on the servers that the tests run on. */
+/** SQL in the product must also work on future servers; SQL in tests, only on the servers that the tests run on. */
 const isTest = (file: string) => /\.test\.ts$|\/testing\//.test(file);
 
 const placesOf = (file: string, text: string, found: BareKeyword[]) =>
@@ -98,7 +98,7 @@ describe('SQL in this repository', () => {
     expect(places).toEqual([]);
   });
 
-  it('as the migrations assemble it uses no keyword as a bare identifier', async () => {
+  it('that the migrations run uses no keyword as a bare identifier', async () => {
     const statements: string[] = [];
     const runner = {
       query: async (sql: string) => {

@@ -23,7 +23,7 @@ const TOKEN =
 
 const STATEMENT =
   /^\s*(SELECT|INSERT|REPLACE|UPDATE|DELETE|CREATE|ALTER|DROP|TRUNCATE|SET|WITH|START TRANSACTION|EXPLAIN|GRANT|ANALYZE)\b/;
-/** A text with two of these words is taken for a fragment of SQL, such as a column definition or a join. */
+/** A text with two of these words counts as a fragment of SQL, such as a column definition or a join. */
 const FRAGMENT =
   /\b(SELECT|FROM|WHERE|JOIN|ON|AND|OR|AS|NULL|NOT|DEFAULT|KEY|IN|VALUES|LIMIT|(ORDER|GROUP) BY|(BIG|TINY)?INT|(VAR)?CHAR|DATETIME|ENUM|(MEDIUM)?(TEXT|BLOB))\b/g;
 const COLUMN_LIST = /^\s*[a-z_][\w.]*(\s*,\s*[a-z_][\w.]*)+\s*$/;

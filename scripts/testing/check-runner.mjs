@@ -28,7 +28,7 @@ export class CheckRunner {
     this.#options = options;
   }
 
-  /** Ends what is running, and starts nothing more. */
+  /** Ends all running checks, and starts no more. */
   interrupt() {
     this.interrupted = true;
     for (const child of this.#running) child.kill('SIGTERM');
@@ -68,7 +68,8 @@ export class CheckRunner {
   }
 
   /**
-   * Runs these checks, one per core and at least two at a time, in this order. The output of each appears as a whole, when it has ended.
+   * Runs these checks, one per core and at least two at a time, in this order. The output of each check is printed as a
+   * whole when the check has ended.
    * @param {readonly Check[]} checks
    */
   async all(checks) {
@@ -83,7 +84,8 @@ export class CheckRunner {
 
   /** @param {Check} check */
   async #check({ name, command, args }) {
-    // A file, and not a pipe: it keeps the order of both streams, and nobody waits for a process that the check left.
+    // A file instead of a pipe: it preserves the order of both streams, and nothing waits for processes that the check
+    // left running.
     const file = join(this.#options.folder, `check-${this.#files++}.txt`);
     const output = openSync(file, 'w');
     const since = performance.now();

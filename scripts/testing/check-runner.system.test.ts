@@ -38,7 +38,7 @@ describe('checks', () => {
   });
 
   it('print their output as a whole, with both streams in order, although they run at the same time', async () => {
-    // Each waits for the other one, so neither could end if they ran one after the other.
+    // Each check waits for the other one, so neither could end if they ran one after the other.
     const meet = (own: string, other: string) =>
       `echo ${own} 1; touch ${own}; until [ -e ${other} ]; do sleep 0.01; done; echo ${own} 2 >&2; echo ${own} 3`;
     await runner.all([shell('first', meet('a', 'b')), shell('second', meet('b', 'a'))]);
@@ -48,7 +48,7 @@ describe('checks', () => {
     expect(written).toContainEqual(expect.stringMatching(/^\n== second\n\nb 1\nb 2\nb 3\nsecond: passed \(/));
   });
 
-  it('that are interrupted have failed, and no other check is started', async () => {
+  it('that are interrupted count as failed, and no other check is started', async () => {
     const waits = (name: string) => shell(name, `echo > ${name}; exec sleep 3600`);
     const running = runner.all(Array.from({ length: 300 }, (_, index) => waits(`check-${index}`)));
     await expect.poll(() => written.length).toBe(1);

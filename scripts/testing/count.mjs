@@ -24,7 +24,7 @@ export function countTests(report, exitCode, coverageWritten) {
     count.failed += failed;
     count.failedTests.push(...failedTests.map((test) => `${name} > ${test.fullName}`));
     count.skipped += statuses.filter((one) => one !== 'passed' && one !== 'failed').length;
-    // The file could not be loaded, or one of its hooks failed, which no single test reports.
+    // The file could not be loaded, or one of its hooks failed; no single test reports either.
     if (status === 'failed' && failed === 0) count.faults.push(`${name} could not be run`);
   }
   if (count.passed + count.failed === 0) count.faults.push('no test was run');

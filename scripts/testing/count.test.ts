@@ -8,12 +8,12 @@ const file = (name: string, status: string, ...tests: string[]) => ({
 });
 const report = (...testResults: unknown[]) => ({ testResults });
 
-test('counts every test, and the coverage as one more', () => {
+test('every test counts, and the coverage counts as one more', () => {
   const two = report(file('a', 'passed', 'passed', 'passed'), file('b', 'passed', 'passed', 'skipped', 'todo'));
   expect(countTests(two, 0, true)).toEqual({ passed: 4, failed: 0, skipped: 2, failedTests: [], faults: [] });
 });
 
-test('failed tests count once each and are named, and the resulting exit code does not count again', () => {
+test('each failed test counts once and is named, and the resulting exit code does not count in addition', () => {
   const one = report(file('a', 'failed', 'passed', 'failed', 'failed'));
   expect(countTests(one, 1, false)).toEqual({
     passed: 1,
@@ -24,7 +24,7 @@ test('failed tests count once each and are named, and the resulting exit code do
   });
 });
 
-test('a file that could not be loaded has failed', () => {
+test('a file that could not be loaded counts as failed', () => {
   const count = countTests(report(file('a', 'failed'), file('b', 'passed', 'passed')), 1, false);
   expect(count).toMatchObject({ passed: 1, failed: 1, faults: ['a could not be run'] });
 });
@@ -37,7 +37,7 @@ test('an exit code that no test explains is a failure: coverage below its thresh
 test.each([
   ['no report', undefined, 0],
   ['a broken report', { testResults: 3 }, 0],
-  ['killed before it wrote anything', undefined, null],
+  ['a run that was killed before it wrote anything', undefined, null],
 ])('%s is a failure', (_name, content, exitCode) => {
   expect(countTests(content, exitCode, true)).toMatchObject({ passed: 0, failed: 1 });
 });

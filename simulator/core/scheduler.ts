@@ -16,7 +16,7 @@ export interface Happening {
   cancelled: boolean;
 }
 
-/** Its callbacks are cheaper than those of `queueMicrotask`, which tracks each one as a resource. */
+/** Its callbacks are cheaper than those of `queueMicrotask`, which tracks each callback as a resource. */
 const RESOLVED = Promise.resolve();
 
 const BEFORE = (a: Happening, b: Happening): boolean => a.atMs < b.atMs || (a.atMs === b.atMs && a.number < b.number);

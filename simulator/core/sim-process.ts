@@ -52,7 +52,7 @@ export class SimProcess implements Clock, Owner {
     this.alive = false;
     this.#held = [];
   }
-  /** The wall clock is set. */
+  /** Moves the wall clock by `ms`. */
   jump(ms: number): void {
     this.#wallOffsetMs += ms;
   }

@@ -35,7 +35,7 @@ export const MUTANTS: readonly Mutant[] = [
 /** The mutants of the rules of several shards. */
 export const SHARDED_MUTANTS: readonly ShardedMutant[] = [...CROSSING, ...RESTORING];
 
-/** The protocol, or the mutant of this name. @throws RangeError */
+/** The mutant of this name; null: the unmodified protocol. @throws RangeError if there is no such mutant */
 export function assemblyOf(name: string | null): Assembly {
   if (name === null) return PROTOCOL;
   const mutant = MUTANTS.find((one) => one.name === name);

@@ -23,7 +23,7 @@ class GenerousLimits extends CacheModel {
 export const CHANGING: Mutant[] = [
   {
     name: 'repeated-change-answered-before-it-is-safe',
-    rule: 'A repeated change is answered only once MySQL has it, because its entry was in an answer that was lost.',
+    rule: 'A repeated change is answered only when MySQL has it, because its entry was in an answer that was lost.',
     theme: 'changes',
     assembly: pods(({ cache }) => ({
       cache: replaced(cache, {

@@ -6,7 +6,7 @@ import { shardedFinderOf } from './search.ts';
 describe('the simulator finds each broken rule of transfers between shards', () => {
   it.each(SHARDED_MUTANTS)('$name', { timeout: 1_800_000 }, async (mutant) => {
     const seed = await shardedFinderOf(mutant);
-    if (seed === null) expect.fail('no seed shows it');
+    if (seed === null) expect.fail('no seed finds it');
     // The violation comes from the broken rule: without the mutant, the same run is valid.
     expect((await runSharded(seed)).violations).toEqual([]);
   });

@@ -43,7 +43,7 @@ const legs = (
     }),
   }));
 
-/** Does not wait until MySQL has an outcome, and claims that it has. */
+/** Claims that MySQL has an outcome, without waiting until it does. */
 const claimedPersisted = (leg: LegName, status: Outcome['status']): ShardedAssembly =>
   legs(async (send, order) => {
     if (order.leg?.name !== leg) return send(order);

@@ -1,7 +1,7 @@
 /**
  * Records the seed that finds each mutant, so that the tests need not search:
- * `npx tsx simulator/mutants/finders.ts --write`. Any change of the plan, the clients or the product may make another seed necessary. Then the tests still
- * pass, but they search, and print what to renew.
+ * `npx tsx simulator/mutants/finders.ts --write`. Any change of the plan, the clients or the product may make another
+ * seed necessary. Then the tests still pass, but they search for a seed, and print the command that updates the record.
  */
 import { writeFileSync } from 'node:fs';
 import { readWriteCommand } from '../../app/config/command-line.mjs';

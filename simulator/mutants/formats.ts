@@ -4,7 +4,7 @@ import { FormerAuthorityTables } from '../mysql/former-tables.ts';
 import { PROTOCOL } from '../world/ports.ts';
 import type { Mutant } from './mutant.ts';
 
-/** Rules about the rule format, and about processes of release 0.1.0 that run at the same time. */
+/** Rules about the rule format, and about processes of release 0.1.0 that run alongside newer ones. */
 
 class KeepsItsEpoch extends AuthorityTables {
   override async raise(from: Authority, by: MovedBy) {

@@ -45,7 +45,7 @@ class NothingExists extends DirectTables {
 export const MOVING: Mutant[] = [
   {
     name: 'closing-forgets-its-epoch',
-    rule: 'While it is closing, the authority row names the epoch that has to be recovered.',
+    rule: 'In CLOSING, the authority row names the epoch that has to be recovered.',
     theme: 'lostReplies',
     assembly: keepers((_ports, mysql) => ({ authority: new ClosingForgetsItsEpoch(mysql) })),
   },

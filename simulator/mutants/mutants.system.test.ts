@@ -6,7 +6,7 @@ import { finderOf } from './search.ts';
 describe('the simulator finds each broken rule', () => {
   it.each(MUTANTS)('$name', { timeout: 1_800_000 }, async (mutant) => {
     const seed = await finderOf(mutant);
-    if (seed === null) expect.fail('no seed shows it');
+    if (seed === null) expect.fail('no seed finds it');
     // The violation comes from the broken rule: without the mutant, the same run is valid.
     expect((await runSeed(seed, { theme: mutant.theme })).violations).toEqual([]);
   });

@@ -132,7 +132,7 @@ export const RECOVERING: Mutant[] = [
   },
   {
     name: 'recovery-without-observed',
-    rule: 'The last seq of a verified Redis is at least everything handed over or observed.',
+    rule: 'The last seq of a verified Redis is not below any seq that was handed over or observed.',
     theme: 'halfHandedOver',
     assembly: keepers(({ authority }, mysql) => ({
       authority: replaced(authority, {
@@ -201,7 +201,7 @@ export const RECOVERING: Mutant[] = [
   },
   {
     name: 'replies-before-the-fsync',
-    rule: 'Acknowledged means: in the AOF, with appendfsync always.',
+    rule: 'An acknowledged outcome is in the AOF, because appendfsync is `always`.',
     theme: 'halfHandedOver',
     assembly: { ...PROTOCOL, unsyncedMax: 6 },
   },

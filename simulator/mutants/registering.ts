@@ -111,7 +111,7 @@ export const REGISTERING: Mutant[] = [
   },
   {
     name: 'retired-pods-go-at-once',
-    rule: 'The row of a retired pod is deleted only once the cursor has passed the seq of its retirement.',
+    rule: 'The row of a retired pod is deleted only after the cursor has passed the seq of its retirement.',
     theme: 'forgotten',
     assembly: keepers(({ authority }) => ({
       authority: replaced(authority, { markRetired: (podId) => authority.removePod(podId) }),

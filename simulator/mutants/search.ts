@@ -7,7 +7,7 @@ import type { Mutant } from './mutant.ts';
 
 /** The seed that finds each mutant, by name. */
 export const FINDERS_FILE = join(import.meta.dirname, 'finders.json');
-/** The command that renews the file, with `--write`. */
+/** The command that, with `--write`, updates the file. */
 export const RENEW = 'npx tsx simulator/mutants/finders.ts';
 const FINDERS = JSON.parse(readFileSync(FINDERS_FILE, 'utf8')) as Readonly<Record<string, number>>;
 
@@ -27,7 +27,8 @@ export const finderOf = (mutant: Mutant): Promise<number | null> =>
 export const shardedFinderOf = ({ name, assembly }: ShardedMutant): Promise<number | null> =>
   search(name, MORE_SHARDED_SEEDS, async (seed) => {
     const { violations } = await runSharded(seed, { assembly });
-    // Some mutants claim that MySQL has what it does not have. Only what follows from it counts.
+    // Some mutants claim that MySQL has what it does not have. That claim alone does not count; only its consequences
+    // do.
     return violations.some(({ kind }) => kind !== 'not-persisted');
   });
 

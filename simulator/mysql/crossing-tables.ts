@@ -77,7 +77,7 @@ export class OpeningTables {
     return this.#client.call(({ tables: { calendar } }) => {
       const windows = windowsAt(calendar, at);
       if (!windows) return null;
-      // Nobody reads the ends.
+      // The ends are not used.
       const { dayStart, monthStart } = windows;
       return { day: { start: dayStart, end: dayStart }, month: { start: monthStart, end: monthStart } };
     });

@@ -201,7 +201,9 @@ export class DirectTables implements DirectServer {
     }
   }
 
-  /** A separate transaction before the actual one: MySQL must record that it may have such ids before it has them. */
+  /**
+   * Runs a separate transaction before the actual one: MySQL must record that it may have such ids before it has them.
+   */
   protected async raiseIdTimeMax(ids: readonly string[]): Promise<void> {
     const latest = Math.max(...ids.map((id) => uuidV7Time(id) ?? 0));
     if (latest <= this.#idTimeMax) return;

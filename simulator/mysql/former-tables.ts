@@ -48,7 +48,7 @@ export class FormerAuthorityTables extends AuthorityTables {
   }
 }
 
-/** In a mode that a pod does not know, neither store has the authority for that pod. */
+/** A pod that does not know the mode assumes that neither store has the authority. */
 export class FormerPodAuthorityTables extends FormerAuthorityTables {
   override async read(): Promise<Authority> {
     const now: Authority = await AuthorityTables.prototype.read.call(this);

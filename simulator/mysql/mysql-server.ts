@@ -29,7 +29,7 @@ export class MysqlServer {
   get wallMs(): number {
     return EPOCH_MS + Math.floor(this.#scheduler.nowMs) + this.#wallOffsetMs;
   }
-  /** The wall clock is set. */
+  /** Moves the wall clock by `ms`. */
   jump(ms: number): void {
     this.#wallOffsetMs += ms;
   }

@@ -158,7 +158,7 @@ class Pair {
   readonly #orders: TransferOrder[] = [];
   readonly #holds: HoldItems;
   readonly said = new Map<string, number>();
-  /** The states that holds have reached in both. */
+  /** The states that holds have reached, in the simulated and in the real tables. */
   readonly statuses = new Set<string>();
 
   constructor(random: Random) {
@@ -427,7 +427,7 @@ const NEXT = {
   REBUILDING: { activate: 6, move: 1, apply: 1, register: 1, flush: 0.5 },
 } satisfies Record<Mode, Partial<Record<Step, number>>>;
 
-it('the simulated tables behave like the SQL statements, over random histories', { timeout: 1_800_000 }, async () => {
+it('the simulated tables behave like the SQL statements in random histories', { timeout: 1_800_000 }, async () => {
   const said = new Map<string, number>();
   const statuses = new Set<string>();
   for (let run = 1; run <= RUNS; run++) {

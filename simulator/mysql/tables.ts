@@ -117,7 +117,7 @@ export class Tables {
   readonly crossings = new Map<string, CrossingRow>();
   /** Which courier handles the crossings toward a shard. */
   readonly crossingTurns = new Map<number, { holder: string; untilMs: number }>();
-  /** Per epoch, by first seq. */
+  /** Entries by epoch, and within it by their first seq. */
   readonly handedOverEntries = new Map<number, Map<number, JournalEntry>>();
   /** Attempts by epoch, and within it by pod, kind and id. */
   readonly handedOverAttempts = new Map<number, Map<string, InDoubtRow>>();

@@ -87,7 +87,7 @@ it('answered writes survive a crash, others may be lost, and the restarted serve
   expect(lost).toBeGreaterThan(0);
 });
 
-it('a server that is no longer frozen executes the commands that it was sent, even from a connection that was given up', async () => {
+it('a server that was frozen executes what was sent to it meanwhile, even on connections that were given up', async () => {
   const { scheduler, node, client, apply, until, seqOf, closes } = await stage(3);
   node.freeze();
   const attempt = apply();

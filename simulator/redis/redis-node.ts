@@ -21,13 +21,13 @@ interface Arrived {
 }
 export type Reply = { ok: true; value: unknown } | { ok: false; error: unknown };
 
-/** A write that can be replayed: the server's name at that time, and the command. */
+/** A write that can be replayed: the command, and the server's replid when it ran. */
 interface LogEntry {
   replid: string;
-  /** The server's clock at the time: a replayed write has its original times. */
+  /** The server's clock when the command ran: a replayed write has its original times. */
   atMs: number;
   run(node: RedisNode): Promise<unknown>;
-  /** Whether the command was refused, so that the file does not contain it. */
+  /** Whether the command was refused. If so, the append-only file does not contain it. */
   refused: boolean;
 }
 
@@ -88,7 +88,7 @@ export class RedisNode {
   get wallMs(): number {
     return EPOCH_MS + Math.floor(this.#scheduler.nowMs) + this.#wallOffsetMs;
   }
-  /** The wall clock is set. */
+  /** Moves the wall clock by `ms`. */
   jump(ms: number): void {
     this.#wallOffsetMs += ms;
   }

@@ -5,7 +5,7 @@ import type { Acceptance } from './sharded-plan.ts';
 
 const ACCEPT_EVERY_MS = 80;
 
-/** An operator accepts the loss, page by page. */
+/** Accepts the loss page by page, as an operator does. */
 export async function accept(world: World): Promise<void> {
   const recoveryStore = world.operator();
   const from = { ...world.mysql.tables.authority, ageMs: 0 };
@@ -15,8 +15,8 @@ export async function accept(world: World): Promise<void> {
 }
 
 /**
- * An operator accepts a loss as soon as there is one and no pod serves clients any more.
- * @param isOver whether it is too late @param isDead pods that the operator knows to be dead
+ * Accepts a loss, as an operator does, as soon as there is one and no pod serves clients anymore.
+ * @param isOver whether it is too late to accept it @param isDead pods that the operator knows to be dead
  */
 export function acceptFor(
   world: World,

@@ -44,7 +44,7 @@ it('A transfer may be reversed once', () => {
   expect(wrongReversals(shards([inside('r1', 't')]))).toEqual(['r1 reverses 0/t, which was not posted']);
 });
 
-it('A reversal between shards counts once it has arrived, and its original must have arrived, too', () => {
+it('A reversal between shards counts only after it has arrived, and its original must have arrived, too', () => {
   const [source, , destination] = shards([out('r', 't')], [], [out('t')]);
   if (!source || !destination) throw new Error('three shards');
   const all = [source, new Tables(() => 0), destination];

@@ -16,8 +16,8 @@ import type { ShardedWorld } from './sharded-world.ts';
  * A fault at the end of some runs, while nothing else happens: a store loses data between two steps of one transfer. By
  * chance, this would be too rare.
  *
- * - `back-refused`: Redis of the source is lost while MySQL does not have the refusal of `back` and the change that caused it, and
- *   the pod that has received them is paused until after an operator has accepted the loss
+ * - `back-refused`: Redis of the source is lost while MySQL does not yet have the refusal of `back` and the change that
+ *   caused it, and the pod that has received them is paused until after an operator has accepted the loss
  * - `restored`: the transfer has come back, and MySQL of the destination is restored from a backup without the refusal of `in`
  */
 export type Epilogue = 'back-refused' | 'restored';
@@ -25,7 +25,7 @@ export type Epilogue = 'back-refused' | 'restored';
 const LIMIT_MS = 60_000;
 const LOOK_EVERY_MS = 0.2;
 const STEP_MS_MAX = 3_000;
-/** The operator tries for this long, and everybody else has this much time afterwards. */
+/** How long the operator tries, and how much time everything else gets afterwards. */
 const ACCEPT_MS_MAX = 8_000;
 const AFTERWARDS_MS = 2_500;
 const REDIS_DOWN_MS = 150;
@@ -75,13 +75,15 @@ export async function playEpilogue(world: ShardedWorld, random: Random): Promise
   return played ? epilogue : null;
 }
 
-/** A transfer, and the pod that sends its legs: the part of this pod that is in the shard of the source. */
+/** A transfer and the pod that sends its legs. `pod` is that pod's part in the shard of the source. */
 interface Leaving {
   order: TransferOrder;
   pod: SimPod;
 }
 
-/** Sends all money of an account to another shard, where it is refused. @returns null if the accounts do not allow it */
+/**
+ * Sends all of an account's money to another shard, where it is refused. @returns null if the accounts do not allow it
+ */
 async function leave({ client, process, from, to }: Stage, random: Random): Promise<Leaving | null> {
   const usable = ({ mysql: { tables } }: World) =>
     [...tables.accounts.values()].find(
@@ -147,7 +149,7 @@ async function restore(
   if (!(await seen(process, isBack))) return false;
   const since = [...tables.transfers].filter(([id]) => !known.has(id));
   const refusal = tables.transfers.get(inId);
-  // A restore would lose everything else since the backup as well, for which there is no remedy.
+  // The restore would also lose everything else that was committed after the backup, and nothing could recover that.
   if (since.length !== 1 || refusal?.status !== 'REJECTED') return false;
   world.note(`MySQL of shard ${destination} is restored from a backup without ${inId}`);
   world.restored.push({ from: source, to: destination, refusal });
@@ -170,7 +172,7 @@ async function loseRedis(process: SimProcess, world: World): Promise<void> {
   node?.start();
 }
 
-/** Whether a pod has received the outcome of a transfer, and MySQL does not have it yet. */
+/** Whether a pod has received an outcome of a transfer that MySQL does not have yet. */
 function hasReceived({ session }: SimPod, transactionId: string, status: Outcome['status']): boolean {
   const view = session.view();
   if (!view) return false;

@@ -4,7 +4,10 @@ import { withoutGivenUp } from '../../verification/checker/given-up.ts';
 import { type History, isOutcome, type LookUp, type TransferHistory } from '../../verification/checker/history.ts';
 import type { World } from '../world/world.ts';
 
-/** What MySQL of a shard had when the rest of the shard was lost: an operator accepted it, or a backup was restored. */
+/**
+ * What a shard's MySQL had when everything else in the shard was lost, because an operator accepted the loss or a
+ * backup was restored.
+ */
 export interface Loss {
   shard: number;
   /** Virtual ms. */
@@ -76,7 +79,7 @@ function withoutLoss(history: History, loss: Loss, shards: number): History {
   );
 }
 
-/** A transfer between shards of which this shard has lost a leg. */
+/** The history of a transfer between shards, without what was lost if this shard has lost one of the legs. */
 function withoutLostLeg(
   transfer: TransferHistory,
   { at, shard, transactionIds, isRestored = false }: Loss,
@@ -87,7 +90,7 @@ function withoutLostLeg(
   const isReused = ({ answer }: LookUp) => answer.kind === 'refused' && answer.status === 409;
   const isAny = (one: LookUp) => isReused(one) || isOutcome(one.answer);
   if (isOutLost && isRestored) return mapped(transfer, at, { attempts: isAny, lookUps: isAny });
-  // Its outcomes wait for MySQL; only a look-up may have shown one that was lost.
+  // Attempts are answered only once MySQL has the outcome, so only a lookup may have shown an outcome that was lost.
   if (isOutLost)
     return mapped(transfer, at, {
       attempts: isReused,
@@ -96,7 +99,7 @@ function withoutLostLeg(
   const ofShard = Number(key.slice(0, key.indexOf('/')));
   const isToward = ofShard !== shard && transfer.attempts.some(({ content }) => isOwn(content.destination));
   if (!isToward || transactionIds.has(legIdOf(idIn(key), 'in', ofShard))) return transfer;
-  // It left, and MySQL did not know that it had arrived.
+  // The transfer had left its source, but the MySQL of its destination did not have its arrival.
   const isPosted = ({ answer }: LookUp) => answer.kind === 'posted';
   const isGone = isRestored ? isAny : isPosted;
   return mapped(transfer, at, { attempts: isGone, lookUps: isGone });

@@ -1,6 +1,9 @@
 import type { RestoredShard, SurvivingShard } from '../../app/ledger/ports/restored-shard.ts';
 
-/** The recovery of shards that were restored from a backup, as app/tools/shards/recover.ts does it; a mutant changes a part. */
+/**
+ * The recovery of shards that were restored from a backup, as app/tools/shards/recover.ts does it. A mutant changes one
+ * part.
+ */
 export interface Recovering {
   /** Whether it waits until MySQL of the other shards has everything that they have decided. */
   waits: boolean;

@@ -12,7 +12,7 @@ import type { ShardedWorld } from './sharded-world.ts';
 
 const BY = { keeper: 'recover', reason: 'restored from a backup' };
 const SETTLED_WITHIN_MS = 60_000;
-/** Longer than any message travels. */
+/** Longer than any message is in transit. */
 const SILENCE_MS = 10_000;
 const PAGE = 3;
 const INTERRUPTED_PAGES_MAX = 5;
@@ -61,7 +61,7 @@ function goBeyond({ mysql: { tables } }: World, fence: number): void {
 async function recover(world: ShardedWorld, shard: number, epoch: number, recovering: Recovering) {
   const { random } = shardAt(world, shard);
   const reports: RecoveryReport[] = [];
-  // Sometimes it is interrupted, and run again.
+  // Sometimes the recovery is interrupted and run again.
   let pages = random.chance(0.4) ? random.whole(0, INTERRUPTED_PAGES_MAX) : Number.POSITIVE_INFINITY;
   for (;;) {
     const recovery = new ShardRecovery({

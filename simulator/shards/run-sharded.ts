@@ -169,7 +169,7 @@ async function audit(world: ShardedWorld): Promise<void> {
   };
   while (scheduler.nowMs < until && !(await isAtRest())) await scheduler.run(scheduler.nowMs + LOOK_EVERY_MS);
   if (!(await isAtRest())) world.fail('stuck', `${openIn(world)} crossings are open, or something is not flushed`);
-  // Nothing more may happen.
+  // From here on, nothing more may happen.
   await scheduler.run(scheduler.nowMs + 2 * TIMES.requestTimeoutMs);
 }
 
@@ -197,7 +197,8 @@ function resultOf(seed: number, world: ShardedWorld): Omit<ShardedRunResult, 'ep
   const tables = shards.map(({ mysql }) => mysql.tables);
   const known = withoutLosses(history, losses, shards.length);
   const complete = { ...known, accounts: [...history.accounts, ...innerAccountsIn(tables)] };
-  // The original of a reversal may be lost with a database, and is then decided again, although it was reversed.
+  // If a database is lost, the original of a reversal may be lost, too, and is then decided again although it was
+  // reversed.
   if (!losses.some(({ isRestored }) => isRestored))
     for (const what of wrongReversals(tables)) world.fail('broken', what);
   const violations = [...world.violations, ...check(complete, shardedBooksIn(tables, complete)).violations];

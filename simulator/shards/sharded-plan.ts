@@ -16,7 +16,7 @@ export interface ShardedPlan {
   groupWeight: number;
   holdWeight: number;
   reversalWeight: number;
-  /** Whether transfers are made to fail after they have left. */
+  /** Whether transfers are made to fail after they have left their source. */
   strands: boolean;
   /** Shards whose MySQL is lost at the end, and restored from a backup. */
   restores: Restore[];
@@ -28,7 +28,10 @@ export interface Restore {
   backupAtMs: number | null;
 }
 
-/** An operator tries to accept the loss of what MySQL of the shard does not have, if the shard then waits for anything. */
+/**
+ * The time during which an operator tries to accept the loss of whatever is missing in the shard's MySQL, if the shard
+ * waits for it.
+ */
 export interface Acceptance {
   atMs: number;
   forMs: number;
@@ -46,10 +49,10 @@ const SHARD_THEMES = {
   changes: 2,
 } as const satisfies Partial<Record<Theme, number>>;
 const PROCESS_FAULTS = { podPause: 6, podKill: 3, podStop: 1, podStart: 1, clockJump: 1 } as const;
-/** What an operator gives up is what was not flushed when Redis was lost. */
+/** Faults that lose Redis. An operator gives up what had not been flushed by then. */
 const GOES = { redisDiskLost: 5, redisSpare: 3, redisPromote: 1, redisCrash: 1 } as const;
 
-/** The shares of the worlds whose accounts have limits, and whose clients reverse transfers. */
+/** The share of the worlds whose accounts have limits, and the share of those whose clients reverse transfers. */
 const LIMITS_SHARE = 0.25;
 const REVERSALS_SHARE = 0.4;
 const SOME_REVERSALS = 12;
@@ -108,7 +111,7 @@ function shardOf(random: Random, common: Partial<Plan>, shard: number, shards: n
   return { plan, accountIds: names, acceptances };
 }
 
-/** An account of this shard: those that share the part after `@` are together. */
+/** An account id in this shard. Accounts with the same part after `@` are in the same shard. */
 function inShard(name: string, shard: number, shards: number): string {
   for (let number = 0; ; number++) {
     const accountId = `${name}@${number}`;
@@ -116,7 +119,7 @@ function inShard(name: string, shard: number, shards: number): string {
   }
 }
 
-/** Redis is lost while nothing is flushed, and an operator does not wait for anything. */
+/** Redis is lost while nothing is flushed, and an operator accepts the loss without waiting. */
 function lossesOf(random: Random, loadMs: number): [Fault[], Acceptance[]] {
   const faults: Fault[] = [];
   const acceptances: Acceptance[] = [];

@@ -19,7 +19,7 @@ export const COURIER_TIMING: CourierTiming = {
   openMax: 60,
 };
 
-/** What the layer of a pod uses of a shard. */
+/** The parts of a shard that the layer of a pod uses. */
 export type SeenShard = Pick<Shard, 'ledger' | 'holds' | 'database' | 'crossings'>;
 /**
  * Changes what the layer of a pod sees of a shard, for example to break a rule on purpose. `around`: the shard's
@@ -54,7 +54,7 @@ export class ShardedPod implements ServingPod {
         openAccounts: opening.openAccounts.bind(opening),
         businessWindows: opening.businessWindows.bind(opening),
       } as unknown as Shard['books'];
-      // Nobody reads these.
+      // The simulation does not use these.
       const unused = { holdBooks: books as never, history: books as never };
       const seen = seeing(shard, process, { number, shards: all });
       return { ...seen, books, ...unused, returns: async () => [], isDatabaseAway: () => false };
@@ -68,7 +68,7 @@ export class ShardedPod implements ServingPod {
     });
     this.ledger = joined.ledger;
     this.holds = joined.holds;
-    // The parts die together.
+    // If one part dies, the whole process dies.
     for (const part of this.parts) part.onDeath(() => this.kill());
     void joined.courier.run(new AbortController().signal);
   }
@@ -85,6 +85,6 @@ export class ShardedPod implements ServingPod {
 
 function at<T>(all: readonly T[], index: number): T {
   const one = all[index];
-  if (one === undefined) throw new RangeError(`there is no ${index}`);
+  if (one === undefined) throw new RangeError(`there is no element ${index}`);
   return one;
 }

@@ -17,7 +17,7 @@ import type { ShardedPlan } from './sharded-plan.ts';
 import { type Seeing, ShardedPod } from './sharded-pod.ts';
 import { strandSome } from './stranding.ts';
 
-/** The functions that assemble a system of several shards; a mutant replaces one of them. */
+/** The functions that assemble a system of several shards. A mutant replaces one of them. */
 export interface ShardedAssembly {
   shard: Assembly;
   seeing: Seeing;
@@ -29,14 +29,14 @@ export const SHARDED_PROTOCOL: ShardedAssembly = {
   recovering: RECOVERING,
 };
 
-/** Several shards in virtual time: each is a world with stores and keepers of its own; pods and clients are common. */
+/** Several shards in virtual time: each is a world with stores and keepers of its own; pods and clients are shared. */
 export class ShardedWorld {
   readonly scheduler = new Scheduler();
   readonly history = new Recording(Number.POSITIVE_INFINITY);
   readonly shards: readonly World[];
   readonly clients: Client[] = [];
   readonly losses: Loss[] = [];
-  /** The refusals of `in` that MySQL of a destination has lost because it was restored from a backup. */
+  /** The refusals of `in` that the MySQL of a destination has lost because it was restored from a backup. */
   readonly restored: { from: number; to: number; refusal: Rejected }[] = [];
   readonly plan: ShardedPlan;
   readonly #serving = new Set<ShardedPod>();

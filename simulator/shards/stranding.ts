@@ -17,8 +17,8 @@ interface StrandingDependencies {
 }
 
 /**
- * Makes transfers fail that have left their source: the destination is frozen after the preview, and sometimes the
- * source, which has sent everything, is closed before it gets the money back. By chance, this would be rare.
+ * Makes transfers fail after they have left their source: the destination is frozen after the preview, and sometimes
+ * the source, which has sent all of its money, is closed before it gets the money back. By chance, this would be rare.
  */
 export async function strandSome(deps: StrandingDependencies): Promise<void> {
   const { process, random, isOver } = deps;
@@ -56,7 +56,7 @@ async function strand({ client, process, random, history, shards }: StrandingDep
   }
 }
 
-/** Looks up the outcome while it is being decided. */
+/** Looks up the outcome of the transfer while it is being decided. */
 async function seekSome(
   client: Client,
   process: SimProcess,

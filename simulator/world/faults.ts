@@ -20,7 +20,7 @@ const later = (world: World, ms: number, action: () => void): void => {
 };
 const victim = <T>(all: readonly T[], { which }: Fault): T | undefined => all[Math.floor(which * all.length)];
 
-/** In one direction or both. */
+/** Cuts a link in one direction or in both. */
 function cut(world: World, process: SimProcess, store: 'redis' | 'mysql', { forMs, part }: Fault): void {
   const link = world.linksOf(process)[store];
   const loses = part * 10 - Math.floor(part * 10) < 0.5;

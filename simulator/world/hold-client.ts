@@ -47,7 +47,7 @@ interface HoldClientDependencies {
   /** Null unless the run is traced: the lines are costly to build. */
   note: ((what: string) => void) | null;
   keyOf(transactionId: string, source: string): string;
-  /** These two are called when an answer reports a capture, or a hold with this revision, as persisted. */
+  /** The next two functions are called when an answer reports a capture, or a hold with this revision, as persisted. */
   onPersisted(outcome: Outcome): void;
   onPersistedHold(holdId: string, revision: number): void;
 }
@@ -252,7 +252,7 @@ export class HoldClient {
     this.#record(holdId, { op: 'read', sentAt, endedAt: scheduler.nowMs, answer }, reply);
   }
 
-  /** Sends the placing of a hold until its outcome is known. Used at the end of a run. */
+  /** Sends the request to place a hold until its outcome is known. Used at the end of a run. */
   settle(holdId: string): Promise<void> {
     const { history } = this.#deps;
     const placing = history.ofHold(holdId).requests.find(({ op }) => op === 'place');

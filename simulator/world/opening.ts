@@ -6,7 +6,7 @@ import { EPOCH_MS } from '../core/sim-process.ts';
 import type { MysqlServer } from '../mysql/mysql-server.ts';
 import type { Plan } from './plan.ts';
 
-/** Only this account, and those of other shards that begin like it, are external. */
+/** Only this account, and accounts of other shards whose ids begin with it, are external. */
 export const WORLD = 'world';
 export const accountIdsOf = ({ accounts }: Plan): string[] => [
   WORLD,

@@ -25,7 +25,7 @@ export interface Plan {
   /** Whether the servers have names of their own, and can be replicated. */
   redisNamed: boolean;
   redisReplicated: boolean;
-  /** Clients and faults stop then. */
+  /** The time at which clients and faults stop. */
   loadMs: number;
   /** Whether Redis works again at the end of the run, or never comes back. */
   redisReturns: boolean;

@@ -74,7 +74,7 @@ export interface KeeperPorts {
 
 /**
  * The functions that assemble a system. `PROTOCOL` is the unmodified protocol. A mutant replaces one of these
- * functions, and leaves the code of pod, keeper and recovery unchanged.
+ * functions, and leaves the code of pods, keepers and recovery unchanged.
  */
 export interface Assembly {
   newModel: NewModel;

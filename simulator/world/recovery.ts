@@ -6,7 +6,7 @@ export type Ending = 'CACHE' | 'DIRECT' | 'frozen' | 'closed';
 /** Maximum time for the system to recover after everything is repaired, virtual ms. */
 export const BACK_WITHIN_MS = 60_000;
 export const LOOK_EVERY_MS = 250;
-/** Time after which a hold that is due must have expired, virtual ms, once nothing is broken any more. */
+/** Time after which a hold that is due must have expired once no fault remains, virtual ms. */
 const EXPIRES_WITHIN_MS = 3_000;
 
 /** Waits until the system is open again, or correctly stays closed. */
@@ -58,7 +58,7 @@ async function isLost(world: World): Promise<boolean> {
   const notHandedOver = [...tables.pods.values()].filter(
     ({ epoch, handedOver }) => epoch === cacheEpoch && !handedOver,
   );
-  // A running pod must have handed over, and one that stopped in an orderly way must have handed over what it knew.
+  // A pod that is running must have handed over what it knew, and so must one that stopped in an orderly way.
   const owes = (podId: string) =>
     world.pods.some(
       ({ process, stoppedWell }) => podId.startsWith(`${process.name}.`) && (process.alive || stoppedWell),

@@ -32,7 +32,7 @@ export class SimPod {
   readonly session: PodSession;
   readonly ledger: Ledger;
   readonly holds: Holds;
-  /** Whether it has stopped in an orderly way, without reporting a failed hand-over. */
+  /** Whether the pod has stopped in an orderly way without reporting a failed hand-over. */
   stoppedWell = false;
   readonly #ports: PodPorts;
   #failed = false;

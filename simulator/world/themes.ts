@@ -110,7 +110,7 @@ const TROUBLES = {
     storm.some(ENDS, atMs + silentMs, random.between(300, 4_000));
     storm.maybe(0.3, KINDS, atMs + random.between(-500, 1_500));
   },
-  /** A process is paused during a switch, sometimes long enough to be retired, and continues where it was. */
+  /** A process is paused during a switch, sometimes long enough to be retired, and continues where it left off. */
   sleepers(storm, random, atMs) {
     const aheadMs = random.chance(0.5) ? random.between(0, 300) : random.between(1_500, 3_000);
     storm.some(SLEEPERS, atMs - aheadMs, aheadMs + random.between(300, 4_000));

@@ -331,7 +331,10 @@ export class World {
     return { info: line('info'), warn: line('warn'), error: line('error') };
   }
 
-  /** Reports that the books contradict each other. A keeper that reads the journal while its loss is accepted is refused. */
+  /**
+   * Reports books that contradict each other. An error while a loss is accepted is expected: a keeper that still reads
+   * the journal is refused.
+   */
   #broken(name: string, error: unknown): void {
     this.note(`${name} fails: ${error instanceof Error ? `${error.name} ${error.message}` : error}`);
     if (error instanceof CursorConflictError || this.mysql.tables.recovery?.accepted) return;

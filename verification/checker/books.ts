@@ -9,19 +9,22 @@ export interface BookedPosition extends Position {
   settingsVersion: number;
 }
 
-/** A row of `transfers`; the positions are null if it was rejected, or if the books are not about that account. */
+/** A row of `transfers`. A position is null if the transfer was rejected, or if the books do not cover that account. */
 export interface BookedTransfer {
   transactionId: string;
   correlationId: string;
   content: TransferContent;
-  /** ms since 1970; null if it was decided by a pod of a release without the ledger's time. */
+  /**
+   * The time of acceptance, ms since 1970; null if the transfer was decided by a pod of a release that does not use the
+   * ledger's time.
+   */
   acceptedAt: number | null;
   refusal: string | null;
   source: BookedPosition | null;
   destination: BookedPosition | null;
   /** The captured hold, if the transfer is a capture and was posted. */
   hold?: HoldAfter;
-  /** Set if it is a leg of a transfer between two shards. */
+  /** Set if the row is a leg of a transfer between two shards. */
   leg?: BookedLeg;
   /** Limits neither count nor refuse reversals. */
   isReversal?: true;
@@ -62,9 +65,9 @@ export interface BookedHold {
   correlationId: string;
   content: HoldContent;
   acceptedAt: number;
-  /** Set if it was not placed. */
+  /** The reason, if the hold was not placed. */
   refusal: string | null;
-  /** Null if it was not placed. */
+  /** Null if the hold was not placed. */
   hold: HoldShown | null;
 }
 
@@ -95,7 +98,7 @@ export interface BookedChange extends Settings {
 
 /** Balances from sources other than MySQL, which must agree with it. */
 export interface BalanceView {
-  /** For messages: `the API`, `Redis`. */
+  /** The source as shown in messages: `the API`, `Redis`. */
   of: string;
   accounts: readonly (Position & { accountId: string; held?: number })[];
 }
@@ -105,9 +108,9 @@ export interface BookedLog {
   /** Where the chain of hashes is broken; null if it is intact. */
   fault: string | null;
   entries: readonly {
-    /** Its kind and id. */
+    /** The kind and id of the entry. */
     key: string;
-    /** The accounts whose next version it contains; for the state of an account, the current version. */
+    /** The accounts whose next version the entry contains; for the state of an account, its current version. */
     positions: readonly { accountId: string; version: number; isState: boolean }[];
   }[];
   /** The keys of everything that must be in the log exactly once. */
@@ -124,8 +127,8 @@ export interface Books {
   holds?: readonly BookedHold[];
   holdEvents?: readonly BookedHoldEvent[];
   /**
-   * Of several shards. Ids of transfers, and those of transit accounts, which each shard has, are then unique over all
-   * shards.
+   * Present if there are several shards. In that case, the ids of transfers and of transit accounts, which exist in
+   * every shard, are unique across all shards.
    */
   crossings?: readonly BookedCrossing[];
   /**
@@ -136,7 +139,7 @@ export interface Books {
   views: readonly BalanceView[];
   /** Starts of the business days, ms since 1970, in order; absent if no account has limits. */
   businessDays?: readonly number[];
-  /** The ids and accounts that wait for a journal, as MySQL itself reports them. */
+  /** The ids and accounts that wait for a journal, as reported by MySQL itself. */
   waiting?: Waiting;
 }
 

@@ -78,8 +78,8 @@ describe('the postings of an account', () => {
   });
 });
 
-describe('the ends', () => {
-  it.each([0, 1])('balance: MySQL or the API shows another balance than the postings', (which) => {
+describe('the final balances', () => {
+  it.each([0, 1])('balance: MySQL or the API shows a different balance from the postings', (which) => {
     const { books } = sound;
     const { accounts } = [books, ...books.views][which] ?? books;
     Object.assign(accounts[2] ?? {}, { balance: 29 });
@@ -121,7 +121,7 @@ describe('changes of settings', () => {
     sound.books.changes.pop();
     expect(found()).toEqual(['lost', 'not-in-history', 'settings']);
   });
-  it('contradicted: a change is in MySQL with other settings than requested', () => {
+  it('contradicted: a change is in MySQL with settings that were not requested', () => {
     Object.assign(sound.books.changes[0] ?? {}, { overdraftLimit: 51 });
     sound.move('a', { overdraftLimit: 51 });
     expect(found()).toEqual(['contradicted', 'not-in-history']);
@@ -164,7 +164,7 @@ describe('changes of settings', () => {
     sound.history.changes.pop();
     expect(found()).toEqual(['phantom']);
   });
-  it('rules: a change was made to another settings version than requested', () => {
+  it('rules: a change was made to a settings version other than the requested one', () => {
     changed({ expectedSettingsVersion: 1 });
     expect(found()).toEqual([]);
     changed({ expectedSettingsVersion: 0 });
@@ -203,7 +203,7 @@ describe('changes of settings', () => {
     sound.row('t2').source = booked(-30, 2, 1);
     expect(inBooks()).toContain('overdrawn');
   });
-  it('may have a debt larger than a new limit, as long as only credits follow', () => {
+  it('may leave a debt larger than the new limit, as long as only credits follow', () => {
     Object.assign(sound.books.changes[0] ?? {}, { overdraftLimit: 10 });
     changed({ overdraftLimit: 10, answer: { kind: 'unknown' } });
     sound.move('a', { overdraftLimit: 10 });
@@ -226,7 +226,7 @@ describe('changes of settings', () => {
       status(value);
       expect(inBooks()).toEqual(['rules']);
     });
-    it('rules: a frozen account is credited; a suspended account may be', () => {
+    it('rules: a frozen account is credited; a suspended account may be credited', () => {
       sound.deleteRow('t2');
       sound.move('a', at(100, 1));
       sound.move('b', at(0, 0));

@@ -19,7 +19,7 @@ it('a transfer that arrived, and one that came back, are correct', () => {
   expect(found()).toEqual([]);
 });
 
-describe('the legs', () => {
+describe('errors in the legs', () => {
   it('`in` without `out`', () => {
     sound.remove('t1');
     expect(said()).toContain('t1 never left, but has in');
@@ -39,9 +39,9 @@ describe('the legs', () => {
     expect(said()).toContain('t2 came back, but its destination has not refused it');
     expect(found()).toContain('contradicted');
   });
-  it('with the account of returns, although it could come back', () => {
+  it('a transfer that is in the account of returns, but could come back', () => {
     sound.leg('t2~back').leg.name = 'returns';
-    expect(said()).toContain('t2 is with the account of returns, but could come back');
+    expect(said()).toContain('t2 is in the account of returns, but could come back');
   });
   it('another amount', () => {
     sound.leg('t1~0').content.amount = 99;
@@ -53,7 +53,7 @@ describe('the legs', () => {
     leg.content = { ...leg.content, destination: 'c' };
     expect(said()).toEqual(['t1 goes from world to b, but its leg in does not']);
   });
-  it('one of them twice', () => {
+  it('a leg that exists twice', () => {
     sound.books.transfers.push({ ...sound.leg('t1~0'), transactionId: 't1~9' });
     expect(said()).toContain('t1 has a leg more than once');
   });
@@ -65,7 +65,7 @@ describe('the answers', () => {
     Object.assign(attempt ?? {}, { answer: { kind: 'rejected', code: 'insufficient_funds' } });
     expect(found()).toEqual(['contradicted']);
   });
-  it('show both sides as they are after it', () => {
+  it('show both sides as they are after the transfer', () => {
     const [attempt] = sound.history.of('t1').attempts;
     Object.assign(attempt ?? {}, { answer: { kind: 'posted', source: at(-100, 1), destination: at(99, 1) } });
     expect(found()).toEqual(['contradicted', 'not-in-history']);
@@ -84,31 +84,31 @@ it.each([
 });
 
 describe('the table of crossings', () => {
-  it('has each transfer that left, once', () => {
+  it('contains each transfer that left, exactly once', () => {
     const [first] = sound.books.crossings.splice(0, 1);
     expect(said()).toEqual(['t1 left, but is not in crossings']);
     if (first) sound.books.crossings.push(first, first, { ...first, transactionId: 't9' });
     expect(said()).toEqual(['t1 is in crossings more than once', 't9 is in crossings, but has no legs']);
   });
-  it('has none that is open', () => {
+  it('contains no open transfer', () => {
     sound.crossing('t1').state = 'OPEN';
     expect(said()).toEqual(['t1 is still open']);
   });
-  it('shows how each has ended', () => {
+  it('shows how each transfer ended', () => {
     sound.crossing('t2').state = 'DONE';
     expect(said()).toContain('t2 is closed as DONE, but is not');
   });
-  it('has the destination, or the refusal', () => {
+  it('contains the balance of the destination, or the refusal', () => {
     sound.crossing('t1').destination = at(99, 1);
     sound.crossing('t2').refusal = null;
     expect(said()).toEqual([
-      't1 is closed with another balance of its destination than the posting has',
+      't1 is closed with a balance of its destination that differs from the posting',
       't2 is closed with the refusal null, but was refused with account_frozen',
     ]);
   });
 });
 
-it('transit: money belongs to no transfer', () => {
+it('transit: some money belongs to no transfer', () => {
   const [, , account] = sound.books.accounts;
   if (account) account.balance += 1;
   expect(found()).toEqual(['balance', 'transit']);

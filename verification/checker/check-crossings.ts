@@ -8,7 +8,7 @@ type Legs = Partial<Record<BookedLeg['name'], Leg>>;
 const isLeg = (row: BookedTransfer): row is Leg => row.leg !== undefined;
 const isPosted = (leg: Leg | undefined): leg is Leg => leg !== undefined && leg.refusal === null;
 const TRANSIT = '~transit:';
-/** This account has paid for transfers whose debit a restored database has lost. */
+/** The account that has paid for transfers whose debits are missing in a restored database. */
 const LOSS = '~loss:';
 const NO_POSITION: BookedPosition = { balance: 0, version: 0, settingsVersion: 0 };
 
@@ -37,8 +37,8 @@ function transferOf(transactionId: string, legs: Legs): BookedTransfer | null {
 }
 
 /**
- * Checks transfers between shards once everything works, and has for a while: every leg follows from the one before it,
- * with the same amount; what left its source has arrived, or came back, or is with the account of returns; the table of
+ * Checks transfers between shards after everything has worked for a while: every leg follows from the one before it,
+ * with the same amount; what left its source has arrived, has come back, or is in the account of returns; the table of
  * crossings says which; and no money is in transit.
  */
 export function checkCrossings(books: Books, violations: Violations): void {
@@ -69,7 +69,7 @@ function checkEnd(legs: Legs, fail: (what: string) => void): void {
   if (ends.length === 0) fail('left, and did not arrive anywhere');
   if (ends.length > 1) fail(`has ended as ${ends.join(' and ')}`);
   if (legs.back && legs.in?.refusal == null) fail('came back, but its destination has not refused it');
-  if (legs.returns && legs.back?.refusal == null) fail('is with the account of returns, but could come back');
+  if (legs.returns && legs.back?.refusal == null) fail('is in the account of returns, but could come back');
 }
 
 function checkContent({ leg, content }: Leg, out: Leg | undefined, fail: (what: string) => void): void {
@@ -97,12 +97,12 @@ function checkClosing(legs: Legs, row: BookedCrossing | undefined, fail: (what: 
     row.state === 'DONE' &&
     (row.destination?.balance !== there?.balance || row.destination?.version !== there?.version)
   )
-    fail('is closed with another balance of its destination than the posting has');
+    fail('is closed with a balance of its destination that differs from the posting');
   if (row.state === 'RETURNED' && row.refusal !== (legs.in?.refusal ?? null))
     fail(`is closed with the refusal ${row.refusal}, but was refused with ${legs.in?.refusal}`);
 }
 
-/** All transit accounts together, because each shard has one side of a transfer. */
+/** Adds up the transit accounts of all shards, because each shard has only one side of a transfer. */
 function checkTransit({ accounts }: Books, violations: Violations): void {
   const sums = new Map<string, bigint>();
   for (const { accountId, currency, balance } of accounts) {

@@ -28,7 +28,7 @@ export function checkEvents(events: readonly ReceivedEvent[], books: Books, pref
     const isOurs = accountsIn(event).some((account) => account.startsWith(prefix));
     const what = isOurs ? subjectOf(event) : null;
     if (what === null) continue;
-    if (received.has(what)) fail(`two events say: ${what}`);
+    if (received.has(what)) fail(`two events state: ${what}`);
     received.set(what, event.id);
     for (const [account, version] of versionsIn(event)) {
       if (!account.startsWith(prefix)) continue;
@@ -97,7 +97,10 @@ function subjectsIn({ transfers, holds = [], holdEvents = [] }: Books): string[]
   ];
 }
 
-/** Null for what clients do not see: refusals of `back` and of payouts, and transfers between the ledger's own accounts. */
+/**
+ * Null for rows that clients do not see: refusals of `back` and of payouts, and transfers between the ledger's own
+ * accounts.
+ */
 function bookedSubject(transfer: BookedTransfer): string | null {
   const { leg, refusal, source, destination } = transfer;
   const [id = '', ...isPayout] = transfer.transactionId.split('~paid:');

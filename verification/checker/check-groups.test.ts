@@ -32,7 +32,7 @@ describe('a group', () => {
     sound.history.groups.get('g')?.answers.splice(0, 1, 'rejected');
     expect(found()).toEqual(['contradicted']);
   });
-  it('contradicted: a transfer was reported as one of a group, but is in MySQL as a single one', () => {
+  it('contradicted: a transfer was reported as a member of a group, but is in MySQL as a single transfer', () => {
     sound.row('t1').content = { ...sound.row('t1').content };
     delete sound.row('t1').content.groupId;
     expect(found()).toContain('contradicted');

@@ -131,7 +131,7 @@ interface Sighting {
   sentAt: number;
   endedAt: number;
   revision: number;
-  /** Whether the request created this revision, so that all revisions shown before it was sent are lower. */
+  /** Whether the request created this revision. If so, all revisions shown before it was sent are lower. */
   isNew: boolean;
   by: string;
 }
@@ -230,7 +230,7 @@ function checkMade(
     violations.add('rules', `${name} was made on r${hold.revision - 1}, not on r${expectedRevision}`);
 }
 
-/** Checks that if a capture was refused because of the state of its hold, the hold had such a state at some time. */
+/** Checks that if a capture was refused because of the state of its hold, the hold was in such a state at some time. */
 function checkRefusals(books: Books, rows: ReadonlyMap<string, BookedHold>, violations: Violations): void {
   const states = statesByHold(books);
   for (const { transactionId, content, refusal, acceptedAt } of books.transfers) {

@@ -128,11 +128,11 @@ describe('the events of a hold', () => {
     Object.assign(sound.event('CHANGED'), { hold: { ...STATES[1], status: 'VOIDED' } });
     expect(inBooks()).toContain('hold');
   });
-  it('hold: its row is not in the state after its last event', () => {
+  it('hold: its row does not show the state after its last event', () => {
     sound.placed.hold = STATES[2];
     expect(inBooks()).toEqual(['hold']);
   });
-  it('hold: it is placed with another expiry time than requested, or than the default of 7 days', () => {
+  it('hold: its expiry time is neither the requested one nor the default of 7 days', () => {
     sound.placed.content.expiresAt = null;
     expect(inBooks()).toEqual(['hold']);
     for (const one of [...sound.events, sound.placed, sound.row('c1').hold])
@@ -158,7 +158,7 @@ describe('the events of a hold', () => {
     for (const event of sound.events) event.settingsVersion = 2;
     Object.assign(sound.row('c1').source ?? {}, { settingsVersion: 2 });
     expect(inBooks()).toEqual(['rules']);
-    // A suspended account allows captures, and voids.
+    // A suspended account allows captures and voids.
     Object.assign(sound.event('PLACED'), { settingsVersion: 1 });
     Object.assign(sound.event('CHANGED'), { settingsVersion: 1 });
     expect(inBooks()).toEqual([]);
@@ -213,7 +213,7 @@ describe('answers about a hold', () => {
     Object.assign(sound.answerTo('change'), { amount: 26 });
     expect(found()).toEqual(['contradicted']);
   });
-  it('rules: a change was made on another revision than expected', () => {
+  it('rules: a change was made on a revision other than the expected one', () => {
     Object.assign(sound.answerTo('change'), { expectedRevision: 2 });
     expect(found()).toEqual(['rules']);
   });
@@ -259,8 +259,8 @@ describe('answers about a hold', () => {
   });
 });
 
-describe('what an operator gave up of a hold', () => {
-  it('does not count, and everything else still does', () => {
+describe('the part of a hold that an operator gave up', () => {
+  it('does not count, but everything else still does', () => {
     sound.withoutVoid();
     sound.request({ op: 'void', correlationId: 'h4' }, { kind: 'held', hold: STATES[3] });
     sound.request({ op: 'read' }, { kind: 'held', hold: STATES[3] });
@@ -273,7 +273,7 @@ describe('what an operator gave up of a hold', () => {
     expect(check(without(100), sound.books).violations).toEqual([]);
     expect(Object.keys(check(without(0), sound.books).counts)).toContain('lost');
   });
-  it('may be a hold that was never placed', () => {
+  it('may be the whole hold', () => {
     sound.withoutVoid();
     for (const list of [sound.events, sound.holds]) list.splice(0);
     sound.deleteRow('c1');
@@ -284,7 +284,7 @@ describe('what an operator gave up of a hold', () => {
     expect(check(withoutGivenUp(sound.history, givenUp), sound.books).violations).toEqual([]);
     expect(found()).toContain('lost');
   });
-  it('is never a hold of an account that was not frozen', () => {
+  it('never includes a hold of an account that was not frozen', () => {
     sound.withoutVoid();
     for (const list of [sound.events, sound.holds]) list.splice(0);
     sound.deleteRow('c1');

@@ -6,8 +6,8 @@ import type { Violations } from './violations.ts';
 /**
  * Checks that the debits and holds of an account in a business day never exceed its limit, and that for the latest day,
  * their sum equals the usage that the account stores. A hold counts when it is placed or raised; a capture does not
- * count; an amount that is released without a capture no longer counts, and neither does what comes back from another shard.
- * Reversals do not count. Independent of app/domain.
+ * count; an amount that is released without a capture no longer counts, and neither does money that comes back from
+ * another shard. Reversals do not count. Independent of app/domain.
  */
 export function checkLimits(accounts: readonly OpenedAccount[], books: Books, violations: Violations): void {
   const { businessDays } = books;
@@ -43,7 +43,7 @@ interface Step {
   paid: number;
   /** The hold after the step; null for a transfer that is not a capture. */
   hold: { holdId: string; left: number; captured: number } | null;
-  /** What came back from another shard, and when it left. */
+  /** The amount that came back from another shard, and the time at which it had left. */
   back?: { amount: number; leftAt: number };
 }
 

@@ -53,7 +53,7 @@ function seePostings(
     answer.kind === 'posted' ? [{ answer, endedAt }] : [],
   );
   if (posted.length === 0) return;
-  // The time from the first attempt, which may be the one that was carried out, to the first answer.
+  // The span begins with the first attempt, which may be the one that was carried out.
   const sentAt = Math.min(...attempts.map((attempt) => attempt.sentAt));
   const first = posted.reduce((a, b) => (b.endedAt < a.endedAt ? b : a));
   for (const one of posted) {
@@ -61,7 +61,7 @@ function seePostings(
     const content = answer.content ?? attempts[0]?.content;
     if (!content) continue;
     const span = { sentAt, endedAt, isPosting: true, by };
-    // The debit of a transfer may have been lost with a database: then no answer shows it.
+    // If the debit of a transfer was lost with a database, no answer shows it.
     if (answer.source.version > 0) see(content.source, { ...answer.source, ...span }, one === first);
     see(content.destination, { ...answer.destination, ...span }, one === first);
   }

@@ -52,9 +52,9 @@ const shown = ({ settingsVersion, overdraftLimit, status }: Settings): string =>
 interface Made extends BookedChange, Pick<ChangeHistory, 'sentAt' | 'endedAt'> {}
 
 /**
- * Each change that was reported as made is in MySQL once, as requested; MySQL has no change that nobody requested; and
- * a change applies to every transfer that was sent after its answer, and to none that was answered before the change
- * was sent.
+ * Checks that each change that was reported as made is in MySQL once, as requested; that MySQL has no change that
+ * nobody requested; and that a change applies to every transfer sent after its answer, and to none that was answered
+ * before the change was sent.
  */
 export function checkChanges(history: History, books: Books, accounts: Accounts, violations: Violations): void {
   const rows = new Map<string, BookedChange[]>();
@@ -133,6 +133,6 @@ function settingsIn({ content, source, destination }: BookedTransfer): [accountI
     [content.source, source.settingsVersion],
     [content.destination, destination.settingsVersion],
   ];
-  // Settings begin at version 1. A debit that was lost with a database has none.
+  // Settings versions begin at 1. A debit that was lost with a database has no settings version.
   return sides.filter(([, settingsVersion]) => settingsVersion > 0);
 }

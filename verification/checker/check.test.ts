@@ -20,7 +20,7 @@ describe('a sound history', () => {
     sound.attempt('t4', { answer: refused(404) });
     expect(verdict()).toMatchObject({ verdict: 'valid', failed: 1 });
   });
-  it('may have an unknown outcome in MySQL, but is not valid while one is unknown', () => {
+  it('has no violation, but does not count as valid, while no answer shows an outcome that MySQL has', () => {
     sound.transfer('t2').attempts.pop();
     sound.row('t2').correlationId = 'c2';
     sound.history.reads.splice(0);
@@ -56,13 +56,13 @@ describe('answers', () => {
     sound.deleteRow('t3');
     expect(verdict()).toMatchObject({ verdict: 'invalid', lost: 1, counts: { lost: 1 } });
   });
-  it('lost: a posting is missing, with its effect on the balances', () => {
+  it('lost: a posting is missing, and so is its effect on the balances', () => {
     sound.deleteRow('t2');
     sound.move('a', at(100, 1));
     sound.move('b', at(0, 0));
     expect(found()).toEqual(['lost', 'not-in-history']);
   });
-  it('doubled: twice in MySQL', () => {
+  it('doubled: a transfer is in MySQL twice', () => {
     sound.books.transfers.push(sound.row('t3'));
     expect(verdict()).toMatchObject({ verdict: 'invalid', doubled: 1 });
   });
@@ -86,7 +86,7 @@ describe('answers', () => {
     sound.attempt('t3', { answer: { kind: 'rejected', code: 'account_frozen' } });
     expect(found()).toEqual(['contradicted']);
   });
-  it('contradicted: an answer shows another time, or other settings, than MySQL has', () => {
+  it('contradicted: an answer shows a time or settings that differ from those in MySQL', () => {
     const answer = posted(at(70, 2), at(30, 1));
     sound.attempt('t2', { answer: { ...answer, acceptedAt: 2, source: booked(70, 2) } });
     expect(found()).toEqual([]);
@@ -96,7 +96,7 @@ describe('answers', () => {
     sound.attempt('t2', { answer: { ...answer, source: booked(70, 2, 2) } });
     expect(found()).toContain('contradicted');
   });
-  it('contradicted: the answer shows other content than the request', () => {
+  it('contradicted: the content in the answer differs from that of the request', () => {
     const content = { ...sound.row('t3').content, amount: 41 };
     sound.attempt('t3', { answer: { kind: 'rejected', code: 'insufficient_funds', content } });
     expect(found()).toEqual(['contradicted']);
@@ -164,7 +164,7 @@ describe('what exists', () => {
   });
 });
 
-describe('answers in time', () => {
+describe('the order of answers', () => {
   it('stale: a read shows an older state than an answer that arrived before it was sent', () => {
     sound.read('a', at(100, 1), 8);
     expect(found()).toEqual(['stale']);
@@ -213,14 +213,14 @@ describe('what an operator gave up', () => {
   it('does not count as lost, and the reads that saw it do not count', () => {
     expect(without(['t2'], 10)).toMatchObject({ verdict: 'valid', ok: 2, failed: 1, violations: [] });
   });
-  it('covers nothing else', () => {
+  it('excuses nothing else', () => {
     expect(without([], 10).lost).toBe(1);
     expect(without(['t1'], 10).lost).toBe(1);
   });
-  it('covers nothing that was sent afterwards', () => {
+  it('excuses nothing that was sent afterwards', () => {
     expect(without(['t2'], 3.5).lost).toBe(1);
   });
-  it("covers only reads beyond the accounts' versions, if those are known", () => {
+  it("excuses only reads that show a later version than the account's, if that is known", () => {
     const accounts = new Map([['a', { version: 1, settingsVersion: 1 }]]);
     expect(without(['t2'], 10, { accounts }).verdict).toBe('valid');
     sound.read('a', at(101, 1), 4.5);

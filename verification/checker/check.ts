@@ -16,8 +16,8 @@ export interface Verdict {
   /** `unknown`: there is no violation, but the outcome of some id is not known. */
   verdict: 'valid' | 'invalid' | 'unknown';
   /**
-   * The numbers of ids with a known outcome (posted or rejected), of ids that were never executed, and of ids that are
-   * not known.
+   * The number of ids with a known outcome (posted or rejected), of ids that were never executed, and of ids whose
+   * outcome is not known.
    */
   ok: number;
   failed: number;

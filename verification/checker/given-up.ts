@@ -17,18 +17,18 @@ export interface GivenUp {
   /** Changes of settings, by correlation id. */
   changes?: ReadonlySet<string>;
   /**
-   * The versions in MySQL at that time of the accounts that may have lost something; others have lost nothing, and
-   * neither have their holds. Without them, no earlier read of an account of those transfers counts.
+   * The versions that MySQL had at that time, for each account that may have lost something. All other accounts and
+   * their holds have lost nothing. If this field is absent, earlier reads of accounts of those transfers do not count.
    */
   accounts?: ReadonlyMap<string, { version: number; settingsVersion: number }>;
-  /** The revisions of the holds of these accounts that MySQL had at that time; 0 for one that was refused. */
+  /** The revisions that MySQL had at that time, for each hold of these accounts; 0 for a hold that was refused. */
   holds?: ReadonlyMap<string, number>;
 }
 
 /**
- * The history without what an operator gave up. Answers from before that moment do not count, and neither do reads that
- * saw their effects; a request in progress at that moment was decided after it. An id that was sent again afterwards has
- * the outcome that it was given then. Everything else still holds. Pure.
+ * The history without what an operator gave up. Answers about it from before the acceptance do not count, and neither
+ * do reads from before then that saw its effects; a request that was in progress at that moment was decided later. An
+ * id that was sent again later has the outcome that it got then. Everything else still holds. Pure.
  */
 export function withoutGivenUp(history: History, givenUp: GivenUp): History {
   const { at, transactionIds, changes } = givenUp;
@@ -95,7 +95,7 @@ const isHoldGone = (answer: HoldRequest['answer']): boolean =>
 
 /**
  * Whether an answer confirms an outcome that was given up, or leaves it open. A batch is answered when its last item
- * is.
+ * has its outcome.
  */
 const isGone = (answer: Answer): boolean =>
   isOutcome(answer) || answer.kind === 'unknown' || (answer.kind === 'refused' && answer.status === 409);

@@ -9,9 +9,9 @@ import type { AccountStatus } from '../../app/domain/types.ts';
 export interface OpenedAccount {
   accountId: string;
   currency: string;
-  /** The overdraft limit with which it was opened: settings version 1, with the status ACTIVE. */
+  /** The overdraft limit with which the account was opened: settings version 1, with the status ACTIVE. */
   overdraftLimit: number;
-  /** No lower limit. */
+  /** Whether the balance has no lower limit. */
   external: boolean;
   /** The most that the account may pay out in a business day; absent: no limit. The limit never changes. */
   dailyDebitMax?: number;
@@ -25,17 +25,17 @@ export interface TransferContent {
   /** The group that it is a member of; absent for a single transfer. */
   groupId?: string;
   /**
-   * The content of a capture, as requested. It is compared instead of the amount, which is decided with the capture;
-   * absent for other transfers.
+   * The content of a capture, as requested, which is compared instead of the amount, because the amount is decided only
+   * when the capture is made; absent for other transfers.
    */
   capture?: CaptureContent;
 }
 
 export interface CaptureContent {
   holdId: string;
-  /** Null: all that was left. */
+  /** Null: everything that was left of the hold. */
   amount: number | null;
-  /** Null: that of the hold. */
+  /** Null: the destination of the hold. */
   destination: string | null;
   final: boolean;
 }
@@ -43,7 +43,7 @@ export interface CaptureContent {
 /** The terms of a hold, as requested. */
 export interface HoldContent {
   account: string;
-  /** Null: each capture names one. */
+  /** Null: each capture names a destination. */
   destination: string | null;
   amount: number;
   currency: string;
@@ -98,11 +98,11 @@ export type Answer =
   | (OutcomeFacts & { kind: 'rejected'; code: string })
   /** This attempt certainly wrote nothing, but other attempts with the same id may have. */
   | { kind: 'refused'; status: number; code: string }
-  /** Of a lookup: the service does not know the id. */
+  /** Only for a lookup: the service does not know the id. */
   | { kind: 'absent' }
   /** The attempt may have been carried out, or may still be carried out. */
   | { kind: 'unknown'; reason: string }
-  /** It was answered with an outcome, or may have been carried out, and an operator has accepted its loss. */
+  /** The attempt was answered with an outcome or may have been carried out, but an operator has accepted its loss. */
   | { kind: 'given-up' };
 export type Outcome = Answer & { kind: 'posted' | 'rejected' };
 
@@ -197,7 +197,7 @@ export interface History {
   readonly holds?: ReadonlyMap<string, HoldHistory>;
   /** Whether an operator has accepted a loss: a refusal may then refer to a state that was given up. */
   readonly isLossAccepted?: boolean;
-  /** For how long an attempt may still be carried out after it was sent, ms; infinite if there is no limit. */
+  /** How long an attempt may still be carried out after it was sent, ms; infinite if there is no limit. */
   readonly heldMsMax: number;
 }
 

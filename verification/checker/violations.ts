@@ -19,7 +19,7 @@ export const VIOLATIONS = {
   settings: 'settings are not those that were requested, or did not apply when they should have',
   stale: 'an answer shows an older state than another answer that had arrived before the request was sent',
   crossing: 'the legs of a transfer between shards do not fit together, or it is still in progress',
-  transit: 'money is in transit between shards that belongs to no transfer',
+  transit: 'money that belongs to no transfer is in transit between shards',
   events: 'the change feed does not match MySQL exactly, or its events are not in version order',
   balance: 'MySQL, another view of the balances, and the sum of the postings disagree',
   sum: 'the balances of a currency do not add up to zero',

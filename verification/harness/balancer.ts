@@ -11,7 +11,7 @@ const LATE_ANSWERS_MAX = 2;
 
 type Probed = 'ready' | 'unready' | 'late';
 
-/** Sends clients to ready pods, like a Service of Kubernetes; to any pod if none is ready. */
+/** Sends clients to ready pods, like a Kubernetes Service, or to any pod if none is ready. */
 export class Balancer implements Disposable {
   readonly #urls: readonly string[];
   readonly #ready = new Set<string>();

@@ -15,7 +15,7 @@ export class NoAnswer extends Error {
   }
 }
 
-/** Turns a missing answer into a reply, for the `catch` of callers that only poll. */
+/** Turns a missing answer into a reply. For the `catch` of callers that only poll. */
 export function silence(error: unknown): Reply {
   if (error instanceof NoAnswer) return { status: 0, body: error.message };
   throw error;

@@ -200,7 +200,7 @@ export class Cluster implements System, AsyncDisposable {
     await until('all pods are ready', msMax, () => this.#balancer.readyCount === this.pods.length);
   }
 
-  /** Read directly from MySQL, which must be running. */
+  /** Queries MySQL directly; it must be running. */
   async query(sql: string): Promise<RowDataPacket[]> {
     try {
       this.#mysql ??= await Mysql.open(this.#address);
@@ -278,6 +278,6 @@ export const builtOnce = (root: string, dir: string): Promise<void> =>
 
 function memberAt(members: readonly Service[], index: number): Service {
   const member = members[index];
-  if (!member) throw new RangeError(`there is no ${index}`);
+  if (!member) throw new RangeError(`there is no element ${index}`);
   return member;
 }

@@ -41,7 +41,7 @@ afterEach(async () => {
   await new Promise((resolve) => echo.close(resolve));
 });
 
-it('passes everything on in order, even while it is slow', async () => {
+it('a link passes everything on in order, even while it is slow', async () => {
   const numbers = Array.from({ length: 300 }, (_, index) => `${index},`);
   for (const [index, number] of numbers.entries()) {
     if (index === 100) link.slow(30);
@@ -53,7 +53,7 @@ it('passes everything on in order, even while it is slow', async () => {
   expect(said).toBe(numbers.join(''));
 });
 
-it('holds up what is sent, and delivers it when it works again, even if the sender has given up', async () => {
+it('data sent while a link is held up is delivered when it works again, even if the sender has given up', async () => {
   link.hold('requests');
   client.write('late');
   client.end();
@@ -63,7 +63,7 @@ it('holds up what is sent, and delivers it when it works again, even if the send
   await expect.poll(() => heard).toBe('late');
 });
 
-it('can hold up only the answers', async () => {
+it('a link can hold up only the answers', async () => {
   link.hold('replies');
   client.write('hello');
   await sleep(50);
@@ -72,7 +72,7 @@ it('can hold up only the answers', async () => {
   await expect.poll(() => said).toBe('hello');
 });
 
-it('is cut: connections break, including new ones, until it works again', async () => {
+it('while a link is cut, connections break, including new ones', async () => {
   link.cut();
   await expect.poll(() => client.destroyed).toBe(true);
   await dial().catch(() => {});

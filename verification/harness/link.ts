@@ -24,9 +24,9 @@ interface Flow {
 }
 
 /**
- * The link between one process and one store, as a TCP proxy: it can be cut, held up in one or both directions, or made
- * slow, without effect on other processes. What is held up is delivered when the link works again, even if its sender
- * has given up by then, as in a network.
+ * The link between one process and one store, as a TCP proxy. It can be cut, held up in one or both directions, or made
+ * slow, without affecting other processes. Data that is held up is delivered when the link works again, even if its
+ * sender has given up by then, as in a network.
  */
 export class Link implements Disposable {
   readonly host = LOOPBACK;

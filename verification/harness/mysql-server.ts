@@ -93,6 +93,6 @@ export class MysqlServer extends Member {
     const using = await this.administer(
       `SELECT id FROM information_schema.processlist WHERE db = '${database}' AND user = '${user}'`,
     );
-    for (const id of using.split('\n').filter(Boolean)) await this.administer(`KILL ${id}`).catch(() => {}); // it has just ended
+    for (const id of using.split('\n').filter(Boolean)) await this.administer(`KILL ${id}`).catch(() => {}); // the connection has just ended
   }
 }

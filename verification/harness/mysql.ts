@@ -9,7 +9,7 @@ export class Mysql implements Disposable {
 
   private constructor(connection: Connection) {
     this.#connection = connection;
-    connection.on('error', () => {}); // the next query reports it
+    connection.on('error', () => {}); // the next query reports the error
   }
 
   static async open({ host, port, user, password, database, ssl }: MysqlAddress): Promise<Mysql> {

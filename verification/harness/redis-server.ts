@@ -48,11 +48,11 @@ export class RedisServer extends Member implements Address {
     rmSync(files, { recursive: true });
   }
 
-  /** On a separate connection. */
+  /** Calls a command on a separate connection. */
   async call(command: string, ...args: string[]): Promise<unknown> {
     const { host, port } = this;
     const redis = new Redis({ host, port, lazyConnect: true, maxRetriesPerRequest: 0, retryStrategy: () => null });
-    redis.on('error', () => {}); // shows in the call
+    redis.on('error', () => {}); // the call below reports the error
     try {
       await redis.connect();
       return await redis.call(command, ...args);

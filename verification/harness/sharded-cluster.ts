@@ -45,7 +45,7 @@ const BACK_MS_MAX = 300_000;
 export class ShardedCluster implements System, AsyncDisposable {
   readonly dir: string;
   readonly shards: number;
-  /** Null if the caller starts and stops it. */
+  /** The Redis of the shard; null if the caller starts and stops it. */
   readonly #redises: readonly (RedisServer | null)[];
   readonly mysql: MysqlServer;
   readonly pods: readonly Service[];
@@ -204,7 +204,7 @@ export class ShardedCluster implements System, AsyncDisposable {
       service.configure({ REDIS_URL: this.#redisUrls.join(' '), MYSQL_URL });
   }
 
-  /** Points all processes' links for the MySQL of a shard to another server, as if its host name had moved. */
+  /** Points the links of all processes to the MySQL of a shard to another server, as if its host name had moved. */
   renameMysql(shard: number, to: MysqlServer): void {
     this.#readFrom(shard, to);
     for (const link of this.wires('mysql', shard)) link.redirect(to);
@@ -230,7 +230,7 @@ export class ShardedCluster implements System, AsyncDisposable {
     return member;
   }
 
-  /** Read directly from the MySQL of a shard, which must be running. */
+  /** Queries the MySQL of a shard directly; it must be running. */
   async query(shard: number, sql: string, values: unknown[] = []): Promise<RowDataPacket[]> {
     try {
       const reader = this.#readers[shard] ?? (await Mysql.open(at(this.#addresses, shard)));
@@ -313,6 +313,6 @@ function redisServers(dir: string, count: number): Promise<RedisServer[]> {
 
 function at<T>(list: readonly T[], index: number): T {
   const one = list[index];
-  if (one === undefined) throw new RangeError(`there is no ${index}`);
+  if (one === undefined) throw new RangeError(`there is no element ${index}`);
   return one;
 }

@@ -4,7 +4,7 @@ export const now = (): number => performance.now();
 
 export { sleep };
 
-/** Waits for a condition. @throws Error that names it if it is not met in time */
+/** Waits for a condition. @throws Error with `what` if it is not met in time */
 export async function until(what: string, msMax: number, holds: () => Promise<boolean> | boolean): Promise<void> {
   const deadline = now() + msMax;
   for (;;) {

@@ -67,7 +67,7 @@ function factsIn(fields: Fields): { acceptedAt: number; content: TransferContent
 export const isRefusal = (status: number): boolean => status === 503 || (status >= 400 && status < 500);
 
 /**
- * The meaning of an answer to `GET /v1/transfers/{id}` for the id; only an outcome and `absent` show anything about it.
+ * The meaning of an answer to `GET /v1/transfers/{id}` for the id; only an outcome and `absent` say anything about it.
  */
 export function answerOfLookUp({ status, body }: Reply, currency: string): Answer {
   const fields = fieldsOf(body);
@@ -75,7 +75,7 @@ export function answerOfLookUp({ status, body }: Reply, currency: string): Answe
   // Without an answer, the body is the reason.
   if (status !== 200)
     return { kind: 'refused', status, code: String(fields['code'] ?? (status === 0 ? body : status)) };
-  // Between shards, in progress: it has no outcome yet.
+  // A transfer between shards that is in progress has no outcome yet.
   if (fields['status'] === 'PENDING') return { kind: 'refused', status, code: 'pending' };
   if (fields['status'] !== 'REJECTED') return answerOf(status, { ...fields, replayed: true }, currency);
   return { kind: 'rejected', code: String(fields['refusal']), ...factsIn(fields) };

@@ -118,7 +118,7 @@ it.each([
 });
 
 describe('Holds', () => {
-  /** A hold of 0.30 on a, of which 0.10 are captured to b, a voided hold, and a refused one. */
+  /** A hold of 0.30 on a, of which 0.10 is captured for b; a voided hold; and a refused one. */
   beforeEach(async () => {
     const store = new DirectStore({ database: test.database, clock: systemClock });
     const hold = { holdId: 'h1', source: 'bank:a', destination: 'bank:b' };

@@ -54,7 +54,7 @@ export async function readBooks(
   return { ...books, transfers, views: [await balancesOf(client, accounts)] };
 }
 
-/** All rows of the accounts with this prefix, of the same moment. @param query for the rows of transfers */
+/** All rows of the accounts with this prefix, as of one moment. @param query for the rows of transfers */
 export async function readRows(mysql: Mysql, prefix: string, query: { sql: string; patterns: number }) {
   const pattern = patternOf(prefix);
   await mysql.rows('START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY');

@@ -6,7 +6,7 @@ import { now } from '../harness/time.ts';
 /** The accounts that wait for a journal, and their holds, as MySQL has them. */
 export type Frozen = Required<Pick<GivenUp, 'accounts' | 'holds'>>;
 
-/** Nothing changes them until the loss is accepted, or the journal is read. */
+/** Reads them. Nothing changes them until the loss is accepted or the journal is read. */
 export async function readFrozen(address: MysqlAddress): Promise<Frozen> {
   using mysql = await Mysql.open(address);
   const accounts = await mysql.rows(
@@ -27,7 +27,10 @@ export async function readFrozen(address: MysqlAddress): Promise<Frozen> {
   };
 }
 
-/** What an operator has accepted as lost, as the service itself recorded it. @param frozen as before the acceptance */
+/**
+ * Reads what an operator has accepted as lost, as recorded by the service itself. @param frozen as read before the
+ * acceptance
+ */
 export async function readGivenUp(address: MysqlAddress, frozen: Frozen): Promise<GivenUp> {
   using mysql = await Mysql.open(address);
   const rows = await mysql.rows("SELECT entry_id, dropped_at FROM dropped_entries WHERE kind = 'transfers'");

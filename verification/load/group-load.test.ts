@@ -29,7 +29,7 @@ describe('The answer to a group', () => {
     expect(answers.map(({ kind }) => kind)).toEqual(group.orders.map((_, index) => (index ? 'unknown' : 'posted')));
   });
 
-  it('that was refused is no outcome of a transfer: the ids stay free', () => {
+  it('that was refused gives its transfers no outcome, and their ids stay free', () => {
     const refusal = { code: 'group_refused', index: 1, refusal: 'insufficient_funds' };
     for (const answer of answersOf(group, { status: 422, body: refusal }))
       expect(answer).toEqual({ kind: 'refused', status: 422, code: 'group_refused' });

@@ -8,7 +8,7 @@ const fields = {
 const hold = { status: 'OPEN', amount: 1200, captured: 250, expiresAt: Date.UTC(2026, 10, 30), revision: 3 };
 
 describe('The answer to a request about a hold', () => {
-  it('shows its state, and whether it was placed before', () => {
+  it('shows the state of the hold, and whether it was placed before', () => {
     expect(holdAnswerOf({ status: 201, body: { ...fields, replayed: false } }, 'EUR')).toEqual({
       ...{ kind: 'held', hold, replayed: false },
     });
@@ -16,7 +16,7 @@ describe('The answer to a request about a hold', () => {
       ...{ kind: 'held', hold, stale: true },
     });
   });
-  it('may show that its placing was refused', () => {
+  it('may show that the hold was refused', () => {
     const body = { ...fields, status: 'REFUSED', refusal: 'insufficient_funds' };
     expect(holdAnswerOf({ status: 200, body }, 'EUR')).toEqual({ kind: 'rejected', code: 'insufficient_funds' });
   });

@@ -80,7 +80,10 @@ export class HoldLoad {
     await Promise.all(Array.from({ length: copies }, () => this.capture(transactionId, content)));
   }
 
-  /** Places a hold, for the first time or again. @returns the hold; null if it was not placed, or if this is unknown */
+  /**
+   * Places a hold, for the first time or again. @returns the hold; null if it was not placed or may not have been
+   * placed
+   */
   async place(holdId: string, content: HoldContent): Promise<HoldShown | null> {
     const { account, destination, amount, currency, expiresAt } = content;
     const correlationId = this.#recorder.newCorrelationId();
@@ -91,7 +94,7 @@ export class HoldLoad {
       ...(expiresAt !== null && { expiresAt: new Date(expiresAt).toISOString() }),
     };
     const answer = await this.#ask(currency, () => this.#client.post('/v1/holds', body, correlationId));
-    // A refused placing is an outcome.
+    // The refusal of a hold is an outcome.
     const isRejected = answer.kind === 'refused' && answer.status === 422;
     complete(isRejected ? { kind: 'rejected', code: answer.code } : answer);
     return answer.kind === 'held' ? (answer.hold ?? null) : null;

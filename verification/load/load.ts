@@ -38,7 +38,10 @@ export interface LoadOptions {
   copies: number;
   /** Share of the transfers whose id is not a UUIDv7. */
   ownIds: number;
-  /** Transfers per second that must have had an outcome before the fault: with fewer, the result would mean little. */
+  /**
+   * The minimum number of transfers per second with an outcome before the fault; with fewer, the result would mean
+   * little.
+   */
   transfersPerSecondMin: number;
 }
 /** What the load consists of. */
@@ -98,7 +101,7 @@ export class Load {
     this.#holds = new HoldLoad(client, recorder, population);
   }
 
-  /** Runs until the signal; returns once the last answer has arrived. */
+  /** Runs until the signal is aborted; returns once the last answer has arrived. */
   async run({ rate, workers, ...mix }: LoadOptions, stop: AbortSignal): Promise<void> {
     this.#mix = mix;
     const everyMs = 1000 / rate;

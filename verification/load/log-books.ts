@@ -9,7 +9,7 @@ import { until } from '../harness/time.ts';
 const SEALED_MS_MAX = 60_000;
 const PAGE = { rows: 100, bytes: 8 * 1024 * 1024 };
 
-/** Everything whose salt is in the books must be in the log; these are the names of its entries. */
+/** Everything whose salt is in the books must be in the log. Selects the names of these entries. */
 const EXPECTED = `
   SELECT CONCAT('transfer ', transaction_id) AS name FROM transfers WHERE salt IS NOT NULL
   UNION ALL SELECT CONCAT('hold ', hold_id) FROM holds WHERE salt IS NOT NULL

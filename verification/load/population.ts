@@ -7,7 +7,7 @@ export interface Population {
   /** The transfers that fund the accounts before the load begins. */
   readonly openings: readonly TransferContent[];
   pick(): TransferContent;
-  /** Chooses a shard, and returns what picks transfers inside it. Absent if there is one shard. */
+  /** Chooses a shard, and returns a function that picks transfers inside it. Absent if there is only one shard. */
   inOneShard?(): () => TransferContent;
 }
 

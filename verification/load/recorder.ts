@@ -38,11 +38,11 @@ export class Recorder extends Recording {
   readonly #known: TransferHistory[] = [];
   readonly #unresolved = new Set<TransferHistory>();
   #refused: TransferHistory[] = [];
-  /** Holds of which it is unknown whether they were placed or refused. */
+  /** Holds that may have been placed or refused. */
   readonly #unresolvedHolds = new Set<HoldHistory>();
   #correlations = 0;
   requests = 0;
-  /** The pods that answered them. */
+  /** The number of reads by the source of the answer. */
   readonly readsBySource = new Map<string, number>();
   /** The error answers to requests other than transfers. */
   readonly otherErrors = new Map<string, number>();
@@ -94,13 +94,13 @@ export class Recorder extends Recording {
     };
   }
 
-  /** Holds whose placing was sent and has no outcome so far, except those with a request still in progress. */
+  /** Holds that were requested and have no outcome so far, except those with a request that is still in progress. */
   unresolvedHolds(): HoldHistory[] {
     const isOver = ({ endedAt }: HoldRequest) => Number.isFinite(endedAt);
     return [...this.#unresolvedHolds].filter(({ requests }) => requests.every(isOver));
   }
 
-  /** A lookup begins. */
+  /** Begins a lookup. @returns a function that records its answer */
   lookUp(transactionId: string): (answer: Answer) => void {
     const transfer = this.of(transactionId);
     const sentAt = now();

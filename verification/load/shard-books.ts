@@ -20,7 +20,10 @@ const TRANSIT = `SELECT account_id, currency, balance, held, version, overdraft_
 
 const CLOSED_MS_MAX = 120_000;
 
-/** The books of several shards: their rows together. Ids of a load are unique over all shards, because its sources are. */
+/**
+ * The books of several shards, with the rows of all shards. The ids of a load are unique across all shards, because its
+ * source accounts are.
+ */
 export async function readShardBooks(
   addresses: readonly MysqlAddress[],
   client: Client,
@@ -64,7 +67,7 @@ const SIDES: Readonly<Record<LegName, readonly Side[]>> = {
 };
 type LegName = NonNullable<BookedTransfer['leg']>['name'];
 
-/** The books contain only postings to the accounts of the load, so the side of an account in transit is left out. */
+/** The books contain only postings to the accounts of the load, so the side of a transit account is left out. */
 function transferOrLegOf(row: RowDataPacket): BookedTransfer {
   if (row['leg'] === null) return transferOf(row);
   const name = String(row['leg']).toLowerCase() as LegName;
@@ -81,7 +84,7 @@ function crossingOf(row: RowDataPacket): BookedCrossing {
   return { transactionId, state, refusal, destination };
 }
 
-/** Waits until every transfer between shards has ended, which is up to the couriers. */
+/** Waits until the couriers have ended every transfer between shards. */
 export async function untilClosed(addresses: readonly MysqlAddress[]): Promise<void> {
   let open: string[] = [];
   await until('all transfers between shards have ended', CLOSED_MS_MAX, async () => {

@@ -5,7 +5,7 @@ import { nameInShard, shardTowns } from './shard-population.ts';
 const SHARDS = 3;
 const shardOf = (accountId: string) => shardOfAccount(accountId, SHARDS);
 
-test('each shard has a town, and names of its own', () => {
+test('each shard has a town and account names of its own', () => {
   const { towns, accounts } = shardTowns('p:', SHARDS);
   expect(towns.map(({ accounts: own }) => new Set(own.map(({ accountId }) => shardOf(accountId))))).toEqual([
     new Set([0]),
@@ -16,7 +16,7 @@ test('each shard has a town, and names of its own', () => {
   expect([0, 1, 2].map((shard) => shardOf(nameInShard(shard, SHARDS)))).toEqual([0, 1, 2]);
 });
 
-test('the requested share of the transfers is between shards, in one currency, and no opening deposit is', () => {
+test('the requested share of the transfers is between shards, in one currency; opening deposits are not', () => {
   const towns = shardTowns('p:', SHARDS, 0.4);
   const picked = Array.from({ length: 2_000 }, () => towns.pick());
   const isAcross = ({ source, destination }: { source: string; destination: string }) =>

@@ -26,7 +26,7 @@ export function shardTowns(prefix: string, shards: number, crossing = 0.4, plain
   return { prefix, accounts, openings: towns.flatMap(({ openings }) => openings), pick, inOneShard, towns };
 }
 
-/** Another transfer of a town, in this currency. */
+/** Picks a transfer of a town in this currency. */
 function picked(town: Population, currency: string): TransferContent {
   for (;;) {
     const content = town.pick();
@@ -34,7 +34,7 @@ function picked(town: Population, currency: string): TransferContent {
   }
 }
 
-/** The same town, whose accounts all end with a name that belongs to the shard. */
+/** The same town, with account ids that all end with a name that belongs to the shard. */
 function inShard(town: Population, shard: number, shards: number): Population {
   const name = nameInShard(shard, shards);
   const there = (accountId: string) => `${accountId}@${name}`;

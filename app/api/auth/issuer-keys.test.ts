@@ -162,7 +162,7 @@ describe('The keys of an issuer', () => {
     expect(await verify(first)).toBe('jwt:ada');
   });
 
-  it('do not make request after request wait when the issuer hangs', async () => {
+  it('do not make every request wait when the issuer hangs', async () => {
     issuer.answer = () => {};
     const verify = verifying(undefined, { timeoutMs: 50 });
     expect(await Promise.all([verify(first), verify(first)])).toEqual(['issuer_unavailable', 'issuer_unavailable']);

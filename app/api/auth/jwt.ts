@@ -29,8 +29,8 @@ const CLOCK_TOLERANCE_SECONDS = 5;
 /** A subject of this length, with its prefix, fits into the columns for users. */
 const SUBJECT_LENGTH_MAX = 255;
 /**
- * Characters that are invisible in an audit trail or can reorder the text around them: controls, formats, unpaired
- * surrogates, private use.
+ * Characters that are invisible in an audit trail or can reorder the text around them: control and format characters,
+ * unpaired surrogates, private-use characters.
  */
 const NOT_PRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/u;
 
@@ -81,7 +81,7 @@ function scopesIn(claim: unknown): readonly unknown[] {
 }
 
 /**
- * The code of jose's error, and the claim concerned. The message is omitted because it can contain a part of the token.
+ * The code of jose's error, and the affected claim. The message is omitted because it can contain a part of the token.
  */
 function reasonOf(error: errors.JOSEError): string {
   const hasClaim = error instanceof errors.JWTClaimValidationFailed || error instanceof errors.JWTExpired;

@@ -4,7 +4,7 @@ import { type Route, route } from '../http/route.ts';
 
 const Caller = z
   .object({
-    user: z.string().meta({ description: 'The user name that is recorded for what the caller does.' }),
+    user: z.string().meta({ description: 'The user name that is recorded for the actions of the caller.' }),
     scopes: z.array(z.enum(SCOPES)),
     accountPrefixes: z
       .array(z.string())
@@ -19,7 +19,7 @@ export function callerRoute(): Route {
     method: 'GET',
     path: '/v1/caller',
     scopes: SCOPES,
-    // It names no account.
+    // The response contains no data of any account.
     accounts: 'handler',
     tag: 'Console',
     summary: 'Read the user and the scopes of the credentials',

@@ -23,7 +23,7 @@ const PAGE_HEADERS = {
   'Referrer-Policy': 'no-referrer',
   'X-Content-Type-Options': 'nosniff',
 };
-/** Vite adds a hash of the content to a name. */
+/** Files whose names contain a hash of their content, which Vite adds, never change. */
 const HASHED = /-[\w-]{8}\.\w+$/;
 const fileHeaders = (name: string) => ({
   'Cache-Control': HASHED.test(name) ? 'public, max-age=31536000, immutable' : 'no-cache',
@@ -36,7 +36,7 @@ const TYPES: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml',
 };
 
-/** Where `npm run build` puts the console: seen from dist/app/api/console, and from app/api/console. */
+/** Where `npm run build` puts the console: relative to dist/app/api/console, and to app/api/console. */
 const FOLDERS = ['../../../console/', '../../../dist/console/'].map((path) => new URL(path, import.meta.url));
 const PAGE = 'index.html';
 
@@ -46,7 +46,7 @@ const tag = 'Console';
 export function consoleRoutes(folders: readonly URL[] = FOLDERS): Route[] {
   let files: Promise<ReadonlyMap<string, Answer>> | null = null;
   const file = async (name: string): Promise<Answer> => {
-    // Read once; a pod without the files, or that cannot read them now, looks again at the next request.
+    // Read once; a pod that lacks the files, or cannot read them now, tries again at the next request.
     files ??= filesIn(folders).catch((error: unknown) => {
       files = null;
       throw error;

@@ -32,7 +32,7 @@ const HEADERS = {
 };
 const HOME = 'index.html';
 
-/** Where `npm run build` writes the guide: seen from dist/app/api/docs, and from app/api/docs. */
+/** Where `npm run build` writes the guide: relative to dist/app/api/docs, and to app/api/docs. */
 const FOLDERS = ['../../../guide/', '../../../dist/guide/'].map((path) => new URL(path, import.meta.url));
 
 const tag = 'Documentation';
@@ -46,7 +46,7 @@ export function guideRoutes(folders: readonly URL[] = FOLDERS): Route[] {
     if (known) return known;
     places ??= placesIn(folders);
     const found = await places;
-    // Not built yet, as in a checkout: the next request looks again.
+    // Not built yet, as in a fresh checkout: the next request tries again.
     if (found.size === 0) places = null;
     const place = found.get(name);
     if (!place) throw new Problem('not_found', found.size === 0 ? 'The guide is not built.' : 'No such page.');
@@ -63,7 +63,7 @@ export function guideRoutes(folders: readonly URL[] = FOLDERS): Route[] {
       tag,
       summary: 'The guide: tutorials, instructions, reference and explanations',
       undocumented: true,
-      answers: { 302: { description: 'Leads to the first page', headers: { Location: 'Relative to this path.' } } },
+      answers: { 302: { description: 'Redirects to the first page', headers: { Location: 'Relative to this path.' } } },
       problems: [],
       handle: () => ({ status: 302, headers: { Location: `guide/${HOME}` } }),
     }),

@@ -6,6 +6,6 @@ import { invalid } from '../http/validation.ts';
 export function startOf(text: string, shards: number, pointer: string): FeedStart {
   const start = startIn(text, shards);
   if (start === null)
-    throw invalid([{ pointer, detail: 'is not a position from an earlier response, nor `oldest` or `latest`' }]);
+    throw invalid([{ pointer, detail: 'must be a position from an earlier response, `oldest` or `latest`' }]);
   return start;
 }

@@ -39,7 +39,7 @@ const filter = {
   type: z
     .string()
     .transform(list)
-    .refine((types): types is ReadonlySet<EventType> => [...types].every(isType), 'must be types of events')
+    .refine((types): types is ReadonlySet<EventType> => [...types].every(isType), 'must be event types')
     .optional()
     .meta({
       type: 'string',
@@ -163,7 +163,7 @@ function startIn(given: string | undefined, header: Call['header'], feed: Feed):
 const beginning = (feed: Feed, wanted: FeedFilter, { start, pointer }: Start) =>
   located(pointer, () => feed.begin(start, wanted));
 
-/** If the feed rejects the position, adds to the problem where the position was given. */
+/** If the feed rejects the position, the problem names the parameter that contained it. */
 async function located<T>(pointer: string, read: () => Promise<T>): Promise<T> {
   try {
     return await read();

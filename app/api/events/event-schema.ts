@@ -34,7 +34,7 @@ const transfer = {
   reverses: TransferId.optional().meta({ description: 'For a reversal: the transfer that it reverses.' }),
   holdId: Id.optional().meta({ description: 'For a capture: the hold that it captures.' }),
 };
-const side = 'Absent if the event reports a leg at the other account.';
+const side = 'Absent if the event reports a leg of a transfer between shards that changes only the other account.';
 
 const TransferPosted = z.object({
   ...transfer,
@@ -115,7 +115,7 @@ const DATA = {
   }),
 } as const satisfies Record<EventType, z.ZodObject>;
 
-/** With `details=true`. */
+/** Present only with `details=true`. */
 const details = {
   user: z.string().optional().meta({
     description: 'The user who requested it. Like all members that follow, present only with `details=true`.',
@@ -158,7 +158,7 @@ export const EventPage = z
     items: z.array(Event),
     nextCursor: z.string().meta({ description: 'Send it as `after` to get the events that follow. It is never null.' }),
     caughtUp: z.boolean().meta({
-      description: 'False if there may be more events already. A page can be empty before the end.',
+      description: 'False if more events may already be available. A page can be empty before the end.',
     }),
   })
   .meta({ id: 'EventPage' });

@@ -10,13 +10,14 @@ import { singleOutcome } from '../transfers/transfer-schema.ts';
 import type { CaptureRequest } from './capture-schema.ts';
 import { positiveAt } from './hold-schema.ts';
 
-/** Each refused capture without an id uses up an attempt, as each refused reversal does. */
+/** Each refused capture without an id uses up one attempt, like each refused reversal. */
 const ATTEMPTS_MAX = 100;
 
 /**
- * Captures what is left of a hold, or a part that ends it, under an id that is derived from the hold's: every caller that sends the
- * same capture uses the same id, and an id is posted once. The attempt is part of the id, because a refusal is a permanent outcome:
- * attempt n + 1 is made only when n is known to be refused.
+ * Captures the rest of a hold, or a part of it that ends the hold, under an id derived from the hold's id: every caller
+ * that sends the same capture uses the same id, and an id is posted only once. The number of the attempt is part of the
+ * id, because a refusal is a permanent outcome: attempt n + 1 is made only when attempt n is known to have been
+ * refused.
  */
 export async function captureOnce(
   { holds, ledger }: { holds: Holds; ledger: Ledger },
@@ -48,7 +49,7 @@ export const captureId = (holdId: string, attempt: number): string =>
 
 /** What a capture requests, regardless of its id. */
 interface AskedCapture {
-  /** The amount in minor units; null for all that is left. */
+  /** The amount in minor units; null for the whole remaining amount. */
   amount: number | null;
   destination: string | null;
   final: boolean;

@@ -15,7 +15,7 @@ import { previewAnswer } from '../transfers/transfer-schema.ts';
 import { captureAnswer } from './capture-schema.ts';
 import { etagOf, holdAnswer, placingProblem, stateAnswer } from './hold-schema.ts';
 
-/** What would happen: nothing is written, and no id is used. */
+/** What a dry run reads. It writes nothing, and uses no id. */
 interface Stores {
   holds: Holds;
   ledger: Pick<Ledger, 'outcome'>;

@@ -55,7 +55,7 @@ export const DEMO_HOLDS = {
   capture: '019b7650-2c00-7000-8000-000000000005',
   void: '019b7650-2c00-7000-8000-000000000006',
 };
-/** How often a change with `If-Match: *` is tried if other changes keep coming first. */
+/** How many times a change with `If-Match: *` is tried if other changes keep preempting it. */
 const ANY_REVISION_TRIES = 5;
 
 export function holdRoutes(deps: HoldDependencies): Route[] {
@@ -202,7 +202,7 @@ function voidHold(deps: HoldDependencies): Route {
     query: HoldQuery,
     body: { schema: HoldVoidRequest, example: { durability: 'persisted' }, optional: true },
     answers: {
-      200: { description: `The hold after that; ${DRY}`, schema: ChangedHoldOrPreview, headers: ETAG },
+      200: { description: `The hold afterwards; ${DRY}`, schema: ChangedHoldOrPreview, headers: ETAG },
     },
     problems: ['hold_not_open', ...FINDING, ...WAITING_PROBLEMS],
     async handle(call) {
@@ -289,7 +289,7 @@ async function factsOf(
   return facts;
 }
 
-/** Adds which limit refused a change, for callers who may read the balance. */
+/** Adds the limit that refused a change, for callers who may read the balance. */
 function withFigures(error: unknown, facts: HoldFacts, identity: Identity): unknown {
   if (!(error instanceof Problem) || !error.extras.refusedBy) return error;
   const extras = { ...error.extras, ...limitFigures(error.extras.refusedBy, facts, identity) };

@@ -31,7 +31,7 @@ import {
 } from '../schemas/fields.ts';
 import { limitFigures } from '../transfers/transfer-refusal.ts';
 
-/** How far ahead a hold may end. */
+/** How far in the future a hold may expire. */
 const EXPIRES_MS_MAX = 366 * 24 * 60 * 60 * 1000;
 const STATUSES = ['OPEN', 'CAPTURED', 'VOIDED', 'EXPIRED'] as const;
 /** The maximum number of captures shown. */

@@ -15,7 +15,7 @@ describe('a request target', () => {
     ['/v1/ops/../transfers', '/v1/ops/../transfers', ''],
     ['/http://host/v1', '/http://host/v1', ''],
     ['', '/', ''],
-  ])('%s is the path %s and the query "%s"', (url, path, query) => {
+  ])('%s has the path %s and the query "%s"', (url, path, query) => {
     expect(requestTarget(url)).toEqual({ path, query });
   });
 });

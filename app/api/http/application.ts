@@ -244,8 +244,8 @@ export function authenticate(keys: KeyStore, jwt: JwtVerifier | undefined): ApiM
 }
 
 /**
- * @throws Problem forbidden if the route does not enforce the accounts of the caller, or the path names an account that
- * the caller may not use
+ * @throws Problem forbidden if the route does not enforce the restriction of a caller to some accounts, or the path
+ * names an account that the caller may not use
  */
 function restrict(identity: Identity, route: Route, params: PathParams): void {
   if (route.accounts === undefined)
@@ -254,7 +254,7 @@ function restrict(identity: Identity, route: Route, params: PathParams): void {
 }
 
 /**
- * Whether the credentials are still accepted. They are not rejected because the key store or the issuer is unavailable.
+ * Whether the credentials are still accepted. They remain accepted while the key store or the issuer is unavailable.
  */
 async function isAllowed(identify: () => Promise<Identity | null>, route: Route, params: PathParams): Promise<boolean> {
   try {

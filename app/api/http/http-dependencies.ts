@@ -62,7 +62,7 @@ export interface HttpDependencies {
   waitingForDatabase: () => number;
   /** True from the first shutdown signal: answers then ask clients to close their connection. */
   shuttingDown: () => boolean;
-  /** Called once per request with the route's pattern (never the raw path: it would flood the metrics), after the answer. */
+  /** Called once per request, after the response, with the route's pattern: raw paths would flood the metrics. */
   onRequest: (route: string, method: string, status: number, seconds: number) => void;
   /** Called once for every request that is answered with a problem. */
   onProblem: (code: ProblemCode) => void;

@@ -23,8 +23,8 @@ const TYPE_LENGTH_MAX = 256;
 const UTF_8_LABELS = new Set(['utf-8', 'utf8']);
 
 /**
- * A batch of 1000 transfers with all their metadata has 52,000 parts; a list with one item too many still gets a JSON
- * pointer in its error.
+ * A batch of 1000 transfers with all their metadata has 52,000 parts. `itemsOfList` is one more than the maximum, so
+ * that the error of a list with one item too many has a JSON pointer.
  */
 const SHAPE_LIMITS: ShapeLimits = { membersOfObject: 64, itemsOfList: LIST_MAX + 1, levels: 16, parts: 65_536 };
 

@@ -7,7 +7,8 @@ import type { Clock } from '../../kernel/clock.ts';
 const CHECK_EVERY_MS = 30_000;
 const CHECK_AFTER_MS_MIN = 1_000;
 /**
- * A live response ends after a random 50 to 100 % of this time, because a client chooses a pod only when it connects, ms.
+ * A live response ends after a random 50 to 100 % of this time (ms), because a client chooses a pod only when it
+ * connects.
  */
 const AGE_MAX_MS = 15 * 60_000;
 /** How long to wait for a client to read the end of its response, ms. */
@@ -41,7 +42,7 @@ export interface LiveSender {
 
 /** The caller of a live response. */
 export interface LiveCaller extends Identity {
-  /** Whether the same credentials would be accepted now. It never rejects. */
+  /** Whether the same credentials would be accepted now. The promise never rejects. */
   isAllowed(): Promise<boolean>;
 }
 

@@ -105,7 +105,7 @@ export function problemResponses(
   };
 }
 
-/** Unexpected errors and outcomes of transfers have their own log lines. */
+/** Outcomes of transfers and groups, and unexpected errors, have their own log lines. */
 function isLogged({ code, extras }: Problem): boolean {
   return code === 'internal_error' || extras.transactionId !== undefined || extras.groupId !== undefined;
 }

@@ -4,7 +4,7 @@ import type { Clock } from '../../kernel/clock.ts';
 const EXCHANGE_EVERY_MS = 1_000;
 /**
  * With more users than this, the one that has not been seen for the longest time is forgotten, which only means that
- * this user starts with a full bucket.
+ * the user then starts again with a full bucket.
  */
 const USERS_MAX = 10_000;
 /** Maximum number of users in an exchange; with more, those with the most requests are reported. */
@@ -56,7 +56,7 @@ export class RateLimiter {
     this.perSecondMax = deps.perSecondMax;
   }
 
-  /** @returns false if the user has used up its requests */
+  /** @returns false if the user has no requests left */
   take(user: string): boolean {
     const { clock } = this.#deps;
     const { perSecondMax } = this;

@@ -17,7 +17,7 @@ const SINGLE_BODY_BYTES_MAX = 64 * 1024;
 const DISCARD_FACTOR = 4;
 /** Memory limit for all bodies that have arrived but are not parsed yet, as a multiple of the largest body. */
 const BODIES_IN_FLIGHT = 64;
-/** A body must be complete after this time, plus one second for every 64 KiB that have arrived. */
+/** A body must be complete within this time, plus one second for every 64 KiB that have arrived. */
 const BODY_TIMEOUT_MS = 10_000;
 const BYTES_PER_MS_MIN = 64;
 const SWEEP_EVERY_MS = 1_000;
@@ -195,7 +195,7 @@ class ArrivingBody {
   #grow(capacity: number): boolean {
     if (!this.#bodies.take(capacity - this.#taken)) {
       this.#drop();
-      const detail = 'The memory of this pod for request bodies is used up. Send the same request again later.';
+      const detail = 'This pod has no memory left for request bodies. Send the same request again later.';
       this.#fail(new Problem('overloaded', detail));
       return false;
     }

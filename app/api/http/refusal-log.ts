@@ -14,7 +14,10 @@ export interface RefusedRequest {
   detail?: string;
 }
 
-/** Lines per second and code. Further rejections are only counted, so that no client can flood the log. */
+/**
+ * Maximum number of lines per second for each code. Further rejections are only counted, so that no client can flood
+ * the log.
+ */
 const LINES_PER_SECOND = 10;
 const WINDOW_MS = 1_000;
 

@@ -46,7 +46,9 @@ export interface BodyDefinition<Body extends z.ZodType> {
   documented?: z.ZodType;
   /** Whether the body is a list of items, up to `BODY_BYTES_MAX`. Bodies of other routes are small. */
   isList?: true;
-  /** The example that `/docs` fills in. It must succeed with the accounts of `npm start` (devstack/demo.mjs). */
+  /**
+   * The example that `/docs` fills in. The request must succeed with the accounts of `npm start` (devstack/demo.mjs).
+   */
   example: z.input<Body>;
   /** A missing body, or null, counts as `{}`. */
   optional?: boolean;
@@ -56,7 +58,7 @@ export interface AnswerDefinition {
   description: string;
   schema?: z.ZodType;
   contentType?: string;
-  /** If there are several content types: each with an example. */
+  /** The content types, each with an example, if there are several. */
   contents?: Readonly<Record<string, string>>;
   headers?: Readonly<Record<string, string>>;
 }
@@ -68,9 +70,9 @@ interface RouteDescription {
   /** One of these scopes is sufficient; an empty list makes the route public. */
   scopes: readonly Scope[];
   /**
-   * How the accounts of a caller that may use only some accounts are enforced: `path` if `{id}` of the path is the only
-   * account that the request names, and all that is returned belongs to it; `handler` if the handler checks every account.
-   * If absent, such a caller gets 403.
+   * How a caller's restriction to some accounts is enforced: `path` if the `{id}` in the path is the only account that
+   * the request names, and everything that is returned belongs to it; `handler` if the handler checks every account. If
+   * absent, a restricted caller gets 403.
    */
   accounts?: 'path' | 'handler';
   tag: string;
@@ -138,7 +140,10 @@ export function validate<S extends z.ZodType>(schema: S, value: unknown): z.outp
 
 const QUOTED = /^"([^"\\]*)"$/;
 
-/** The key of a request, validated by that schema; null when there is none. @throws Problem validation_failed */
+/**
+ * The Idempotency-Key of a request, validated by the schema `id`; null when there is none. @throws Problem
+ * validation_failed
+ */
 export function idempotencyKeyOf(call: Pick<Call, 'header'>, id: z.ZodType<string>): string | null {
   const value = call.header(KEY_HEADER);
   if (value === undefined) return null;

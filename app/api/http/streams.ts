@@ -6,7 +6,7 @@ import type { Clock } from '../../kernel/clock.ts';
 
 /** Maximum number of streams that a pod sends at the same time. Each one reads from MySQL in short queries, as fast as its client reads. */
 const STREAMS_MAX = 16;
-/** A client that is slower than this is cut off, so that a few slow clients cannot occupy all streams for ever. */
+/** A client that is slower than this is cut off, so that a few slow clients cannot occupy all streams forever. */
 const STREAM_MS_MAX = 30 * 60_000;
 
 /** A response body that is generated while it is sent. */
@@ -59,7 +59,7 @@ export class Streams {
     };
   }
 
-  /** Cuts off all streams, now and from now on. */
+  /** Cuts off all open streams, and refuses new ones. */
   end(): void {
     this.#ended = true;
     for (const controller of this.#open) controller.abort();

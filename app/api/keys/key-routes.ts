@@ -74,7 +74,7 @@ function listKeys({ keyManagement }: KeyDependencies): Route {
     scopes,
     tag,
     summary: 'List the API keys, without their secrets',
-    description: 'All keys, also those that have expired or are revoked, in the order of their ids.',
+    description: 'All keys, including expired and revoked ones, in the order of their ids.',
     query: KeysQuery,
     answers: { 200: { description: 'A page of keys', schema: ApiKeyList } },
     problems: ['database_unavailable'],
@@ -109,7 +109,7 @@ function rotateKey({ keyManagement, ledgerNow }: KeyDependencies): Route {
     path: '/v1/ops/keys/{keyId}/rotate',
     scopes,
     tag,
-    summary: 'Replace an API key by a new one with the same rights',
+    summary: 'Replace an API key with a new one that has the same rights',
     description:
       'Both keys are valid until the overlap has passed; then the old one expires. The response contains the new key, which is shown only once. The caller must have the scopes of the key.',
     params: keyParams(DEMO_KEYS.read),

@@ -48,9 +48,7 @@ export const ApiKeyRequest = z
   .strictObject({
     keyId: KeyId.nullish(),
     user: text(USER_LENGTH_MAX).meta({ description: 'Recorded as the user of every posting that the key makes.' }),
-    name: text(NAME_LENGTH_MAX)
-      .nullish()
-      .meta({ description: 'What the key is for, in words; programs do not use it.' }),
+    name: text(NAME_LENGTH_MAX).nullish().meta({ description: 'What the key is for, as free text; it has no effect.' }),
     scopes: Scopes.meta({ description: 'At most those of the caller.' }),
     accountPrefixes: AccountPrefixes.nullish(),
     expiresAt: TimestampInput.nullish().meta({ description: 'When it expires. If absent, it does not expire.' }),
@@ -111,8 +109,7 @@ export const KeyLog = z
         .object({
           at: Timestamp,
           action: z.enum(KEY_ACTIONS).meta({
-            description:
-              '`REFUSED`: the caller had too few rights, or wanted to revoke the last key with the scope `ops`.',
+            description: '`REFUSED`: the caller lacked rights, or tried to revoke the last key with the scope `ops`.',
           }),
           keyId: Id.meta({ description: 'The key that was created, rotated or revoked.' }),
           user: z.string().meta({ description: 'The user who made the request.' }),

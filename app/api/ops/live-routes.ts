@@ -6,7 +6,7 @@ import type { OpsPort } from './ops-port.ts';
 const LiveShard = z
   .object({
     shard: z.int(),
-    mode: z.string().nullable().meta({ description: 'As this pod last read it; null before it has.' }),
+    mode: z.string().nullable().meta({ description: 'As this pod last read it; null until it has been read.' }),
     epoch: z.int().nullable(),
     stopped: z.boolean(),
     open: z.boolean().meta({ description: 'Whether this pod serves changes of the shard.' }),
@@ -31,7 +31,7 @@ const OpsLive = z
     processId: z.string(),
     transferRequests: z.array(LatencyBucket).meta({
       description:
-        'How many requests for transfers, groups and holds this pod has answered within this many seconds, since it was started; null: any time. Two reports of one pod give the latencies in between.',
+        'How many requests for transfers, groups and holds, counted since this pod was started, were answered in at most `leSeconds`; null: regardless of the time taken. The difference between two reports of a pod shows the latencies in between.',
     }),
     shards: z.array(LiveShard),
   })

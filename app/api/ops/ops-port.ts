@@ -14,8 +14,8 @@ export interface OpsPort {
   /** Everything that waits for the journal of an epoch that has ended. */
   unsettled(): Promise<object>;
   /**
-   * Gives up what is missing; `done` is false while a keeper is still carrying it out. @throws Problem authority_moved
-   * if the authority is not in that epoch, or if nothing is missing
+   * Gives up what is missing; `done` is false while a keeper is still carrying out the decision. @throws Problem
+   * authority_moved if the authority is not in that epoch, or if nothing is missing
    */
   acceptLoss(
     acceptance: { shard?: number | undefined; epoch: number; reason: string },
@@ -30,7 +30,7 @@ export interface OpsPort {
   }>;
   /**
    * Stops all shards, or releases them. Repeating the call changes nothing. @throws Problem database_unavailable;
-   * outcome_unknown; authority_moved if `number` is given and not the current one
+   * outcome_unknown; authority_moved if `number` is given but is not the current one
    */
   setStopped(
     stopped: boolean,
@@ -45,8 +45,8 @@ export interface OpsPort {
     user: string,
   ): Promise<{ epoch: number; mode: string }>;
   /**
-   * Moves the ledger to the rule format of this release; `done` is false while the keepers still work on it. @throws Problem
-   * authority_moved if the ledger cannot move now
+   * Moves the ledger to the rule format of this release; `done` is false while the keepers are still working on it.
+   * @throws Problem authority_moved if the ledger cannot move now
    */
   moveFormat(
     move: { shard?: number | undefined; epoch: number; reason: string; dryRun: boolean },

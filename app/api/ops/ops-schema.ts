@@ -102,7 +102,7 @@ export const FormatMove = z
     epoch: z.int().meta({ description: 'The current epoch of the authority.' }),
     mode: z.string(),
     dryRun: z.boolean(),
-    obstacles: z.array(z.string()).meta({ description: 'What stands in the way; empty if nothing does.' }),
+    obstacles: z.array(z.string()).meta({ description: 'What prevents the move; empty if nothing does.' }),
     done: z.boolean().meta({ description: 'Whether the ledger is in the format `to`, and open.' }),
   })
   .meta({ id: 'FormatMove' });

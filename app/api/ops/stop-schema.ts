@@ -9,7 +9,7 @@ export const ReleaseRequest = z
     reason: Reason,
     number: z.int().min(0).optional().meta({
       description:
-        'The `number` that `GET /v1/ops/stop` returned. If the ledger was stopped or released since, the request is refused, so that a delayed release cannot end a later stop.',
+        'The `number` that `GET /v1/ops/stop` returned. If the ledger has been stopped or released since then, the request is refused, so that a delayed release cannot end a later stop.',
     }),
   })
   .meta({ id: 'ReleaseRequest' });
@@ -19,7 +19,7 @@ const StopChange = z
     number: z.int().meta({ description: 'From 1; odd for a stop, even for a release.' }),
     stopped: z.boolean(),
     at: Timestamp,
-    by: z.string().meta({ description: 'The user of the operator.' }),
+    by: z.string().meta({ description: 'The user name of the operator.' }),
     reason: z.string(),
     correlationId: z.string().nullable(),
   })
@@ -46,7 +46,7 @@ export const LedgerStop = z
     }),
     number: z.int().nullable().meta({
       description:
-        'How often the ledger was stopped or released; with several shards, the sum, or null if one of them did not answer.',
+        'How many times the ledger has been stopped or released; with several shards, the sum, or null if one of them did not answer.',
     }),
     changes: z.array(StopChange).meta({
       description:

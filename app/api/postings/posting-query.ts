@@ -12,7 +12,7 @@ type Kind = (typeof KINDS)[number];
 const AmountFilter = (what: string) =>
   MoneyInput.optional().meta({
     description: `Only transfers of at ${what} this amount, in either direction, in major units.`,
-    // An example would be filled into the page that tries requests.
+    // No example, because `/docs` would fill it into every request.
     example: undefined,
   });
 
@@ -22,13 +22,13 @@ const Kinds = z
     const kinds = text.split(',');
     const unknown = kinds.find((kind) => !(KINDS as readonly string[]).includes(kind));
     if (unknown === undefined) return kinds as Kind[];
-    context.addIssue({ code: 'custom', message: `must be a list of ${KINDS.join(', ')}, separated by commas` });
+    context.addIssue({ code: 'custom', message: `must be one or more of ${KINDS.join(', ')}, separated by commas` });
     return z.NEVER;
   })
   .optional()
   .meta({ type: 'string', description: `Only items of these kinds, separated by commas: ${KINDS.join(', ')}.` });
 
-/** Every parameter but `at`, which excludes them all. */
+/** Every parameter except `at`, which cannot be combined with any of them. */
 const listing = {
   order: z
     .enum(['asc', 'desc'])
@@ -74,7 +74,7 @@ type Query = z.output<typeof PostingsQuery>;
 /** One page of a list: what to read, and how to present it. */
 export interface Page {
   query: HistoryQuery;
-  /** True if the items are read in the opposite of the requested order. */
+  /** True if the items are read in the reverse of the requested order. */
   isBackward: boolean;
 }
 

@@ -48,7 +48,7 @@ export const Posting = z
       .optional()
       .meta({
         description:
-          'Present for a transfer between shards: `out` at its source, `in` at its destination. If the destination refuses it, the source gets it back with `back`. `payout`: an operator has paid to this account what neither of them could take.',
+          'Present for a transfer between shards: `out` at its source, `in` at its destination. If the destination refuses it, the source gets the amount back with `back`. `payout`: an operator has paid this account an amount that neither the source nor the destination could take.',
       }),
     reference: Reference.optional(),
     metadata: Metadata.optional(),
@@ -85,10 +85,10 @@ export const PostingList = z
     ...list,
     nextCursor: list.nextCursor.meta({
       description:
-        'Leads to what follows in the requested order; null at the end. A page can have fewer items than `limit`, even none, before the end.',
+        'The cursor of the next page, in the requested order; null at the end. A page can have fewer items than `limit`, even none, before the end.',
     }),
     previousCursor: z.string().nullable().meta({
-      description: 'Leads to what comes before, in the same order of items; null at the beginning.',
+      description: 'The cursor of the previous page, with its items in the same order; null at the beginning.',
     }),
   })
   .meta({ id: 'PostingList' });

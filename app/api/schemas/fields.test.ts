@@ -26,7 +26,7 @@ describe('parseTimestamp', () => {
   });
   it.each([
     ['a day that does not exist', '2026-02-29T00:00:00Z'],
-    ['a leap day of a century', '2100-02-29T00:00:00Z'],
+    ['a leap day in a century year without one', '2100-02-29T00:00:00Z'],
     ['31 April', '2026-04-31T00:00:00Z'],
     ['day zero', '2026-01-00T00:00:00Z'],
     ['month 13', '2026-13-01T00:00:00Z'],

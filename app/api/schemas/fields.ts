@@ -90,8 +90,8 @@ export const Currency = z
   .meta({ description: 'ISO 4217 code.', pattern: '^[A-Z]{3}$', example: 'EUR' });
 
 /**
- * Parses RFC 3339 to milliseconds since 1970. Without an example, because the documentation page would fill it into
- * every filter.
+ * Parses RFC 3339 to milliseconds since 1970. The schema has no example, because the documentation page would fill it
+ * into every filter.
  */
 export const TimestampInput = z
   .string()
@@ -155,7 +155,7 @@ export const AccountStatus = z.enum(['ACTIVE', 'SUSPENDED', 'FROZEN', 'CLOSED'])
 });
 export const AccountIdParams = z.object({ id: AccountId.meta({ example: 'demo-alice' }) });
 
-/** Parses an amount in a request into minor units; errors are added to `errors`, and zero is returned. */
+/** Parses an amount in a request into minor units. If it is invalid, adds this to `errors`, and returns zero. */
 export function amountAt(pointer: string, amount: string, currency: string, errors: FieldError[]): number {
   try {
     return parseAmount(amount, currency);

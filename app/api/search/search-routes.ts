@@ -107,7 +107,7 @@ function listAccounts(search: Search): Route {
   });
 }
 
-/** The prefixes to search for: those that begin with the wanted one, and that the caller may use. */
+/** The prefixes to search for: the requested one, or those below it that the caller may use. */
 function prefixesFor({ accountPrefixes }: Identity, wanted: string): string[] {
   if (accountPrefixes === undefined || accountPrefixes.some((prefix) => wanted.startsWith(prefix))) return [wanted];
   return accountPrefixes.filter((prefix) => prefix.startsWith(wanted));

@@ -33,7 +33,7 @@ const Cursor = z.string().max(160).optional().meta({
   description: 'The `nextCursor` of an earlier response to the same query. It stays valid.',
 });
 
-/** An example would be filled into the page that tries requests. */
+/** No example, because `/docs` would fill it into every request. */
 const NO_EXAMPLE = { example: undefined };
 
 const METADATA_KEY = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;

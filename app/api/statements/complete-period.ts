@@ -4,8 +4,8 @@ import type { History, Period } from '../../ledger/ports/history.ts';
 import type { Ledger } from '../../ledger/ports/ledger.ts';
 
 /**
- * By how much the clock of a store may be set back, or may be behind that of the store whose authority it takes over: the
- * same deviation from which transfers that need the right time are refused.
+ * By how much the clock of a store may be set back, or may be behind that of the store from which it takes over the
+ * authority. Beyond the same deviation, transfers that depend on the time are refused.
  */
 const CLOCKS_APART_MS = 5_000;
 /** A transfer is in MySQL tens of milliseconds after its acceptance. */
@@ -27,7 +27,7 @@ interface Dependencies {
  *   it returned. Everything that is accepted afterwards gets a later time, even if the authority moves to a store whose
  *   clock is a little behind.
  *
- * While the authority moves, or the account waits for a journal, only the first one counts: some postings of the period
+ * While the authority moves, or the account waits for a journal, only the first way counts: some postings of the period
  * may still be known to Redis alone.
  * @throws Problem history_incomplete, account_not_found, database_unavailable
  */

@@ -65,7 +65,7 @@ describe('A statement as camt.053.001.08', () => {
     ]);
   });
 
-  it('shortens ids that do not fit, and has them in full elsewhere', async () => {
+  it('shortens ids that do not fit, and contains them in full elsewhere', async () => {
     const ids = [{}, { transactionId: 'short' }, { transactionId: LONG_ID, counterparty: LONG_ID, groupId: LONG_ID }];
     const document = await documentOf({ accountId: LONG_ID }, ...ids);
     const entries = entriesOf(document);
@@ -87,7 +87,7 @@ describe('A statement as camt.053.001.08', () => {
     expect(at(entry as XmlElement, 'NtryDtls', 'TxDtls', 'RltdPties', 'Cdtr', 'Pty', 'Nm')).toBe('a\uFFFDb\uFFFD');
   });
 
-  it('has the largest amount, and amounts of currencies without decimals', async () => {
+  it('supports the largest amount, and amounts of currencies without decimals', async () => {
     const largest = { currency: 'KWD', amount: Number.MIN_SAFE_INTEGER };
     const [entry] = entriesOf(await documentOf({ currency: 'KWD', closingBalance: Number.MAX_SAFE_INTEGER }, largest));
     expect(at(entry as XmlElement, 'Amt')).toBe('9007199254740.991');
@@ -95,7 +95,7 @@ describe('A statement as camt.053.001.08', () => {
     expect(at(yen as XmlElement, 'Amt')).toBe('1500');
   });
 
-  it('has the same id whenever it is created, and another one for another period', async () => {
+  it('has the same id whenever it is created, and a different one for another period', async () => {
     const idOf = async (head: Partial<Statement>) =>
       at((await documentOf(head)).children[0] as XmlElement, 'Stmt', 'Id');
     expect(await idOf({ createdAt: 5 })).toBe(await idOf({ createdAt: 6 }));
@@ -119,7 +119,7 @@ describe('The check of the structure', () => {
     expect(damage(xml)).not.toBe(xml);
     expect(deviationsOf(parseXml(damage(xml)))).not.toEqual([]);
   });
-  it.each(['<A>', '<A></B>', '<A>&</A>', '<A><</A>', '<A/>'])('and the parser refuses %s', (xml) => {
+  it.each(['<A>', '<A></B>', '<A>&</A>', '<A><</A>', '<A/>'])('uses a parser that refuses %s', (xml) => {
     expect(() => parseXml(xml)).toThrow(SyntaxError);
   });
 });

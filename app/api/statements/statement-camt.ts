@@ -43,7 +43,7 @@ export async function* camtOf(
   yield '</Stmt>\n</BkToCstmrStmt>\n</Document>\n';
 }
 
-/** The same for each statement of the same account and period. */
+/** Identical in all statements of the same account and period. */
 const statementId = ({ accountId, from, to }: Statement): string =>
   digest(`${accountId} ${from} ${to}`, REFERENCE_LENGTH_MAX);
 
@@ -111,7 +111,7 @@ const furtherReference = (type: string, id: string | null): string =>
 const amount = (units: number, currency: string): string =>
   `<Amt Ccy="${currency}">${formatAmount(Math.abs(units), currency)}</Amt>`;
 
-/** An id that is longer than a reference may be, and not a UUID, which fits without its hyphens. */
+/** Whether an id is too long for a reference and is not a UUID, which fits without its hyphens. */
 const isHashed = (id: string): boolean => id.length > REFERENCE_LENGTH_MAX && !UUID.test(id);
 
 function shortReference(id: string): string {
@@ -149,7 +149,7 @@ const digest = (text: string, length: number): string =>
 const nested = (name: string, ...content: string[]): string => `<${name}>${content.join('')}</${name}>`;
 const element = (name: string, text: string): string => `<${name}>${escapeXml(text)}</${name}>`;
 
-/** Everything that XML 1.0 does not allow, even as a reference. */
+/** Everything that XML 1.0 does not allow, even as a character reference. */
 const NOT_XML = /[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/gu;
 
 function escapeXml(text: string): string {

@@ -6,7 +6,7 @@ import { pagesOf, posting, statement, textOf } from './testing/statements.ts';
 
 const STARTS_A_FORMULA = /^[\s"]*[=+\-@＝＋－＠]/;
 
-/** The rule of the guide for programs: one apostrophe is removed before every start of a formula. */
+/** What the guide tells programs to do: remove one apostrophe before every start of a formula. */
 const original = (cell: string): string => cell.replace(/(^|[;\t\r\n])([\s"']*)'(?=[=+\-@＝＋－＠])/g, '$1$2');
 
 const hostile = fc
@@ -45,7 +45,7 @@ describe('A cell with text from users', () => {
   });
 });
 
-it('A statement as CSV is read back by a parser as it is, with amounts as numbers', async () => {
+it('A parser reads a CSV statement back unchanged, with amounts as numbers', async () => {
   const strange = posting({
     amount: -5,
     reference: '=cmd|" /C calc"!A0',

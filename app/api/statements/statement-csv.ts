@@ -21,7 +21,7 @@ const COLUMNS = [
   'user',
   'correlationId',
 ] as const;
-/** Cells without a value are absent. Text is escaped, everything else is written as it is. */
+/** Cells without a value are absent. Text is escaped; everything else is written as is. */
 type Row = Partial<Record<(typeof COLUMNS)[number], string | { text: string }>>;
 
 /**

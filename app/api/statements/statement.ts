@@ -25,7 +25,7 @@ export interface NamedPosting extends Posting {
   counterpartyName: string | null;
 }
 
-/** Names that a statement keeps, because the same counterparties usually occur again. */
+/** Maximum number of names that a statement caches: the same counterparties usually occur again. */
 const NAMES_MAX = 10_000;
 
 /**

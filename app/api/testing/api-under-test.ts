@@ -49,7 +49,7 @@ interface RequestOptions {
   headers?: Record<string, string>;
 }
 
-/** What the routes document, which is the same for all APIs of a process. */
+/** The documentation of all routes, created once: it is the same for all APIs of a process. */
 let documentedRoutes: RouteTable | undefined;
 
 /** A real server on a free port, on top of a ledger in memory, with a frozen clock. */

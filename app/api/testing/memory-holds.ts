@@ -43,7 +43,7 @@ export class MemoryHolds implements Holds, HoldBooks {
   readonly asked: { what: string; durability: Durability }[] = [];
   /** Thrown by every method. */
   failure: Problem | null = null;
-  /** The number of further reads of captures that return nothing. */
+  /** How many more reads of captures will return nothing. */
   lateCaptures = 0;
 
   constructor(ledger: MemoryLedger, clock: Clock) {

@@ -11,7 +11,7 @@ import {
 import { Problem } from '../../domain/problem.ts';
 import type { Clock } from '../../kernel/clock.ts';
 
-/** Keys in memory. It keeps no secrets and enforces only the rights of the caller. */
+/** Keys in memory. This stores no secrets and enforces only the rights of the caller. */
 export class MemoryKeys implements KeyManagement {
   readonly stored = new Map<string, ApiKey>();
   readonly entries: KeyLogEntry[] = [];

@@ -3,9 +3,9 @@ import type { Reply } from './api-under-test.ts';
 type Send = (method: string, path: string, body?: unknown) => Promise<Reply>;
 
 interface Senders {
-  /** With a key that may use only some accounts. */
+  /** Sends a request with a key that may use only some accounts. */
   restricted: Send;
-  /** With a key that may use all accounts. */
+  /** Sends a request with a key that may use all accounts. */
   anyone: Send;
   /** An account that the restricted key may use, and one that it may not use. */
   own: string;
@@ -14,7 +14,7 @@ interface Senders {
 
 const URL_OF_HOOK = 'https://hooks.example/';
 
-/** The cases of account-restrictions.test.ts for webhooks: a key sees those whose accounts it may use. */
+/** The cases of account-restrictions.test.ts for webhooks: a key sees only the webhooks whose accounts it may use. */
 export function webhookCases({ restricted, anyone, own, foreign }: Senders) {
   const create = (send: Send, webhookId: string, more: object = {}) =>
     send('POST', '/v1/webhooks', { webhookId, url: URL_OF_HOOK, ...more });

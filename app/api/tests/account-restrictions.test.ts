@@ -37,7 +37,7 @@ const hold = (account: string, destinationAccount: string | null, more: object =
   currency: 'EUR',
   ...more,
 });
-/** Requests with the restricted key, and with one that may use all accounts. */
+/** Sends a request with the restricted key, or with one that may use all accounts. */
 const restricted = (method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Reply> =>
   api.request(method, path, { key: KEY, ...(body !== undefined && { body }), ...(headers && { headers }) });
 const anyone = (method: string, path: string, body?: unknown): Promise<Reply> =>
@@ -45,9 +45,9 @@ const anyone = (method: string, path: string, body?: unknown): Promise<Reply> =>
 
 /** Sends the requests of one route for accounts that the key may use, and for others. */
 interface Case {
-  /** For accounts that the key may use. */
+  /** Sends requests for accounts that the key may use. */
   own(): Promise<Reply[]>;
-  /** For other accounts, with the status expected for each request. */
+  /** Sends requests for other accounts, and returns the status expected for each of them. */
   foreign(): Promise<[number, Reply][]>;
 }
 const path = (suffix: string): Case => ({
@@ -336,7 +336,7 @@ function expectSameAsUnknown(reply: Reply, unknown: Reply, id: string, unknownId
 }
 
 describe('A key that may use only some accounts', () => {
-  it('is tested on every route that enforces accounts', () => {
+  it('is tested on every route that enforces the restriction', () => {
     const enforcing = apiRoutes(api.deps).routes.filter(({ accounts }) => accounts !== undefined);
     expect(enforcing.map((route) => `${route.method} ${route.path}`).sort()).toEqual(Object.keys(CASES).sort());
   });

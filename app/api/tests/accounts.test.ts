@@ -22,7 +22,7 @@ describe('POST /v1/accounts', () => {
       json: { ...body, openedAt: '2026-01-31T12:00:00.000Z' },
     });
   });
-  it('defaults to no limit, no name and not external', async () => {
+  it('defaults to no overdraft, no name and not external', async () => {
     expect((await api.post('/v1/accounts', account)).json).toMatchObject({
       overdraftLimit: '0.00',
       name: null,

@@ -74,7 +74,7 @@ describe('A batch with an id', () => {
     expect((await items())['items']).toEqual([{ transactionId: 't', status: 'POSTED', recordedAt: TIME }]);
   });
 
-  it('shows the present status of an item sent again outside the batch beside its recorded status', async () => {
+  it('shows the recorded status of an item, and its present one if it was sent again outside the batch', async () => {
     await post([{ ...transfer, transactionId: 't', destinationAccount: 'new' }]);
     api.ledger.open('new');
     await api.post('/v1/transfers', { ...transfer, transactionId: 't', destinationAccount: 'new' });
@@ -162,7 +162,7 @@ describe('A request with a batch id', () => {
     expect(await items()).toMatchObject({ items: [{ status: 'POSTED' }] });
   });
 
-  it('records nothing without a batch id', async () => {
+  it('is the only kind of request that is recorded', async () => {
     expect((await post([{ ...transfer, transactionId: 't' }], null)).json).not.toHaveProperty('batch');
     expect(api.batches.batches.size).toBe(0);
   });
@@ -188,7 +188,7 @@ describe('The record of a batch', () => {
     expect((await read('/transfers', 'balances:read')).json).toMatchObject({ items: [{ transactionId: 't' }] });
   });
 
-  it('is 404 for an unknown id, and 503 while MySQL is unavailable', async () => {
+  it('returns 404 for an unknown id, and 503 while MySQL is unavailable', async () => {
     for (const path of ['/v1/batches/no', '/v1/batches/no/transfers'])
       expect(await api.get(path)).toMatchObject({ status: 404, json: { code: 'batch_not_found' } });
     api.batches.failure = new Problem('database_unavailable', 'away');

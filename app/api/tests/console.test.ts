@@ -50,7 +50,7 @@ describe('The files of the console', () => {
     return { page: () => handle('/console'), file: (file: string) => handle('/console/{file}', { file }) };
   };
 
-  it('are served with a strict policy, and with addresses below the page', async () => {
+  it('are served with a strict policy, and with URLs relative to the page', async () => {
     writeFileSync(join(folder, 'index.html'), '<script type="module" src="./index-1.js"></script>');
     writeFileSync(join(folder, 'index-1.js'), 'x');
     const { page, file } = served();
@@ -68,7 +68,7 @@ describe('The files of the console', () => {
     writeFileSync(join(folder, 'index.html'), '');
     await expect(served().file(name)).rejects.toMatchObject({ code: 'not_found' });
   });
-  it('are found once they have been built, while the pod runs', async () => {
+  it('are found as soon as they have been built, even if the pod was already running', async () => {
     const { page } = served();
     await expect(page()).rejects.toThrow('not built');
     writeFileSync(join(folder, 'index.html'), '<p>built</p>');

@@ -52,7 +52,7 @@ describe('GET /v1/events', () => {
     await until('the listener is gone', () => api.feed.listeners === 0 && api.lives.size === 0);
   });
 
-  it('resumes after Last-Event-ID, which takes precedence, or after a position in the address', async () => {
+  it('resumes after Last-Event-ID, which takes precedence, or after a position in the URL', async () => {
     for (let count = 0; count < 3; count++) transfer('ada');
     const ids = async (options: Parameters<typeof open>[0]) => {
       const client = await open(options);

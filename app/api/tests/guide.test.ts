@@ -13,7 +13,7 @@ function guideIn(folder: string) {
   return { home: () => home?.handle({ header: () => undefined } as unknown as Call), get };
 }
 
-it('leads to the first page, and serves the files of its folder with their types and a strict policy', async () => {
+it('the guide redirects to its first page, and serves its files with their types and a strict policy', async () => {
   const folder = temporaryFolder();
   writeFileSync(join(folder, 'index.html'), '<p>Home');
   writeFileSync(join(folder, 'guide.css'), 'p {}');
@@ -29,7 +29,7 @@ it('leads to the first page, and serves the files of its folder with their types
     await expect(get(name), name).rejects.toMatchObject({ code: 'not_found' });
 });
 
-it('that is not built is not found, and appears when it is', async () => {
+it('a guide that is not built yet is not found, and is served once it has been built', async () => {
   const folder = temporaryFolder();
   const { get } = guideIn(folder);
   await expect(get('index.html')).rejects.toThrow('not built');
@@ -37,7 +37,7 @@ it('that is not built is not found, and appears when it is', async () => {
   expect(await get('index.html')).toMatchObject({ status: 200 });
 });
 
-it('is open to everybody, like the description of the API', async () => {
+it('the guide needs no credentials, like the description of the API', async () => {
   const api = await ApiUnderTest.start();
   try {
     const answer = await fetch(`${api.url}/guide`, { redirect: 'manual' });

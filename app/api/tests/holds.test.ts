@@ -251,7 +251,7 @@ describe('PATCH /v1/holds/{holdId}', () => {
     expect(await accountA()).toMatchObject({ held: '50.00' });
   });
 
-  it('without If-Match is 428', async () => {
+  it('returns 428 without If-Match', async () => {
     expect(await change({ amount: '80.00' }, null)).toMatchObject({
       status: 428,
       json: { code: 'precondition_required' },

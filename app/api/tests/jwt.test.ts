@@ -123,7 +123,7 @@ describe('jwtVerifier', () => {
 });
 
 describe('A rejected token', () => {
-  it('is one line with its reason and correlation id, and without the token', async () => {
+  it('is logged in one line with the reason and the correlation id, and without the token', async () => {
     const api = await ApiUnderTest.start({ jwt: jwtVerifier(settings, clock) });
     try {
       const expired = { ...claims, exp: SECONDS - 60 };

@@ -44,7 +44,7 @@ describe('POST /v1/ops/keys', () => {
       expect((await api.get(path)).text).not.toContain('secret');
   });
 
-  it('takes the id from the body, from the Idempotency-Key, or generates one', async () => {
+  it('takes the id from the body or the Idempotency-Key, or generates one', async () => {
     expect((await create({ keyId: null }, { 'Idempotency-Key': 'k2' })).json['keyId']).toBe('k2');
     expect((await create({ keyId: 'k2' }, { 'Idempotency-Key': 'k2' })).json['keyId']).toBe('k2');
     expect((await create({ keyId: 'k3' }, { 'Idempotency-Key': 'k2' })).status).toBe(400);

@@ -53,7 +53,7 @@ describe('Limits of an account', () => {
     });
     expect(await api.patch('/v1/accounts/a', { limits: { weeklyMax: '1' } })).toMatchObject({ status: 400 });
   });
-  it('are refused in a ledger whose rule format does not have them', async () => {
+  it('are refused in a ledger whose rule format does not support them', async () => {
     api.ledger.open('a');
     api.ledger.inactive = new Problem('feature_not_active', 'Not yet.');
     const refused = { status: 503, json: { code: 'feature_not_active' } };

@@ -86,7 +86,7 @@ it('admits probes and metrics', async () => {
   for (const path of ['/livez', '/readyz', '/metrics']) expect((await api.get(path)).status).toBe(200);
 });
 
-it('lowers the limit while the pod is short of CPU, and raises it again when it only waits', async () => {
+it('lowers the limit while the pod is short of CPU, and raises it again when the pod only waits', async () => {
   const { hold, pass, beBusy } = await held({ max: 10, busyMax: 2 });
   await hold(3);
   beBusy(0.99);
@@ -133,7 +133,7 @@ it('admits operators that were authenticated before, and few others', async () =
   expect(statuses.filter((status) => status === 200)).toHaveLength(15);
 });
 
-it('admits what an operator needs to open the console, without taking anybody for an operator', async () => {
+it('admits what an operator needs to open the console, without treating every caller as an operator', async () => {
   const { hold, release, answers, released } = await held({ max: 1, busyMax: 1 });
   const payer = keyWith('transfers:write');
   expect((await api.get('/v1/caller', { key: payer })).status).toBe(200);
@@ -187,7 +187,7 @@ function statusOf(method: string, path: string, headers: Record<string, string> 
   });
 }
 
-it('keeps its slot until the handler has finished, even if the client has disconnected, and no longer', async () => {
+it('a request keeps its slot exactly until its handler has finished, even if the client has disconnected', async () => {
   const { hold, release } = await held({ max: 2, busyMax: 2 });
   await hold(1);
   const socket = connect(Number(new URL(api.url).port), '127.0.0.1');
@@ -205,7 +205,7 @@ it('keeps its slot until the handler has finished, even if the client has discon
 it('counts every rejection, and logs a few of them and the number of the rest', async () => {
   const { hold } = await held({ max: 1, busyMax: 1 });
   await hold(1);
-  // A list, because the log is not alone in setting timers: on a busy machine, the search for slow bodies sets one,
+  // A list, because the log is not the only one to set timers: on a busy machine, the search for slow bodies sets one,
   // too.
   const waiting: (() => void)[] = [];
   api.clock.after = (_ms, action) => {

@@ -41,7 +41,7 @@ describe('What is waiting for a journal', () => {
     expect(await api.get('/v1/ops/unsettled', { key: others })).toMatchObject({ status: 403 });
     expect(await api.post('/v1/ops/loss-acceptances', acceptance, { key: others })).toMatchObject({ status: 403 });
   });
-  it('is answered with 202 while a keeper is still applying it', async () => {
+  it('is dropped with 202 while a keeper is still applying the decision', async () => {
     const unfinished = { epoch: 17, mode: 'CLOSING', dropped: 2, done: false };
     api.deps.ops.acceptLoss = async () => unfinished;
     const acceptance = { epoch: 17, reason: 'the node was destroyed' };
@@ -76,7 +76,7 @@ describe('the Redis of another ledger', () => {
     [{ reason: 'owner missing' }, '/owner'],
     [{ owner: 'somebody', reason: 'invalid owner' }, '/owner'],
     [{ owner: null, reason: 'short' }, '/reason'],
-  ])('is not taken over by %j', async (body, pointer) => {
+  ])('is not taken over with %j', async (body, pointer) => {
     const answer = await api.post('/v1/ops/redis-takeovers', body, { key: keyWith('ops') });
     expect(answer).toMatchObject({ status: 400, json: { code: 'validation_failed', errors: [{ pointer }] } });
   });
@@ -84,7 +84,7 @@ describe('the Redis of another ledger', () => {
 
 describe('The rule format', () => {
   const move = { epoch: 17, dryRun: false, reason: 'all pods run the new release' };
-  it('is moved with the observed epoch and a reason, with the scope ops only', async () => {
+  it('is changed with the observed epoch and a reason, with the scope ops only', async () => {
     const moved = await api.post('/v1/ops/format', move, { key: keyWith('ops') });
     expect(moved).toMatchObject({ status: 200, json: { from: 1, to: 2, epoch: 20, done: true } });
     const others = keyWith('balances:read', 'accounts:write', 'transfers:write');
@@ -97,7 +97,7 @@ describe('The rule format', () => {
       json: { epoch: 17, dryRun: true, done: false, warning: 'This cannot be undone' },
     });
   });
-  it('is answered with 202 while keepers are still recovering the last epoch of the older format', async () => {
+  it('is changed with 202 while keepers are still recovering the last epoch of the older format', async () => {
     const { moveFormat } = api.deps.ops;
     api.deps.ops.moveFormat = async (...args) => ({ ...(await moveFormat(...args)), mode: 'CLOSING', done: false });
     expect(await api.post('/v1/ops/format', move, { key: keyWith('ops') })).toMatchObject({
@@ -109,7 +109,7 @@ describe('The rule format', () => {
     [{ ...move, epoch: undefined }, '/epoch'],
     [{ ...move, reason: 'short' }, '/reason'],
     [{ ...move, dryRun: undefined }, '/dryRun'],
-  ])('is not moved without epoch, reason and dryRun: %j', async (body, pointer) => {
+  ])('is not changed without epoch, reason and dryRun: %j', async (body, pointer) => {
     const answer = await api.post('/v1/ops/format', body, { key: keyWith('ops') });
     expect(answer).toMatchObject({ status: 400, json: { code: 'validation_failed', errors: [{ pointer }] } });
   });

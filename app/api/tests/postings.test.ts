@@ -96,7 +96,7 @@ describe('GET /v1/accounts/{id}/postings', () => {
     expect(start).toEqual({ ...first, previousCursor: null });
     expect(versions(await list(`?order=${order}&limit=2&cursor=${start.nextCursor}`))).toEqual(versions(second));
   });
-  it('turns around at a cursor when the other order is requested', async () => {
+  it('reverses direction at a cursor when the other order is requested', async () => {
     const { nextCursor } = await list('?limit=3');
     expect(versions(await list(`?order=desc&cursor=${nextCursor}`))).toEqual([3, 2, 1]);
   });

@@ -118,7 +118,7 @@ describe('listing returned money', () => {
     returnedAt: NOW,
   };
 
-  it('shows balances, transfers and payouts, and continues where the page has ended', async () => {
+  it('shows balances, transfers and payouts, and continues where the page ended', async () => {
     const asked: ReturnedMoneyQuery[] = [];
     const payout = { destination: 'ada', reason: request.reason, user: 'tester', paidAt: NOW };
     api.deps.returnedMoney.list = async (query) => {

@@ -37,7 +37,7 @@ describe('reversalId', () => {
 });
 
 describe('POST /v1/transfers/{transactionId}/reversal', () => {
-  it('reverses the transfer, and can be read like any other', async () => {
+  it('posts a reversal, which can be read like any other transfer', async () => {
     const { status, json } = await reverse();
     expect([status, json]).toMatchObject([
       201,
@@ -61,7 +61,7 @@ describe('POST /v1/transfers/{transactionId}/reversal', () => {
     });
     expect(balances()).toEqual([1000, 0]);
   });
-  it('is posted once by two concurrent requests', async () => {
+  it('posts the reversal once for two concurrent requests', async () => {
     // Both requests look up the reversal before either of them applies it.
     let waiting = 0;
     let release = () => {};
@@ -77,7 +77,7 @@ describe('POST /v1/transfers/{transactionId}/reversal', () => {
     expect(statuses.sort()).toEqual([200, 201]);
     expect(balances()).toEqual([1000, 0]);
   });
-  it('returns 422 if it is refused, and may be requested again', async () => {
+  it('returns 422 if the reversal is refused, and may be called again', async () => {
     api.ledger.open('b', { balance: 399 });
     expect(await reverse()).toMatchObject({
       status: 422,

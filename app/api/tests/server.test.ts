@@ -51,7 +51,7 @@ describe('the correlation id', () => {
 });
 
 describe('a problem', () => {
-  it('is RFC 9457 with a stable code', async () => {
+  it('follows RFC 9457, with a stable code', async () => {
     const reply = await api.get('/v1/accounts/nobody/balance?x=1', { headers: { 'X-Correlation-Id': 'c-1' } });
     expect(reply.status).toBe(404);
     expect(reply.headers.get('content-type')).toBe('application/problem+json');
@@ -114,7 +114,7 @@ describe('authentication', () => {
     }
     expect(await api.get('/v1/accounts/a/balance', { key: 'unknown' })).toMatchObject({ status: 401 });
   });
-  it('accepts the scheme in any case', async () => {
+  it('accepts the scheme in upper and lower case', async () => {
     const headers = { Authorization: 'bEaReR  balances:read' };
     expect(await api.get('/v1/accounts/a/balance', { key: null, headers })).toMatchObject({ status: 200 });
   });

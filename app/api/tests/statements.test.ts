@@ -71,7 +71,7 @@ describe('GET /v1/accounts/{id}/statement as CSV', () => {
       '',
     ]);
   });
-  it('of a period without postings has the same balance twice', async () => {
+  it('has the same balance twice for a period without postings', async () => {
     const { text } = await api.get(path(6, 9));
     expect(text.split('\r\n').slice(1)).toEqual([
       expect.stringMatching(/^opening_balance,.*,4,,EUR,9\.99,/),
@@ -252,7 +252,7 @@ describe('A long statement', () => {
     expect(api.logged).toContainEqual(expect.objectContaining({ message: 'failed to send a response' }));
     expect(await api.get(path(0, 9))).toMatchObject({ status: 503, json: { code: 'shutting_down' } });
   });
-  it('is cut off when the history cannot be read any more', async () => {
+  it('is cut off when the history can no longer be read', async () => {
     const client = await slowClient();
     api.ledger.page = async () => {
       throw new Problem('database_unavailable', 'gone');
@@ -260,13 +260,13 @@ describe('A long statement', () => {
     await expect(client.rest()).rejects.toThrow('aborted');
     expect(api.logged.at(-1)).toMatchObject({ fields: { err: { code: 'database_unavailable' } } });
   });
-  it('ends when its client leaves, which is not logged', async () => {
+  it('ends without a log line when its client disconnects', async () => {
     const client = await slowClient();
     client.destroy();
     await until('the request is over', () => api.streams.size === 0);
     expect(api.logged).toEqual([]);
   });
-  it('is one of at most sixteen at a time', async () => {
+  it('is refused while sixteen others are being sent', async () => {
     const { page } = api.ledger;
     api.ledger.page = () => new Promise(() => {});
     const clients = await Promise.all(Array.from({ length: 16 }, slowClient));

@@ -73,7 +73,7 @@ describe('POST /v1/transfers/group', () => {
     expect(balance('a')).toBe(9_700);
   });
 
-  it('returns 409 with the index of a transfer whose id is known or appears twice, and stores nothing', async () => {
+  it('returns 409 with the index of a transfer whose id is taken or appears twice, and stores nothing', async () => {
     await api.post('/v1/transfers', transfer('a', 'b', '1.00', { transactionId: 't1' }));
     const first = transfer('a', 'b', '1.00', { transactionId: 't0' });
     const known = transfer('a', 'b', '1.00', { transactionId: 't1' });

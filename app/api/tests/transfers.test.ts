@@ -243,7 +243,7 @@ describe('an invalid transfer', () => {
     expect(errors).toHaveLength(20);
     expect(errors[0]?.pointer).toHaveLength(65);
   });
-  it('is accepted just within the time limits', async () => {
+  it('becomes valid just within the time limits', async () => {
     const fields = { timestamp: iso(NOW + 300_000), transactionId: newUuidV7(NOW + 60_000) };
     expect(await send(fields)).toMatchObject({ status: 201 });
   });
@@ -324,7 +324,7 @@ describe('GET /v1/transfers/{transactionId}', () => {
     expect(await api.post('/v1/transfers/t1/reversal?sourceAccount=b', undefined)).toMatchObject(other);
     expect(await api.get('/v1/transfers/t1?source=a')).toMatchObject({ status: 400 });
   });
-  it('is pending between two shards, and cannot be reversed yet', async () => {
+  it('shows a transfer between two shards as pending; it cannot be reversed yet', async () => {
     const leg = { name: 'out', source: 'a', destination: 'b', otherShard: 1 } as const;
     const order = orderOf({ transactionId: 't1', destination: '~transit:EUR:0', amount: 1234, leg }, NOW);
     api.ledger.failures.set('outcome', new TransferPending({ order: { ...order, source: 'a' }, acceptedAt: NOW }));

@@ -27,7 +27,7 @@ describe('POST /v1/webhooks', () => {
     });
   });
 
-  it('begins where the client wants', async () => {
+  it('begins at the position that the client requests', async () => {
     expect((await create({ webhookId: 'a', after: 'oldest' })).json['position']).toBe('0');
     expect((await create({ webhookId: 'b', after: '2' })).json['position']).toBe('2');
     expect((await create({ webhookId: 'c', after: 'latest' })).json['position']).toBe('3');

@@ -26,7 +26,7 @@ const BatchRecording = z
     batchId: BatchId,
     recorded: z.boolean().meta({
       description:
-        'True once all results of this response are recorded. If false, the transfers have the outcomes in `results` nevertheless; to record them, send the same request again.',
+        'True once all results of this response are recorded. If false, the transfers still have the outcomes in `results`; to record them, send the same request again.',
     }),
     reason: z
       .enum(['database_unavailable', 'batch_full'])
@@ -65,7 +65,7 @@ type IdentifiedItem = z.output<typeof IdentifiedItems>['transfers'][number];
 export const BatchParams = z.object({ batchId: BatchId.meta({ example: 'demo-batch' }) });
 
 const PostedBy = z.string().min(1).max(259).optional().meta({
-  description: 'The user who posted the batch; by default the caller. Another user requires `balances:read`.',
+  description: 'The user who posted the batch; by default the caller. Naming another user requires `balances:read`.',
 });
 export const BatchQuery = z.strictObject({ postedBy: PostedBy });
 

@@ -9,8 +9,8 @@ import { limitFigures, refusalDetail } from './transfer-refusal.ts';
 import { outcomeAnswer, previewAnswer } from './transfer-schema.ts';
 
 /**
- * Shows what would happen. For an id that already has an outcome, this is that outcome; everything else is decided on
- * the current accounts, by the store that has the authority. Nothing is written, and no id is used.
+ * Shows what would happen. For an id that already has an outcome, that outcome is shown; everything else is decided by
+ * the store that has the authority, from the current state of the accounts. Nothing is written, and no id is used.
  */
 
 interface Stores {

@@ -178,7 +178,10 @@ export function groupOf(request: TransferGroupRequest, { origin, nowMs, key }: A
   return { groupId, orders, split: null };
 }
 
-/** The group that makes a split, without the destinations whose share came to zero. @throws Problem validation_failed */
+/**
+ * The group that carries out a split, without the destinations whose share came to zero. @throws Problem
+ * validation_failed
+ */
 export function splitGroupOf(request: TransferSplitRequest, { origin, nowMs, key }: Asked): GroupOrder {
   const groupId = groupIdOf(request.groupId ?? null, key, nowMs);
   const { destinations, groupId: _groupId, dryRun: _dryRun, durability: _durability, ...common } = request;
@@ -239,12 +242,12 @@ function memberOf(
   const transactionId = member.transactionId ?? memberIdOf(groupId, index);
   if (transactionId === null)
     throw invalid([
-      { pointer: '/groupId', detail: 'is too long: the ids of transfers without an id are formed from it' },
+      { pointer: '/groupId', detail: 'is too long: transfers without an id get one that is formed from it' },
     ]);
   return { ...orderOf({ ...member, transactionId, durability: null }, origin, nowMs), groupId };
 }
 
-/** Errors point into the member. */
+/** Pointers of errors begin with the path of the member. */
 function under<T>(path: string, work: () => T): T {
   try {
     return work();

@@ -30,7 +30,7 @@ function listReturnedMoney({ returnedMoney }: ReturnedMoneyDependencies): Route 
     path,
     scopes: ['ops'],
     tag,
-    summary: 'List money of transfers between shards that no account could take',
+    summary: 'List money that no account could take after a transfer between shards',
     query: ReturnedMoneyParameters,
     answers: {
       200: {
@@ -51,7 +51,7 @@ function payOut({ returnedMoney }: ReturnedMoneyDependencies): Route {
     tag,
     summary: 'Pay out money that no account could take',
     description:
-      'Pays the whole amount of a returned transfer to an account of the same shard, once, and answers when MySQL has it. Repeat the request after any error: it never pays twice. ' +
+      'Pays the whole amount of a returned transfer to an account of the same shard, once, and responds when the payment is in MySQL. Repeat the request after any error: it never pays twice. ' +
       'If the money was paid out to another account, the response is 409 and nothing changes. The history of the account shows the transfer with `leg` `payout`, your name and the reason.',
     body: {
       schema: PayoutRequest,

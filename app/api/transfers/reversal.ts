@@ -9,12 +9,12 @@ import { singleOutcome } from './transfer-schema.ts';
 const ATTEMPTS_MAX = 100;
 
 /**
- * Reverses a posted transfer, once and never twice.
+ * Reverses a posted transfer, never more than once.
  *
  * The reversal's id is derived from the original's, so every caller that reverses the same transfer sends the same id,
- * and the ledger posts an id once. The attempt is part of the id, because a refusal (such as insufficient funds) is a
- * permanent outcome: attempt n + 1 is made only when n is known to be refused permanently, so at most one attempt can
- * ever be posted.
+ * and the ledger posts an id only once. The number of the attempt is part of the id, because a refusal (such as
+ * insufficient funds) is a permanent outcome: attempt n + 1 is made only when attempt n is known to have been refused
+ * permanently, so at most one attempt can ever be posted.
  * @throws Problem transfer_not_reversible, and those of the ledger
  */
 export async function reverse(
@@ -57,8 +57,8 @@ function reversible(original: Outcome): Posted {
 }
 
 /**
- * The id of a dropped transfer may now belong to a different one; a reversal of the former is not a reversal of the
- * latter.
+ * The id of a dropped transfer may now belong to a different one; a reversal of the dropped one does not reverse the
+ * new one.
  */
 function requireReversalOf(original: Posted, { order }: Posted): void {
   const { source, destination, amount, currency } = original.order;

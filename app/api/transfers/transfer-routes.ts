@@ -101,7 +101,7 @@ function transferBatch({ ledger, batches, clock, ledgerNow }: TransferDependenci
     tag,
     summary: 'Make up to 1000 independent transfers, with one outcome per transfer',
     headers: IdempotencyKeyHeader(
-      'Items without a `transactionId` get `<key>.<index>`, counting from 0. An id, bare or in double quotes. Refused along with a `batchId`.',
+      'Items without a `transactionId` get `<key>.<index>`, counting from 0. An id, bare or in double quotes. Refused if the body has a `batchId`.',
     ),
     takesIdempotencyKey: true,
     body: {

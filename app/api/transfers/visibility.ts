@@ -38,7 +38,7 @@ function requireVisible(identity: Identity, order: TransferOrder): void {
 
 type Transferred = z.input<typeof TransferRecord>;
 
-/** Leaves out the state of an account that the caller may not use. */
+/** Omits the state of an account that the caller may not use. */
 export function visibleRecord(record: Transferred, identity: Identity): Transferred {
   const { sourceBalance, sourceVersion, destinationBalance, destinationVersion, ...rest } = record;
   return {

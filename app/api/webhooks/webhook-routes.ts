@@ -30,7 +30,7 @@ import {
 
 interface WebhookDependencies {
   webhooks: Webhooks;
-  /** Why nothing may be sent to a URL; null if it may. */
+  /** Why nothing may be sent to a URL; null if sending is allowed. */
   webhookUrlFault(href: string): string | null;
   feed: Feed;
   /** This pod's estimate of the ledger's time, ms since 1970. */
@@ -115,7 +115,7 @@ function listWebhooks({ webhooks }: WebhookDependencies): Route {
     method: 'GET',
     path: '/v1/webhooks',
     summary: 'List your webhooks',
-    description: 'In the order of their ids. With the scope `ops`, those of all users.',
+    description: 'In the order of their ids. With the scope `ops`, the webhooks of all users.',
     query: WebhooksQuery,
     answers: { 200: { description: 'A page of webhooks', schema: WebhookList } },
     problems: ['webhooks_disabled', 'database_unavailable'],
@@ -173,7 +173,7 @@ function removeWebhook({ webhooks }: WebhookDependencies): Route {
     path: '/v1/webhooks/{webhookId}',
     summary: 'Delete a webhook',
     description:
-      'A request in progress may still arrive. Deleting a webhook that does not exist, or no longer exists, succeeds, too.',
+      'A request in progress may still arrive. Deleting a webhook that does not exist, or no longer exists, also succeeds.',
     params: webhookParams(DEMO.remove),
     answers: { 204: { description: 'The webhook no longer exists' } },
     problems: ['webhooks_disabled', 'database_unavailable'],
@@ -258,9 +258,8 @@ function resume({ webhooks }: WebhookDependencies): Route {
     ...common,
     method: 'POST',
     path: '/v1/webhooks/{webhookId}/resume',
-    summary: 'Resume deliveries that were stopped, paused, or wait for the next attempt',
-    description:
-      'It continues at its position. Whoever resumes it is responsible for it: it stops if that API key is revoked.',
+    summary: 'Resume deliveries that are stopped, paused, or waiting for the next attempt',
+    description: 'It continues at its position. From then on, it stops if the API key of the caller is revoked.',
     params: webhookParams(DEMO.use),
     answers: { 200: { description: 'The webhook', schema: WebhookAnswer } },
     problems: PROBLEMS,
@@ -316,7 +315,7 @@ function urlOf(text: string, faultOf: (href: string) => string | null): string {
 /** @throws Problem validation_failed, events_gone, and those of the feed */
 async function positionOf(feed: Feed, text: string): Promise<string> {
   const start = startOf(text, feed.shards);
-  const detail = 'is not a position from an earlier response, nor `oldest` or `latest`';
+  const detail = 'must be a position from an earlier response, `oldest` or `latest`';
   if (start === null || (typeof start !== 'string' && start.includes(null)))
     throw invalid([{ pointer: '/after', detail }]);
   try {

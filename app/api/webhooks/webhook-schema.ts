@@ -53,11 +53,11 @@ const Types = z
   });
 const Details = z.boolean().meta({
   description:
-    'With `true`, the events also have `reference`, `metadata`, `user`, `correlationId` and the names of accounts, as far as they have not been erased.',
+    'With `true`, the events also have `reference`, `metadata`, `user`, `correlationId` and the names of accounts, unless they have been erased.',
   default: false,
 });
 const Description = text(DESCRIPTION_LENGTH_MAX).meta({
-  description: 'What it is for, in words; programs do not use it.',
+  description: 'What the webhook is for, as free text; it has no effect.',
 });
 
 export const WebhookRequest = z
@@ -119,7 +119,7 @@ export const WebhookAnswer = z
     types: z.array(z.enum(EVENT_TYPES)).nullable(),
     details: z.boolean(),
     accountPrefixes: z.array(z.string()).nullable().meta({
-      description: 'It gets events only of accounts with these prefixes, like its creator; null: of all.',
+      description: 'Only events of accounts with these prefixes, those of its creator; null: all accounts.',
     }),
     state: z.enum(WEBHOOK_STATES).meta({
       description: '`STOPPED`: deliveries were given up at `position`; nothing is skipped. See `stopReason`.',
@@ -128,7 +128,7 @@ export const WebhookAnswer = z
       description:
         '`failing`: no attempt has succeeded for a day. `gone`: the receiver answered 410. `key_revoked`: the API key with which it was created or resumed was revoked. `events_gone`, `other_log`: its position is no longer in the log. `secret_unreadable`: the key of its secrets is missing.',
     }),
-    position: z.string().meta({ description: 'Everything before it was delivered, or is not wanted.' }),
+    position: z.string().meta({ description: 'Everything before it was delivered or filtered out.' }),
     validSecrets: z.int().min(1),
     createdAt: Timestamp,
     lastSuccessAt: Timestamp.nullable(),

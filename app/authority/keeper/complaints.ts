@@ -2,9 +2,7 @@ import type { Logger } from '../../kernel/log.ts';
 
 const COMPLAINTS_MAX = 100;
 
-/**
- * Why the authority cannot move: each reason is logged once until the authority has moved, or nothing is wrong anymore.
- */
+/** Logs why the authority cannot move: each reason only once, until `clear` forgets all of them. */
 export class Complaints {
   readonly #logger: Logger;
   readonly #logged = new Set<string>();

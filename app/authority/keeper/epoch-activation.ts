@@ -59,7 +59,7 @@ async function setCalendar(
   } catch (error) {
     logger.warn(
       { err: error },
-      'the business calendar could not be set: transfers of accounts with limits wait for it',
+      'the business calendar could not be set: transfers of accounts with limits are refused',
     );
   }
 }

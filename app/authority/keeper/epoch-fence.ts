@@ -5,7 +5,7 @@ import { provableNode, type ServerFacts, unfitness } from '../server-facts.ts';
 import type { Complaints } from './complaints.ts';
 import type { RedisOwnership } from './redis-ownership.ts';
 
-/** Reads only the head of a journal. */
+/** With this sequence number, only the head of a journal is read. */
 export const NO_ENTRIES_AFTER = Number.MAX_SAFE_INTEGER - 1;
 
 interface EpochFenceDependencies {

@@ -15,7 +15,7 @@ const MASTER = { role: 'master', replid: 'r' } as ServerFacts;
 const REPLICA = { ...MASTER, role: 'slave' } as ServerFacts;
 const by = { keeper: 'operator', reason: 'the disk is gone' };
 
-/** The vote of some pods that reach Redis, and of some that have not reached it for `lostForMs`. */
+/** The vote when some pods reach Redis, and others have not reached it for `lostForMs`. */
 const pods = (reach: number, lost = 0, lostForMs = 100) =>
   countVote(
     Array.from({ length: reach + lost }, (_, n) => ({
@@ -52,7 +52,7 @@ const REFUSED: KeeperStep = {
 } as KeeperStep;
 const finish = (to: 'REBUILDING' | 'DIRECT'): KeeperStep => ({ kind: 'finishRecovery', to, end: 7 });
 
-/** In the order of the table: each row with its purpose and the resulting state. */
+/** Situations with the expected step, in the order of the table. */
 const EXAMPLES: [KeeperSituation, KeeperStep][] = [
   [when('serving', { refusal: 'other_server', steadyForMs: 0, vote: pods(1, 2) }), REFUSED],
   [when('serving', { refusal: 'other_server', steadyForMs: 0, vote: pods(0) }), REFUSED],

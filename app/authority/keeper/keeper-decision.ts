@@ -70,7 +70,7 @@ export interface KeeperFactsByState {
     /** The journal's last seq. */
     end: number;
     fit: boolean;
-    /** How often Redis was lost in the last minutes, this time included. */
+    /** How many times Redis was lost in the last few minutes, this time included. */
     losses: number;
     vote: ReachabilityVote;
     ageMs: number;
@@ -99,7 +99,7 @@ export interface KeeperFactsByState {
   };
   'activation-failed': {
     reason: string;
-    /** Redis answered, and refused. */
+    /** True if Redis answered with a refusal. */
     refused: boolean;
     ageMs: number;
     timing: KeeperTiming;
@@ -113,7 +113,7 @@ export type KeeperSituation = { [S in KeeperState]: { state: S } & KeeperFactsBy
 export type KeeperStep =
   /** Leaves the authority where it is. */
   | { kind: 'stay' }
-  /** Leaves the authority where it is, and nothing is wrong anymore. */
+  /** Leaves the authority where it is, and forgets all complaints, because nothing is wrong anymore. */
   | { kind: 'stayWell' }
   | { kind: 'complain'; complaint: string }
   | { kind: 'move'; to: Exclude<Mode, 'CACHE'>; reason: string; refusal?: string }

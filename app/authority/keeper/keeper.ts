@@ -234,8 +234,9 @@ export class Keeper {
   }
 
   /**
-   * In DIRECT with frozen accounts, the epoch's Redis may return; its journal then recovers the accounts. Every pod has
-   * handed over, so a server is the right one when it has the marker and everything that any pod has acknowledged.
+   * In DIRECT with frozen accounts, the epoch's Redis may return; the accounts are then recovered from its journal.
+   * Every pod has handed over, so a server is the right one when it has the marker and everything that any pod has
+   * acknowledged.
    */
   async #recoverFrozen(authority: Authority, server: ServerFacts): Promise<Authority> {
     const caller = await this.#fence.raise(authority, server).catch((error: unknown) => {

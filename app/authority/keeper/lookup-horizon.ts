@@ -12,10 +12,10 @@ interface LookupHorizonDependencies {
 }
 
 /**
- * Ids up to the lookup horizon are looked up in MySQL. An epoch begins with the largest UUIDv7 time of any id there. A
- * single id from the far future (older releases trusted the clocks of pods) would force a lookup of every id until that
- * time, and again after every restart. This function therefore lowers the lookup horizon to what the ledger's clock
- * allows, and stores the few later ids in Redis.
+ * Ids up to the lookup horizon are looked up in MySQL. An epoch begins with the largest UUIDv7 time of any id there as
+ * its horizon. A single id from the far future (older releases trusted the clocks of pods) would force a lookup of
+ * every id until that time, and again after every restart. This function therefore lowers the lookup horizon to what
+ * the ledger's clock allows, and stores the few later ids in Redis.
  *
  * If there are too many ids from the future, or if an error occurs, the lookup horizon stays as it is, which is slow
  * but safe.

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { countVote } from './reachability-vote.ts';
 
-/** How many pods reach Redis, and for how long each of the others has not, ms. */
+/** How many pods reach Redis, and for how long each of the others has not reached it, ms. */
 const pods = (reach: number, lostForMs: number[], silentMs = 0) =>
   [...Array.from({ length: reach }, () => null), ...lostForMs].map((lost, n) => ({
     processId: `p${n}`,

@@ -37,7 +37,7 @@ export class RedisInspection {
     return facts;
   }
 
-  /** For an operation that failed for lack of a connection: logs the reason if waiting cannot fix it. */
+  /** Call after an operation has failed for lack of a connection: logs the reason if waiting cannot fix it. */
   async reportRefusal(): Promise<void> {
     this.#report(
       await this.#deps.inspect().then(

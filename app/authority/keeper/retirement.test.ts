@@ -85,7 +85,7 @@ describe('A silent pod', () => {
     expect(pods[0]?.retiredSeq).toBe(0);
   });
 
-  it('that sends one heartbeat starts its silence from zero again', async () => {
+  it('that sends one heartbeat has its silence counted from zero again', async () => {
     pods = [row('pod', RETIRE_MS)];
     await rounds(3);
     pods = [row('pod', 0)];
@@ -95,7 +95,7 @@ describe('A silent pod', () => {
     expect(pods[0]?.retiredSeq).toBeNull();
   });
 
-  it('is not counted as silent while MySQL or the keeper was unavailable', async () => {
+  it('is not counted as silent for the time in which MySQL or the keeper was unavailable', async () => {
     pods = [row('pod', RETIRE_MS)];
     await rounds(3);
     asked = false;

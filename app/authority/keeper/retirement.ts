@@ -14,10 +14,10 @@ interface RetirementDependencies {
 }
 
 /**
- * Retires pods that have gone silent: Redis refuses them permanently, and once MySQL has everything that they can have
- * received, deletes their registration. So only a pod that died just before Redis can delay a switch.
+ * Retires pods that have gone silent: makes Redis refuse them permanently, and deletes their registrations once MySQL
+ * has everything that they may have received. So only a pod that died just before Redis did can delay a switch.
  *
- * A keeper only counts silence that it has observed without interruption: while MySQL was down, no heartbeat could
+ * A keeper counts only silence that it has observed without interruption: while MySQL was down, no heartbeat could
  * arrive.
  */
 export class Retirement {

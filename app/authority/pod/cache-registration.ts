@@ -21,7 +21,7 @@ interface CacheRegistrationDependencies {
   suspect(error: unknown, view: EpochView): void;
 }
 
-/** The id of a pod, its membership in the epoch of the cache, and the calls to Redis that concern these two. */
+/** The id of a pod, its membership in the epoch of the cache, and the calls to Redis that concern either of them. */
 export class CacheRegistration {
   readonly #deps: CacheRegistrationDependencies;
   #podId: string;
@@ -45,7 +45,7 @@ export class CacheRegistration {
   get observedAt(): number {
     return this.#observedAt;
   }
-  /** The one call of this registration to Redis that is under way. */
+  /** The call to Redis that is under way, if there is one. */
   get call(): Promise<void> | null {
     return this.#call;
   }

@@ -76,8 +76,8 @@ export class EpochMembership {
   }
 
   /**
-   * Whether an attempt has been in doubt for `ms`, counted from the moment when it was left in doubt or from the last
-   * new id, whichever is later.
+   * Whether an attempt has been in doubt for `ms`, counted from when it was left in doubt or from when the process last
+   * took a new id, whichever is later.
    */
   isInDoubtFor(ms: number, nowMs: number): boolean {
     const since = this.#view?.inDoubt.oldestSinceMs ?? null;
@@ -106,7 +106,7 @@ export class EpochMembership {
 
   /**
    * Ensures that Redis runs nothing more under any id of this process, and then removes the registrations.
-   * @returns false if a store did not confirm it: then what this pod knows must be handed over
+   * @returns false if a store did not confirm this; what this pod knows must then be handed over
    */
   async returnRegistrations(authority: Pick<PodAuthority, 'removePod'>): Promise<boolean> {
     try {

@@ -18,7 +18,7 @@ class HandOver {
   readonly #observed: number;
   /** Parts that MySQL has not confirmed. */
   readonly #parts: HandOverChunk[];
-  /** For the log. */
+  /** The fields of the log line about it. */
   readonly summary: { epoch: number; entries: number; inDoubt: number; observed: number };
 
   /** @param podIds every id that the process tried to register in the epoch: MySQL may have registered any of them */
@@ -33,8 +33,9 @@ class HandOver {
   }
 
   /**
-   * Writes the record to MySQL, part by part; it counts only with the completion mark at the end. Repeated after a
-   * failure, it continues where it stopped. It ends early once it is no longer needed. @throws if MySQL is unavailable
+   * Writes the record to MySQL, part by part; the record counts only once the completion mark at its end has been
+   * written. Repeated after a failure, it continues where it stopped. It ends early once it is no longer needed.
+   * @throws if MySQL is unavailable
    */
   async deliver(store: HandOverStore, isNeeded: () => boolean): Promise<void> {
     const [podId] = this.#podIds;

@@ -43,7 +43,8 @@ interface PodSessionDependencies {
 const SERVING_TURN_MS = 250;
 const HOLDING_TURN_MS = 100;
 /**
- * Time after which no reply will come for an in-doubt attempt, ms: a new pod id then ensures that it can no longer run.
+ * Time after which no reply to an in-doubt attempt is expected, ms: a new pod id then ensures that the attempt can no
+ * longer run.
  */
 const RENEW_ID_AFTER_MS = 30_000;
 /** How long a stopping pod waits for the flush before it hands over its tail, ms. */
@@ -150,7 +151,7 @@ export class PodSession implements Session {
     if (view) this.suspect(new CacheError('not_sent', 'the connection to Redis was closed'), view);
   }
 
-  /** Whether Redis obeys the stops and releases of this authority, after copying them there if necessary. */
+  /** Whether Redis obeys the stops and releases of this authority, which are first copied there if necessary. */
   bringStops(authority: Authority): Promise<boolean> {
     return this.#stopFence.bring(authority, this.view());
   }
@@ -160,9 +161,10 @@ export class PodSession implements Session {
   }
 
   /**
-   * Stops, once every request is answered. Once MySQL has everything that this pod acknowledged and nothing of it is in
-   * doubt, it closes, has Redis refuse its ids permanently, and then removes the registration. If that takes too long,
-   * or Redis does not confirm it, the pod hands over what it knows instead, so that no keeper waits for it.
+   * Stops the session; call it once every request has been answered. When MySQL has everything that this pod
+   * acknowledged and none of its attempts is in doubt, the session closes, has Redis refuse its ids permanently, and
+   * then removes the registration. If that takes too long, or Redis does not confirm it, the pod hands over what it
+   * knows instead, so that no keeper waits for it.
    */
   async stop(): Promise<void> {
     const { authority, clock, processId } = this.#deps;

@@ -9,12 +9,12 @@ interface StopFenceDependencies {
 
 /**
  * Copies the operators' stops and releases of the ledger from MySQL to Redis, where the scripts obey them. The pod that
- * gets the operator's request does so immediately; every other pod does so when it next reads the authority, in case the
- * first one crashed in between. Registering again changes nothing else.
+ * gets the operator's request does so immediately; every other pod does so when it next reads the authority, in case
+ * the first one crashed in between. Copying them means registering the pod again, which changes nothing else.
  */
 export class StopFence {
   readonly #deps: StopFenceDependencies;
-  /** What this pod knows to be in Redis. */
+  /** The number of stops and releases that this pod knows to be in Redis, for one registration. */
   #confirmed: { view: EpochView; stops: number } | null = null;
   #underWay: Promise<boolean> | null = null;
 
@@ -37,7 +37,7 @@ export class StopFence {
     }
   }
 
-  /** The same in the background, one call at a time: a Redis that hangs must not delay the caller. */
+  /** Does the same in the background, one call at a time: a Redis that hangs must not delay the caller. */
   follow(authority: Authority, view: EpochView | null): void {
     this.#underWay ??= this.bring(authority, view).finally(() => {
       this.#underWay = null;

@@ -9,7 +9,8 @@ const SIDE = { balance: 0, version: 1, settingsVersion: 1 };
 
 /**
  * A leg of a transfer from shard 0 to shard 2, by default of 1.00 EUR from `a` to `b`.
- * @param order as the client sent it @param more `out`: differences of its posted outcome; `leg`: of the leg itself
+ * @param order as the client sent it @param more `out`: parts to replace in the posted outcome of `out`; `leg`: parts
+ * to replace in the leg itself
  */
 export function legOf(
   name: LegName,
@@ -38,7 +39,7 @@ export function legOf(
 export const anyLeg = (times: readonly number[]): fc.Arbitrary<Leg> =>
   fc
     .record({
-      // Only `out` carries a refusal, and there are seven of them.
+      // Only `out` carries a refusal, and there are seven refusals, so `out` is generated more often.
       name: fc.constantFrom('out' as const, 'out' as const, ...LEGS),
       refusal: fc.option(fc.constantFrom(...REFUSALS), { freq: 3 }),
       at: fc.option(fc.constantFrom(1, ...times), { freq: 3 }),

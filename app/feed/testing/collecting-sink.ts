@@ -11,7 +11,7 @@ interface ParsedEvent {
 export class CollectingSink implements FeedSink {
   readonly sent: SentEvent[] = [];
   ended: FeedEnd | null = null;
-  /** How many calls it takes before it is full. */
+  /** How many calls it accepts before it is full. */
   room = Number.POSITIVE_INFINITY;
   #onDrained: (() => void) | null = null;
 
@@ -27,7 +27,7 @@ export class CollectingSink implements FeedSink {
     this.ended = reason;
   }
 
-  /** Takes more again. */
+  /** Accepts events again, and calls back. */
   drain(room = Number.POSITIVE_INFINITY): void {
     this.room = room;
     const action = this.#onDrained;

@@ -251,7 +251,7 @@ describe('Listeners that are behind', () => {
 describe('A slow listener', () => {
   const ids = Array.from({ length: 700 }, (_, index) => `t${index}`);
 
-  it('does not delay another, gets everything in order when it reads again, and is never given more than its buffer', async () => {
+  it('does not delay others, gets everything in order when it reads again, and is never given more than its buffer', async () => {
     const slow = await listen();
     const quick = await listen();
     slow.room = 1;
@@ -306,7 +306,7 @@ describe('A slow listener', () => {
 });
 
 describe('A position', () => {
-  it('below the oldest row is gone', async () => {
+  it('before the oldest row is reported as gone', async () => {
     seal(['a', 'b'], ['c'], ['d']);
     log().oldest = 3;
     for (const place of [
@@ -329,7 +329,7 @@ describe('A position', () => {
     await expect(feed.page('oldest', ALL, 1)).rejects.toMatchObject({ code: 'feature_not_active' });
   });
 
-  it('ahead of the log is refused', async () => {
+  it('beyond the end of the log is refused', async () => {
     seal(['a']);
     await expect(feed.begin([{ position: 2, index: null }], ALL)).rejects.toMatchObject({ code: 'validation_failed' });
     await expect(feed.page([{ position: 9e15, index: 3 }], ALL, 10)).rejects.toMatchObject({
@@ -400,7 +400,7 @@ describe('Pages', () => {
 describe('With several shards', () => {
   beforeEach(() => createFeed(3));
 
-  it('a listener gets the events of all, and resumes in each', async () => {
+  it('a listener gets the events of all shards, and resumes in each of them', async () => {
     const sink = await listen();
     for (let round = 0; round < 5; round++) {
       for (const [shard, one] of logs.entries()) one.seal(sealedTransfer({ transactionId: `${shard}-${round}` }));
@@ -427,7 +427,7 @@ describe('With several shards', () => {
     await expect(feed.begin(position, filter)).resolves.toEqual(position);
   });
 
-  it('a page has events of all of them', async () => {
+  it('a page contains events of all shards', async () => {
     for (const one of logs) one.seal(...Array.from({ length: 10 }, () => sealedTransfer()));
     const page = await clock.until(feed.page('oldest', ALL, 9));
     expect(page.events.length).toBe(9);

@@ -70,7 +70,7 @@ describe("The operator's command", () => {
       { mode: 'CACHE_2' },
     ]);
     expect(await keysInRedis()).toEqual(['f2:5:ledger', 'fence', 'owner']);
-    // Calls for the old epoch are refused, both of its pod and of a late keeper.
+    // Calls for the old epoch are refused, whether they come from its pod or from a late keeper.
     await expect(epoch.apply(order('four'))).rejects.toMatchObject({ kind: 'refused', reason: 'fenced' });
     await expect(bench.scripts.activate(epoch.pod, epoch.pod.replid, 'late', 0)).rejects.toMatchObject({
       reason: 'fenced',
@@ -81,7 +81,7 @@ describe("The operator's command", () => {
     expect(await command()).toMatchObject({ from: 2, to: 2, epoch: 5, done: true });
   });
 
-  it('reports in a dry run what cannot be undone and what prevents it, and changes nothing', async () => {
+  it('reports in a dry run that the move cannot be undone and what prevents it, and changes nothing', async () => {
     const before = await bench.authority.read();
     expect(await command(true)).toMatchObject({ from: 1, to: 2, epoch: before.epoch, dryRun: true, obstacles: [] });
     await db.database.rows("INSERT INTO processes (process_id, redis_seen) VALUES ('p-old', 1)");
@@ -111,7 +111,7 @@ describe("The operator's command", () => {
     expect(await bench.authority.read()).toMatchObject({ mode: 'CACHE', format: 1 });
   });
 
-  it('responds before the keepers are done if they take long', async () => {
+  it('responds before the keepers are done if they take a long time', async () => {
     expect(await command()).toMatchObject({ epoch: 3, mode: 'CLOSING', done: false });
     expect(await stepTo(bench.keeper(), 'CACHE')).toMatchObject({ epoch: 5, format: 2 });
     expect(await bench.inMysql(['one', 'two', 'three'])).toEqual(['one', 'two', 'three']);

@@ -14,7 +14,7 @@ import { reconcile } from '../testing/group-writers.ts';
 import { PodBench } from '../testing/pod-bench.ts';
 
 const HOLDS = 60;
-/** If the holds are due before all of them are placed, the test begins again, with twice the life. */
+/** If the holds are due before all of them are placed, the test begins again, with twice the lifetime. */
 const LIFE_MS = 1_000;
 
 let db: TestDatabase;
@@ -102,7 +102,7 @@ async function expectAllEnded(): Promise<void> {
 }
 
 describe('Holds that are due end', () => {
-  it('once each, although two pods end them at once and replies are lost', async () => {
+  it('once each, although two pods end them at the same time and replies are lost', async () => {
     await dueHolds();
     const other = await pod.another();
     let calls = 0;
@@ -135,7 +135,7 @@ describe('Holds that are due end', () => {
     await expectAllEnded();
   });
 
-  it('not in Redis if they were extended there, even if the extension is not in MySQL yet', async () => {
+  it('but not if they were extended in Redis, even if the extension is not in MySQL yet', async () => {
     const [first = '', ...others] = names;
     await dueHolds(() => {
       const about = { eventId: newUuidV7(systemClock.now()), holdId: first, account: 'ada', currency: 'EUR' };

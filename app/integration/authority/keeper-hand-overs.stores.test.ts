@@ -109,7 +109,7 @@ describe('Redis is gone', () => {
     expect(await bench.inMysql(['t1', 't2'])).toHaveLength(2);
   });
 
-  it('a handed-over in-doubt attempt that took effect is posted once: the journal contains it, too', async () => {
+  it('and an in-doubt attempt took effect: it is posted once, although the journal contains it, too', async () => {
     const entries = await post('t1', 't2');
     await lose();
     await bench.handOver(epoch.pod, { entries: entries.slice(0, 1), inDoubt: [attempt('t2', 'world', 'ada')] });
@@ -170,7 +170,7 @@ describe('Accounts that wait for the journal', () => {
     await stepTo(keeper, 'CACHE');
   });
 
-  it('are recovered once by two concurrent keepers', async () => {
+  it('are recovered only once, even by two concurrent keepers', async () => {
     await bench.restart();
     const all = ['a', 'b', 'c'].map((id) => bench.keeper(id));
     await Promise.all(all.map((one) => stepTo(one, 'CACHE')));

@@ -73,7 +73,7 @@ describe('A Redis that a keeper cannot reach', () => {
     expect(await keeper.step()).toMatchObject({ mode: 'CLOSING' });
   });
 
-  it('must be unavailable without interruption', async () => {
+  it('is lost only after being unavailable without interruption', async () => {
     await keeper.step();
     bench.clock.push(50_000);
     await bench.redis.connect();

@@ -155,7 +155,7 @@ describe('A copy of the database', () => {
     copy.close();
     await setLedgerId(otherDb, own);
   });
-  it('gets none while a process of the ledger is alive', async () => {
+  it('gets no identity of its own while a process of the ledger is alive', async () => {
     await other.authority.keeperHeartbeat('alive');
     await expect(renewIdentity({ ...MYSQL, url: otherDb.url }, 'c'.repeat(32))).rejects.toThrow(
       'stop all of them first',

@@ -20,7 +20,7 @@ let epoch: EpochUnderTest<RedisScripts>;
 const everyone = () => Promise.allSettled(keepers.map((keeper) => keeper.step()));
 /**
  * Lets the first keeper take its step, and only that: a late keeper would take the following step if that were possible
- * at once.
+ * immediately.
  */
 const first = () => keepers[0]?.step();
 beforeAll(async () => {

@@ -45,7 +45,7 @@ describe('A Redis whose master_replid changes while it runs', () => {
     expect(await bench.inMysql(['one'])).toEqual(['one']);
   });
 
-  it('does not change again with the next copy while repl-backlog-ttl is 0', async () => {
+  it('does not change it again with the next copy while repl-backlog-ttl is 0', async () => {
     await bench.redis.config('SET', 'repl-backlog-ttl', 0);
     const copy = () =>
       promisify(execFile)('redis-cli', ['-p', String(server.port), '--rdb', join(server.dir, 'copy.rdb')]);
@@ -57,7 +57,7 @@ describe('A Redis whose master_replid changes while it runs', () => {
   });
 });
 
-describe('What happened to a server', () => {
+describe('A change of master_replid', () => {
   const facts = (different: Partial<ServerFacts>): ServerFacts => ({
     role: 'master',
     replid: 'f'.repeat(40),
@@ -78,7 +78,7 @@ describe('What happened to a server', () => {
     [{ runId: 'another' }, 'same', 'it has restarted'],
     [{ role: 'slave' }, 'same', 'it is a slave now'],
     [{}, null, 'its master_replid has changed'],
-  ] as const)('is derived from %j, given the earlier state %s', (different, before, expected) => {
+  ] as const)('is explained by %j, given the earlier process %s', (different, before, expected) => {
     expect(explainReplid(facts(different), before)).toContain(expected);
   });
   it.each([
@@ -86,5 +86,5 @@ describe('What happened to a server', () => {
     [{ settings: { 'repl-backlog-ttl': '0' } }, 1],
     [{ settings: {} }, 1],
     [{ replicationForbidden: true }, 0],
-  ])('may be predicted from %j', (different, risks) => expect(replidRisks(facts(different))).toHaveLength(risks));
+  ])('is predicted from %j', (different, risks) => expect(replidRisks(facts(different))).toHaveLength(risks));
 });

@@ -88,7 +88,7 @@ describe('Ids from the future', () => {
     expect((await scripts.read(pod, [])).head.seq).toBeGreaterThan(0);
   });
 
-  it('count for account changes, too', async () => {
+  it('are also recognized if they belong to account changes', async () => {
     await posted(newUuidV7(nowMs));
     await begin();
     const ids = (await authority.idsBetween(nowMs, nowMs + HOUR_MS)) ?? [];

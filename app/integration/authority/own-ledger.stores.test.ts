@@ -69,7 +69,7 @@ describe('A new connection', () => {
     expect((await db.database.rows('SELECT 1 FROM job_leases')).length).toBeGreaterThan(0);
   });
 
-  it('is refused if it leads to another ledger than the first connection of the process, in any shard', async () => {
+  it('is refused if it leads to a different ledger than the first one of the process, in any shard', async () => {
     await becomes({});
     const ledger = { id: null };
     await one(poolFor({ shard: 0, shards: 2 }, ledger));
@@ -77,7 +77,7 @@ describe('A new connection', () => {
     await expect(one(poolFor({ shard: 1, shards: 2 }, ledger))).rejects.toBeInstanceOf(OtherLedger);
   });
 
-  it('of a pool is refused once its name leads to another shard, and used again when it leads back', async () => {
+  it('of a pool is refused once its host name leads to another shard, and used once it leads back', async () => {
     await becomes({});
     const database = poolFor({ shard: 0, shards: 2 });
     await one(database);
@@ -90,7 +90,7 @@ describe('A new connection', () => {
     expect(await statuses()).toEqual(['fulfilled', 'fulfilled', 'fulfilled', 'fulfilled']);
   });
 
-  it('to a database that is not migrated is used for everything but the ledger', async () => {
+  it('to a database that is not migrated is used for everything except the ledger', async () => {
     const empty = await emptyDatabase();
     const database = new Database(poolOptions(empty.url));
     expect(await one(database)).toEqual([{ one: 1 }]);
@@ -145,7 +145,7 @@ describe('A database', () => {
   };
   const shard1 = { ledgerId: LEDGER, shard: 1, shards: 3 };
 
-  it('that was never used becomes any shard of a ledger, once', async () => {
+  it('that was never used can become any shard of a ledger, once', async () => {
     expect(await adoptIdentity(db.database, shard1)).toBe(LEDGER);
     const row = { ledger_id: LEDGER, shard: 1 };
     expect(await identity()).toEqual({ known: { ...row, shards: 3 }, authority: row, cursor: row });

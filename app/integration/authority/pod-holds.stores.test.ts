@@ -31,7 +31,7 @@ afterEach(async () => {
   await server.stop();
 });
 
-/** Of four calls, one is carried out but its reply is lost, and one never arrives. */
+/** Of every four calls, one is carried out, but its reply is lost, and one never arrives. */
 function loseReplies(): void {
   let calls = 0;
   pod.cache.always('apply', (run) => ([replyLost, passing, commandLost, passing][calls++ % 4] ?? passing)(run));

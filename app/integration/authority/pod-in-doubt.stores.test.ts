@@ -50,7 +50,7 @@ describe('In-doubt attempts without a reply', () => {
     expect((await pod.everythingHandedOver(epoch)).inDoubt).not.toContain(id);
   });
 
-  it('are in doubt until everything that the old id can have written is in MySQL', async () => {
+  it('are in doubt until everything that may have been written under the old id is in MySQL', async () => {
     await pod.post();
     await inDoubt();
     pod.clock.push(20_000);
@@ -63,7 +63,7 @@ describe('In-doubt attempts without a reply', () => {
     await until('nothing is in doubt', () => inDoubtCount() === 0);
   });
 
-  it('take one new id, no matter how long the flush is stalled', async () => {
+  it('require only one new id, no matter how long the flush is stalled', async () => {
     await pod.post();
     await inDoubt();
     for (let n = 0; n < 5; n++) {

@@ -63,7 +63,7 @@ it('A transfer whose reply was lost before the stop is answered with its outcome
   expect(await answered).toEqual(['POSTED']);
 });
 
-it('A transfer that may have been made before the stop is never answered as one that was not', async () => {
+it('A transfer that may have been made before the stop is never reported as not made', async () => {
   const one = pod.order();
   const gate = new Gate();
   pod.cache.next('apply', commandLost, gate.command);

@@ -65,7 +65,7 @@ const expiries = async () =>
 
 /** The expiry job of one pod, with the lookups and the ledger that it uses. */
 class Pod {
-  /** Does not advance by itself, however slow the machine is. */
+  /** A clock that does not advance by itself, however slow the machine is. */
   readonly clock = new TestClock();
   readonly sent: string[] = [];
   readonly lookups: (DueHold | null)[] = [];
@@ -73,7 +73,7 @@ class Pod {
   ready = true;
   /** Runs after each lookup, before anything is sent. */
   afterLookup: () => Promise<void> = async () => {};
-  /** By hold id: a problem to return instead of the ledger's answer. */
+  /** Problems to return instead of the ledger's answer, by hold id; `*` for all holds. */
   problems = new Map<string, Problem>();
   readonly expiry: HoldExpiry;
 
@@ -110,7 +110,7 @@ class Pod {
   round = () => this.expiry.round();
 
   #call: { items: HoldItem[]; answers: ReturnType<typeof apply> } | null = null;
-  /** Like the queue of a pod, which sends all items of a turn in one call. */
+  /** Sends all items of a turn in one call, like the queue of a pod. */
   async #inOneCall(item: HoldItem): Promise<boolean | Problem> {
     this.#call ??= (() => {
       const items: HoldItem[] = [];
@@ -172,7 +172,7 @@ describe('Expiry', () => {
     expect([await held(), pod.sent, pod.expired]).toEqual([15, ['h1', 'h2'], 1]);
   });
 
-  it('writes one event for each hold, even if two pods expire them at once', async () => {
+  it('writes one event for each hold, even if two pods expire them at the same time', async () => {
     const names = Array.from({ length: 30 }, (_, n) => `h${n + 10}`);
     await holds(names, names);
     await sql("INSERT IGNORE INTO job_leases (job) VALUES ('another')");
@@ -203,7 +203,7 @@ describe('Expiry', () => {
     await pod.round();
     expect([await statuses(), pod.sent]).toEqual([{ h1: 'OPEN', h2: 'EXPIRED' }, ['h2']]);
     expect(await schedule.lateMs(systemClock.now())).toBe(0);
-    // Rows of an epoch that nothing needs any more are deleted gradually.
+    // Rows of an epoch that is no longer needed are deleted gradually.
     await sql('UPDATE authority SET cache_epoch = NULL, cache_format = NULL');
     await pod.round();
     expect(await statuses()).toEqual({ h1: 'EXPIRED', h2: 'EXPIRED' });
@@ -325,7 +325,7 @@ describe('The schedule', () => {
     expect(await schedule.open()).toEqual([{ currency: 'EUR', holds: 2, heldMinorUnits: 20 }]);
   });
 
-  it('is found along an index', async () => {
+  it('looks up due holds by an index', async () => {
     const rows = vi.spyOn(db.database, 'rows');
     await schedule.due(systemClock.now(), null, 100);
     const [statement = '', values] = rows.mock.lastCall ?? [];

@@ -52,7 +52,7 @@ async function allHaveChecked(ms: number): Promise<boolean> {
   return checked.length === ZONES.length && running.length === 0;
 }
 
-it('runs once per scheduled time while clocks change, whatever the number of keepers and their time zones', async () => {
+it('reconciliation runs once per scheduled time while clocks change, with keepers in any time zones', async () => {
   // The nights in which New York loses 02:00 to 03:00, and has 01:00 to 02:00 twice.
   for (const night of ['2026-03-08T05:00:00Z', '2026-11-01T04:00:00Z']) {
     for (let step = 0; step < 9; step++) {

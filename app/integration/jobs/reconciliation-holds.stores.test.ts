@@ -15,7 +15,7 @@ beforeAll(async () => {
 afterAll(() => bench.stop());
 const sql = (statement: string) => bench.db.database.rows(statement);
 
-/** Ada has ten postings and a balance of 1350; bob gets 30 from hold h1, of whose amount 100 stay reserved. */
+/** Ada has ten postings and a balance of 1350; bob gets 30 from hold h1, which keeps another 100 reserved. */
 beforeEach(async () => {
   await bench.reset();
   await bench.epoch.applyHolds(place('h1', 120), place('h2', 70), place('h3', 50, { destination: 'bob' }));
@@ -90,7 +90,7 @@ describe('Holds', () => {
     expect(await drifts()).toEqual({ drift: [['ada', PER_VERSION, 70]], inconsistentHolds: ['h2'] });
   });
 
-  it('are reported if an event is missing that has not changed the amount', async () => {
+  it('are reported if an event that did not change the amount is missing', async () => {
     await bench.epoch.applyHolds(change('h1', { expiresAt: Date.now() + 1e9, expectedRevision: 3 }));
     await bench.flush();
     await sql("DELETE FROM hold_events WHERE hold_id = 'h1' AND revision = 4");

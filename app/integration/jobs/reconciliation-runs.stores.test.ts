@@ -47,7 +47,7 @@ describe('A reconciliation', () => {
     );
   });
 
-  it('that fails reports the error to its caller, and the next one runs again', async () => {
+  it('that fails reports the error to its caller, and the next request starts another one', async () => {
     const reconciliation = bench.reconciliation();
     const rows = vi.spyOn(bench.context.database, 'rows').mockRejectedValueOnce(new Error('MySQL is unavailable'));
     await expect(reconciliation.run()).rejects.toThrow('unavailable');

@@ -266,7 +266,7 @@ describe('A page of the cache', () => {
     expect(await checkCache(goingOn, ledger, clock)).toEqual({ accounts: ACCOUNTS.length, unverified: 0, drift: [] });
   });
 
-  it('is unverified, and the books are not consistent, if the flush is stalled', async () => {
+  it('is unverified, so the books are not reported as consistent, if the flush is stalled', async () => {
     const clock = new TestClock();
     const existing = { ...bench.context, clock };
     await bench.epoch.apply(order('unflushed', { destination: 'bob' }));

@@ -44,7 +44,7 @@ const expire = () => db.database.rows('UPDATE job_leases SET leased_until = NOW(
 const never = () => new Promise<never>(() => {});
 
 describe('A scheduled run', () => {
-  it('happens once, no matter how many keepers check at the same time, and check again', async () => {
+  it('happens once, no matter how many keepers check at the same time, or check again later', async () => {
     const keepers = Array.from({ length: 5 }, () => runner());
     const look = () => Promise.all(keepers.map((keeper) => keeper.whenDue(NIGHTLY, count)));
     expect((await look()).filter(Boolean)).toHaveLength(1);
@@ -69,7 +69,7 @@ describe('A scheduled run', () => {
     expect(ran).toEqual(['2026-03-29T01:00', '2026-03-30T00:30', '2026-10-25T00:30', '2026-10-26T01:30']);
   });
 
-  it('is started again by another keeper when it dies, once its lease has expired', async () => {
+  it('is started again by another keeper if its own keeper dies, once its lease has expired', async () => {
     void runner().whenDue(NIGHTLY, never);
     const state = new JobLease(db.database, 'reconciliation');
     await until('it has begun', async () => (await state.state()).held);

@@ -50,7 +50,7 @@ describe('The schedule', () => {
     expect(log.lines).toEqual([]);
   });
 
-  it('is a single one, no matter how many keepers there are', async () => {
+  it('exists only once, no matter how many keepers there are', async () => {
     const prefix = randomPrefix();
     const runs = [0, 0, 0];
     for (const n of runs.keys()) {
@@ -119,7 +119,7 @@ describe('While Redis is unavailable', () => {
     expect(log.messages('warn')).toEqual([AWAY]);
   });
 
-  it('the schedule may be lost with its disk: it is created again on the new Redis', async () => {
+  it('the schedule may be lost with the disk of Redis: it is created again on the new one', async () => {
     let runs = 0;
     start(async () => {
       runs += 1;
@@ -132,7 +132,7 @@ describe('While Redis is unavailable', () => {
     await until('it has run again', () => runs > before + 1);
   });
 
-  it('it can be created and disposed of: nothing waits for a missing Redis', async () => {
+  it('the schedule can be created and disposed of: nothing waits for a missing Redis', async () => {
     await server.kill();
     const { supervisor, log } = start(async () => {});
     await until('it is noticed', () => log.messages('warn').length > 0);

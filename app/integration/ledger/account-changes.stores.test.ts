@@ -120,7 +120,7 @@ describe('An account change with If-Match', () => {
     expect(await change({ overdraftLimit: 3, expectedSettingsVersion: 2 })).toMatchObject({ settingsVersion: 3 });
   });
 
-  it('lets one of two changes of the same version succeed', async () => {
+  it('fails if another one with the same version succeeds', async () => {
     const codes = await Promise.all([
       codeOf(change({ overdraftLimit: 1, expectedSettingsVersion: 1 })),
       codeOf(change({ overdraftLimit: 2, expectedSettingsVersion: 1 })),
@@ -146,14 +146,14 @@ describe('closing', () => {
     expect(await change({ status: 'CLOSED' })).toMatchObject({ status: 'CLOSED', balance: 0 });
   });
 
-  it('is permanent: no change and no transfer after it', async () => {
+  it('is permanent: no change or transfer is possible afterwards', async () => {
     await change({ status: 'CLOSED' });
     expect(await codeOf(change({ status: 'ACTIVE' }))).toBe('account_closed');
     expect(await codeOf(change({ overdraftLimit: 5 }))).toBe('account_closed');
     expect([await transfer(world, a), await transfer(a, world)]).toEqual(['account_closed', 'account_closed']);
   });
 
-  it('remains closed in MySQL and in the next epoch', async () => {
+  it('remains in effect in MySQL and in the next epoch', async () => {
     await change({ status: 'CLOSED' });
     await stage.flush();
     await stage.begin();
@@ -171,7 +171,7 @@ describe('a repeated change id', () => {
     expect(await change({ changeId, overdraftLimit: 5 })).toMatchObject({ overdraftLimit: 9, settingsVersion: 3 });
   });
 
-  it('is not rejected because of the version that it made itself', async () => {
+  it('is not rejected because of the settings version that it created itself', async () => {
     const changeId = newUuidV7(Date.now());
     const expected = { changeId, overdraftLimit: 5, expectedSettingsVersion: 1 };
     await change(expected);
@@ -179,7 +179,7 @@ describe('a repeated change id', () => {
     expect(await change(expected)).toMatchObject({ settingsVersion: 2 });
   });
 
-  it('is answered only once it is in MySQL: its entry was in a reply that may be lost', async () => {
+  it('is answered only once it is in MySQL: its entry was in a reply that may have been lost', async () => {
     const changeId = newUuidV7(Date.now());
     await change({ changeId, overdraftLimit: 5 });
     const again = { answered: false };
@@ -193,7 +193,7 @@ describe('a repeated change id', () => {
     expect(await repeated).toMatchObject({ overdraftLimit: 5, settingsVersion: 2 });
   });
 
-  it('that is not later than the lookup horizon takes a new id if no attempt is in doubt', async () => {
+  it('that is not later than the lookup horizon is replaced by a new one if no attempt is in doubt', async () => {
     await pod.ledger.read([a]);
     const changeId = newUuidV7(Date.now() - 120_000);
     expect(await change({ changeId, overdraftLimit: 5 })).toMatchObject({ overdraftLimit: 5, settingsVersion: 2 });

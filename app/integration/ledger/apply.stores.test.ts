@@ -91,7 +91,7 @@ describe('one call with several transfers', () => {
     expect(await balances()).toEqual([0, 100, -100]);
   });
 
-  it('accepts the first of two debits that fits, whatever the order of their sizes', async () => {
+  it('accepts the first debit that the funds cover, even if a larger one precedes it', async () => {
     await apply(order({ amount: 100 }));
     const answers = await apply(
       order({ source: a, destination: b, amount: 101 }),
@@ -111,7 +111,7 @@ describe('one call with several transfers', () => {
     expect(await balances()).toEqual([3, 0, -3]);
   });
 
-  it('stores nothing for a transfer whose account is missing: its id may be used once the account exists', async () => {
+  it('stores nothing for a transfer whose account is missing: its id is still free for a later attempt', async () => {
     const one = order({ destination: `later-${round}` });
     expect((await apply(one)).map(summaryOf)).toEqual(['account_not_found']);
     await stage.open(accountOf(`later-${round}`));

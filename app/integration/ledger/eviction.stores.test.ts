@@ -88,7 +88,7 @@ describe('Eviction', () => {
     expect(accounts[0]).toMatchObject({ balance: 5, version: 1, modified: true });
   });
 
-  it('shrinks to a lowered limit, and then has room again', async () => {
+  it('shrinks the cache to a lowered limit, and then has room again', async () => {
     await install(ids.slice(0, 200), { max: 200 });
     const { accounts } = await install([idOf(250)], { max: 10 });
     expect(accounts[0]).not.toBeNull();
@@ -149,9 +149,7 @@ describe('A cache of 10 accounts with transfers among 300, flushed continuously'
     const stopped = new AbortController();
     const flushing = stage.flusher().run(() => stage.keeper, stopped.signal);
     const answered = new Map<string, string>();
-    /**
-     * Retries until there is an outcome, like a client that gets a retryable error: everything in the cache was dirty.
-     */
+    /** Retries until there is an outcome, as a client would: `backlog_full` means that all of the cache was dirty. */
     const insist = async (pod: Pod, orders: TransferOrder[]) => {
       let open = orders;
       for (let tries = 0; open.length > 0 && tries < 1_000; tries++) {

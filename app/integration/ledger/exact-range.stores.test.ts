@@ -31,7 +31,7 @@ async function balanceOf(id: string): Promise<number | undefined> {
   return accounts[0]?.balance;
 }
 
-describe('balances stay within ±(2^53 − 1)', () => {
+describe('a ledger whose balances stay within ±(2^53 − 1)', () => {
   it('reaches the limit exactly, with the external account exactly at its own limit', async () => {
     const [answer] = await pod.apply([orderOf({ source: world, destination: rich, amount: MAX })]);
     expect([posted(answer).source.balance, posted(answer).destination.balance]).toEqual([-MAX, MAX]);
@@ -76,7 +76,7 @@ describe('balances stay within ±(2^53 − 1)', () => {
     expect(await move(poor, rich, MAX)).toBe('insufficient_funds');
   });
 
-  it('reaches MySQL and returns without rounding', async () => {
+  it('keeps its balances exact on the way to MySQL and back', async () => {
     await move(world, rich, MAX);
     await stage.flush();
     expect(await stage.storedAccount(rich)).toMatchObject({ balance: MAX });

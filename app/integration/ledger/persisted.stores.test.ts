@@ -43,7 +43,7 @@ describe('durability persisted', () => {
     ]);
   });
 
-  it('lets at most 50,000 wait', async () => {
+  it('lets at most 50,000 transfers wait', async () => {
     const stage = await ModelLedger.open();
     const order = stage.order();
     const [first] = await stage.clock.until(stage.ledger.apply([order], 'cache'));
@@ -132,7 +132,7 @@ describe('durability persisted across a change of epoch', () => {
     return { stage, one, state };
   }
 
-  it('is answered by looking the id up in MySQL; the new cursor does not apply', async () => {
+  it('is confirmed by looking the id up in MySQL, not by the cursor of the new epoch', async () => {
     const { stage, one, state } = await acrossEpochs();
     // In the new epoch, the cursor passes the seq that the transfer had in the old one.
     await stage.apply(stage.order(), stage.order());

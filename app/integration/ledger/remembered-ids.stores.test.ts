@@ -80,7 +80,7 @@ describe('every other id is looked up in MySQL first', () => {
     expect(pod.reader.reads.outcomes).toBeLessThanOrEqual(2);
   });
 
-  it('ids that differ in case only are different ids', async () => {
+  it('ids that differ only in case are different ids', async () => {
     expect(await summariesOf(order(`ABC-${round}`), order(`abc-${round}`))).toEqual(['POSTED', 'POSTED']);
     await stage.flush();
     expect(await balance()).toBe(2);

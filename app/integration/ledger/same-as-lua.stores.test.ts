@@ -200,7 +200,7 @@ class History {
   readonly #contents: readonly Content[];
   readonly #groups: readonly Members[];
   readonly prefix: string;
-  /** How often the ledger was stopped or released; odd: it is stopped. */
+  /** How many times the ledger was stopped or released; odd: it is stopped. */
   stops = 0;
   constructor(number: number, contents: readonly Content[], groups: readonly Members[]) {
     this.#groups = groups;

@@ -87,7 +87,7 @@ describe('a transfer between two shards', () => {
     expect(await answer({ ...order, amount: 301 })).toBe('transaction_id_reused');
   });
 
-  it('is refused by either end, and by both with the first reason', async () => {
+  it('is refused by either end; if both refuse it, for the reason that the rules check first', async () => {
     const poor = transfer({ amount: 99_999 });
     expect(await answer(poor)).toBe('insufficient_funds');
     await freeze('FROZEN');
@@ -146,7 +146,7 @@ describe('each leg of a transfer', () => {
     ['it never arrives', commandLost],
   ];
   it.each(legs.flatMap((leg) => faults.map(([what, fault]) => [leg, what, fault] as const)))(
-    '%s: %s, and the client gets its answer all the same',
+    '%s: %s, and the client still gets its answer',
     async (leg, _, fault) => {
       const order = transfer();
       if (leg === 'back') freezeBeforeIn(order);
@@ -192,7 +192,7 @@ describe('while a shard has no Redis', () => {
     await expectAtRest();
   });
 
-  it('transfers to it wait, and leave nothing behind if it takes too long', async () => {
+  it('transfers to it wait, and leave nothing behind if the wait is too long', async () => {
     bench.notFlushed.add(1);
     await bench.pod(1).closing();
     await bench.pod(1).closed();

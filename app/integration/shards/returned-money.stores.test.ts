@@ -13,7 +13,7 @@ import { applyOne, type JoinedPod, ShardsBench, wordFor } from '../testing/shard
 
 let bench: ShardsBench;
 let pod: JoinedPod;
-/** Accounts of shard 0: two that transfers come from, and two that money is paid out to. */
+/** Accounts of shard 0: two sources of transfers, and two accounts to which money is paid out. */
 let sources: string[];
 let [payee, other] = ['', ''];
 /** An account of shard 1. */
@@ -76,8 +76,8 @@ const payOut = async (payout: PayoutOrder, by = pod): Promise<string> => {
 };
 
 /**
- * A transfer of the whole balance of the source. The destination refuses it after the money has left, and then so does
- * the source.
+ * Transfers the whole balance of the source. The destination refuses the money after it has left the source, and then
+ * the source refuses to take it back.
  */
 async function returned(source: string, amount = 10_000): Promise<TransferOrder> {
   const transactionId = newUuidV7(systemClock.now());
@@ -96,12 +96,12 @@ async function returned(source: string, amount = 10_000): Promise<TransferOrder>
   expect(wordFor(await applyOne(pod, order))).toBe('account_frozen');
   cache.always('apply', passing);
   await bench.closeAll(pod);
-  await until('MySQL has what was returned', async () => (await restIn(0)) !== undefined);
+  await until('MySQL has the returned money', async () => (await restIn(0)) !== undefined);
   return order;
 }
 
 describe('money that no account could take', () => {
-  it('is listed, paid out once, and shown in the history with who paid it and why', async () => {
+  it('is listed, paid out once, and shown in the history with the user and the reason', async () => {
     const order = await returned(sources[0] ?? '');
     const { transactionId } = order;
     const listed = { shard: 0, transactionId, source: order.source, destination: refusing, amount: 10_000 };
@@ -111,7 +111,7 @@ describe('money that no account could take', () => {
       next: null,
     });
     expect(await payOut(payoutOf(order))).toBe('POSTED');
-    expect(await payOut(payoutOf(order, { reason: 'the same again, with other words' }))).toBe('POSTED*');
+    expect(await payOut(payoutOf(order, { reason: 'the same request with a different reason' }))).toBe('POSTED*');
     expect(await payOut(payoutOf(order, { destination: other }))).toBe('already_paid_out');
     expect([await balanceOf(payee), await restIn(0)]).toEqual([20_000, 0]);
     expect(await list()).toMatchObject({ items: [], next: null });
@@ -129,7 +129,7 @@ describe('money that no account could take', () => {
     expect(await bench.violations()).toEqual([]);
   });
 
-  it('is paid out only as a whole, from its own shard, in its currency, and if it was returned at all', async () => {
+  it('is paid out only if it was returned, only as a whole, from its own shard, and in its currency', async () => {
     const order = await returned(sources[0] ?? '');
     const posted = bench
       .pod(0)
@@ -151,7 +151,7 @@ describe('money that no account could take', () => {
     expect(await restIn(0)).toBe(10_000);
   });
 
-  it('can still be paid out to another account if the one that was named cannot take it', async () => {
+  it('can still be paid out to another account if the requested one cannot take it', async () => {
     const order = await returned(sources[0] ?? '');
     await setStatus(payee, 'FROZEN');
     for (let tries = 0; tries < 3; tries++) expect(await payOut(payoutOf(order))).toBe('account_frozen');
@@ -175,7 +175,7 @@ describe('money that no account could take', () => {
     expect(await restIn(0)).toBe(0);
   });
 
-  it('is listed in pages, also while some of it is paid out', async () => {
+  it('is listed in pages, even while some of it is paid out', async () => {
     const orders = [await returned(sources[0] ?? ''), await returned(sources[1] ?? '')];
     const idsOf = ({ items }: Awaited<ReturnType<typeof list>>) => items.map(({ transactionId }) => transactionId);
     const first = await list({ limit: 1 });
@@ -195,7 +195,7 @@ describe('a payout', () => {
   it.each([
     ['its reply is lost', replyLost],
     ['it never arrives', commandLost],
-  ] as [string, Fault][])('is made once although %s', async (_, fault) => {
+  ] as [string, Fault][])('is made once even if %s', async (_, fault) => {
     const order = await returned(sources[0] ?? '');
     const { cache } = bench.pod(0);
     let faults = 2;
@@ -235,7 +235,7 @@ describe('a payout', () => {
     expect(items.map(({ payout }) => payout?.user)).toEqual(['olga', 'olga']);
   });
 
-  it('is made while MySQL decides, and not again by Redis', async () => {
+  it('is made while MySQL has the authority, and is not repeated by Redis', async () => {
     const order = await returned(sources[0] ?? '');
     const second = await returned(sources[1] ?? '');
     bench.notFlushed.add(0);

@@ -132,7 +132,7 @@ class FatefulStore implements JournalStore {
   }
 }
 
-it('writes any journal to MySQL, each outcome exactly once, whatever fails on the way', async () => {
+it('writes any journal to MySQL, each outcome exactly once, whatever fails', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(anyCall, { minLength: 1, maxLength: 25 }),

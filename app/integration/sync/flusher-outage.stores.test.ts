@@ -31,7 +31,7 @@ class Traffic {
   readonly alerts: boolean[] = [];
   epoch!: EpochUnderTest<RedisScripts>;
   flushed = 0;
-  /** How often the keeper's connection to Redis has closed. */
+  /** The number of times that the keeper's connection to Redis has closed. */
   closings = 0;
   acknowledged = 0;
   #writing = true;
@@ -94,12 +94,12 @@ class Traffic {
     await this.#running[2];
     const head = await this.epoch.headSeq();
     const store = new FlushStore(this.db.database);
-    await until('all is in MySQL', async () => (await store.cursor().catch(() => null))?.seq === head);
+    await until('everything is in MySQL', async () => (await store.cursor().catch(() => null))?.seq === head);
     this.#stopped.abort();
     await Promise.all(this.#running);
   }
 
-  /** MySQL has each outcome once and every balance as in Redis, and the balances add up to zero. */
+  /** Checks that MySQL has each outcome once, and the same balances as Redis, and that the balances add up to zero. */
   async expectWhole(): Promise<void> {
     const { cursor, transfers, accounts } = await ledgerRows(this.db.database);
     const seqs = transfers.map((row) => (row as { seq: number }).seq).sort((a, b) => a - b);
@@ -127,7 +127,7 @@ class Traffic {
   }
 }
 
-describe('MySQL killed in the middle of flushing, during writes', () => {
+describe('Killing MySQL in the middle of a flush, during writes,', () => {
   const dir = temporaryFolder();
   let server: Awaited<ReturnType<typeof startMariadb>>;
   let db: TestDatabase;
@@ -144,7 +144,7 @@ describe('MySQL killed in the middle of flushing, during writes', () => {
     rmSync(dir, { recursive: true, force: true });
   });
 
-  it('loses nothing and writes nothing twice; writes continue in the meantime, and the alert fires and ends', async () => {
+  it('loses nothing and writes nothing twice; writes continue, and the alert fires and then ends', async () => {
     await traffic.start();
     for (let kill = 1; kill <= 2; kill++) {
       const flushedBefore = traffic.flushed;
@@ -163,7 +163,7 @@ describe('MySQL killed in the middle of flushing, during writes', () => {
   });
 });
 
-describe('The keeper’s connection to Redis lost again and again, during writes', () => {
+describe('Repeatedly closing the keeper’s connection to Redis, during writes,', () => {
   let db: TestDatabase;
   let traffic: Traffic;
   beforeAll(async () => {

@@ -24,7 +24,7 @@ describe('IdJanitor', () => {
     clock.wallMs = Math.ceil(clock.wallMs / ID_BUCKET_MS) * ID_BUCKET_MS;
     epoch = await modelEpoch([account('world'), account('ada')]);
     epoch.cache.now = () => clock.wallMs;
-    // The model's lookup horizon is 0: raise it to where an activation would set it.
+    // The model's lookup horizon is 0: raise it to the value that an activation would set.
     await epoch.cache.activate({ epoch: 2, format: 1 }, epoch.pod.replid, 'marker', clock.wallMs - 60_000);
     epoch = Object.assign(epoch, {
       pod: { ...epoch.pod, epoch: 2 },
@@ -36,7 +36,7 @@ describe('IdJanitor', () => {
     janitor = new IdJanitor({ cache: epoch.cache, clock, windowMs: WINDOW_MS });
   });
 
-  /** A transfer with a UUIDv7 of the current time; returns its id. */
+  /** Makes a transfer whose id is a UUIDv7 of the current time. @returns the id */
   async function post(): Promise<string> {
     const id = newUuidV7(clock.wallMs);
     await epoch.cache.apply(epoch.pod, [{ ...itemOf(order(id)), lookupCursor: -1 }]);
@@ -68,7 +68,7 @@ describe('IdJanitor', () => {
     expect(await known(id)).toBe(false);
   });
 
-  it('forgets in order of the ids’ time, a limited number of buckets at once', async () => {
+  it('forgets buckets in order of time, a limited number in each round', async () => {
     const forget = vi.spyOn(epoch.cache, 'forget');
     clock.advance(300 * ID_BUCKET_MS);
     await janitor.round(epoch.keeper, idTimeMax);
@@ -80,7 +80,7 @@ describe('IdJanitor', () => {
     expect(await lookupHorizon()).toBe(first + 100 * ID_BUCKET_MS);
   });
 
-  it('is limited by the ids in MySQL if a clock has jumped ahead: the lookup horizon could never decrease again', async () => {
+  it('removes no ids if a clock jumps ahead of the ids in MySQL: the lookup horizon never decreases', async () => {
     const forget = vi.spyOn(epoch.cache, 'forget');
     idTimeMax = clock.wallMs;
     clock.wallMs += 365 * 24 * 3_600_000;

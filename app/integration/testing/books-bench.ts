@@ -17,7 +17,7 @@ export const ACCOUNTS = [account('world'), account('ada'), account('bob'), accou
 
 const BACKLOG_MAX = 200;
 
-/** Both stores with a few accounts and transfers in them, and the reconciliation over them. */
+/** Both stores, with a few accounts and transfers, and a reconciliation that compares them. */
 export class BooksBench {
   readonly db: TestDatabase;
   readonly context: ContextUnderTest;
@@ -82,8 +82,8 @@ export class BooksBench {
   }
 
   /**
-   * Writes and flushes until it is disposed of. Writing waits for flushing, as the backlog limit would enforce: on a
-   * slow machine the journal would otherwise grow without end.
+   * Writes and flushes until it is disposed of. Writes wait for flushes, as the backlog limit would enforce: otherwise
+   * the journal would grow without bound on a slow machine.
    */
   traffic(): AsyncDisposable & { transfers: () => number } {
     const stopped = new AbortController();
@@ -99,7 +99,7 @@ export class BooksBench {
       while (!stopped.signal.aborted) {
         const seq = await write();
         await until(
-          'the flush is close behind',
+          'the flush has nearly caught up',
           async () => stopped.signal.aborted || (await this.context.flushStore.cursor()).seq > seq - BACKLOG_MAX,
         );
       }

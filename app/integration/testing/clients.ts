@@ -5,7 +5,7 @@ import { until } from '../../kernel/testing/until.ts';
 const LEAD_MAX = 20;
 const PAUSE_MS = 20;
 
-/** Clients that do their work again and again until they are stopped. */
+/** Clients that repeat their work until they are stopped. */
 export class Clients {
   readonly #finished: number[];
   readonly #work: () => Promise<void>;

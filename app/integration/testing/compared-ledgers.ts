@@ -34,11 +34,11 @@ export interface ComparedLedger {
   applyGroups(items: readonly DirectGroup[]): Promise<(GroupOutcome | Problem)[]>;
   change(change: DirectChange): Promise<Account>;
   accounts(ids: readonly string[]): Promise<Account[]>;
-  /** Sets how often an operator has stopped or released the ledger; it only grows. */
+  /** Sets the number of times that an operator has stopped or released the ledger. It must only grow. */
   setStops(stops: number): Promise<void>;
 }
 
-/** Redis, called the way a pod calls it. */
+/** Redis, called in the same way as by a pod. */
 export class LuaLedger implements ComparedLedger {
   readonly #scripts: RedisScripts;
   readonly #caller: Caller;

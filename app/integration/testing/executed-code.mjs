@@ -1,7 +1,8 @@
 /**
- * Preloaded into a role (`--import`): answers each message of its parent with the functions of app/ that have run since the
- * last one, as `app/domain/ids.ts#1234`, the offset of the function. Every Lua script of the role, and every file that it
- * includes, writes a line to the log of Redis when it is reached: `executed apply app/redis/lua/includes/rules.lua`.
+ * Preloaded into a role (`--import`): answers each message from its parent with the functions of app/ that have run
+ * since the previous message, each with its offset in the file, such as `app/domain/ids.ts#1234`. Every Lua script of
+ * the role, and every file that it includes, writes a line to the log of Redis when it is reached:
+ * `executed apply app/redis/lua/includes/rules.lua`.
  */
 import fs from 'node:fs';
 import { Session } from 'node:inspector/promises';
@@ -30,7 +31,7 @@ process.channel?.unref();
 
 const LUA = /^app\/redis\/lua\/(includes\/)?([a-z-]+)\.lua$/;
 const { readFileSync } = fs;
-/** The script that is being read: its includes are read right after it. */
+/** The script whose includes are being read: they are read right after it. */
 let script = '';
 /** @param {Parameters<typeof readFileSync>} args */
 function readLogging(...args) {

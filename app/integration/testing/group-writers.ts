@@ -21,7 +21,7 @@ export function groupOf(pod: PodBench, ...members: Partial<TransferOrder>[]): Gr
   return { groupId, orders: members.map((member) => ({ ...pod.order(member), groupId })), split: null };
 }
 
-/** Money that passes through ada; every fourth such group is refused at its last member. */
+/** A group that moves money through ada; every fourth one is refused because of its last member. */
 export const through = (pod: PodBench, number = 0): GroupOrder =>
   groupOf(
     pod,
@@ -31,7 +31,7 @@ export const through = (pod: PodBench, number = 0): GroupOrder =>
   );
 
 /**
- * The facts that every answer to a group must show, no matter how often the group is sent and which store decides it.
+ * The facts that every answer to a group must show, no matter how often the group is sent or which store decides it.
  */
 export function shownOf(answer: GroupOutcome | Problem): object {
   if (answer instanceof Problem) return { problem: answer.code };

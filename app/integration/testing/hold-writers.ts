@@ -51,7 +51,7 @@ export const requestFor = (holdId: string): HoldRequest => ({
   ...WHO,
 });
 
-/** The expected final state of a hold, whatever faults there were. */
+/** The expected final state of a hold, whatever faults occurred. */
 export interface Acknowledged {
   holdId: string;
   /** The hold in the last answer; null if it was refused. */
@@ -67,7 +67,7 @@ export class HoldWriters {
   readonly acknowledged: Acknowledged[] = [];
   readonly #pod: PodBench;
   readonly #clients: Clients;
-  /** The problems that requests have met so far. */
+  /** The problems that requests have received so far. */
   readonly #problems = new Set<string>();
   #numbers = 0;
 

@@ -28,7 +28,7 @@ export const ACCOUNTS = ['world', 'ada', 'bob'].map((id) => account(id));
 export const BY = { keeper: 'k', reason: 'r' };
 
 /**
- * Long enough that only the test's clock reaches these times, even on a slow machine; a Redis that returns is
+ * So long that these times pass only if the test advances its clock, even on a slow machine. A Redis that returns is
  * considered stable immediately.
  */
 const TIMING: KeeperTiming = { lostAfterMs: 60_000, lostByPodsAfterMs: 5_000, steadyAfterMs: 0 };
@@ -121,14 +121,14 @@ export class KeeperBench {
     await this.flushStore.commit(batchOf(await epoch.entries(), epoch.pod.epoch, 0), epoch.pod.epoch);
   }
 
-  /** Closes the epoch, like a keeper that has lost Redis. */
+  /** Closes the epoch, as a keeper does when it has lost Redis. */
   async closing(): Promise<Authority> {
     const moved = await this.authority.move(await this.authority.read(), 'CLOSING', BY);
     if (!moved) throw new Error('another keeper was faster');
     return moved;
   }
 
-  /** A process reports whether it reaches Redis, and for how long that has been the case. */
+  /** Reports, as a process would, whether it reaches Redis, and for how long that has been the case. */
   async report(processId: string, redisSeen: boolean, sinceMs = 0): Promise<void> {
     await this.authority.heartbeat({ processId, redisSeen, registration: null });
     await this.#database.rows(
@@ -137,7 +137,7 @@ export class KeeperBench {
     );
   }
 
-  /** A pod hands over everything that it knows of its epoch. */
+  /** Hands over, as a pod would, everything that it knows about its epoch. */
   async handOver(
     { epoch, podId }: { epoch: number; podId: string },
     known: { entries?: readonly JournalEntry[]; inDoubt?: readonly InDoubtAttempt[]; observed?: number },
@@ -147,20 +147,20 @@ export class KeeperBench {
     await this.handOverStore.complete(epoch, [podId], observed);
   }
 
-  /** Those of the given transfers that MySQL has. */
+  /** The given ids under which MySQL has an outcome. */
   async inMysql(ids: readonly string[]): Promise<string[]> {
     const { outcomes } = await new LedgerReader(this.#database).findOutcomes(ids);
     return ids.filter((id) => outcomes.has(id));
   }
 
-  /** An account as MySQL has it, and whether it waits for a journal. */
+  /** An account in its state in MySQL, and whether it waits for a journal. */
   async account(accountId: string): Promise<{ balance: number; version: number; frozen: boolean } | null> {
     const { accounts, frozen } = await new LedgerReader(this.#database).loadAccounts([accountId]);
     const found = accounts.get(accountId);
     return found ? { balance: found.balance, version: found.version, frozen: frozen.has(accountId) } : null;
   }
 
-  /** Every move of the authority, and why. */
+  /** Every move of the authority, with its reason. */
   moves(): Promise<{ epoch: number; mode: string; reason: string }[]> {
     return this.#database.rows('SELECT epoch, mode, reason FROM authority_log ORDER BY epoch');
   }
@@ -192,7 +192,7 @@ export async function stepTo(keeper: Keeper, mode: Authority['mode']): Promise<A
   });
 }
 
-/** Takes some steps, after which the authority is unchanged. */
+/** Takes some steps, and checks that the authority stays in this mode. */
 export async function staysIn(keeper: Keeper, mode: Authority['mode'], steps = 3): Promise<Authority> {
   let now = await keeper.step();
   for (let n = 1; n < steps && now.mode === mode; n++) now = await keeper.step();

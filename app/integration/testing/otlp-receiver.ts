@@ -16,7 +16,7 @@ export interface ReceivedSpan {
   resource: Record<string, string | number>;
 }
 
-/** The receiving end of OTLP over HTTP with protobuf: everything that was exported to it. */
+/** A receiver of OTLP over HTTP with protobuf, which keeps everything that is exported to it. */
 export class OtlpReceiver implements AsyncDisposable {
   readonly spans: ReceivedSpan[] = [];
   readonly #server = createServer(async (request, response) => {

@@ -58,7 +58,7 @@ export class PodBench {
   /** The pod's connection. */
   readonly redis: Redis;
   readonly #keeperRedis: Redis;
-  /** Uses a separate connection of the test, because the pod's is closed at the end of its epoch. */
+  /** Uses a connection of the test, because the pod's connection is closed at the end of its epoch. */
   readonly scripts: RedisScripts;
   /** The pod's calls to Redis, which a test can make fail. */
   readonly cache: FaultyCache;
@@ -70,7 +70,7 @@ export class PodBench {
   away: Error | null = null;
   /** When false, the authority moves after the pod has read it and before the pod registers. */
   registers = true;
-  /** How the pod's handed-over data is stored; a test can make it fail. */
+  /** Stores the data that the pod hands over; a test can make this fail. */
   keeps: (kept: () => Promise<void>) => Promise<void> = (kept) => kept();
   completes: (completed: () => Promise<void>) => Promise<void> = (completed) => completed();
   /** Replaces the retirement of the pod's ids in Redis. */
@@ -81,7 +81,7 @@ export class PodBench {
   readonly #redisUrl: string;
   readonly #others: PodBench[] = [];
 
-  /** A pod that has not started yet, of a new ledger whose authority is about to move to Redis. */
+  /** Creates a pod, without starting it, for a new ledger whose authority is about to move to Redis. */
   static async start(db: TestDatabase, { format = 1, redisUrl = SHARED_REDIS() }: NewLedger = {}): Promise<PodBench> {
     await db.reset(0, 'REBUILDING', format);
     const pod = new PodBench(db.database, redisUrl);
@@ -175,7 +175,7 @@ export class PodBench {
     return other;
   }
 
-  /** Activates the next epoch on this Redis, like a keeper, from any state of the authority. */
+  /** Activates the next epoch on this Redis, as a keeper would, from any state of the authority. */
   async activate(): Promise<Authority & { replid: string }> {
     let now = await this.store.read();
     if (now.mode === 'CACHE') now = await this.closing();
@@ -215,7 +215,8 @@ export class PodBench {
     });
   }
   /**
-   * Recovers the frozen accounts from the journal of the ended epoch, as a keeper does after that Redis has returned.
+   * Recovers the frozen accounts from the journal of the ended epoch, as a keeper does when the Redis of that epoch has
+   * returned.
    */
   async unfreeze(): Promise<Authority> {
     const now = await this.store.read();
@@ -227,7 +228,7 @@ export class PodBench {
     await this.recoveryStore.postJournal(now, entries, head.seq);
     return moved(await this.recoveryStore.unfreezeFromJournal(now, head.seq, BY));
   }
-  /** The authority is with MySQL, in the next epoch. */
+  /** Gives MySQL the authority, in the next epoch. */
   async moveToMysql(): Promise<void> {
     await this.#database.rows("UPDATE authority SET mode = 'DIRECT', epoch = epoch + 1, cache_epoch = NULL");
   }
@@ -240,7 +241,7 @@ export class PodBench {
     return testFlusher({ cache: this.scripts, store: new FlushStore(this.#database), clock: this.clock });
   }
 
-  /** An epoch in which the session is open, and the accounts world, ada and bob exist. */
+  /** Opens the accounts world, ada and bob, begins an epoch, and waits until the session is open. */
   async serve(): Promise<EpochView> {
     await openIn(
       this.#database,
@@ -291,7 +292,7 @@ export class PodBench {
 
   /** The data of an epoch that pods have handed over to MySQL. */
   async handedOver(epoch: number): Promise<{ ids: string[]; inDoubt: string[]; pods: Record<string, number | null> }> {
-    // Read first which pods have handed over: then everything that they handed over is visible.
+    // First read which pods have handed over, so that everything that they handed over is visible.
     const pods = (await this.store.pods()).filter((pod) => pod.epoch === epoch);
     const entries = await this.#database.rows<{
       kind: 'transfers' | 'account-change';
@@ -320,7 +321,7 @@ export class PodBench {
     });
   }
 
-  /** Without waiting for a flush. */
+  /** Stops everything without waiting for a flush. */
   async stop(): Promise<void> {
     for (const other of this.#others) await other.stop();
     this.clock.hurries = true;

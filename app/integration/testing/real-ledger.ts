@@ -81,7 +81,7 @@ export class Pod {
       limits: { ...LIMITS, ...limits },
     });
   }
-  /** Registers, and opens the session with a new view; in another epoch when one is given. */
+  /** Registers in the given epoch, by default the current one, and opens the session with a new view. */
   async sit(epoch = this.caller.epoch): Promise<void> {
     this.caller = { ...this.caller, epoch };
     const view = new EpochView(this.caller);
@@ -143,8 +143,8 @@ export class RealLedger implements AsyncDisposable {
   }
 
   /**
-   * Begins an epoch: in Redis with its script, in MySQL by writing what a keeper would write. UUIDv7 times up to `m`
-   * are looked up.
+   * Begins an epoch: in Redis with its script, in MySQL by writing what a keeper would write. Ids with UUIDv7 times up
+   * to `lookupHorizon` are looked up.
    */
   async begin({ lookupHorizon = Date.now() - 60_000 }: { lookupHorizon?: number } = {}): Promise<void> {
     this.epoch += 1;

@@ -2,7 +2,7 @@ import type { TestDatabase } from '../../mysql/testing/test-database.ts';
 import { OwnRedis } from '../../redis/testing/own-redis.ts';
 import { KeeperBench } from './keeper-bench.ts';
 
-/** Keepers over a Redis of their own, which a test may kill and start again. */
+/** Keepers with a Redis of their own, which a test may kill and restart. */
 export class RestartableBench extends KeeperBench {
   readonly server: OwnRedis;
 
@@ -17,7 +17,7 @@ export class RestartableBench extends KeeperBench {
     this.server = server;
   }
 
-  /** Starts Redis again after it was killed. */
+  /** Restarts Redis after it was killed. */
   async restart(): Promise<void> {
     await this.server.startAgain();
     await this.ready();

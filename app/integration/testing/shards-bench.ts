@@ -20,10 +20,10 @@ import { PodBench } from './pod-bench.ts';
 
 const FLUSH_EVERY_MS = 10;
 
-/** A process that joins the shards; `events` is what it has reported, in words. */
+/** A process that joins the shards; `events` are its reports, as text. */
 export type JoinedPod = ReturnType<typeof joinShards> & { events: string[] };
 
-/** Several shards, each a ledger on its own database and its own keys in Redis, and a pod that joins them. */
+/** Several shards, each with its own database and its own keys in Redis, and a pod that joins them. */
 export class ShardsBench {
   readonly dbs: readonly TestDatabase[];
   pods: PodBench[] = [];
@@ -40,7 +40,7 @@ export class ShardsBench {
     return new ShardsBench(await Promise.all(Array.from({ length: shards }, () => migratedDatabase())));
   }
 
-  /** Begins new ledgers, and opens accounts: `world`, and those of the list, in the shard that they belong to. */
+  /** Begins new ledgers, and opens the account `world` and the listed ones, each in the shard to which it belongs. */
   async begin(accountIds: readonly string[]): Promise<void> {
     this.pods = await Promise.all(this.dbs.map((db) => PodBench.start(db, { format: 2 })));
     await Promise.all(this.pods.map((pod) => pod.serve()));
@@ -66,7 +66,7 @@ export class ShardsBench {
     await Promise.all(this.dbs.map((db) => db.drop()));
   }
 
-  /** Takes the place of the keepers. A shard that is moving is left alone. */
+  /** Flushes in place of the keepers. Skips a shard whose authority is moving. */
   async #flush(): Promise<void> {
     while (!this.#stopped) {
       for (const [shard, pod] of this.pods.entries()) if (!this.notFlushed.has(shard)) await flushOf(pod);
@@ -84,7 +84,7 @@ export class ShardsBench {
     return shardOfAccount(accountId, this.dbs.length);
   }
 
-  /** The layer of one process. @param pods its sessions, one for each shard */
+  /** Joins the shards in one process. @param pods its sessions, one for each shard */
   join(pods: readonly PodBench[] = this.pods): JoinedPod {
     const events: string[] = [];
     const shards = this.dbs.map(({ database }, shard): Shard => {
@@ -141,7 +141,7 @@ export class ShardsBench {
     return counts.reduce((sum, [row]) => sum + (row?.n ?? 0), 0);
   }
 
-  /** What is wrong in MySQL once everything is flushed and closed; empty if nothing is. */
+  /** Lists what is wrong in MySQL once everything is flushed and closed; empty if nothing is wrong. */
   async violations(): Promise<string[]> {
     const found: string[] = [];
     const legs = new Map<string, LegName[]>();
@@ -178,7 +178,7 @@ async function flushOf(pod: PodBench): Promise<void> {
   try {
     await pod.flush();
   } catch (error) {
-    // The authority, or the test, was faster.
+    // The authority has moved, or the test has flushed, in the meantime.
     const hasMoved = error instanceof CursorConflictError || (error instanceof CacheError && error.kind === 'refused');
     if (!hasMoved) throw error;
   }

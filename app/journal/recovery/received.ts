@@ -17,7 +17,7 @@ export function keysOf(item: Journaled): string[] {
 /** The items of journal entries after a cursor: each seq once, in order. */
 export interface Received {
   items: Journaled[];
-  /** Their ids. */
+  /** The ids of the items. */
   keys: Set<string>;
 }
 

@@ -61,8 +61,8 @@ function heldBy(items: readonly Journaled[]): Map<string, number> {
 }
 
 /**
- * Every posted transfer follows the state of its two accounts, was decided with their settings, and is within the
- * limits that applied then.
+ * Checks that every posted transfer follows the state of its two accounts, was decided with their settings, and is
+ * within the limits that applied then.
  */
 function expectConsistent(recovered: RecoveredEpoch, lived: Lived): void {
   const accounts = lived.accountsAt(({ seq }) => seq <= lived.cursor);
@@ -109,7 +109,7 @@ function expectConsistent(recovered: RecoveredEpoch, lived: Lived): void {
   expect([...sums.values()].every((sum) => sum === 0)).toBe(true);
 }
 
-/** Everything that was received is applied, or waits under its id with both its accounts frozen. */
+/** Checks that everything that was received is applied, or waits under its id with both of its accounts frozen. */
 function expectNothingLost(recovered: RecoveredEpoch, lived: Lived, entries = handedOverOf(lived).entries): void {
   const applied = new Set(appliedBy(recovered, lived).map(({ seq }) => seq));
   const waiting = new Set(recovered.unsettled.map(keyOf));
@@ -174,7 +174,7 @@ describe('The recovery of any history that all pods have handed over', () => {
       expect(after).toEqual(lived.accountsAt(({ seq }) => seq <= recovered.highestKnownSeq));
     }, lackingKinds));
 
-  it('together with a later recovery of the rest of its journal, gives exactly the journal', () =>
+  it('together with a later recovery of the rest of its journal, results in exactly the journal', () =>
     each((lived, recovered) => {
       if (recovered.cursor === recovered.highestKnownSeq) return;
       const applied = appliedBy(recovered, lived);
@@ -216,9 +216,10 @@ describe('The recovery of any history that all pods have handed over', () => {
 });
 
 /*
- * A recovery cannot detect that a pod is missing: registrations exist for that. It must still guarantee this much: it counts no
- * seq as recovered that no pod has handed over; what it applies is correct; if it calls an epoch complete, nothing that any pod
- * has received up to the highest known seq is missing; and if nothing is in doubt, it recovers nothing with a gap.
+ * A recovery cannot detect that a pod is missing: registrations exist for that. It must still guarantee this much: it
+ * counts a seq as recovered only if a pod has handed it over; what it applies is correct; if it calls an epoch
+ * complete, nothing that any pod has received up to the highest known seq is missing; and if nothing is in doubt, it
+ * recovers nothing with a gap.
  */
 describe('The recovery of a history that one pod has not handed over', () => {
   const without = (check: (lived: Lived, handedOver: ReturnType<typeof handedOverOf>) => void) =>
@@ -236,7 +237,7 @@ describe('The recovery of a history that one pod has not handed over', () => {
       RUNS,
     );
 
-  it('never passes a seq that no pod handed over, and applies nothing that does not follow', () =>
+  it('never passes a seq that no pod handed over, and applies nothing that does not follow the state in MySQL', () =>
     without((lived, handedOver) => {
       const result = recoverEpoch(handedOver);
       if (result.kind === 'unexplained') return;
@@ -260,7 +261,7 @@ describe('The recovery of a history that one pod has not handed over', () => {
       else expect(result).toMatchObject({ kind: 'recovered', cursor: highestKnownSeq, frozen: [] });
     }));
 
-  it('by an operator who accepts the loss: applies what follows, and reports everything else', () =>
+  it('applies what follows the state in MySQL, and reports everything else, if an operator accepts the loss', () =>
     without((lived, handedOver) => {
       const { recovered, loss } = recoverEpochAcceptingLoss(handedOver);
       expectConsistent(recovered, lived);

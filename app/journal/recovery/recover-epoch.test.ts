@@ -48,7 +48,7 @@ const tampered = (entry: JournalEntry | undefined, change: Partial<ResultRecord>
 };
 
 describe('recoverEpoch, when no seq is missing', () => {
-  it('of nothing recovers nothing', () => {
+  it('recovers nothing from nothing', () => {
     expect(recoverEpoch(handedOver([], { cursor: 7 }))).toEqual({
       kind: 'recovered',
       outcomes: [],
@@ -99,7 +99,7 @@ describe('recoverEpoch, when no seq is missing', () => {
     expect(accountIdsOf(await epoch.entries(), 1, 3)).toEqual([]);
   });
 
-  it('considers an in-doubt attempt resolved if its entry was received, and was of the same kind', async () => {
+  it('considers an in-doubt attempt resolved if an entry of the same kind was received under its id', async () => {
     const entries = await journal(['t1', 'world', 'ada'], ['t2', 'world', 'bob']);
     const inDoubt: InDoubtAttempt[] = [
       attempt('t2', 'world', 'bob'),
@@ -114,10 +114,10 @@ describe('recoverEpoch, when no seq is missing', () => {
   });
 
   it.each<[string, (entries: JournalEntry[]) => Partial<HandedOverEpoch>]>([
-    ['a version is passed over', (e) => ({ entries: [...except(e, 2), tampered(e[1], { version: 3 })] })],
-    ['a settings version is another', (e) => ({ entries: [...except(e, 2), tampered(e[1], { settingsVersion: 2 })] })],
-    ['a balance is not the sum', (e) => ({ entries: [...except(e, 2), tampered(e[1], { balance: 1 })] })],
-    ['the only balance is not the sum', (e) => ({ entries: [tampered(e[0], { balance: 1 })] })],
+    ['a version is skipped', (e) => ({ entries: [...except(e, 2), tampered(e[1], { version: 3 })] })],
+    ['a settings version is wrong', (e) => ({ entries: [...except(e, 2), tampered(e[1], { settingsVersion: 2 })] })],
+    ['a balance does not add up', (e) => ({ entries: [...except(e, 2), tampered(e[1], { balance: 1 })] })],
+    ['the only balance does not add up', (e) => ({ entries: [tampered(e[0], { balance: 1 })] })],
     ['a seq occurs twice, with different content', (e) => ({ entries: [...e, tampered(e[1], { balance: 1 })] })],
     ['an account is not in MySQL', () => ({ accounts: asMap(ACCOUNTS.slice(1)) })],
     [
@@ -125,7 +125,7 @@ describe('recoverEpoch, when no seq is missing', () => {
       () => ({ accounts: asMap([...ACCOUNTS, account('ada', { version: 1 })]) }),
     ],
     [
-      'an account has another currency',
+      'an account has a different currency',
       () => ({ accounts: asMap([...ACCOUNTS, account('ada', { currency: 'USD' })]) }),
     ],
   ])('throws an IntegrityError if %s', async (_what, change) => {
@@ -140,7 +140,7 @@ describe('recoverEpoch, when no seq is missing', () => {
     expect(() => recoverEpoch(handedOver([...entries, tampered(entries[0], { seq: 2 })]))).toThrow('two outcomes');
   });
 
-  it('throws an IntegrityError if a change is not the next one, or was made on another version of the account', async () => {
+  it('throws an IntegrityError if a change is not the next one, or is for another version of the account', async () => {
     await epoch.change(CHANGE_ID, 'ada', { overdraftLimit: 7 });
     const entries = await epoch.entries();
     for (const wrong of [{ settingsVersion: 3 }, { settingsVersion: 1 }, { version: 1 }])
@@ -163,7 +163,7 @@ describe('recoverEpoch, when seqs are missing', () => {
     );
   });
 
-  it('counts what was observed and never received as missing', async () => {
+  it('counts seqs that were observed but never received as missing', async () => {
     const entries = await journal(['t1', 'world', 'ada']);
     expect(recoverEpoch(handedOver(entries, { observed: 3 }))).toMatchObject({
       kind: 'unexplained',
@@ -180,7 +180,7 @@ describe('recoverEpoch, when seqs are missing', () => {
     expect(recovered.outcomes).toHaveLength(1);
   });
 
-  it('applies entries that follow; holds those that do not, both of their accounts, and later entries of these accounts', async () => {
+  it('applies entries that follow, and holds the others, their accounts, and later entries of these accounts', async () => {
     const entries = await journal(
       ['t1', 'world', 'ada'],
       ['t2', 'world', 'bob'],
@@ -217,14 +217,14 @@ describe('recoverEpoch, when seqs are missing', () => {
     ]);
   });
 
-  it('always applies a refusal, whatever is held', async () => {
+  it('always applies a refusal, even if everything else is held', async () => {
     const entries = await journal(['t1', 'world', 'ada'], ['t2', 'ada', 'bob', 60], ['t3', 'ada', 'bob', 999]);
     const recovered = recover(handedOver(except(entries, 1), { inDoubt: [attempt('t1', 'world', 'ada')] }));
     expect(recovered.outcomes).toMatchObject([{ status: 'REJECTED', order: { transactionId: 't3' } }]);
     expect(recovered.unsettled.map(({ id }) => id)).toEqual(['t1', 't2']);
   });
 
-  it('holds a debit that relied on a missing raise of the limit', async () => {
+  it('holds a debit that relied on a higher limit if the change of the limit is missing', async () => {
     await journal(['t1', 'world', 'ada']);
     await epoch.change(CHANGE_ID, 'ada', { overdraftLimit: 500 });
     const entries = await journal(['t2', 'ada', 'bob', 400], ['t3', 'world', 'cy']);
@@ -245,7 +245,7 @@ describe('recoverEpoch, when seqs are missing', () => {
     expect(recovered.unsettled.map(({ id }) => id)).toEqual([CHANGE_ID, 't2']);
   });
 
-  it('still throws an IntegrityError if something is older than what MySQL has', async () => {
+  it('still throws an IntegrityError if an entry is older than the state in MySQL', async () => {
     const entries = await journal(['t1', 'world', 'ada'], ['t2', 'world', 'ada'], ['t3', 'world', 'bob']);
     const inDoubt = [attempt('t1', 'world', 'ada')];
     for (const further of [{ version: 9 }, { settingsVersion: 2 }]) {
@@ -291,7 +291,7 @@ describe('A journal that is read late', () => {
       expect(() => wholeJournal(some, 1, 1, end)).toThrow(IntegrityError);
   });
 
-  it('must completely follow the state in MySQL', async () => {
+  it('must follow the state in MySQL without a gap', async () => {
     const entries = await journal(['t1', 'world', 'ada'], ['t2', 'world', 'ada']);
     const { items } = receive(entries, 1, 0);
     const page = (some: typeof items) => recoverPage(some, asMap(ACCOUNTS), () => false, 'require');

@@ -14,11 +14,11 @@ export interface HandedOverEpoch {
   cursor: number;
   /** The highest seq that any answer of a pod depended on. */
   observed: number;
-  /** All entries that were handed over, in any order. They may repeat, and may reach below the cursor. */
+  /** All entries that were handed over, in any order. They may be repeated, and may begin below the cursor. */
   entries: readonly JournalEntry[];
-  /** Attempts in doubt whose id MySQL does not have. */
+  /** In-doubt attempts whose ids are not in MySQL. */
   inDoubt: readonly InDoubtAttempt[];
-  /** The accounts of the entries as MySQL has them; one that it does not have is absent. */
+  /** The accounts of the entries, in their state in MySQL; accounts that are not in MySQL are absent. */
   accounts: ReadonlyMap<string, Account>;
 }
 
@@ -64,10 +64,9 @@ export type EpochRecoveryResult = RecoveredEpoch | Unexplained;
  *
  * - no seq is missing up to the highest known seq: everything is applied. In-doubt attempts count as not done, because
  *   no pod has received their outcomes.
- * - some are missing, but no more than the ids in doubt may have written: each missing seq belongs to one of those.
- *   Entries that
- *   verifiably follow the state in MySQL are applied; the rest, and every account that an in-doubt attempt may have
- *   changed, wait for the journal.
+ * - some are missing, but no more than the in-doubt attempts may have written: each missing seq belongs to one of them.
+ *   Entries that verifiably follow the state in MySQL are applied; the rest, and every account that an in-doubt attempt
+ *   may have changed, wait for the journal.
  * - more are missing: another process has written. Nothing is recovered.
  *
  * @throws IntegrityError if the entries contradict each other or MySQL
@@ -145,7 +144,7 @@ function recover(
       continue;
     }
     if (complete && !contradictionsHeld)
-      throw new IntegrityError(`${describeItem(item)} (seq ${item.seq}) does not follow, and nothing is missing`);
+      throw new IntegrityError(`${describeItem(item)} (seq ${item.seq}) does not follow, although no seq is missing`);
     held.push(item);
     for (const accountId of item.accounts) frozen.set(accountId, 'held');
   }
@@ -191,7 +190,8 @@ function lastWithoutGap({ items }: Received, cursor: number): number {
 }
 
 /**
- * The ranges of seqs that are missing after one seq and up to another. @param items the items that are there, in order
+ * The ranges of seqs, after one seq and up to another, that are missing. @param items the items that are present, in
+ * order
  */
 export function gapsIn(
   items: readonly Pick<Journaled, 'seq' | 'lastSeq'>[],

@@ -66,7 +66,7 @@ export interface Page {
 /**
  * - `hold`: an entry that does not follow is held; one that contradicts the books is an error, and nothing of the page
  * is written
- * - `accept`: both are held. An operator has decided; otherwise the ledger could not be opened
+ * - `accept`: both are held, because an operator has accepted the loss; otherwise the ledger could not be opened
  * - `require`: nothing may be missing
  */
 export type PageRule = 'hold' | 'accept' | 'require';
@@ -76,8 +76,8 @@ export type PageRule = 'hold' | 'accept' | 'require';
  * accounts depends only on these accounts, so pages in order of seq, each applied to the accounts that the previous
  * page left, give the same result as one recovery of all entries.
  * @param items in order of seq
- * @param isCommitted whether MySQL has an item already. @throws IntegrityError if MySQL has different content under its
- * id
+ * @param isCommitted whether an item is already in MySQL. @throws IntegrityError if MySQL has different content under
+ * its id
  * @throws IntegrityError where the rule does not allow an entry to be held
  */
 export function recoverPage(

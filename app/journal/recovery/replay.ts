@@ -23,8 +23,8 @@ interface Effect {
 /**
  * Replays a journal onto the accounts as MySQL has them. The items of an account are in the order of its versions: each
  * posting has the next version, and the settings version that it was decided with; each change of the settings has the
- * next settings version, and the version of the balance. So an item fits exactly if everything before it has been
- * applied.
+ * next settings version, and the version of the balance. An item therefore fits if and only if everything before it has
+ * been applied.
  */
 export class Replay {
   readonly outcomes: Outcome[] = [];
@@ -42,7 +42,7 @@ export class Replay {
   /**
    * True if the item may be applied, because nothing before it is missing. A refusal moves no account, so it always
    * fits.
-   * @throws IntegrityError when it contradicts what is before it
+   * @throws IntegrityError if it contradicts an earlier item
    */
   fits(item: Journaled): boolean {
     if (item.kind === 'account-change') return this.#changeFits(item);
@@ -68,7 +68,7 @@ export class Replay {
     return sourceFits && destinationFits;
   }
 
-  /** What fits. */
+  /** Applies an item that fits. */
   apply(item: Journaled): void {
     this.idTimeMax = laterIdTime(this.idTimeMax, item.id);
     if (item.kind === 'account-change') {
@@ -99,8 +99,8 @@ export class Replay {
   }
 
   /**
-   * A group fits as a whole: each member is checked on a copy of the accounts to which the previous members were
-   * applied.
+   * A group must fit as a whole: each member is checked against a copy of the accounts to which the previous members
+   * were applied.
    */
   #groupFits({ outcome, accounts }: JournaledGroup): boolean {
     if (outcome.status === 'REJECTED') return true;
@@ -132,9 +132,9 @@ export class Replay {
     this.#mustFollow(item, account, side.version - 1, side.settingsVersion);
     if (side.version !== account.version + 1 || side.settingsVersion !== account.settingsVersion) return false;
     if (side.balance !== account.balance + change || account.currency !== currency)
-      throw new IntegrityError(`${describeItem(item)}: not the sum of account ${accountId} and its amount`);
+      throw new IntegrityError(`${describeItem(item)}: wrong balance or currency of account ${accountId}`);
     if (hold && hold.held !== account.held + hold.heldChange)
-      throw new IntegrityError(`${describeItem(item)}: not the sum of what account ${accountId} holds and its change`);
+      throw new IntegrityError(`${describeItem(item)}: wrong held amount of account ${accountId}`);
     return true;
   }
 

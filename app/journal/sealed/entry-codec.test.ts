@@ -186,7 +186,7 @@ describe('The codec of the log', () => {
   });
 
   // Lines are hashed: a change to this format would make every existing log unreadable or wrong.
-  it('keeps the form of its lines', () => {
+  it('does not change the format of its lines', () => {
     const plain: SealedOrder = {
       ...{ kind: 'transfer', transactionId: 't1', source: 'ada', destination: 'bob', amount: 5, currency: 'EUR' },
       ...{ timestamp: null, reverses: null },
@@ -204,7 +204,7 @@ describe('The codec of the log', () => {
     ).toBe('["r",3,7,1000,"t1","ada","bob",5,"EUR","insufficient_funds","D",{"groupId":"g1"}]');
   });
 
-  it('escapes what JSON requires to be escaped, also in a plain transfer', () => {
+  it('escapes all characters that JSON requires to be escaped, even in a plain transfer', () => {
     const order: SealedOrder = {
       ...{ kind: 'transfer', transactionId: 'a"b', source: 'c\\d', destination: 'e\nü', amount: 5, currency: 'EUR' },
       ...{ timestamp: null, reverses: null },

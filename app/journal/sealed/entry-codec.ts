@@ -33,7 +33,9 @@ export const TYPES = {
   action: 'a',
 } as const;
 
-/** The fields of an entry that its line contains, so that outcomes need not be copied to be encoded. */
+/**
+ * The fields of an entry that its line contains. Outcomes have them, too, so they can be encoded without being copied.
+ */
 export type TransferFields<T extends SealedTransfer = SealedTransfer> = T extends unknown
   ? Omit<T, 'kind' | 'digest'>
   : never;
@@ -155,7 +157,7 @@ const holdFields = ({ hold, held, heldChange, usageChange }: HoldAfter) => [
   usageChange ? [usageChange.day, usageChange.month] : null,
 ];
 
-/** Without the verdict of the destination: it is the refusal of `out`. */
+/** Omits the refusal that `out` carries from its destination, because the entry has it as its outcome. */
 const legFields = ({ name, source, destination, otherShard, counted }: Omit<Leg, 'refusal'>) => [
   ...[name, source, destination, otherShard],
   counted ? counted.at : null,

@@ -11,7 +11,8 @@ type Fields = readonly unknown[];
 type Texts = readonly string[];
 
 /**
- * The entry in a line that this release or a later one has written; `encodeEntry` gives the same line again.
+ * Decodes a line that this release or a later one has written. If this release wrote it, `encodeEntry` turns the entry
+ * back into the same line.
  * @throws SyntaxError if the line is not JSON
  */
 export function decodeEntry(line: string): SealedEntry {

@@ -23,7 +23,7 @@ const posted: fc.Arbitrary<PostedFields> = fc.record({
 });
 
 describe('A plain line', () => {
-  it('is the line that encodeTransfer returns, or is not added', () => {
+  it('is added only if it is the line that encodeTransfer returns', () => {
     const added = { plain: 0, not: 0 };
     fc.assert(
       fc.property(fc.array(posted, { minLength: 1, maxLength: 5 }), fc.boolean(), (transfers, isAfterAnother) => {
@@ -55,7 +55,7 @@ describe('A plain line', () => {
 });
 
 describe('Pages', () => {
-  it('contain as many lines as fit, whatever is added', () => {
+  it('contain as many lines as fit', () => {
     const lines = Array.from({ length: 20_000 }, (_, index) => `["x",${'1'.repeat(index % 300)}]`);
     const pages = pagesOf(lines);
     expect(pages.flatMap(linesIn)).toEqual(lines);
@@ -66,11 +66,11 @@ describe('Pages', () => {
     }
   });
 
-  it('contain a line that is longer than a page alone', () => {
+  it('contain no other line if a line is longer than a page', () => {
     const long = 'x'.repeat(ROW_BYTES_MAX + 1);
     expect(pagesOf(['a', long, 'b']).map(({ lines }) => lines)).toEqual([1, 1, 1]);
     expect(pagesOf([long]).flatMap(linesIn)).toEqual([long]);
   });
 
-  it('are none without lines', () => expect(pagesOf([])).toEqual([]));
+  it('do not exist if there are no lines', () => expect(pagesOf([])).toEqual([]));
 });

@@ -15,12 +15,12 @@ export interface LinePage {
 
 /** Initial size of a page: small, because most transactions in direct mode have one line. */
 const PAGE_BYTES_MIN = 2 * 1024;
-/** The maximum size of a plain line without its texts: ten integers, and the characters between all fields. */
+/** The maximum size of a plain line, not counting its texts: ten integers, and the characters between all fields. */
 const PLAIN_BYTES_MAX = 256;
 const PLAIN_BEGIN = Buffer.from(`["${TYPES.posted}"`);
 const [LINE_FEED, QUOTE, COMMA, MINUS, ZERO, BACKSLASH, BRACKET] = [0x0a, 0x22, 0x2c, 0x2d, 0x30, 0x5c, 0x5d];
 const [PRINTABLE_FIRST, PRINTABLE_LAST] = [0x20, 0x7e];
-/** Integers are written in parts of nine digits, because V8 calculates fast with 31 bits. */
+/** Integers are written in parts of nine digits, because V8 is fast with integers of 31 bits. */
 const PART = 1_000_000_000;
 const PART_DIGITS = 9;
 
@@ -45,7 +45,7 @@ export class LinePages {
   /** Whether the line that is being written is the JSON of its fields: no character had to be escaped. */
   #isPlain = true;
 
-  /** The pages; nothing can be added afterwards. */
+  /** The pages; nothing can be added afterward. */
   end(): LinePage[] {
     this.#endPage();
     return this.#full;
@@ -92,7 +92,7 @@ export class LinePages {
     return this.#isPlain;
   }
 
-  /** Makes room for a line of at most this size; a page that would become too large ends. */
+  /** Makes room for a line of at most this size, on a new page if the current one would become too large. */
   #reserve(lineBytes: number): void {
     const needed = this.#at + 1 + lineBytes;
     if (needed > ROW_BYTES_MAX) this.#endPage();

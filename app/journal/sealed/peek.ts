@@ -5,8 +5,8 @@ import { decodeEntry } from './entry-decoder.ts';
 const TRANSFERS = [TYPES.posted, TYPES.refused].map((type) => `["${type}",`);
 
 /**
- * The two accounts between which the transfer in a line moves money; null for any other entry. It takes a twentieth of the
- * time of decoding the line, so that a reader can skip what it does not want.
+ * The two accounts between which the transfer in a line moves money; null for any other entry. This takes a twentieth
+ * of the time that decoding the line would take, so a reader can cheaply skip lines that it does not need.
  */
 export function transferAccountsIn(line: string): readonly [source: string, destination: string] | null {
   if (!TRANSFERS.some((start) => line.startsWith(start))) return null;
@@ -21,8 +21,8 @@ const CHANGE = `["${TYPES.change}",`;
 export const isAccountChange = (line: string): boolean => line.startsWith(CHANGE);
 
 /**
- * What a line changes that is listed by itself: a transfer, or an account. The id of a leg is that of its transfer. Null for
- * any other entry.
+ * The transfer or the account that a line changes, for the lists of transfers and accounts. For a leg, the id is that
+ * of its transfer. Null for any other entry.
  */
 export function changedIn(line: string): { what: 'transfer' | 'account'; id: string } | null {
   if (TRANSFERS.some((start) => line.startsWith(start))) {

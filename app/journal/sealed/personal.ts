@@ -4,9 +4,9 @@ import type { HoldEvent } from '../../domain/hold-events.ts';
 import type { Origin, Outcome, TransferOrder } from '../../domain/types.ts';
 
 /**
- * Personal data, and data that only identifies a request, is in the books. The log contains the SHA-256 of a random salt
- * and of the JSON of this data: whoever has both can prove that it is the data that was sealed, and without the salt the
- * data cannot be guessed. When the data is erased, its salt is erased, too, and the log stays verifiable.
+ * Personal data, and data that only identifies a request, is in the books. The log contains the SHA-256 of a random
+ * salt and of the JSON of this data: anyone who has both can prove that this is the data that was sealed; without the
+ * salt, the data cannot be guessed. When the data is erased, its salt is erased, too, and the log stays verifiable.
  */
 const SALT_HEX_CHARS = 32;
 
@@ -16,7 +16,7 @@ export class SaltSource {
   #at = 0;
   readonly #refillBytes: number;
 
-  /** @param count how many salts will be drawn, approximately */
+  /** @param count the approximate number of salts that will be drawn */
   constructor(count: number) {
     this.#refillBytes = (Math.max(1, Math.min(count, 1024)) * SALT_HEX_CHARS) / 2;
   }
@@ -40,7 +40,7 @@ export const digestOf = (salt: string, json: string): string => hash('sha256', s
 
 export function personalOfTransfer({ order, takenAt }: Pick<Outcome, 'order' | 'takenAt'>): string {
   const { user, correlationId, reference, metadata } = order;
-  // The same text in a third of the time.
+  // Builds the same text in a third of the time.
   if (reference === null && metadata === null && UNESCAPED.test(user) && UNESCAPED.test(correlationId))
     return `["${user}","${correlationId}",null,null,${takenAt}]`;
   return JSON.stringify([user, correlationId, reference, metadata, takenAt]);
@@ -49,7 +49,7 @@ export function personalOfTransfer({ order, takenAt }: Pick<Outcome, 'order' | '
 /** Some of the texts that JSON does not escape. */
 const UNESCAPED = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/;
 
-/** Of a refused group; the members of a posted group are transfers. */
+/** For a refused group only: the members of a posted group have entries of their own, as transfers. */
 export const personalOfGroup = ({ group, takenAt }: Pick<GroupOutcome, 'group' | 'takenAt'>): string =>
   JSON.stringify([takenAt, group.orders.map(personalOfOrder)]);
 
@@ -69,7 +69,10 @@ export const personalOfChange = ({ user, correlationId }: Origin): string => JSO
 export const personalOfAccount = ({ name, openedBy }: { name: string | null; openedBy: string }): string =>
   JSON.stringify([name, openedBy]);
 
-/** Of a move of the authority, or of an accepted loss: who did it, and why. @param what for a loss: what was dropped, JSON */
+/**
+ * For a move of the authority, or an accepted loss: who did it, and why. @param what for a loss: what was dropped, as
+ * JSON
+ */
 export const personalOfDeed = (
   { user, reason }: { user: string; reason: string },
   what: string | null = null,

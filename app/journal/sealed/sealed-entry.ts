@@ -79,8 +79,9 @@ type Opening = Pick<Account, 'accountId' | 'currency' | 'external' | 'overdraftL
 export type SealedOpening = { kind: 'account-opened' } & Opening & Digested;
 
 /**
- * The state of an account that was opened before the log began, or by a process of an older release: as of this entry,
- * which may follow other entries of the account. Each account that has no opening in the log has one such entry.
+ * An account that was opened before the log began, or by a process of an older release, in its state at the time of
+ * this entry. Other entries of the account may precede this one. Each account that has no opening in the log has one
+ * such entry.
  */
 export type SealedState = { kind: 'account-state' } & Omit<Account, 'limits'> & {
     limits: Limits | null;
@@ -106,12 +107,12 @@ export type SealedMove = {
 /** An outcome, or an in-doubt attempt, that was dropped because an operator accepted the loss. */
 export type SealedLoss = { kind: 'loss-accepted'; epoch: number; what: string; id: string } & Digested;
 
-/** Anything else that was done to the ledger, such as an operator's command. */
+/** Any other action on the ledger, such as an operator's command. */
 export interface SealedAction {
   kind: 'action';
   /** For example `api-key-added`. */
   type: string;
-  /** The id of what it was done to. */
+  /** The id of the object that was acted on. */
   subject: string;
   at: number;
   /** Any JSON value without personal data. */

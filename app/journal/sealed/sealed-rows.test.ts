@@ -92,7 +92,7 @@ describe('The rows of the log', () => {
     ['an added entry', changing(() => ({ payload: recompressed(line('b'), line('c'), line('x')) })), second('payload')],
     ['an unreadable payload', changing(({ payload }) => ({ payload: payload.subarray(3) })), second('payload')],
     ['another size', changing(({ bytes }) => ({ bytes: bytes + 1 })), second('payload')],
-    ['another number of entries', changing(() => ({ entries: 3 })), second('hash')],
+    ['a different number of entries', changing(() => ({ entries: 3 })), second('hash')],
     ['another epoch', changing(() => ({ epoch: 3 })), second('hash')],
     ['another first seq', changing(() => ({ firstSeq: 2 })), second('hash')],
     ['another last seq', changing(() => ({ lastSeq: 8 })), second('hash')],
@@ -107,7 +107,7 @@ describe('The rows of the log', () => {
     expect(await verifyRows(EMPTY, change(rows))).toEqual(fault);
   });
 
-  it('reveal a row whose hash was recomputed, at the row after it', async () => {
+  it('reveal, at the next row, that the hash of a row was recomputed', async () => {
     const rows = await threeRows();
     const [a, , c] = rows;
     const [content] = contentsOf(pagesOf([line('forged')]), FROM);

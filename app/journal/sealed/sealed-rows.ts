@@ -6,7 +6,7 @@ import { decodeEntry } from './entry-decoder.ts';
 import { type LinePage, linesIn } from './line-pages.ts';
 import type { SealedRow } from './sealed-entry.ts';
 
-/** The form of the rows and of their hashes. */
+/** The format of the rows and of their hashes. */
 export const LOG_FORMAT = 1;
 
 /** The end of the log, to which the next row is chained. */
@@ -43,18 +43,18 @@ export interface StoredRow extends Omit<RowContent, 'contentHash'>, LogHead {
 
 const decompress = promisify(brotliDecompress);
 /**
- * A higher quality costs several times as much, and saves a tenth of the size, because most of it is random ids and
- * hashes. A larger window saves nothing, and uses more of the CPU's cache.
+ * A higher quality takes several times as long, but saves only a tenth of the size, because most of the content is
+ * random ids and hashes. A larger window saves nothing, and uses more of the CPU's cache.
  */
 const PARAMS = { [constants.BROTLI_PARAM_QUALITY]: 1, [constants.BROTLI_PARAM_LGWIN]: 16 };
-/** With the default size of a chunk, 16 KiB, the result of a page is put together from several. */
+/** With the default chunk size, 16 KiB, the result of a page would be assembled from several chunks. */
 const CHUNK_BYTES_MIN = 1024;
 const compress = (bytes: Buffer): Buffer =>
   brotliCompressSync(bytes, { params: PARAMS, chunkSize: Math.max(CHUNK_BYTES_MIN, bytes.length) });
 
 /**
- * The rows of these pages, in order. It compresses in this thread, half a millisecond per 1,000 transfers: handing them
- * to another thread would cost a third more. @param from the origin of all of them
+ * The rows of these pages, in order. Compression runs in this thread, and takes half a millisecond per 1,000 transfers;
+ * passing them to another thread would cost a third more. @param from the origin of all of them
  */
 export const contentsOf = (
   pages: readonly LinePage[],

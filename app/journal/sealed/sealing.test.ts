@@ -31,7 +31,7 @@ const entriesOf = ({ pages }: Pick<Sealing, 'pages'>) => pages.flatMap(linesIn).
 describe('The entries of a transaction', () => {
   it('are in order of seq, with each group before its members', async () => {
     const { outcomes, groups, changes } = await anyBatch();
-    // In any order: the sort must not depend on it.
+    // The order of the input is arbitrary, because the result must not depend on it.
     const sealing = sealingOf({ epoch: 1, decided: [...outcomes].reverse(), groups: [...groups].reverse(), changes });
     expect(entriesOf(sealing).map((one) => [one.kind, idOf(one)])).toEqual([
       ['transfer', 't1'],
@@ -44,7 +44,7 @@ describe('The entries of a transaction', () => {
     ]);
   });
 
-  it('keep the order of decisions if MySQL decided', async () => {
+  it('are in the order of the decisions if MySQL decided', async () => {
     const { outcomes } = await anyBatch();
     const decided = outcomes.map((one) => ({ ...one, seq: 0 })).reverse();
     expect(entriesOf(sealingOf({ epoch: 1, decided })).map(idOf)).toEqual(
@@ -97,7 +97,7 @@ it.each([
   expect(personalOfTransfer({ order, takenAt })).toBe(JSON.stringify([user, correlationId, null, null, takenAt]));
 });
 
-it('Salts are drawn once, however many there are', () => {
+it('No salt is drawn twice, however many are drawn', () => {
   const source = new SaltSource(3);
   const drawn = Array.from({ length: 5000 }, () => source.next());
   expect(new Set(drawn).size).toBe(5000);

@@ -29,7 +29,7 @@ export interface Committed {
   changes?: readonly JournaledChange[];
 }
 
-/** What has to be written to the log with a transaction, and the salts that go into the books. */
+/** The data to write to the log with a transaction, and the salts to store in the books. */
 export interface Sealing {
   /** The lines of the entries, in their order in the log. */
   pages: readonly LinePage[];
@@ -39,14 +39,14 @@ export interface Sealing {
 /** The salts of a transaction's personal data, hexadecimal; null if the transaction is not part of the log. */
 export interface Salts {
   ofTransfer(transactionId: string): string | null;
-  /** Of a refused group. */
+  /** The salt of a refused group. */
   ofGroup(groupId: string): string | null;
-  /** Of an event of a hold. */
+  /** The salt of an event of a hold. */
   ofHold(event: HoldEvent): string | null;
   ofChange(changeId: string): string | null;
 }
 
-/** For a ledger whose log has not begun. */
+/** The salts of a ledger whose log has not begun: none. */
 export const NO_SALTS: Salts = {
   ofTransfer: () => null,
   ofGroup: () => null,
@@ -54,11 +54,11 @@ export const NO_SALTS: Salts = {
   ofChange: () => null,
 };
 
-/** The entries of a transaction, so that those of each account are in the order of its versions. */
+/** The entries of a transaction, sorted so that those of each account are in the order of its versions. */
 export function sealingOf({ epoch, decided, groups = [], changes = [] }: Committed): Sealing {
   const drawn = new DrawnSalts(decided.length);
   const pages = new LinePages();
-  // The sort is stable: a group comes before its members, and what MySQL decided stays in its order.
+  // The sort is stable: a group comes before its members, and the decisions of MySQL stay in their order.
   for (const one of [...groups, ...decided, ...changes].sort((a, b) => a.seq - b.seq)) {
     if ('order' in one && !('holdId' in one)) addTransfer(pages, one, drawn.digestOfTransfer(one));
     else pages.add(drawn.lineOf(one, epoch));
@@ -73,7 +73,7 @@ function addTransfer(pages: LinePages, one: Outcome, digest: string): void {
 class DrawnSalts implements Salts {
   readonly #source: SaltSource;
   readonly #transfers = new Map<string, string>();
-  /** By kind and id. */
+  /** The other salts, by kind and id. */
   readonly #others = new Map<string, string>();
 
   constructor(count: number) {

@@ -77,7 +77,7 @@ export class CacheModel implements CacheServer, CacheKeeper {
     return { state, owner: this.#owner, fence };
   }
 
-  /** Every server of the model has an owner from its first epoch on. */
+  /** Every server of the model has an owner as soon as its first epoch begins. */
   async claim(): Promise<boolean> {
     return this.#owner === this.ledger;
   }

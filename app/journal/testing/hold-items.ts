@@ -5,11 +5,11 @@ import { order } from './epoch-under-test.ts';
 const WHO = { user: 'tester', correlationId: 'c-1' };
 
 let events = 0;
-/** A UUIDv7 long past. */
+/** A UUIDv7 from the distant past. */
 const eventId = () => `01890000-0000-7000-8000-${String(++events).padStart(12, '0')}`;
 const event = (holdId: string, account: string) => ({ eventId: eventId(), holdId, account, currency: 'EUR', ...WHO });
 
-/** Of ada, for any destination. */
+/** Places a hold of ada, for any destination. */
 export const place = (holdId: string, amount: number, more: Partial<HoldOrder> = {}): HoldItem => ({
   op: 'place',
   order: {

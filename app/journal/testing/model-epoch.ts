@@ -68,7 +68,7 @@ const rejected = ({ refusal, limit }: Verdict, seq: number): ResultRecord => ({
   ...(limit && limitFields(limit)),
 });
 
-/** The seqs that the ids of a call had before it. */
+/** The seqs that the ids of a call had before the call. */
 type KnownSeqs = ReadonlyMap<string, number | undefined>;
 
 const idsOfGroup = ({ group }: GroupItem): string[] => [

@@ -37,7 +37,7 @@ interface Parties {
 
 export interface HoldRules {
   decide: typeof decideHold;
-  /** Whether the hold may be evicted: MySQL has it in this state. */
+  /** Whether the hold may be evicted, because MySQL has it in this state. */
   isClean(hold: CachedHold, cursor: number): boolean;
   /** The highest seq among evicted holds: a snapshot from before it is too old. */
   evictedUpTo(evicted: readonly CachedHold[]): number;

@@ -48,8 +48,8 @@ export class ModelIds {
   }
 
   /**
-   * Forgets buckets that end before `time` and are in MySQL, and on request the older generation of other ids. @returns
-   * the highest seq that was forgotten, or 0
+   * Forgets buckets that end before `time` and are in MySQL, and, on request, the older generation of other ids.
+   * @returns the highest seq that was forgotten, or 0
    */
   forget(buckets: readonly number[], turnOthers: boolean, cursor: number, time: number): number {
     let forgotten = 0;

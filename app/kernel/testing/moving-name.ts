@@ -40,7 +40,7 @@ class Address {
   }
 
   /**
-   * From now on, nothing is forwarded in either direction, and neither side is notified: as when the machine has
+   * From now on, nothing is forwarded in either direction, and neither side is notified, as if the machine had
    * vanished.
    */
   fallSilent(): void {

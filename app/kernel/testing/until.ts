@@ -1,8 +1,8 @@
 const POLL_MS = 5;
 
 /**
- * Polls until a condition holds, and returns its value. The limit only ends waits for what never happens; no test
- * depends on it.
+ * Polls until a condition holds, and returns its value. The time limit only ends waits for conditions that never hold;
+ * no test depends on it.
  */
 export async function until<T>(what: string, probe: () => T | Promise<T>, limitMs = 300_000): Promise<NonNullable<T>> {
   const giveUpAt = performance.now() + limitMs;

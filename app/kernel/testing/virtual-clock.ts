@@ -1,10 +1,12 @@
 import type { Clock } from '../clock.ts';
 
 const START_MS = 1_800_000_000_000;
-/** Turns of the event loop after which in-memory code has done all it can without time passing. */
+/** The number of event-loop turns after which in-memory code has done everything it can without time passing. */
 const IDLE_TURNS = 12;
 const STEPS_MAX = 200_000;
-/** Without a timer, how many times to wait for work that takes many turns before concluding that nothing is pending. */
+/**
+ * How many times to wait for work that takes many turns, if no timer is set, before concluding that nothing is pending.
+ */
 const PATIENCE = 500;
 
 interface Timer {

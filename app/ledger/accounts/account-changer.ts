@@ -35,7 +35,7 @@ interface AccountChangerDependencies {
   requestTimeoutMs: number;
 }
 
-/** A change in progress: it has the same id in whichever store it is tried. */
+/** A change in progress: it has the same id in every store in which it is tried. */
 class ChangeAttempt implements TrackedAttempt {
   change: AccountChange;
   /** When this pod received the request, by its own clock, ms. */
@@ -164,14 +164,14 @@ export class AccountChanger {
         view.inDoubt.resolved('account-change', change.changeId);
         return this.#currentAccount(view, change.accountId);
       case RecordStatus.POSTED:
-        // From here on, the change is made, whatever the read returns: it must not be reported as not made.
+        // From here on, the change has been made, whatever the read returns: it must not be reported as failed.
         attempt.inDoubt = true;
         view.inDoubt.resolved('account-change', change.changeId);
         return this.#currentAccount(view, change.accountId);
       case RecordStatus.MISSING: {
         const loaded = (await this.#deps.loader.ensure([change.accountId])).get(change.accountId);
         if (loaded instanceof Problem && loaded.code !== 'ledger_switching') throw loaded;
-        // The flush makes room.
+        // The next flush makes room in the cache.
         if (loaded instanceof Uncached || loaded instanceof Problem) await this.#deps.clock.sleep(RETRY_BASE_MS);
         return null;
       }

@@ -10,9 +10,9 @@ import type { LedgerEvents } from '../ports/ledger-events.ts';
 import { Loads } from './loads.ts';
 
 /**
- * An account as MySQL has it, for which the cache has no room while everything in it waits to be persisted. It is
- * current: an account that is not in the cache has no journal entries that the snapshot lacks. But no transfer can use
- * it yet.
+ * An account read from MySQL for which the cache has no room, because everything in the cache waits to be persisted. It
+ * is current: an account that is not in the cache has no journal entries that the snapshot lacks. But transfers cannot
+ * use the account yet.
  */
 export class Uncached {
   readonly account: Account;
@@ -55,7 +55,7 @@ export class AccountLoader {
     });
   }
 
-  /** Each account as it is in the cache now, or a Problem: `account_not_found`, or why it cannot be loaded. */
+  /** Each account in its current state in the cache, or a Problem: `account_not_found`, or why it cannot be loaded. */
   ensure(ids: readonly string[]): Promise<Map<string, Loaded>> {
     return this.#loads.ensure(ids);
   }

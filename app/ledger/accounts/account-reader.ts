@@ -63,7 +63,7 @@ export class AccountReader {
     return new Promise((settle) => this.#asked.add({ ids, settle }));
   }
 
-  /** One script call. Reads that need MySQL continue separately: they must not delay reads of cached accounts. */
+  /** Makes one script call. Reads that need MySQL continue separately: they must not delay reads of cached accounts. */
   async #serve(batch: readonly Asked[]): Promise<void> {
     const view = this.#deps.session.view();
     const ids = batch.length === 1 && batch[0] ? batch[0].ids : batch.flatMap((asked) => asked.ids);
@@ -128,7 +128,7 @@ function found(account: Loaded | null | undefined, id: string, asOf: number): Vi
     : viewOf(account, asOf);
 }
 
-/** Reads the accounts of several requests at once, and gives each request its part. */
+/** Reads the accounts of several requests together, and gives each request its part. */
 async function answer(batch: readonly Asked[], read: (ids: readonly string[]) => Promise<View[]>): Promise<void> {
   const ids = batch.flatMap((asked) => asked.ids);
   const found = await read(ids).catch((error: unknown) => {

@@ -21,10 +21,11 @@ export async function currentAccounts(
 }
 
 /**
- * The Problem for data that may not be current. Only while MySQL decides, data of an account is not current because the
- * account waits for a journal; at any other time, the authority is moving, or the cache has failed, and the next read
- * may be current.
- * @param direct `session.direct()` before the data was read @param unsettled if it waits for a journal
+ * The Problem for data that may not be current. If the data is not current although MySQL decides, the reason is that
+ * the account waits for a journal. Otherwise, the authority is moving or the cache has failed, and the next read may be
+ * current.
+ * @param direct `session.direct()` before the data was read @param unsettled the error to return if the account waits
+ * for a journal
  */
 export function staleProblem(
   session: Session,

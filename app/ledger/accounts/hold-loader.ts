@@ -18,7 +18,7 @@ interface HoldLoaderDependencies {
 
 type HoldsRead = Awaited<ReturnType<LedgerDatabase['loadHolds']>>;
 
-/** Loads holds from MySQL into the cache on demand, as accounts are loaded. */
+/** Loads holds from MySQL into the cache on demand, in the same way as accounts. */
 export class HoldLoader {
   readonly #loads: Loads<StoredHold, HoldsRead>;
 

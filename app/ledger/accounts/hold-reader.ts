@@ -87,7 +87,7 @@ export class HoldReader {
     }
   }
 
-  /** @param notCached true if the cache is known not to have them, so that MySQL has their current state */
+  /** @param notCached true if the cache is known not to have the holds; MySQL then has their current state */
   async #fromDatabase(ids: readonly string[], notCached: boolean): Promise<Map<string, Found>> {
     const { clock, database } = this.#deps;
     try {

@@ -17,11 +17,11 @@ interface LoadsPlan<T, R extends { stamp: Stamp }> {
   session: Session;
   clock: Clock;
   events: LedgerEvents;
-  /** For messages. */
+  /** What the items are called in messages. */
   what: string;
   /** Called with the number of ids that are about to be loaded. */
   onLoad(count: number): void;
-  /** From MySQL. @throws Problem */
+  /** Reads items from MySQL. @throws Problem */
   read(ids: readonly string[]): Promise<R>;
   /** Items that do not exist are absent from the result. @throws CacheError */
   install(view: EpochView, found: R): Promise<Map<string, T>>;
@@ -33,7 +33,7 @@ interface LoadsPlan<T, R extends { stamp: Stamp }> {
 const BATCH_MAX = 500;
 const BATCHES_IN_FLIGHT_MAX = 4;
 const WAITING_MAX = 50_000;
-/** A snapshot may be older than an item that Redis has evicted in the meantime; each try reads a newer snapshot. */
+/** A snapshot may be older than an item that Redis has evicted in the meantime; each attempt reads a newer snapshot. */
 const TRIES_MAX = 12;
 const RETRY_BASE_MS = 5;
 

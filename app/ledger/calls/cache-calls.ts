@@ -157,7 +157,7 @@ export class CacheCalls {
     this.#sink.answer(pending, groupOutcome(group, entry, taken));
   }
 
-  /** @returns false if the item still needs something: an account, the hold, a lookup, or the outcome of its known id */
+  /** @returns false if the item still needs something: an account, the hold, a lookup, or the outcome under its id */
   #takeHold(view: EpochView, pending: PendingHold, record: HoldRecord, head: Head): boolean {
     const { hold } = pending;
     switch (record.status) {
@@ -203,8 +203,8 @@ export class CacheCalls {
     const unable = error instanceof CacheError && error.kind === 'unable';
     const wroteNothing = error instanceof CacheError && error.kind !== 'in_doubt';
     for (const pending of batch) {
-      // A refusal by the prologue, or a command that was never sent, does not count as a try: in these cases the session
-      // closes, and the queue holds the requests.
+      // A refusal by the prologue, or a command that was never sent, does not count as an attempt: in these cases the
+      // session closes, and the queue holds the requests.
       const costsTry = unable || !wroteNothing;
       if (costsTry && ++pending.failures > FAILURES_MAX) {
         const code = reason === 'OOM' || reason === 'BUSY' || !unable ? 'overloaded' : 'database_unavailable';
@@ -240,7 +240,7 @@ export class CacheCalls {
     }
     this.#waiters.found(ready);
     this.#waiters.hold(held);
-    // The flush makes room.
+    // The next flush makes room in the cache.
     if (crowdedOut.length > 0) this.#deps.clock.after(NO_ROOM_WAIT_MS, () => this.#sink.again(crowdedOut));
   }
 

@@ -26,9 +26,9 @@ export interface DirectCallsDependencies {
 }
 
 /**
- * Executes transfers in MySQL while it has the authority, in one transaction per call. A transfer that failed or is
- * in doubt is retried under its own id until its request times out: the repeated transaction waits for the locks of the first
- * one, or finds its row.
+ * Executes transfers in MySQL while it has the authority, in one transaction per call. A transfer that failed or is in
+ * doubt is retried under its own id until its request times out: the repeated transaction waits for the locks of the
+ * first one, or finds the row that the first one wrote.
  */
 export class DirectCalls {
   readonly #deps: DirectCallsDependencies;
@@ -98,7 +98,7 @@ export class DirectCalls {
     for (const pending of batch) {
       if (pending.answered) continue;
       pending.trouble = 'database_unavailable';
-      // Waiting helps during an outage of MySQL, but does not fix a bug on our side.
+      // Waiting helps during an outage of MySQL, but does not fix a bug in this program.
       if (kind === 'failed' && ++pending.failures > FAILURES_MAX) {
         this.#sink.giveUp(
           pending,

@@ -19,16 +19,19 @@ import type { EpochView } from '../epoch/epoch-view.ts';
 import type { HoldAnswer } from '../ports/direct-server.ts';
 import type { HoldDone, PendingHold } from './pending.ts';
 
-/** This pod knew another hold under the id: an operator has accepted that hold's loss, and the id was used again. */
+/**
+ * This pod remembers a different hold with the same id: an operator accepted the loss of that hold, and the id was used
+ * again.
+ */
 export class OtherHold extends Problem {
   constructor(holdId: string) {
-    super('overloaded', `hold ${holdId} is not the one that this pod knew; send the request again`, { holdId });
+    super('overloaded', `hold ${holdId} was replaced by a different hold; send the request again`, { holdId });
   }
 }
 
 type Asked = Pick<PendingHold, 'hold' | 'takenAt' | 'inDoubt'>;
 
-/** The answer to an item other than a capture, whose id already has an outcome. */
+/** The answer to an item (not a capture) whose id already has an outcome. */
 export const replayEvent = ({ hold, takenAt, inDoubt }: Asked, existing: HoldOutcome): HoldOutcome | Problem =>
   replayHold({ order: hold.op === 'place' ? hold.order : null, takenAt, inDoubt }, existing);
 
@@ -71,7 +74,7 @@ export function answerIn(
 
 export const isHoldRecord = (record: ResultRecord): record is HoldRecord => 'hold' in record;
 
-/** The same for MySQL. */
+/** The answer to an item that MySQL has processed, or the Problem that explains why it has no outcome. */
 export function answerOf(pending: PendingHold, answer: HoldAnswer | Problem): Outcome | HoldDone | Problem {
   if (answer instanceof Problem) return answer;
   const { hold } = pending;

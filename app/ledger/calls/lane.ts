@@ -14,7 +14,7 @@ interface LaneKind<P extends Pending, O extends Exclude<Answer, HoldUnchanged>, 
   wantedOf(pending: P): W;
   /** The answer to an item whose id already has an outcome. */
   replay(pending: P, existing: O): O | Problem;
-  /** Why an item cannot be executed although its own id is unknown; null if it can. */
+  /** Why an item cannot be executed even though its own id is unknown; null if it can. */
   refusedBy?(pending: P, found: L): Problem | null;
 }
 

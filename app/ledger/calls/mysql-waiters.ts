@@ -24,7 +24,7 @@ export class MysqlWaiters {
     this.#wait = wait;
   }
 
-  /** Counts a transfer that waits for MySQL, or answers it with a 503 if too many wait already. */
+  /** Counts a transfer that waits for MySQL, or answers it with a 503 if too many are already waiting. */
   mayWait(pending: Pending): boolean {
     if (this.#wait.begin(pending)) return true;
     const code = this.#databaseAway ? 'database_unavailable' : 'overloaded';

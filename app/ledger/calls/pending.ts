@@ -22,7 +22,7 @@ export type Answer = Outcome | GroupOutcome | HoldDone;
 
 /** One call to the ledger. It resolves when all its transfers, or its group, have an answer. */
 export class Submission<O extends Answer = Answer> {
-  /** The number of its transfers that wait for MySQL. */
+  /** The number of this call's transfers that wait for MySQL. */
   waitingForDatabase = 0;
   readonly answers: Promise<(O | Problem)[]>;
   readonly #results: (O | Problem)[];
@@ -60,9 +60,9 @@ abstract class PendingItem implements TrackedAttempt {
   readonly trace: string | null;
   /** When the request was received, by this pod's own clock, ms. */
   readonly takenAt: number;
-  /** On the monotonic clock, ms. */
+  /** The deadline on the monotonic clock, ms. */
   readonly deadline: number;
-  /** Cursor and epoch of the lookup that did not find the id in MySQL; -1: not looked up. */
+  /** The cursor and the epoch of the lookup that did not find the id in MySQL; -1: not looked up. */
   lookupCursor = -1;
   lookupEpoch = -1;
   /** True if an attempt has left the pod and there is no proof that it wrote nothing. */
@@ -71,12 +71,15 @@ abstract class PendingItem implements TrackedAttempt {
   inDoubtEpoch = 0;
   /** Attempts that failed for a transient reason. */
   failures = 0;
-  /** How often the item was queued again for an account or a lookup; limited, so that it is not queued forever. */
+  /**
+   * The number of times that the item was queued again for an account or a lookup; limited, so that it is not queued
+   * forever.
+   */
   rounds = 0;
   answered = false;
   /** The problem of the last attempt, if that is more specific than the current state of the ledger. */
   trouble: ProblemCode | null = null;
-  /** Counted by `DatabaseWait`. */
+  /** Whether `DatabaseWait` counts the item. */
   waitsForDatabase = false;
   readonly submission: Submission;
   readonly #index: number;
@@ -97,7 +100,7 @@ abstract class PendingItem implements TrackedAttempt {
   abstract inDoubtAttempts(): readonly InDoubtAttempt[];
   protected abstract unknown(): Problem;
 
-  /** Records that the outcome is known, so that none of the item's attempts in that epoch is in doubt anymore. */
+  /** Records that the outcome is known, so none of the item's attempts in that epoch is in doubt anymore. */
   resolvedIn(view: EpochView): void {
     // This check saves time: the method runs for every transfer, and nearly always nothing is in doubt.
     if (view.inDoubt.size === 0) return;

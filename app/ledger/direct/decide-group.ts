@@ -27,7 +27,7 @@ interface DecidedGroups {
 }
 
 /**
- * Decides groups in order, each as a whole and on the accounts as the previous groups left them, exactly like
+ * Decides groups in order, each as a whole, and each on the accounts as left by the previous groups, exactly like
  * redis/lua/apply.lua.
  */
 export function decideGroups(items: readonly DirectGroup[], found: FoundForGroups): DecidedGroups {
@@ -64,7 +64,8 @@ export function decideGroups(items: readonly DirectGroup[], found: FoundForGroup
 }
 
 /**
- * Returns why a group that does not exist yet gets no outcome. The id of the group is checked first, then the ids of
+ * Returns the reason why a group that does not exist yet gets no outcome. The id of the group is checked first, then
+ *   the ids of
  * its members.
  */
 function undecided(

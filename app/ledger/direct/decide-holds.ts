@@ -45,8 +45,8 @@ interface DecidedHolds {
 }
 
 /**
- * Decides hold items in order, each on the accounts and holds as the previous items left them, exactly
- * like redis/lua/apply.lua.
+ * Decides hold items in order, each on the accounts and holds as left by the previous items, exactly like
+ * redis/lua/apply.lua.
  */
 export function decideHolds(items: readonly DirectHold[], found: FoundForHolds): DecidedHolds {
   const accounts = new Map(found.accounts);

@@ -24,7 +24,7 @@ import type { PostedSides, RefusedOrder } from '../ports/ledger.ts';
  */
 export class LedgerTime {
   readonly #nowMs: number;
-  /** By account. */
+  /** The latest acceptance by account, ms. */
   readonly #latest: Map<string, number>;
 
   /** @param latest the latest acceptance by account, ms; absent if unknown */
@@ -82,9 +82,8 @@ export const NO_SEQ = 0;
 const SETTINGS_VERSION_MAX = 4_294_967_295;
 
 /**
- * Decides transfers in order, each on the accounts as the previous transfers left them, exactly like
- * redis/lua/apply.lua: a known id gets its committed outcome, a missing account is not an outcome, and then the rules
- * apply.
+ * Decides transfers in order, each on the accounts as left by the previous transfers, exactly like redis/lua/apply.lua:
+ * a known id gets its committed outcome, a missing account is not an outcome, and then the rules apply.
  */
 export function decideTransfers(items: readonly DirectItem[], found: Found): Decided {
   const accounts = new Map(found.accounts);
@@ -123,7 +122,9 @@ function decide({ order, takenAt }: DirectItem, accounts: Map<string, Account>, 
   return { ...common, status: 'POSTED', ...post(order, accounts), ...count(order, accounts, windows) };
 }
 
-/** Why the transit account of a leg that the rules allow cannot take part; null if it can, or if the order is not a leg. */
+/**
+ * Why the transit account cannot take part in a leg that the rules allow; null if it can, or if the order is not a leg.
+ */
 function transitProblem(order: TransferOrder, source: Account, destination: Account): Problem | null {
   const reason = isLeg(order) ? transitRefusalOf(order, source, destination) : null;
   return reason && isLeg(order) ? new TransitUnavailable(transitOf(order), reason) : null;
@@ -180,8 +181,8 @@ export function post(order: TransferOrder, accounts: Map<string, Account>): { so
 }
 
 /**
- * Posts the orders one after another, each on the accounts as the previous ones left them. @returns both sides of each
- * order, or the first order that was refused; in that case `accounts` must not be used afterwards
+ * Posts the orders one after another, each on the accounts as left by the previous ones. @returns both sides of each
+ * order, or the first order that was refused; in that case `accounts` must not be used afterward
  */
 export function postAll(
   orders: readonly TransferOrder[],

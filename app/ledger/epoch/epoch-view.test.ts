@@ -47,7 +47,7 @@ describe.each([
 });
 
 describe('A call whose reply was accepted', () => {
-  it('changes nothing when it is proven a second time', () => {
+  it('changes nothing when the reply is accepted a second time', () => {
     const attempt = new Tried('one');
     const call = new AttemptCall([attempt], view());
     call.proven();

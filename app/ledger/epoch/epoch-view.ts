@@ -92,9 +92,9 @@ interface Left {
 }
 
 /**
- * The in-doubt attempts of one process in one epoch. An attempt is in doubt from the moment when it is passed to the
- * client library until a reply contains its outcome, or proves that it wrote nothing. An attempt whose request was
- * answered "unknown" stays here, because it may still run.
+ * The in-doubt attempts of one process in one epoch. An attempt is in doubt from the moment it is passed to the client
+ * library until a reply contains its outcome, or proves that it wrote nothing. An attempt whose request was answered
+ * "unknown" stays here, because it may still run.
  */
 export class InDoubtAttempts {
   readonly #underWay = new Set<readonly Attempt[]>();
@@ -116,11 +116,11 @@ export class InDoubtAttempts {
     return null;
   }
 
-  /** The attempts are passed to the client library in one call. */
+  /** Call this when the attempts are passed to the client library, in one call. */
   begin(attempts: readonly Attempt[]): void {
     this.#underWay.add(attempts);
   }
-  /** A reply contained the outcome of each attempt, or proved that nothing was written. */
+  /** Call this when a reply contained the outcome of each attempt, or proved that nothing was written. */
   end(attempts: readonly Attempt[]): void {
     this.#underWay.delete(attempts);
   }
@@ -139,19 +139,20 @@ export class InDoubtAttempts {
     }
   }
 
-  /** The outcome of this id is known: an attempt that still runs can only repeat it. */
+  /** Call this when the outcome of this id is known: an attempt that still runs can only repeat it. */
   resolved(kind: InDoubtAttempt['kind'], id: string): void {
     if (this.#left.size > 0) this.#left.delete(keyOf(kind, id));
   }
   /**
-   * This pod id is retired: attempts under it can no longer run, and have written nothing beyond this seq.
+   * Call this when this pod id is retired: attempts under it can no longer run, and have written nothing beyond this
+   * seq.
    */
   endAt(podId: string, seq: number): void {
     for (const left of this.#left.values()) {
       if (left.podIds.delete(podId)) left.untilSeq = Math.max(left.untilSeq, seq);
     }
   }
-  /** MySQL has everything up to the cursor. */
+  /** Call this when MySQL has everything up to the cursor. */
   advance(cursor: number): void {
     if (this.#left.size === 0) return;
     for (const [key, { podIds, untilSeq }] of this.#left) {
@@ -265,16 +266,16 @@ export interface Session {
 export interface TrackedAttempt extends Attempt {
   inDoubt: boolean;
   /**
-   * No reply came, or no valid one. @param cacheEpoch the epoch of the cache that the attempt was
-   * sent to; null if it was sent to MySQL
+   * Call this when no reply came, or no valid one. @param cacheEpoch the epoch of the cache that the attempt was sent
+   * to; null if it was sent to MySQL
    */
   leaveInDoubt(cacheEpoch: number | null): void;
 }
 
 /**
- * One call that sends attempts to a store. The attempts are in doubt from the moment when the call leaves the pod until
- * a reply contains their outcomes, or proves that nothing was written. For a call to Redis, the epoch view also keeps
- * the attempts, because they are handed over with the epoch.
+ * One call that sends attempts to a store. The attempts are in doubt from the moment the call leaves the pod until a
+ * reply contains their outcomes, or proves that nothing was written. For a call to Redis, the epoch view also keeps the
+ * attempts, because they are handed over with the epoch.
  */
 export class AttemptCall {
   readonly #attempts: readonly TrackedAttempt[];
@@ -297,8 +298,8 @@ export class AttemptCall {
   }
 
   /**
-   * A reply contained the outcome of each attempt, or proved that this call wrote nothing. Calling this again changes
-   * nothing.
+   * Call this when a reply contained the outcome of each attempt, or proved that this call wrote nothing. Calling it
+   * again changes nothing.
    */
   proven(): void {
     if (this.#proven) return;
@@ -307,7 +308,7 @@ export class AttemptCall {
     for (const [index, attempt] of this.#attempts.entries()) attempt.inDoubt = this.#inDoubtBefore[index] ?? true;
   }
 
-  /** No reply came, or no valid one; a reply that cannot be parsed is not valid. */
+  /** Call this when no reply came, or no valid one; a reply that cannot be parsed is not valid. */
   lost(nowMs: number): void {
     const caller = this.#view?.caller;
     if (caller) this.#view?.inDoubt.leave(this.#attempts, caller.podId, nowMs);

@@ -10,7 +10,7 @@ const namesOf = (attempts: InDoubtAttempts) =>
   [...new Set(attempts.snapshot().map(({ id, accounts }) => `${id} ${accounts.join('+')}`))].sort();
 
 describe('attempts under way', () => {
-  it('are in doubt from the moment when they are sent until a reply resolves them', () => {
+  it('are in doubt from the moment they are sent until a reply resolves them', () => {
     const attempts = new InDoubtAttempts();
     const call = [attempt('one'), attempt('two')];
     expect(attempts.none).toBe(true);
@@ -79,7 +79,7 @@ describe('attempts that will get no reply', () => {
 });
 
 describe('a retired pod id', () => {
-  it('ends the attempts left under it once MySQL has everything that they can have written', () => {
+  it('ends the attempts left under it once MySQL has everything that they may have written', () => {
     const attempts = new InDoubtAttempts();
     attempts.leave([attempt('one')], 'pod-1', 10);
     attempts.endAt('pod-1', 7);
@@ -103,7 +103,7 @@ describe('a retired pod id', () => {
     expect(attempts.none).toBe(true);
   });
 
-  it('must be retired first: the attempts of other pod ids stay in doubt, wherever the cursor is', () => {
+  it('is the only one whose attempts end: those of other pod ids stay in doubt, wherever the cursor is', () => {
     const attempts = new InDoubtAttempts();
     attempts.leave([attempt('one')], 'pod-1', 10);
     attempts.advance(1_000);

@@ -35,7 +35,7 @@ describe('the tail', () => {
     expect([tail.size, tail.bytes, tail.oldestKeptAtMs]).toEqual([0, 0, null]);
   });
 
-  it('keeps an entry once, however many answers contain it', () => {
+  it('keeps only one copy of an entry, however many answers contain it', () => {
     const tail = new Tail();
     for (let n = 0; n < 100; n++) tail.keep(entry(1, 2), 10);
     tail.keep(entry(3), 20);
@@ -106,7 +106,7 @@ describe('what a pod knows about an epoch', () => {
     expect([one.observed, one.cursor, one.backlog]).toEqual([9, 6, 3]);
   });
 
-  it('shrinks the tail when the cursor moves', () => {
+  it('includes a tail that shrinks when the cursor moves', () => {
     const one = view();
     one.keep([entry(1), entry(2)], 1);
     one.observe(head(2, 0));
@@ -115,7 +115,7 @@ describe('what a pod knows about an epoch', () => {
     expect(one.tail.size).toBe(1);
   });
 
-  it('has nothing to hand over once MySQL has everything that the pod has received, including through reads', () => {
+  it('is not handed over once MySQL has everything that the pod has received, including through reads', () => {
     const one = view();
     expect(one.hasNothingToHandOver(one.observed)).toBe(true);
     one.observe(head(2, 1));
@@ -128,7 +128,7 @@ describe('what a pod knows about an epoch', () => {
     expect(one.hasNothingToHandOver(one.observed)).toBe(true);
   });
 
-  it('has something to hand over while an attempt is under way or in doubt', () => {
+  it('is handed over while an attempt is in progress or in doubt', () => {
     const one = view();
     const attempts = [{ inDoubtAttempts: () => [{ kind: 'transfers' as const, id: 't', accounts: ['a', 'b'] }] }];
     one.inDoubt.begin(attempts);

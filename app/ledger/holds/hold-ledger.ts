@@ -30,7 +30,7 @@ import type { LookUpBy, WindowsAt } from '../ports/ledger.ts';
 import type { LedgerEvents } from '../ports/ledger-events.ts';
 import { KnownHolds } from './known-holds.ts';
 
-/** The interval between tries of something that has to wait, ms. */
+/** The interval at which an operation that has to wait is retried, ms. */
 const AGAIN_MS = 20;
 
 interface HoldLedgerDependencies {

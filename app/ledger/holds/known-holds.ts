@@ -4,9 +4,9 @@ import type { HoldFacts } from '../ports/holds.ts';
 const GENERATION_MAX = 20_000;
 
 /**
- * The properties of holds that never change, cached so that a capture needs no read before it. When a generation is full,
- * the one before it is dropped at once, which takes less time than removing the oldest hold for each new one. The store
- * that decides compares the properties with its own data.
+ * The properties of holds that never change, cached so that a capture does not require a read first. When a generation
+ * is full, the one before it is dropped at once, which takes less time than removing the oldest hold for each new one.
+ * The store that decides compares the properties with its own data.
  */
 export class KnownHolds {
   readonly #generationMax: number;

@@ -29,7 +29,7 @@ export interface LookUp<O> {
 
 /** How to find the outcomes of one kind of id. `W` is the type of a request for a lookup in MySQL. */
 export interface FinderKind<O, W, L extends LookUp<O>> {
-  /** For messages. */
+  /** What the id is called in messages. */
   name: string;
   /** The id in the form in which Redis stores it. */
   keyOf(id: string): string;

@@ -9,8 +9,8 @@ export interface BatchRecords {
   /**
    * Records the results of items of a batch. The latest result counts, but an outcome that the ledger keeps (`POSTED`,
    * `REJECTED`) is replaced only by another outcome. Repeating it changes nothing.
-   * @throws Problem database_unavailable if it takes longer than a moment (the results may then be recorded
-   * nevertheless), BatchFull
+   * @throws Problem database_unavailable if recording takes too long (the results may be recorded nevertheless),
+   * BatchFull
    */
   record(batch: BatchName, items: readonly BatchItem[]): Promise<void>;
   /** Null if there is no such batch. @throws Problem database_unavailable */
@@ -54,7 +54,7 @@ export interface RecordedItem extends BatchItem {
   recordedAt: number;
 }
 
-/** How many items are in each state, and when they were recorded (ms since 1970, by MySQL's clock). */
+/** The number of items in each state, and when they were recorded (ms since 1970, by MySQL's clock). */
 export interface BatchSummary {
   counts: Readonly<Record<BatchState, number>>;
   firstRecordedAt: number;
@@ -67,7 +67,7 @@ export interface BatchPage {
   limit: number;
 }
 
-/** The most items that a batch can have. */
+/** The maximum number of items in a batch. */
 export const BATCH_ITEMS_MAX = 10_000_000;
 
 /** Thrown for items beyond the size of a batch; none of them is recorded. */

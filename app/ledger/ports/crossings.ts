@@ -17,7 +17,7 @@ export interface OpenCrossing {
 }
 
 /**
- * - `DONE`: the destination has the money; `balance` and `version` are those of its account afterwards
+ * - `DONE`: the destination has the money; `balance` and `version` are those of its account afterward
  * - `RETURNED`: the destination has refused the money, and the source, or the account of returns, has it again
  */
 export type CrossingClosing = { transactionId: string } & (
@@ -41,13 +41,13 @@ export interface CrossingStore {
     after: Pick<OpenCrossing, 'openedAt' | 'transactionId'> | null;
     limit: number;
   }): Promise<OpenCrossing[]>;
-  /** How the crossings with these ids have ended; open and unknown ones are absent. */
+  /** How the crossings with these ids ended; open and unknown ones are absent. */
   closed(transactionIds: readonly string[]): Promise<CrossingClosing[]>;
-  /** Closes crossings; crossings that are closed already are left unchanged. */
+  /** Closes crossings; those that are already closed are left unchanged. */
   close(closings: readonly CrossingClosing[]): Promise<void>;
   /**
-   * Takes or extends the turn of a courier, which then handles the crossings toward a shard. Turns only save work: it is safe
-   * if two couriers handle the same crossings. @returns false if another courier has the turn
+   * Takes or extends the turn of a courier, which then handles the crossings toward a shard. Turns only save work: two
+   * couriers may safely handle the same crossings. @returns false if another courier has the turn
    */
   takeTurn(turn: { toShard: number; holder: string; forMs: number }): Promise<boolean>;
   /** The open crossings toward each shard; shards without open crossings are absent. */

@@ -5,7 +5,7 @@ import type { Problem, Refusal } from '../../domain/problem.ts';
 import type { Account, AccountChange, Outcome, TransferOrder } from '../../domain/types.ts';
 import type { HoldItem, HoldResult } from '../../journal/hold-codec.ts';
 
-/** A transfer as a pod has accepted it for processing. */
+/** A transfer that a pod has accepted for processing. */
 export interface DirectItem {
   order: TransferOrder;
   /** When the pod received it, by its own clock, ms since 1970. */
@@ -14,14 +14,14 @@ export interface DirectItem {
   trace?: string | null;
 }
 
-/** A group as a pod has accepted it for processing. */
+/** A group that a pod has accepted for processing. */
 export interface DirectGroup {
   group: GroupOrder;
   takenAt: number;
   trace?: string | null;
 }
 
-/** An event of a hold, or a capture, as a pod has accepted it for processing. */
+/** An event of a hold, or a capture, that a pod has accepted for processing. */
 export interface DirectHold {
   hold: HoldItem;
   takenAt: number;
@@ -72,7 +72,7 @@ export interface DirectServer {
    */
   applyHolds(epoch: number, items: readonly DirectHold[]): Promise<(HoldAnswer | Problem)[]>;
   /**
-   * Changes an account's settings; repeating the same change id returns the account as it is.
+   * Changes an account's settings; repeating the same change id returns the current account.
    * @throws DirectError; Problem account_not_found, account_unsettled, settings_version_mismatch, account_closed,
    * account_not_empty
    */
@@ -82,7 +82,7 @@ export interface DirectServer {
 /**
  * - `moved`: MySQL does not have the authority of this epoch; nothing was written
  * - `unable`: MySQL refused, or could not be reached, before the commit was sent; nothing was written
- * - `failed`: a bug on our side, before the commit was sent; nothing was written, and retrying does not help
+ * - `failed`: a bug in this program, before the commit was sent; nothing was written, and retrying does not help
  * - `in_doubt`: the commit was sent but not answered
  */
 export type DirectErrorKind = 'moved' | 'unable' | 'failed' | 'in_doubt';

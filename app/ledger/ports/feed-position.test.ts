@@ -7,7 +7,7 @@ it.each([
   ['4', '5', false],
   ['5.2', '5.1', true],
   ['5.2', '5', false],
-  // Without an index, the whole row lies before a position.
+  // Without an index, the whole row is before a position.
   ['5', '5.1', true],
   ['5~aabbccdd', '5', false],
 ])('%s is after %s: %s', (text, current, expected) => {

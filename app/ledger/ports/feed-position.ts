@@ -35,7 +35,7 @@ function parsePlace(text: string): Place | undefined {
   return Number.isSafeInteger(place.position) && formatPlace(place) === text ? place : undefined;
 }
 
-/** Null if the text is neither a position nor a word for one. */
+/** Null if the text is neither `oldest`, nor `latest`, nor a position. */
 export function startOf(text: string, shards: number): FeedStart | null {
   return text === 'oldest' || text === 'latest' ? text : parsePosition(text, shards);
 }

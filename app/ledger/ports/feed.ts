@@ -39,15 +39,15 @@ export interface FeedFilter {
 }
 
 /**
- * A place in the log of one shard. Everything up to the entry `index` of the row `position` lies before it; without an index,
- * the whole row.
+ * A place in the log of one shard. Everything up to and including the entry `index` of the row `position` is before it;
+ * without an index, the whole row is.
  */
 export interface Place {
   position: number;
   index: number | null;
   /**
-   * The beginning of the row's hash: after a backup is restored, positions are used again, for different rows. Absent
-   * if the hash is not known.
+   * The beginning of the row's hash: after a backup is restored, positions are reused for different rows. Absent if the
+   * hash is not known.
    */
   check?: string;
 }
@@ -63,7 +63,7 @@ export type FeedStart = 'oldest' | 'latest' | FeedPosition;
 export interface FeedPage {
   events: readonly FeedEvent[];
   next: FeedPosition;
-  /** False if more events may already be available. */
+  /** False if more events may be available already. */
   caughtUp: boolean;
 }
 
@@ -92,7 +92,7 @@ export interface Subscription {
   /** The position after all events that were sent, and all that were skipped because they are not wanted. */
   readonly position: FeedPosition;
   end(reason: FeedEnd): void;
-  /** The client has gone. */
+  /** The client has disconnected. */
   cancel(): void;
 }
 
@@ -102,7 +102,7 @@ export interface Feed {
   readonly shards: number;
   /** @throws Problem events_gone, validation_failed for a position of another log, feature_not_active, and the 503s */
   page(start: FeedStart, filter: FeedFilter, limit: number): Promise<FeedPage>;
-  /** The position at which a subscription begins. @throws Problem as `page` */
+  /** The position at which a subscription begins. @throws Problem like `page` */
   begin(start: FeedStart, filter: FeedFilter): Promise<FeedPosition>;
   /** @param from as `begin` returned it for this filter */
   subscribe(from: FeedPosition, filter: FeedFilter, sink: FeedSink): Subscription;

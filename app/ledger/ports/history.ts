@@ -24,9 +24,9 @@ export interface History {
 
 export interface HistoryQuery {
   accountId: string;
-  /** Where to begin: after the version with this number, which is 0 before the first one. Null: at the end of the range. */
+  /** Where to begin: after this version, or 0 to begin before the first version. Null: at the end of the range. */
   position: number | null;
-  /** To which versions to go from there. */
+  /** The direction in which to read from there. */
   toward: 'newer' | 'older';
   limit: number;
   /** Times of acceptance, ms: `from` is inclusive, `to` is exclusive. */
@@ -47,7 +47,7 @@ export interface HistoryFilter {
 }
 
 export interface HistoryPage {
-  /** In the order in which they were read, at most `limit`. May be empty although there are more. */
+  /** In the order in which they were read, at most `limit`. May be empty even if there are more. */
   items: HistoryItem[];
   /** The position at which the next page begins; null if there is nothing more. */
   next: number | null;

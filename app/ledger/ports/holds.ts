@@ -42,33 +42,36 @@ export interface HoldPreview extends HoldParties {
 
 /**
  * Operations on holds. A method without a result throws a Problem: `feature_not_active`, a 503, `outcome_unknown`, or
- * one that is documented at the method.
+ * one that the method documents.
  */
 export interface Holds {
   /**
-   * Checks that holds of an account are active, for reads that bypass this interface. @throws Problem feature_not_active,
-   * ledger_switching
+   * Checks that the feature holds is active for an account, for reads that bypass this interface. @throws Problem
+   * feature_not_active, ledger_switching
    */
   requireActive(accountId: string): void;
   /**
-   * The destination is null if each capture names one. @param by its account. @throws Problem hold_not_found; with several shards
-   * also hold_id_ambiguous
+   * The destination is null if each capture names one. @param by the hold's account. @throws Problem hold_not_found;
+   * with several shards also hold_id_ambiguous
    */
   factsOf(holdId: string, by?: LookUpBy): Promise<HoldFacts>;
   /** A refusal is a result, as for transfers. @throws Problem account_not_found, hold_id_reused */
   place(order: HoldOrder, durability: Durability): Promise<Placing>;
-  /** A refusal is a result, as for transfers; a Problem explains why there is none. Never throws. */
+  /** A refusal is a result, as for transfers; a Problem explains why there is no result. Never throws. */
   capture(order: CaptureOrder, durability: Durability): Promise<Outcome | Problem>;
   /** @throws Problem hold_not_found, or the reason for a refusal; refusals are not stored */
   change(wanted: HoldChange, request: HoldRequest, durability: Durability): Promise<HoldResult>;
-  /** A hold that is already voided stays as it is. @throws Problem hold_not_found, hold_not_open, hold_expired */
+  /** A hold that is already voided remains unchanged. @throws Problem hold_not_found, hold_not_open, hold_expired */
   void(request: HoldRequest, durability: Durability): Promise<HoldResult>;
   /**
-   * Ends it if it is open and due; otherwise it stays as it is. @returns whether this call has ended it; a Problem if that could
-   * not be decided
+   * Ends the hold if it is open and due; otherwise the hold remains unchanged. @returns whether this call has ended it;
+   * a Problem if that could not be decided
    */
   expire(request: HoldRequest): Promise<boolean | Problem>;
-  /** The hold, refused or not. @param by its account. @throws Problem hold_not_found; with several shards also hold_id_ambiguous */
+  /**
+   * The hold, refused or not. @param by the hold's account. @throws Problem hold_not_found; with several shards also
+   * hold_id_ambiguous
+   */
   hold(holdId: string, by?: LookUpBy): Promise<HoldView>;
   /** Previews an item. Nothing is written, and no id is used or looked up. @throws Problem account_not_found, hold_not_found */
   preview(item: HoldItem, windows: WindowsAt): Promise<HoldPreview>;

@@ -13,7 +13,7 @@ import type {
 } from '../../domain/types.ts';
 
 /**
- * The only interface to the ledger. The API depends on this and nothing behind it.
+ * The only interface to the ledger. The API depends on this interface, and on nothing behind it.
  *
  * Methods for several items return one result per item, in order; a Problem in place of a result explains why that
  * item has none. `Outcome` REJECTED is a result, not a Problem: refusals by the rules are outcomes.
@@ -27,12 +27,14 @@ export interface Ledger {
   apply(orders: readonly TransferOrder[], durability: Durability): Promise<(Outcome | Problem)[]>;
   /**
    * Applies a group: all its transfers, or none. @throws never; in place of an outcome: the problems of `apply`, with
-   * the `index` of the member if a member's id is known; `group_id_reused`; `payload_too_large`; `feature_not_active`.
+   * the `index` of the member if a member's id is already used; `group_id_reused`; `payload_too_large`;
+   * `feature_not_active`.
    */
   applyGroup(group: GroupOrder, durability: Durability): Promise<GroupOutcome | Problem>;
   /**
-   * Previews transfers, each on the balances as the previous ones left them. Nothing is written, and the ids of the transfers
-   * are neither used nor looked up. @throws Problem account_not_found and the 503s; for a group also feature_not_active
+   * Previews transfers, each on the balances that the previous ones would leave. Nothing is written, and the ids of the
+   * transfers are neither used nor looked up. @throws Problem account_not_found and the 503s; for a group also
+   * feature_not_active
    */
   preview(
     orders: readonly TransferOrder[],
@@ -64,7 +66,7 @@ export interface Ledger {
   changeAccount(change: AccountChange): Promise<AccountView>;
 }
 
-/** How to look up an item by its id, which does not show its shard. */
+/** Options for looking up an item by its id, because the id does not show the shard. */
 export interface LookUpBy {
   /**
    * An account of the item: with several shards, only its shard is queried. The item that is found may belong to
@@ -73,12 +75,12 @@ export interface LookUpBy {
   account?: string | undefined;
   /**
    * If false, `ledger_switching` is thrown immediately while the authority moves, because absence cannot be determined
-   * then. By default, the look-up is held for as long as any other request.
+   * then. By default, the lookup is held for as long as any other request.
    */
   held?: boolean | undefined;
 }
 
-/** Returns the windows of limits at a time, by the business calendar of these books. */
+/** Returns the windows of limits that contain a given time, by the business calendar of these books. */
 export const windowsIn =
   (books: Pick<Books, 'businessWindows'>): WindowsAt =>
   async (time) => {
@@ -89,7 +91,7 @@ export const windowsIn =
 /** The windows of limits that contain a time, ms since 1970; null if the business calendar does not cover it. */
 export type WindowsAt = (time: number) => Promise<Windows | null>;
 
-/** Both accounts of each transfer, as they are after it. */
+/** Both accounts of each transfer, in their state after it. */
 export interface PostedSides {
   sides: { source: Side; destination: Side; counted?: Counted }[];
 }

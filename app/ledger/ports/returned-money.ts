@@ -1,8 +1,8 @@
 import type { Origin, Posted, Rejected } from '../../domain/types.ts';
 
 /**
- * Money of transfers between shards that neither the destination nor the source could take. It waits on an inner account of
- * the source's shard until an operator pays it out. With one shard there is none.
+ * Money of transfers between shards that neither the destination nor the source could take. It waits in an inner
+ * account of the source's shard until an operator pays it out. With one shard there is none.
  */
 export interface ReturnedMoney {
   /**
@@ -20,7 +20,7 @@ export interface ReturnedMoney {
 }
 
 export interface ReturnedMoneyQuery {
-  /** Undefined for all shards. */
+  /** Undefined: all shards. */
   shard: number | undefined;
   /** Only money that has not been paid out yet. */
   unpaid: boolean;
@@ -37,7 +37,7 @@ export interface ReturnedMoneyPosition {
 export interface ReturnedMoneyPage {
   /** The balances of the accounts of returns of the listed shards, in minor units. */
   balances: { shard: number; currency: string; amount: number }[];
-  /** At most `limit`. May be empty although there are more. */
+  /** At most `limit`. May be empty even if there are more. */
   items: ReturnedTransfer[];
   next: ReturnedMoneyPosition | null;
 }

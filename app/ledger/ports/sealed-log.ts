@@ -17,7 +17,7 @@ export interface SealedLog {
    * @throws Problem database_unavailable
    */
   read(after: number, max: { rows: number; bytes: number }): Promise<SealedRow[]>;
-  /** As `read`, with entries that are not decoded, for readers that want few of them. */
+  /** Like `read`, but without decoding the entries, for readers that need few of them. */
   readLines(after: number, max: { rows: number; bytes: number }): Promise<SealedLines[]>;
   /**
    * The personal data of entries, which the log contains only as hashes: read from the books, in the order of the
@@ -41,8 +41,8 @@ export interface PersonalData {
   correlationId?: string;
   reference?: string | null;
   metadata?: Readonly<Record<string, string>> | null;
-  /** Of an account. */
+  /** The name of an account. */
   name?: string | null;
-  /** Of a change of an account: the currency of the account. */
+  /** For a change of an account: the currency of the account. */
   currency?: string;
 }

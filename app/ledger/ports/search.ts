@@ -48,21 +48,19 @@ export interface TransferQuery {
   /** Null: begin with the first. */
   after: TransferPlace | null;
   limit: number;
-  /**
-   * The caller may know only transfers of `filter.account`, so places must not show any other transfer. By default, they may.
-   */
+  /** True if the caller may see only transfers of `filter.account`: places must then not reveal any other transfer. */
   isRestricted?: boolean;
 }
 
-/** A transfer as it is in the books. */
+/** A transfer as recorded in the books. */
 export interface FoundTransfer {
   place: TransferPlace;
-  /** Of a transfer between shards that has no outcome here: its first leg. */
+  /** For a transfer between shards that has no outcome here: its first leg. */
   outcome: Outcome;
   /**
    * - `decided`: `outcome` is its outcome
    * - `pending`: its destination, in another shard, has not decided yet
-   * - `returned`: its destination has refused it, and it is not known why
+   * - `returned`: its destination has refused it for an unknown reason
    */
   state: 'decided' | 'pending' | 'returned';
 }
@@ -78,7 +76,7 @@ export interface AccountQuery {
   limit: number;
 }
 
-/** An account with its balance, as they are in MySQL. */
+/** An account with its balance, as recorded in MySQL. */
 export interface FoundAccount extends Omit<AccountDetails, 'limits'> {
   status: AccountStatus;
   balance: number;
@@ -88,7 +86,7 @@ export interface FoundAccount extends Omit<AccountDetails, 'limits'> {
 }
 
 export interface FoundPage<Item, Place> {
-  /** In the requested order; may have fewer than `limit`, even none, although there are more. */
+  /** In the requested order; there may be fewer than `limit`, or even none, although more follow. */
   items: Item[];
   /** Where to continue; null if there is nothing more. */
   next: Place | null;

@@ -9,14 +9,14 @@ export interface WebhookLease {
   readonly revision: number;
 }
 
-/** A webhook as the deliverer that has its lease sees it. */
+/** A webhook, as seen by the deliverer that has its lease. */
 export interface LeasedWebhook extends WebhookLease, WebhookSettings {
   readonly accountPrefixes: readonly string[] | null;
   readonly state: WebhookState;
   readonly position: string;
   /** The valid secrets, newest first; null if one of them cannot be decrypted. */
   readonly secrets: readonly string[] | null;
-  /** When the first of them expires, ms since 1970 by MySQL's clock; null: none does. */
+  /** When the next of these secrets expires, ms since 1970 by MySQL's clock; null: none expires. */
   readonly secretsUntil: number | null;
   /** How long the next attempt has to wait, ms. */
   readonly waitMs: number;
@@ -29,13 +29,13 @@ export interface LeasedWebhook extends WebhookLease, WebhookSettings {
   readonly testId: string | null;
 }
 
-/** What has happened to webhooks, for a deliverer. */
+/** The part of a webhook's state that tells a deliverer whether to act. */
 export interface WebhookGlance extends WebhookLease {
   readonly state: WebhookState;
   readonly isMine: boolean;
   /** Whether there is something to deliver, and nobody has the lease. */
   readonly isFree: boolean;
-  /** The key with which it was created or resumed is revoked. */
+  /** Whether the key with which it was created or resumed is revoked. */
   readonly isKeyRevoked: boolean;
 }
 
@@ -43,17 +43,17 @@ export interface WebhookGlance extends WebhookLease {
 export interface Attempt {
   readonly delivery: Delivery;
   readonly count: number;
-  /** Null: it was the last one. */
+  /** Null: there will be no further attempt. */
   readonly retryInMs: number | null;
 }
 
 /** The leases of webhooks in MySQL. All methods throw Problem database_unavailable. */
 export interface WebhookLeases {
-  /** All webhooks, and the time of MySQL, ms since 1970. */
+  /** All webhooks, and MySQL's time, ms since 1970. */
   glance(holder: string): Promise<{ now: number; webhooks: WebhookGlance[] }>;
   /** Null if another process was faster, or there is nothing left to deliver. */
   take(webhookId: string, holder: string, leaseMs: number): Promise<LeasedWebhook | null>;
-  /** Reads a webhook again that this holder has; null if it has lost the lease, or the webhook is deleted. */
+  /** Rereads a webhook whose lease this holder has; null if the lease is lost, or the webhook was deleted. */
   read(lease: WebhookLease, holder: string): Promise<LeasedWebhook | null>;
   /** Whether the holder still has the lease, and nothing has changed. */
   isCurrent(lease: WebhookLease, holder: string): Promise<boolean>;
@@ -64,9 +64,9 @@ export interface WebhookLeases {
    * @returns false if the lease is lost, or the webhook has changed; then nothing was recorded
    */
   recordEvents(lease: WebhookLease, attempt: Attempt): Promise<boolean>;
-  /** Records the test event, and that it does not have to be sent again. */
+  /** Records the attempt to send the test event, and clears the request for it. */
   recordTest(lease: WebhookLease, testId: string, attempt: Attempt): Promise<boolean>;
-  /** Moves the position past entries of which the webhook gets none. */
+  /** Moves the position past entries that the webhook does not get. */
   skip(lease: WebhookLease, position: string): Promise<boolean>;
   stop(lease: WebhookLease, reason: StopReason): Promise<boolean>;
 }

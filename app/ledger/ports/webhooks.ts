@@ -4,15 +4,15 @@ import type { EventType } from './feed.ts';
 
 /** Which events a webhook gets. */
 export interface WebhookFilter {
-  /** Null: of all accounts that its creator may use. */
+  /** Null: events of all accounts that its creator may use. */
   readonly accounts: readonly string[] | null;
-  /** Null: of all types. */
+  /** Null: events of all types. */
   readonly types: readonly EventType[] | null;
   /** Whether the events contain personal data. */
   readonly details: boolean;
 }
 
-/** What its owner decides. */
+/** The properties that its owner chooses. */
 export interface WebhookSettings extends WebhookFilter {
   readonly url: string;
   /** What it is for, in words; programs do not use it. */
@@ -21,15 +21,15 @@ export interface WebhookSettings extends WebhookFilter {
 
 export interface WantedWebhook extends WebhookSettings {
   readonly webhookId: string;
-  /** Where it begins, as text (feed-position.ts); it has a place in each shard. */
+  /** The position at which it begins, as text (see feed-position.ts), with a place in each shard. */
   readonly position: string;
-  /** What the client requested as the beginning, for the comparison with a repeated request. */
+  /** The beginning that the client requested, to compare it with that of a repeated request. */
   readonly after: string | null;
 }
 
 /**
- * `PAUSED`: its owner does not want deliveries for now. `STOPPED`: the deliverer has given up; nothing is skipped, and
- * it continues at its position when it is resumed.
+ * `PAUSED`: its owner has suspended deliveries. `STOPPED`: the deliverer has given up; nothing is skipped, and it
+ * continues at its position when it is resumed.
  */
 export const WEBHOOK_STATES = ['ACTIVE', 'PAUSED', 'STOPPED'] as const;
 export type WebhookState = (typeof WEBHOOK_STATES)[number];
@@ -51,7 +51,7 @@ export const STOP_REASONS = [
 ] as const;
 export type StopReason = (typeof STOP_REASONS)[number];
 
-/** A webhook as its owner sees it. Times in ms since 1970. */
+/** A webhook, as its owner sees it. Times in ms since 1970. */
 export interface Webhook extends WebhookSettings {
   readonly webhookId: string;
   readonly owner: string;
@@ -64,7 +64,7 @@ export interface Webhook extends WebhookSettings {
   readonly secrets: number;
   readonly createdAt: number;
   readonly lastSuccessAt: number | null;
-  /** Since when all attempts have failed; null if the latest one succeeded. */
+  /** The time since which all attempts have failed; null if the latest one succeeded. */
   readonly failingSince: number | null;
   readonly nextAttemptAt: number | null;
 }
@@ -109,8 +109,8 @@ export const DELIVERY_FAILURES = [
 export type DeliveryFailure = (typeof DELIVERY_FAILURES)[number];
 
 /**
- * The management of webhooks. A caller sees its own webhooks, as far as it may use all of their accounts; a caller with
- * the scope `ops` sees all. Others do not exist for it (webhook_not_found). All methods throw Problem
+ * The management of webhooks. A caller sees those of its own webhooks whose accounts it may all use; a caller with the
+ * scope `ops` sees all webhooks. Any other webhook is reported as webhook_not_found. All methods throw Problem
  * database_unavailable while MySQL is unavailable; a change may then have been made.
  */
 export interface Webhooks {
@@ -133,9 +133,9 @@ export interface Webhooks {
   test(webhookId: string, request: KeyRequest): Promise<void>;
   /** Continues from another position. */
   moveTo(webhookId: string, position: string, request: KeyRequest): Promise<Webhook>;
-  /** Delivers again, at once, if deliveries were stopped or wait for the next attempt. */
+  /** Delivers again, at once, if deliveries were stopped or are waiting for the next attempt. */
   resume(webhookId: string, request: KeyRequest): Promise<Webhook>;
-  /** The attempts before one, newest first. */
+  /** The attempts before the given one, newest first. */
   deliveries(webhookId: string, identity: Identity, beforeAttempt: number, limit: number): Promise<Delivery[]>;
 }
 

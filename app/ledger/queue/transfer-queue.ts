@@ -51,8 +51,9 @@ export interface QueueLimits {
 const IN_DOUBT_MAX = 10_000;
 
 /**
- * Why no more transfers are accepted at the moment, decided before any transfer of a request is queued: too many are waiting
- * here, or too many of this pod's transfers wait to be persisted. Null if transfers can be accepted.
+ * The reason why no more transfers are accepted at the moment, determined before any transfer of a request is queued:
+ * too many are waiting here, or too many of this pod's transfers wait to be persisted. Null if transfers can be
+ * accepted.
  */
 export function loadSheddingProblem(
   open: number,
@@ -100,11 +101,11 @@ interface TransferQueueDependencies extends CacheCallsDependencies, DirectCallsD
 /**
  * The path of a transfer through a pod.
  *
- * A transfer waits in the queue until the event-loop turn ends; then all waiting transfers go in one call to the
- * store that has the authority (one script in Redis, or one transaction in MySQL). A few calls run concurrently, so
- * calls grow with the load. Transfers that come back without an answer wait again. While the session is closed,
- * everything stays in the queue; later it runs under its own id in whichever store then has the authority. A transfer
- * that is still waiting at its deadline gets 504 if one of its attempts is in doubt, otherwise 503.
+ * A transfer waits in the queue until the event-loop turn ends; then all waiting transfers go in one call to the store
+ * that has the authority (one script in Redis, or one transaction in MySQL). A few calls run concurrently, so calls
+ * grow with the load. Transfers that come back without an answer wait again. While the session is closed, everything
+ * stays in the queue, and later runs under its own id in whichever store then has the authority. A transfer that is
+ * still waiting at its deadline gets 504 if one of its attempts is in doubt, otherwise 503.
  */
 export class TransferQueue implements ResultSink {
   readonly #session: Session;
@@ -323,7 +324,7 @@ function mustBeLookedUp(pending: Pending, { lookupHorizon }: EpochView): boolean
 }
 
 /**
- * How many items from the front have at most this many transfers in total; at least one, because a group is
+ * The number of items at the front that have at most this many transfers in total; at least one, because a group is
  * never divided.
  */
 function fitting(items: readonly Pending[], transfersMax: number): number {

@@ -16,7 +16,7 @@ import { ManualSession } from './manual-session.ts';
 import { MemoryDirect } from './memory-direct.ts';
 import { LIMITS, MemoryDatabase } from './model-ledger.ts';
 
-/** MySQL as the ledger, with faults that a test schedules; it records its calls. */
+/** MySQL as the ledger, with faults that a test schedules; it records the calls that it receives. */
 export class FaultyDirect implements DirectServer {
   readonly #database: MemoryDatabase;
   readonly #server: DirectServer;

@@ -136,7 +136,7 @@ describe('Across a switch-over, an account change', () => {
     expect(new Set([...bench.cache.changes, ...bench.direct.calls.flat()]).size).toBe(1);
   });
 
-  it('that was in doubt and is refused afterwards returns 504: the earlier attempt may have been accepted', async () => {
+  it('that was in doubt and is later refused returns 504: the earlier attempt may have been accepted', async () => {
     bench.cache.always('change', commandLost);
     const changing = start({ expectedSettingsVersion: 7 });
     await bench.clock.pass(10);

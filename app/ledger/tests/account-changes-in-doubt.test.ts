@@ -141,7 +141,7 @@ describe('An account change that was carried out but cannot be read back', () =>
     expect(await codeOf(change())).toBe('outcome_unknown');
   });
 
-  it('causes its account to be loaded if that was evicted in the meantime', async () => {
+  it('causes its account to be loaded if the account was evicted in the meantime', async () => {
     stage.cache.always('read', async (run) => ({ ...(await run()), accounts: [null] }));
     expect(await change()).toMatchObject({ overdraftLimit: 5, settingsVersion: 2 });
   });

@@ -45,7 +45,7 @@ describe('A full queue', () => {
 });
 
 describe('While the session is closed, a pod with several shards', () => {
-  it('holds only some of the transfers that its queue has room for', async () => {
+  it('holds fewer transfers than its queue has room for', async () => {
     const stage = await ModelLedger.open({ queueTransfersMax: 100, heldTransfersMax: 2 });
     const open = [stage.order(), stage.order(), stage.order()];
     expect((await stage.apply(...open)).map(summaryOf)).toEqual(['POSTED', 'POSTED', 'POSTED']);
@@ -59,7 +59,7 @@ describe('While the session is closed, a pod with several shards', () => {
 });
 
 describe('Transfers get backlog_full until more is persisted', () => {
-  it('by entries: more entries are waiting than the limit allows', async () => {
+  it('if more entries are waiting than the limit allows', async () => {
     const stage = await ModelLedger.open({ backlogEntriesMax: 3 });
     await fill(stage, 3);
     expect((await stage.apply(stage.order())).map(summaryOf)).toEqual(['POSTED']);
@@ -70,7 +70,7 @@ describe('Transfers get backlog_full until more is persisted', () => {
     expect((await stage.apply(stage.order())).map(summaryOf)).toEqual(['POSTED']);
   });
 
-  it('by the bytes of the tail', async () => {
+  it('if the tail has more bytes than the limit allows', async () => {
     const stage = await ModelLedger.open({ tailBytesMax: 1_000 });
     await fill(stage, 1);
     const bytesOfOne = stage.session.view()?.tail.bytes ?? 0;
@@ -82,7 +82,7 @@ describe('Transfers get backlog_full until more is persisted', () => {
     expect((await stage.apply(stage.order())).map(summaryOf)).toEqual(['POSTED']);
   });
 
-  it('by age: the oldest entry in the tail is older than the limit', async () => {
+  it('if the oldest entry in the tail is older than the limit allows', async () => {
     const stage = await ModelLedger.open({ backlogAgeMaxMs: 60_000 });
     await fill(stage, 1);
     await stage.clock.pass(60_000);
@@ -93,7 +93,7 @@ describe('Transfers get backlog_full until more is persisted', () => {
     expect((await stage.apply(stage.order())).map(summaryOf)).toEqual(['POSTED']);
   });
 
-  it('rejects nothing while the session is closed: transfers are held', async () => {
+  it('but are held, and not rejected, while the session is closed', async () => {
     const stage = await ModelLedger.open({ backlogEntriesMax: 1 });
     await fill(stage, 3);
     stage.session.close();

@@ -137,7 +137,7 @@ it('While MySQL does not answer at all, the same limit applies to transfers whos
   expect((await stage.clock.until(Promise.all(waiting))).flat().map(summaryOf)).toEqual(['POSTED', 'POSTED']);
 });
 
-it('A transfer whose deadline passes before Redis replies is not counted as waiting afterwards', async () => {
+it('A transfer whose deadline passes before Redis replies is no longer counted as waiting after that', async () => {
   stage.database.broken = away;
   const gate = new Gate();
   stage.cache.next('apply', gate.reply);
@@ -150,9 +150,7 @@ it('A transfer whose deadline passes before Redis replies is not counted as wait
 });
 
 describe('A lookup that was made before the wait', () => {
-  /**
-   * Sends a transfer whose id was not in MySQL. It then waits for an account, because MySQL has become unavailable.
-   */
+  /** Sends a transfer whose id was not in MySQL. It then waits for an account, because MySQL has become unavailable. */
   async function lookedUpAndWaiting() {
     const one = foreign({ destination: 'c' });
     stage.database.whileLoading = () => Promise.reject(away);

@@ -31,7 +31,7 @@ function existing(transactionId: string): Map<string, Outcome> {
 }
 
 describe('decideTransfers', () => {
-  it('decides each transfer on the accounts as the previous transfers left them', () => {
+  it('decides each transfer on the accounts as left by the previous transfers', () => {
     const accounts = [accountOf('world'), accountOf('b', { settingsVersion: 4 }), accountOf('a')];
     const decided = decideTransfers(
       [
@@ -104,7 +104,7 @@ describe('decideTransfers', () => {
     expect(decided.moves.map(({ acceptedAt }) => acceptedAt)).toEqual([1500, 1500, 1500, 1500]);
   });
 
-  it('returns the committed outcome of a known id, with any content, and writes nothing', () => {
+  it('returns the committed outcome of a known id, whatever the request contains, and writes nothing', () => {
     const before = existing('1');
     const decided = decideTransfers(
       [item('1', { amount: 7, destination: 'nobody' })],

@@ -141,7 +141,7 @@ describe('A group in doubt', () => {
 });
 
 describe('A group', () => {
-  it('is reported once with the limit that has refused it', async () => {
+  it('is reported once, with the limit that refused it', async () => {
     await bench.model.setCalendar(bench.keeper, calendarFrom(bench.clock.now()));
     const limits = { ...NO_LIMITS, transferMax: 50, usage: NO_USAGE };
     bench.database.accounts.set('a', accountOf('a', { balance: 90, limits }));

@@ -133,7 +133,7 @@ describe('A reply of an ended epoch', () => {
     expect(stage.clock.monotonic()).toBeGreaterThanOrEqual(LIMITS.requestTimeoutMs);
   });
 
-  it('is reported immediately to a look-up that must not be held', async () => {
+  it('is reported immediately to a lookup that must not be held', async () => {
     stage.session.close();
     const by = { held: false };
     const { ledger, clock } = stage;
@@ -155,7 +155,7 @@ describe('A reply of an ended epoch', () => {
 });
 
 describe('Concurrent calls', () => {
-  it('are made up to the limit, the second only with enough transfers; all other transfers share the next call', async () => {
+  it('are made until the limit is reached, the second only with enough transfers; the others share the next call', async () => {
     stage = await ModelLedger.open({ applyCallsInFlightMax: 2, secondCallTransfersMin: 32 });
     await stage.apply(stage.order());
     stage.cache.applied.length = 0;
@@ -208,7 +208,7 @@ describe('Concurrent calls', () => {
     await stage.clock.until(Promise.all([first, second]));
   });
 
-  it('contain no more than a batch each', async () => {
+  it('contain no more than one batch each', async () => {
     stage = await ModelLedger.open({ applyBatchMax: 3 });
     await stage.apply(stage.order());
     stage.cache.applied.length = 0;

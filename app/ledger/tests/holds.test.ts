@@ -126,7 +126,7 @@ describe.each(['Redis', 'MySQL'])('While %s decides, a hold', (store) => {
       expect(await place(different)).toBe('hold_id_reused');
   });
 
-  it('is changed only if its revision is the one that the client sends', async () => {
+  it('is changed only if the client sends its current revision', async () => {
     await place();
     expect(await change({ amount: 100 })).toBe('OPEN 0/100 #2');
     expect(await change({ amount: 50 })).toBe('hold_changed');
@@ -181,7 +181,7 @@ describe.each(['Redis', 'MySQL'])('While %s decides, a hold', (store) => {
     await expect(bench.clock.until(bench.ledger.holds.factsOf('h'))).rejects.toMatchObject({ code: 'hold_not_found' });
   });
 
-  it('is not touched if its account is not the one that this pod knew', async () => {
+  it('is not touched if its account differs from the one that this pod remembers', async () => {
     await place();
     await place({ holdId: 'i', account: 'world', destination: null }).catch(() => {});
     const other = { ...captureOf(), source: 'c' };
@@ -228,7 +228,7 @@ describe('A hold whose reply was lost', () => {
     ['a capture', () => capture(), 'POSTED 60'],
     ['a change', () => change({ amount: 70 }), 'OPEN 0/70 #2'],
     ['a void', () => voided(), 'VOIDED 0/60 #2'],
-  ])('%s of it takes effect once', async (_, ask, answer) => {
+  ])('is affected only once by %s', async (_, ask, answer) => {
     await place();
     bench.cache.next('apply', replyLost);
     expect(await ask()).toBe(answer);
@@ -282,7 +282,7 @@ describe('A hold whose reply was lost', () => {
     expect(await place()).toBe('outcome_unknown');
   });
 
-  it('is reported as voided by an earlier void only once MySQL has that void', async () => {
+  it('is reported as voided by an earlier void only when MySQL has that void', async () => {
     await place();
     bench.cache.always('apply', replyLost);
     const first = bench.ledger.holds.void(request(), 'cache').catch((error: Problem) => error.code);
@@ -339,7 +339,7 @@ it('For a hold that another pod placed, only the facts that never change are ret
   expect(await bench.clock.until(bench.ledger.holds.factsOf('other'))).toEqual(facts);
 });
 
-describe('A hold across a switch', () => {
+describe('A hold during a switch-over', () => {
   it('is not reported as missing while the flush is still in another epoch', async () => {
     await place();
     await toDirect();

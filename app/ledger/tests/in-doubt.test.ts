@@ -26,7 +26,7 @@ describe('A reply that is lost after the script ran', () => {
     expect(callsOf(one.transactionId)).toBe(2);
   });
 
-  it('puts the entry into the tail, although only the lookup by id returned it', async () => {
+  it('does not keep the entry out of the tail, because the lookup by id returns it', async () => {
     stage.cache.next('apply', replyLost);
     const one = stage.order({ amount: 7 });
     await stage.apply(one);
@@ -34,7 +34,7 @@ describe('A reply that is lost after the script ran', () => {
     expect(kept.some(({ payload }) => payload.includes(one.transactionId))).toBe(true);
   });
 
-  it('is followed by the same refusal, if it was one, even if the account was funded in the meantime', async () => {
+  it('is followed by the same reply if it was a refusal, even if the account has been funded since', async () => {
     const one = stage.order({ source: 'b', destination: 'a', amount: 500 });
     stage.cache.next('apply', async (run) => {
       await run();
@@ -99,7 +99,7 @@ describe('An in-doubt attempt', () => {
     expect(summaryOf(answer)).toBe('outcome_unknown');
   });
 
-  it('does not use up an attempt if the prologue refuses it: it is retried until the deadline', async () => {
+  it('is retried until the deadline if the prologue refuses the retries: they do not count as attempts', async () => {
     stage.cache.next(
       'apply',
       commandLost,
@@ -108,7 +108,7 @@ describe('An in-doubt attempt', () => {
     expect((await stage.apply(stage.order({ amount: 7 }))).map(summaryOf)).toEqual(['POSTED']);
   });
 
-  it('remains if the call fails with an unknown error', async () => {
+  it('is also what a call leaves behind if it fails with an unknown error', async () => {
     stage.cache.always('apply', failing(new TypeError('something else')));
     expect((await stage.apply(stage.order())).map(summaryOf)).toEqual(['outcome_unknown']);
   });

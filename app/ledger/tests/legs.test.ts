@@ -95,7 +95,7 @@ describe.each(['Redis', 'MySQL'])('While %s decides, a leg', (store) => {
   });
 
   it.each(['back', 'returns'] as const)(
-    '`%s` is refused if the account is closed, and beyond the exact range',
+    '`%s` is refused if the account is closed or would exceed the exact range',
     async (name) => {
       const target = name === 'back' ? 'a' : '~returns:EUR';
       const refusedBy = async (different: Partial<Account>) => {
@@ -227,7 +227,7 @@ describe('A preview of a leg', () => {
     await expect(preview(bench)).rejects.toMatchObject({ code: 'transit_unavailable', reason: 'unsettled' });
   });
 
-  it('does not report one because the cache has just failed, or the authority has just moved', async () => {
+  it('does not report this merely because the cache has just failed, or the authority has just moved', async () => {
     const bench = await SwitchBench.open();
     bench.database.accounts.set(TRANSIT, inner);
     bench.cache.next('read', commandLost);

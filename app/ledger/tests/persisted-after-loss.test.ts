@@ -47,7 +47,7 @@ const CASES = [
 describe.each(CASES)('A request whose id belongs to a request with %s after the loss', (_, different, expected) => {
   const saying = (code: string) => (expected === 'reused' ? code : expected);
 
-  it('for a transfer', async () => {
+  it('is compared with that request, for a transfer', async () => {
     const order = bench.order({ amount: 1 });
     const posted: Outcome = {
       ...DECIDED,
@@ -60,7 +60,7 @@ describe.each(CASES)('A request whose id belongs to a request with %s after the 
     expect(await answerAfter(bench.ledger.apply([order], 'persisted'), reuse)).toBe(saying('transaction_id_reused'));
   });
 
-  it('for a group', async () => {
+  it('is compared with that request, for a group', async () => {
     const member = (more: Partial<TransferOrder>) =>
       orderOf({ destination: 'a', amount: 1, groupId: 'g', ...more }, bench.clock.now());
     const orders = [member({}), member({ destination: 'b' })];
@@ -74,7 +74,7 @@ describe.each(CASES)('A request whose id belongs to a request with %s after the 
     expect(await answerAfter(request, () => bench.database.groups.set('g', posted))).toBe(saying('group_id_reused'));
   });
 
-  it.each(['PLACED', 'REFUSED'] as const)('for a hold, if the other one was %s', async (kind) => {
+  it.each(['PLACED', 'REFUSED'] as const)('is compared with that request, for a hold that was %s', async (kind) => {
     const who = { user: 'shop', correlationId: 'c-1' };
     const terms = { destination: 'b', expiresAt: null, reference: null, metadata: null };
     const order: HoldOrder = { holdId: 'h', account: 'a', amount: 1, currency: 'EUR', ...terms, ...who };
@@ -104,7 +104,7 @@ describe.each(CASES)('A request whose id belongs to a request with %s after the 
   });
 });
 
-describe('A capture whose id belongs to another transfer after the loss', () => {
+describe('After the loss, a capture is compared with the transfer that has its id:', () => {
   const captureOf = (different: Partial<TransferOrder['capture']>, plain: Partial<TransferOrder> = {}) => {
     const capture = { holdId: 'h', amount: 1, destination: null, final: true, ...different };
     return { ...orderOf({ kind: 'capture', source: 'a', destination: 'b', amount: 1, ...plain }), capture };
@@ -115,7 +115,7 @@ describe('A capture whose id belongs to another transfer after the loss', () => 
     ['that is not final', captureOf({ final: false }), 'transaction_id_reused'],
     ['of another hold', captureOf({ holdId: 'other' }), 'transaction_id_reused'],
     ['from another account', captureOf({}, { source: 'c' }), 'transaction_id_reused'],
-    ['that is no capture', orderOf({ source: 'a', destination: 'b', amount: 1 }), 'transaction_id_reused'],
+    ['that is not a capture', orderOf({ source: 'a', destination: 'b', amount: 1 }), 'transaction_id_reused'],
     ['with the same content', captureOf({}), 'again, persisted'],
   ] as const)('%s', async (_, other: TransferOrder, expected) => {
     const transactionId = newUuidV7(bench.clock.now());

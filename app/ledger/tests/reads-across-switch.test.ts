@@ -41,7 +41,7 @@ describe('A balance', () => {
     expect(await read('a', 'b')).toEqual(['0 from database, stale', '0 from database']);
   });
 
-  it('is stale if MySQL no longer decides but the pod has not noticed', async () => {
+  it('is stale if MySQL no longer decides, but the pod has not noticed that yet', async () => {
     bench.close();
     await bench.settle();
     bench.toDirect();
@@ -103,7 +103,7 @@ describe('The outcome of an unknown id', () => {
     expect(await nowhere()).toBe('ledger_switching');
   });
 
-  it('cannot be determined once the epoch is closing, even if this pod has not noticed', async () => {
+  it('cannot be determined once the epoch is closing, even if this pod has not noticed that yet', async () => {
     bench.database.authority = { epoch: 2, mode: 'CLOSING', recovered: false };
     expect(await nowhere()).toBe('ledger_switching');
   });
@@ -136,7 +136,7 @@ describe('The outcome of an unknown id', () => {
     expect(await nowhere()).toBe('account_unsettled');
   });
 
-  it('returns 404 although Redis failed, if MySQL has the authority by then', async () => {
+  it('returns 404 even after Redis has failed, if MySQL has the authority by then', async () => {
     bench.cache.next('find', async (run) => {
       bench.close();
       await bench.settle();

@@ -285,7 +285,7 @@ describe('The outcome of an id', () => {
     expect(await codeOf(stage.clock.until(stage.ledger.outcome(changeId)))).toBe('transfer_not_found');
   });
 
-  it('is needed for some transfers, which are rejected while MySQL is unavailable or too many are waiting', async () => {
+  it('must be looked up for some transfers, which fail while MySQL is unavailable or too many wait', async () => {
     stage.database.broken = away;
     expect((await stage.apply(stage.order({ transactionId: 'mine' }))).map(summaryOf)).toEqual([
       'database_unavailable',
@@ -293,7 +293,7 @@ describe('The outcome of an id', () => {
     expect((await stage.apply(stage.order())).map(summaryOf)).toEqual(['POSTED']);
   });
 
-  it('is reported as a Problem if the outcome is committed but temporarily unreadable, and found later', async () => {
+  it('is reported as a Problem while it is committed but temporarily unreadable, and is found later', async () => {
     const one = stage.order();
     await stage.apply(one);
     await stage.model.publish(stage.keeper, 2, 2);

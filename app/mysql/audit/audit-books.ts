@@ -19,7 +19,7 @@ import { bookItemsOf, bookPages } from './book-pages.ts';
 const PAGE = 2_000;
 /** A view stays open for as long as it takes to read all accounts and holds. */
 const VIEW_TIMEOUT_MS = 30 * 60_000;
-/** Normally, at most a second's worth of entries wait to be sealed; more mean that no keeper is running. */
+/** Normally, at most a second's worth of entries wait to be sealed; more than that means that no keeper is running. */
 const WAITING_MAX = 20_000;
 
 interface HeadColumns {

@@ -52,7 +52,7 @@ export class AuditRuns {
     };
   }
 
-  /** When a run was last completed without a fault, ms since 1970; null: never. */
+  /** When a run was last completed without finding a fault, ms since 1970; null: never. */
   async lastSuccessAt(): Promise<number | null> {
     const [row] = await this.#database.rows<{ finished_at: Date }>(
       'SELECT finished_at FROM audit_runs WHERE clean = 1 AND complete = 1 ORDER BY `id` DESC LIMIT 1',

@@ -19,8 +19,8 @@ import {
 const TABLES = [...[TRANSFERS, GROUPS, HOLDS, HOLD_EVENTS, CHANGES, ACCOUNTS], ...[CAPTURES, CROSSINGS, MOVES, LOSSES]];
 
 /**
- * The rows of the books that never change, table by table, each in pages in the order of its key: all that were written
- * up to `upTo`. A row that claims to be from the future is read, too: otherwise it would never be compared.
+ * The rows of the books that never change, table by table, each in pages in the order of its key: all rows that were
+ * written up to `upTo`. A row that claims to be from the future is read, too: otherwise it would never be compared.
  */
 export async function* bookPages(database: Reader, upTo: Date): AsyncIterable<BookItem[]> {
   for (const table of TABLES) yield* pagesOf(database, table, upTo);
@@ -45,7 +45,7 @@ async function* pagesOf(database: Reader, table: BookTable, upTo: Date): AsyncIt
   }
 }
 
-/** The rows that entries of the log correspond to, found by their ids. */
+/** The rows to which entries of the log correspond, found by their ids. */
 export async function bookItemsOf(database: Reader, entries: readonly SealedEntry[]): Promise<BookItem[]> {
   const wanted = new Map<string, { table: BookTable; column: string; ids: Set<string | number> }>();
   for (const [table, column, id] of entries.flatMap(placesOf)) {

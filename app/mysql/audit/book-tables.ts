@@ -27,22 +27,22 @@ export interface Written {
 
 /** A table of the books whose rows never change, or the part of a table that never changes. */
 export interface BookTable {
-  /** Without a condition. */
+  /** The statement, without a condition. */
   select: string;
-  /** The columns of the primary key, as named in the statement, and in its rows. */
+  /** The columns of the primary key, with their names in the statement and in its rows. */
   key: readonly (readonly [column: string, field: string])[];
   /** The lowest values of these columns. */
   first: readonly (string | number)[];
-  /** The column with the time at which a row was written. */
+  /** The column that contains the time at which a row was written. */
   written: string;
-  /** Which rows belong to the table; by default all. */
+  /** The condition on the rows that belong to the table; by default, all rows do. */
   where?: string;
   rowsMax: number;
   items(database: Reader, rows: readonly never[]): Promise<BookItem[]>;
 }
 
 const hex = (salt: Buffer | null): string | null => salt?.toString('hex') ?? null;
-/** For rows that have to be in the log, but have no salt of their own. */
+/** Stands for the salt of rows that have to be in the log, but have no salt of their own. */
 const NO_SALT = Buffer.alloc(0);
 
 /** The item for a row. A row with values that no release writes does not stop the audit. */

@@ -58,7 +58,7 @@ it('An honest ledger agrees with its anchors', async () => {
 interface Forgery {
   books: string[];
   log(entry: Entry): Entry[];
-  /** Which of the two anchors is the first one that does not agree. */
+  /** Which of the two anchors is the first one that disagrees. */
   anchor: 0 | 1;
 }
 
@@ -118,7 +118,7 @@ const FORGERIES: Record<string, Forgery> = {
     },
     anchor: 0,
   },
-  'entries are in another order': {
+  'entries are in a different order': {
     books: [],
     log(entry) {
       if (isTransfer(entry, 't5')) {
@@ -155,7 +155,7 @@ describe('Anchors reveal a log that was recomputed:', () => {
     expect(faults[0]).toMatchObject({ position: good + 1, what: 'log' });
     expect(faults[0]?.problem).toMatch(
       name.endsWith('is deleted') && anchor === 1
-        ? `the end of the log is missing: an anchor of`
+        ? `the end of the log is missing: an anchor from`
         : `the first wrong position is in the range ${good + 1} to ${bad}`,
     );
   });
@@ -169,10 +169,10 @@ it('Anchors that were signed with another key are reported', async () => {
   expect(faults).toEqual([expect.objectContaining({ what: 'anchors' })]);
 });
 
-it('Anchors that are all of another ledger are reported, because its id is in the database, too', async () => {
+it('Anchors are reported if all of them belong to another ledger: the database may name the wrong ledger', async () => {
   const others = anchors.map((anchor) => signedAnchor({ ...anchor, ledgerId: 'f'.repeat(32) }, privateKey));
   expect((await report(others)).faults).toEqual([
-    expect.objectContaining({ what: 'anchors', problem: expect.stringContaining('2 are of other ledgers') }),
+    expect.objectContaining({ what: 'anchors', problem: expect.stringContaining('2 belong to other ledgers') }),
   ]);
   const shards = anchors.map((anchor) => signedAnchor({ ...anchor, shard: 1 }, privateKey));
   expect((await report(shards)).faults).toEqual([expect.objectContaining({ what: 'anchors' })]);
@@ -203,7 +203,7 @@ describe('Without anchors, an audit still finds that the rules did not allow', (
     );
   });
 
-  it('a transfer that overdraws an account, although books and log agree', async () => {
+  it('a transfer that overdraws an account, even though the books and the log agree', async () => {
     await sql(
       "UPDATE transfers SET source_account = 'bob', source_version = (SELECT version + 1 FROM accounts WHERE account_id = 'bob'), source_balance = (SELECT balance - 40 FROM accounts WHERE account_id = 'bob') WHERE transaction_id = 'z1'",
     );

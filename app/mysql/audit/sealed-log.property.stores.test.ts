@@ -100,7 +100,7 @@ async function accountsNow(): Promise<Account[]> {
   return [...accounts.values()];
 }
 
-/** A keeper repeats what MySQL has rolled back because of a deadlock. */
+/** Repeats work that MySQL has rolled back because of a deadlock, as a keeper does. */
 const repeated = <T>(work: () => Promise<T>): Promise<T> =>
   retried({ clock: systemClock, retriesMax: 20, baseMs: 1, when: isRolledBack }, work);
 

@@ -31,7 +31,7 @@ const check = (progress: CheckProgress = NOTHING_CHECKED, given: Partial<Given> 
 const sql = (statement: string) => db.database.rows(statement);
 const length = async () => (await new MysqlSealedLog(db.database).head()).position;
 
-/** One more transfer, in the log. */
+/** Makes another transfer, and seals it. */
 async function transfer(id: string): Promise<void> {
   const store = new DirectStore({ database: db.database, clock: systemClock });
   await store.apply(DIRECT_EPOCH, [directItem(id, { amount: 40, reference: 'new' })]);
@@ -74,7 +74,7 @@ describe('A self-check', () => {
     ['a name', "UPDATE accounts SET `name` = 'Ms Eve' WHERE account_id = 'ada'", 'account ada'],
     ['a balance', "UPDATE accounts SET balance = balance + 1 WHERE account_id = 'ada'", 'account ada'],
     ['a limit', "UPDATE accounts SET daily_debit_max = 99999 WHERE account_id = 'lea'", 'account lea'],
-  ])('finds %s that was changed by SQL, again in each run until it is corrected', async (_, statement, what) => {
+  ])('finds %s that was changed by SQL, in each run until it is corrected', async (_, statement, what) => {
     await sql(statement);
     const first = await check();
     expect(first.report.clean).toBe(false);
@@ -83,7 +83,7 @@ describe('A self-check', () => {
     expect((await check(first.progress)).report.clean).toBe(false);
   });
 
-  it('continues where it was when its time ran out', async () => {
+  it('continues where the previous run stopped when its time ran out', async () => {
     const first = await check(NOTHING_CHECKED, { isTimeOver: () => true });
     expect(first.report).toMatchObject({ clean: true, complete: false, position: await length(), accounts: 0 });
     expect((await check(first.progress)).report).toMatchObject({ complete: true, entries: 0 });

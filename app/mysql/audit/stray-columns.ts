@@ -11,8 +11,8 @@ const PLACED = ['placed_version', 'placed_balance', 'placed_held', 'placed_setti
 const LEG = ['client_source', 'client_destination', 'other_shard', 'counted_at_ms'] as const;
 
 /**
- * The outcome in a row does not contain the columns that only other kinds of transfers use, but histories and lists read them
- * in all rows. @throws TypeError if one of these columns has a value
+ * Checks the columns that only other kinds of transfers use: the outcome that is read from a row does not contain them,
+ * but histories and lists read them in all rows. @throws TypeError if one of these columns has a value
  */
 export function refuseStrayColumns(row: TransferRow): void {
   const isRefused = row.status === 'REJECTED';

@@ -24,7 +24,7 @@ const sql = (...statements: string[]) =>
     await session.run('SET foreign_key_checks = 1, unique_checks = 1');
   });
 
-/** A transfer in all its columns, with some of them changed. */
+/** A statement that copies all columns of a transfer, with some values changed. */
 const copied = async (id: string, changes: Record<string, string>): Promise<string> => {
   const columns = await db.database.rows<{ name: string }>(
     `SELECT column_name AS name FROM information_schema.columns
@@ -35,7 +35,7 @@ const copied = async (id: string, changes: Record<string, string>): Promise<stri
   return `INSERT INTO transfers (${names}) SELECT ${values} FROM transfers WHERE transaction_id = '${id}'`;
 };
 
-it('A ledger passes although the clock of the database was set back', async () => {
+it('A ledger passes even if the clock of the database was set back', async () => {
   await sql('UPDATE transfers SET persisted_at = persisted_at + INTERVAL 30 SECOND');
   await sql('UPDATE sealed_head SET sealed_at = sealed_at + INTERVAL 31 SECOND');
   expect(await report()).toMatchObject({ clean: true, faults: [] });
@@ -50,7 +50,7 @@ it('An honest ledger passes', async () => {
 interface Found {
   what: string;
   problem: string | RegExp;
-  /** Whether the log contains it, so that a position is named. */
+  /** Whether the log contains the entry, so that the fault has a position. */
   placed?: boolean;
 }
 type Manipulation = [name: string, statements: string[], found: Found];
@@ -109,7 +109,7 @@ const MANIPULATIONS: Manipulation[] = [
     { what: 'transfer t6', problem: 'its row is missing', placed: true },
   ],
   [
-    'the reason of a refusal',
+    'the reason for a refusal',
     ["UPDATE transfers SET refusal = 'account_closed' WHERE transaction_id = 't6'"],
     {
       what: 'transfer t6',
@@ -123,12 +123,12 @@ const MANIPULATIONS: Manipulation[] = [
     { what: 'transfer t6', problem: /^its row cannot be read/, placed: true },
   ],
   [
-    'which side of a transfer windows counted',
+    'the side of a transfer that windows counted',
     ["UPDATE transfers SET counted = 0 WHERE transaction_id = 't4'"],
     { what: 'transfer t4', problem: /./, placed: true },
   ],
   [
-    'what a reversal reverses',
+    'the transfer that a reversal reverses',
     ["UPDATE transfers SET reverses = 't1' WHERE transaction_id = 'd3'"],
     { what: 'transfer d3', problem: /./, placed: true },
   ],
@@ -155,7 +155,7 @@ const MANIPULATIONS: Manipulation[] = [
     { what: 'transfer t1', problem: /must not have a value in the column hold_id$/, placed: true },
   ],
   [
-    'a refusal of a hold that was placed',
+    'a refusal added to a hold that was placed',
     ["UPDATE holds SET refusal = 'account_frozen' WHERE hold_id = 'h2'"],
     { what: 'hold h2', problem: /must not have a value in the column refusal$/, placed: true },
   ],
@@ -170,7 +170,7 @@ const MANIPULATIONS: Manipulation[] = [
     { what: 'account ada', problem: /^its balance is/ },
   ],
   [
-    'the balances of two accounts, so that the sum stays',
+    'the balances of two accounts, whose sum stays the same',
     ["UPDATE accounts SET balance = balance + IF(account_id = 'ada', 5, -5) WHERE account_id IN ('ada', 'bob')"],
     { what: 'account bob', problem: /^its balance is/ },
   ],
@@ -230,7 +230,7 @@ const MANIPULATIONS: Manipulation[] = [
     { what: `change ${changeId(1)}`, problem: 'its row says 5000 where the log says 50', placed: true },
   ],
   [
-    'who changed an account',
+    'the user who changed an account',
     [`UPDATE account_changes SET \`user\` = 'eve' WHERE change_id = '${changeId(3)}'`],
     { what: `change ${changeId(3)}`, problem: /^its personal data/, placed: true },
   ],

@@ -132,7 +132,7 @@ describe('AuthorityStore.move', () => {
     expect(await db.database.rows('SELECT CHAR_LENGTH(reason) AS n FROM authority_log')).toEqual([{ n: 255 }]);
   });
 
-  it('reports its age, and how often it was closed within a period', async () => {
+  it('tells how old the latest move is, and how often the ledger was closed within a period', async () => {
     await inCache();
     await moved('CLOSING');
     await db.database.rows('UPDATE authority SET changed_at = NOW(3) - INTERVAL 90 SECOND');
@@ -146,7 +146,7 @@ describe('AuthorityStore.move', () => {
 });
 
 describe('Registration', () => {
-  it('is accepted only in mode CACHE and in that epoch', async () => {
+  it('is accepted only in mode CACHE, and only in its epoch', async () => {
     expect(await store.register('early', 0)).toBe(false);
     const { epoch } = await inCache();
     expect(await store.register('pod', epoch)).toBe(true);
@@ -189,7 +189,7 @@ describe('Registration', () => {
     expect(pod?.silentMs).toBeLessThan(60_000);
   });
 
-  it('keeps nothing from another epoch, and clears the mark of having handed over', async () => {
+  it('keeps nothing from another epoch, and no longer counts as handed over', async () => {
     const { epoch } = await inCache();
     await db.database.rows(
       "INSERT INTO pods (pod_id, epoch, observed_seq, retired_seq, drained_at) VALUES ('old', 1, 9, 7, NOW(3)), ('pod', ?, 9, 7, NOW(3))",

@@ -174,7 +174,7 @@ describe('Open crossings', () => {
     await bench.flush(await bench.epoch.entries());
   });
 
-  it('are read per shard, oldest first, page by page, and only from a minimum age on', async () => {
+  it('are read per shard, oldest first, page by page, and only from a minimum age', async () => {
     const page = (after: Awaited<ReturnType<typeof open>>[number] | null) =>
       crossings.open({ toShard: 2, minAgeMs: 0, after, limit: 2 });
     const first = await page(null);
@@ -198,7 +198,7 @@ describe('Open crossings', () => {
     ]);
   });
 
-  it('are closed once, with their end', async () => {
+  it('are closed once, with their result', async () => {
     const limit = { limit: 'balanceMax', value: 500, remaining: 20 } as const;
     await crossings.close([
       { transactionId: 't2', state: 'RETURNED', because: { refusal: 'limit_exceeded', limit } },
@@ -261,7 +261,7 @@ describe('A page of crossings', () => {
 describe('The turn of a courier', () => {
   const take = (holder: string, toShard = 2, forMs = 60_000) => crossings.takeTurn({ toShard, holder, forMs });
 
-  it('belongs to the first courier per shard until it ends, and can be extended', async () => {
+  it('is held by the first courier, separately for each shard, until it ends, and can be extended', async () => {
     expect([await take('one'), await take('two'), await take('two', 5)]).toEqual([true, false, true]);
     const until = async () => {
       const [row] = await bench.db.database.rows<{ at: Date }>(

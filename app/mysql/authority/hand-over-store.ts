@@ -49,7 +49,7 @@ export class MysqlHandOverStore implements HandOvers {
   /**
    * Deletes what MySQL's ledger tables already contain: entries up to the cursor, in-doubt attempts whose outcome is
    * known, and rows of earlier epochs. Other in-doubt attempts remain until the epoch is recovered, even if their pod
-   * is gone, because a process may have made its attempts under another pod id than the one with which it hands over.
+   * is gone, because a process may hand over under a pod id other than the one under which it made its attempts.
    */
   async forget(epoch: number, cursor: number): Promise<void> {
     await this.#database.rows(

@@ -101,7 +101,7 @@ const steps: [string, () => Promise<Step>][] = [
 ];
 
 describe.each(steps)('%s', (_name, prepare) => {
-  it('leads to the same result if its connection dies before any of its statements', async () => {
+  it('leads to the same result, whichever of its statements the connection dies before', async () => {
     const whole = await prepare();
     expect(await whole(bench.recoveryStore)).not.toBeNull();
     const expected = await bench.everything();
@@ -131,7 +131,7 @@ describe.each(steps)('%s', (_name, prepare) => {
         expect(result).not.toBeNull();
       }
       expect(await bench.everything()).toEqual(expected);
-      // The reply to a commit was lost: the step is repeated, and finds that it has been done already.
+      // The reply to a commit was lost: the step is repeated, and finds that it has already been done.
       expect(await step(bench.recoveryStore)).toBeNull();
       expect(await bench.everything()).toEqual(expected);
     }
@@ -156,7 +156,7 @@ describe('Operations in flight', () => {
   };
   const waits = () => runs('SELECT epoch%FROM authority WHERE ledger_id%FOR UPDATE');
 
-  it('CLOSING waits for a flush in progress, and the recovery begins where that flush has ended', async () => {
+  it('CLOSING waits for a flush in progress, and the recovery begins where that flush ended', async () => {
     const journal = await bench.journal(['t1', 'world', 'ada'], ['t2', 'world', 'ada']);
     const { reached, open } = interrupted.pauseBefore(2);
     const flushing = new FlushStore(interrupted).commit(batchOf(except(journal, 2), 1, 0), 1);

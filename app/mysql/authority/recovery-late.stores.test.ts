@@ -68,7 +68,7 @@ async function direct(id: string, version: number, balance: number): Promise<voi
 }
 
 describe('RecoveryStore.unfreezeFromJournal', () => {
-  it('posts the entries that MySQL does not have on top of newer direct transfers, and unfreezes the accounts', async () => {
+  it('posts the entries missing from MySQL on top of newer direct transfers, and unfreezes the accounts', async () => {
     const { now, journal } = await bench.frozen();
     await direct('meanwhile', 3, 551);
     // This transfer was written, but never acknowledged: it was in doubt.

@@ -40,9 +40,9 @@ export interface PageContext {
 const doneUpTo = ({ row, cursor }: PageContext): number => Math.max(row.position, cursor.seq);
 
 /**
- * Posts the next handed-over entries that MySQL does not have, as far as they follow the cursor without a gap, and advances
- * the cursor past them. The journal may have returned, filled a gap below entries that earlier pages had posted, and
- * been lost again. Null if the next seq is missing.
+ * Posts the next handed-over entries that MySQL does not have, as far as they follow the cursor without a gap, and
+ * advances the cursor past them. MySQL may have some of them: the journal may have returned, filled a gap below entries
+ * that earlier pages had posted, and been lost again. Null if the next seq is missing.
  */
 export async function upToGapPage(context: PageContext): Promise<Recovery | null> {
   const { session, now, cursor, row, limits } = context;
@@ -54,9 +54,9 @@ export async function upToGapPage(context: PageContext): Promise<Recovery | null
 }
 
 /**
- * Marks the in-doubt attempts whose outcome was received. At the end, it compares the number of remaining attempts
- * with the number of missing seqs. Each missing seq must belong to one of these attempts; otherwise a pod that has
- * written is not among the pods that have handed over.
+ * Marks the in-doubt attempts whose outcome was received. At the end, compares the number of remaining attempts with
+ * the number of missing seqs. Each missing seq must belong to one of these attempts; otherwise a pod that has written
+ * is not among the pods that have handed over.
  */
 export async function countPage(context: PageContext): Promise<Recovery | Unexplained> {
   const { session, now, cursor, row, limits } = context;
@@ -95,8 +95,8 @@ export async function postPage(context: PageContext): Promise<Recovery> {
 }
 
 /**
- * The same after the loss was accepted: missing entries, and entries that do not directly follow the state of their accounts,
- * are recorded as dropped.
+ * Does the same after the loss was accepted: missing entries, and entries that do not directly follow the state of
+ * their accounts, are recorded as dropped.
  */
 export async function postPageAccepting(context: PageContext, by: MovedBy): Promise<Recovery> {
   const { session, now, row } = context;
@@ -211,8 +211,8 @@ function memberIdsMustBeFree({ id, outcome }: JournaledGroup, { outcomes }: Know
 }
 
 /**
- * The same after an operator's decision: a handed-over entry is dropped if MySQL has different
- * content under its id.
+ * Whether MySQL has the entry, after an operator's decision: false if MySQL has different content under its id, so that
+ * the handed-over entry is dropped.
  */
 function isCommittedUnchanged(item: Journaled, known: KnownIds, epoch: number): boolean {
   try {

@@ -220,8 +220,8 @@ export interface InDoubtPage {
 }
 
 /**
- * The next in-doubt attempts of an epoch whose outcomes were not received and are not in MySQL;
- * each appears once, even if several pods handed it over.
+ * The epoch's next in-doubt attempts whose outcomes were not received and are not in MySQL; each appears once, even if
+ * several pods handed it over.
  */
 export async function inDoubtPage(
   session: Session,
@@ -295,8 +295,8 @@ const UNKNOWN = `CASE d.kind
   ELSE NOT EXISTS (SELECT 1 FROM account_changes c WHERE c.change_id = d.\`id\`) END`;
 
 /**
- * True for an attempt whose outcome is unknown, unless the outcome of its group is known, which decides whether the
- * attempt's id was used.
+ * True for an attempt whose outcome is unknown; false if the outcome of its group is known, because that decides
+ * whether the attempt's id was used.
  */
 const UNDECIDED = `d.received = 0 AND ${UNKNOWN} AND (d.group_id IS NULL
   OR NOT EXISTS (SELECT 1 FROM transfer_groups g WHERE g.group_id = d.group_id)

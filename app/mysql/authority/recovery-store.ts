@@ -54,11 +54,11 @@ type Unsettled = Authority & { cacheEpoch: number };
 type Found = Omit<PageContext, 'row'> & { row: RecoveryRow | null };
 
 /**
- * Ends a cache epoch, and begins the next one. An epoch may end with millions of outcomes. They are posted in pages,
- * each of which is written in one transaction together with the progress of the recovery. The transition is the last
- * transaction; until then the ledger's mode does not change. Each page takes effect exactly once or not at all, even
- * if several keepers compete, a process dies halfway, or the reply to a commit is lost. Locks are taken in the order
- * authority, cursor, accounts by id.
+ * Ends a cache epoch, and begins the next one. An epoch may end with millions of outcomes that MySQL does not have.
+ * They are posted in pages, each of which is written in one transaction together with the progress of the recovery. The
+ * transition is the last transaction; until then the ledger's mode does not change. Each page takes effect exactly once
+ * or not at all, even if several keepers compete, a process dies halfway, or the reply to a commit is lost. Locks are
+ * taken in the order authority, cursor, accounts by id.
  */
 export class RecoveryStore implements EpochRecoveryStore {
   readonly #database: Database;
@@ -118,8 +118,8 @@ export class RecoveryStore implements EpochRecoveryStore {
     const step = await this.#page<RecoveryStep | 'recovered'>(from, ['CLOSING'], async (found) => {
       const { session, now, cursor, row } = found;
       mustNotBeAccepted(row);
-      // Read which pods have handed over before reading the handed-over entries: then all entries
-      // of these pods are visible.
+      // The list of pods that have handed over is read before the entries, so that all entries of these pods are
+      // visible.
       const notHandedOver = await podsNotHandedOver(session, now.cacheEpoch, cursor.seq);
       if (notHandedOver.length > 0) return { notHandedOver };
       const highestKnownSeq = await highestKnownSeqOf(session, now.cacheEpoch, cursor);
@@ -213,8 +213,8 @@ export class RecoveryStore implements EpochRecoveryStore {
    */
   async #flushHandedOver({ epoch, cacheEpoch }: Authority): Promise<Recovery | null> {
     if (cacheEpoch === null) return null;
-    // Once a recovery has begun, MySQL may have entries above the cursor, which the flush does not expect, but the
-    // recovery's own pages do.
+    // Once a recovery has begun, MySQL may have entries above the cursor. The flush does not expect such entries, but
+    // the recovery's own pages do.
     if (await readRecovery(this.#database, { epoch })) return null;
     const cursor = await readCursor(this.#database);
     if (cursor.epoch !== cacheEpoch) return null;

@@ -24,7 +24,7 @@ import { noteEntries } from '../rows/unsealed-rows.ts';
 /** The rows to write to MySQL for a cache epoch, and the cursor after them. */
 interface Books {
   epoch: number;
-  /** Of the rules, now. */
+  /** The current format of the rules. */
   format: Format;
   outcomes: readonly Outcome[];
   groups: readonly GroupOutcome[];

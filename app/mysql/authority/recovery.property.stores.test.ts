@@ -23,7 +23,7 @@ import { BY, RecoveryBench } from './testing/recovery-bench.ts';
 
 const TEST_MS_MAX = 3_600_000;
 
-/** Whatever was recovered, and in whatever order, the books follow from the log. */
+/** Checks that the books follow from the log, whatever was recovered and in whatever order. */
 const expectAudited = async () =>
   expect(await audit(new MysqlAuditBooks(bench.db.database), { accountsMax: 2 })).toMatchObject({ faults: [] });
 

@@ -36,7 +36,7 @@ describe('A stop', () => {
     await expect(cut.set(false, BY, number)).rejects.toMatchObject({ code: 'outcome_unknown' });
   });
 
-  it('that failed before its commit was not made', async () => {
+  it('is not made if it fails before its commit', async () => {
     await using database = new InterruptedDatabase(poolOptions(db.url));
     database.before = async (statement, connection) => {
       if (statement === 1) await db.database.rows(`KILL CONNECTION ${connection}`);

@@ -24,8 +24,9 @@ export class StopStore {
   }
 
   /**
-   * Stops or releases the ledger. The exclusive lock of the authority row waits for the transactions in direct mode that
-   * have not committed yet, and later ones find the ledger stopped. If the ledger is already as wanted, nothing is written.
+   * Stops or releases the ledger. The exclusive lock of the authority row waits for the transactions in direct mode
+   * that have not committed yet, and later ones find the ledger stopped. If the ledger is already in the requested
+   * state, nothing is written.
    * @param expected if given, the number of stops and releases before this one
    * @returns the authority's `stops` after the call @throws Problem database_unavailable if nothing was written;
    * outcome_unknown if the commit got no reply; authority_moved if `expected` is outdated
@@ -56,7 +57,7 @@ export class StopStore {
   }
 }
 
-/** @returns the authority's `stops` afterwards, and whether they were changed */
+/** @returns the authority's `stops` after the call, and whether they were changed */
 async function change(
   session: Session,
   wanted: boolean,
@@ -66,7 +67,7 @@ async function change(
   const now = authorityOf(await session.rows((own) => `${authoritySelect(own)} FOR UPDATE`));
   if (isStopped(now.stops) === wanted) return { stops: now.stops, isChanged: false };
   if (expected !== null && now.stops !== expected)
-    throw new Problem('authority_moved', 'the ledger was stopped or released meanwhile; read its state again');
+    throw new Problem('authority_moved', 'the ledger was stopped or released in the meantime; read its state again');
   const number = now.stops + 1;
   await session.run((own) => `UPDATE authority SET stops = ? WHERE ${own()}`, [number]);
   const who = { user: by.user, reason: reasonText(by.reason) };

@@ -16,7 +16,7 @@ export interface Listed<T> {
 }
 
 /**
- * The information that an operator needs while a cache epoch is not recovered, and the entries that were dropped
+ * The information that an operator needs while a cache epoch has not been recovered, and the entries that were dropped
  * earlier.
  */
 export interface UnsettledReport {

@@ -4,8 +4,8 @@ import { Problem } from '../../domain/problem.ts';
 import { isBadConnection, isReadOnly, isUnanswered } from './mysql-errors.ts';
 
 /**
- * Counts how often a connection turned out not to lead to a working primary. Connections that were opened before
- * the latest such case are replaced before their next use, because they probably lead to the same server.
+ * Counts the connections that turned out not to lead to a working primary. Connections that were opened before the
+ * latest such case are replaced before their next use, because they probably lead to the same server.
  */
 export class FailoverCount {
   count = 0;
@@ -36,7 +36,10 @@ export interface ConnectionPoolOptions {
    * for long.
    */
   waitTimeoutS?: number;
-  /** Shared by all pools of a server, because a pool that only reads does not notice that it is now read-only. */
+  /**
+   * Shared by all pools of a server, because a pool that is only used to read does not notice that the server has
+   * become read-only.
+   */
   readOnly?: FailoverCount;
 }
 
@@ -45,8 +48,8 @@ export class ConnectionPool implements AsyncDisposable {
   readonly #pool: Pool;
   readonly #firstDatabase: string;
   /**
-   * Settles when a connection has been set up, or its setup has failed. A connection is not used before that: without
-   * strict mode the flush's optimistic locking would write zeros, and mysql2 never answers statements that are queued
+   * Settles when a connection has been set up, or its setup has failed. A connection is not used before then: without
+   * strict mode, the flush's optimistic locking would write zeros, and mysql2 never answers statements that are queued
    * behind one that timed out.
    */
   readonly #ready = new WeakMap<object, Promise<unknown>>();
@@ -78,7 +81,8 @@ export class ConnectionPool implements AsyncDisposable {
       connectTimeout: options.connectTimeoutMs,
       enableKeepAlive: true,
       keepAliveInitialDelay: KEEP_ALIVE_AFTER_MS,
-      // It would collect a stack trace for each statement, in case it fails; `Session` does so when it has failed.
+      // Otherwise mysql2 would collect a stack trace for each statement in case it fails; `Session` collects one only
+      // after a failure.
       trace: false,
     });
     const settings = [

@@ -65,8 +65,8 @@ function isOurMistake({ code = '', sqlState = '' }: DriverError): boolean {
 }
 
 /**
- * Turns a MySQL failure that is not proven to be our mistake into a Problem `database_unavailable`; returns other
- * errors as they are.
+ * Turns a MySQL failure that is not proven to be a bug in this program into a Problem `database_unavailable`; returns
+ * other errors as they are.
  */
 export function asProblem(error: unknown): unknown {
   if (error instanceof Problem || !(error instanceof Error)) return error;
@@ -91,7 +91,7 @@ const CONFLICTS = new Set([
 
 /**
  * Whether the connection must be replaced, because the server is shutting down or refuses to work. After a failover,
- * the pool would otherwise keep its connections to the former primary, now read-only, although the host name points
+ * the pool would otherwise keep its connections to the former primary, now read-only, even though the host name points
  * elsewhere.
  */
 export function isBadConnection(error: unknown): boolean {
@@ -120,7 +120,7 @@ export function isUnanswered(error: unknown): boolean {
 }
 
 /**
- * Errors that prove the transaction was rolled back, and that may not recur in a new one. A duplicate key means that
+ * Errors that prove the transaction was rolled back, and that need not recur in a new one. A duplicate key means that
  * another transaction was faster.
  */
 const ROLLED_BACK = new Set(['ER_LOCK_DEADLOCK', 'ER_LOCK_WAIT_TIMEOUT', 'ER_DUP_ENTRY']);
@@ -131,8 +131,8 @@ export function isRolledBack(error: unknown): boolean {
 
 /**
  * Whether another transaction stored the same id after this one had looked for it. The other unique keys contain
- * versions, whose repetition would be a bug on our side. MySQL names the table before the key (`transfers.PRIMARY`),
- * MariaDB does not.
+ * versions, whose repetition would be a bug in this program. MySQL names the table before the key
+ * (`transfers.PRIMARY`), MariaDB does not.
  */
 export function isIdTaken(error: unknown): boolean {
   const { code, message = '' } = error as DriverError;
@@ -153,7 +153,7 @@ const WRONG_SETTINGS: Readonly<Record<string, string>> = {
   ER_MUST_CHANGE_PASSWORD_LOGIN: 'the password of its user has expired',
   ER_ACCOUNT_HAS_BEEN_LOCKED: 'its user is locked',
   ER_SECURE_TRANSPORT_REQUIRED: 'MySQL requires TLS; add the parameter ssl',
-  HANDSHAKE_NO_SSL_SUPPORT: 'it asks for TLS, which MySQL does not offer',
+  HANDSHAKE_NO_SSL_SUPPORT: 'the client requests TLS, which MySQL does not offer',
 };
 const CERTIFICATE_MESSAGE = /certificate|altname/i;
 

@@ -90,7 +90,7 @@ export class OwnLedger {
   };
 }
 
-/** The columns `shards` and the table itself do not exist before the migration. */
+/** Before the migrations, the column `shards`, or even the table, does not exist. */
 const NOT_MIGRATED = new Set(['ER_NO_SUCH_TABLE', 'ER_BAD_FIELD_ERROR', 'ER_NO_DB_ERROR']);
 const LEDGER_ID = /^[0-9a-f]{32}$/;
 
@@ -102,7 +102,7 @@ export async function readIdentity(rows: <Row>(sql: string) => Promise<Row[]>): 
     );
     if (!row) return null;
     const { ledger_id: ledgerId, shard, shards } = row;
-    if (!LEDGER_ID.test(ledgerId)) throw new Error(`${ledgerId} is not a valid id of a ledger`);
+    if (!LEDGER_ID.test(ledgerId)) throw new Error(`${ledgerId} is not a valid ledger id`);
     return { ledgerId, shard, shards };
   } catch (error) {
     if (NOT_MIGRATED.has((error as { code?: string }).code ?? '')) return null;

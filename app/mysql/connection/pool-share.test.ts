@@ -5,7 +5,7 @@ beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 describe('The share of a database in a pool', () => {
-  it('admits as many callers as it has connections, and the others in order of arrival', async () => {
+  it('admits as many callers as it has connections, then admits the others in order of arrival', async () => {
     const share = new PoolShare(2, 10);
     const entered: number[] = [];
     const enter = (n: number) => share.enter(1000).then(() => entered.push(n));

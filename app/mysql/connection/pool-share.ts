@@ -21,7 +21,7 @@ export class PoolShare {
       this.#used += 1;
       return;
     }
-    if (this.#waiting.size >= this.#queueMax) throw new Problem('database_unavailable', 'too many statements wait');
+    if (this.#waiting.size >= this.#queueMax) throw new Problem('database_unavailable', 'too many queued statements');
     await new Promise<void>((resolve, reject) => {
       const next = () => {
         clearTimeout(timer);

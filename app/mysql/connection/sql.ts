@@ -1,8 +1,9 @@
 import { escape as escapeValue } from 'mysql2';
 
 /**
- * Literals for the multi-row statements of the flush. Built by hand, because a `?` for each of about 40,000 values per
- * transaction costs half of the client's time; text with special characters goes through mysql2's own escaping.
+ * Literals for the multi-row statements of the flush. They are built by hand, because a `?` for each of about 40,000
+ * values per transaction costs half of the client's time; text with special characters goes through mysql2's own
+ * escaping.
  */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these characters have to be escaped
 const SPECIAL = /['\\\0\n\r\x1a"]/;
@@ -43,8 +44,9 @@ export const millisecondsOrNull = (ms: number | null): string => (ms === null ? 
 export const momentOrNull = (ms: number | null): string => (ms === null ? 'NULL' : moment(ms));
 
 /**
- * Maximum size of a statement, in characters. `max_allowed_packet`, at least 16 MiB by default, counts bytes, and the row
- * that exceeds this maximum is still included: with its metadata, escaped twice, it may have more than 18 KB.
+ * Maximum size of a statement's rows, in characters. It is far below `max_allowed_packet` (at least 16 MiB by default),
+ * which counts bytes and the whole statement; a single row may have more than 18 KB, because its metadata is escaped
+ * twice.
  */
 const STATEMENT_CHARS_MAX = 2 * 1024 * 1024;
 
@@ -68,8 +70,8 @@ export function* statements(rows: Iterable<string>): Iterable<string[]> {
 export type InsertColumn = string | readonly [name: string, defaultLiteral: string];
 
 /**
- * The statements that insert rows of literals. Parsing a literal takes the server about as long as storing it, and most
- * columns of a hold are rarely used.
+ * The statements that insert rows of literals. Columns are omitted where possible, because parsing a literal takes the
+ * server about as long as storing it, and most columns of a hold are rarely used.
  */
 export function* inserts(
   table: string,

@@ -29,8 +29,8 @@ interface Arm extends SideTable {
 }
 
 /**
- * Reads versions of an account in order, each from the only table that has it. Versions have no gaps, so an
- * unfiltered page that includes the events of holds has a known length.
+ * Reads versions of an account in order, each from the one table that has it. Versions have no gaps, so an unfiltered
+ * page that includes the events of holds has a known length.
  */
 export async function historyPage(from: Source, versions: Versions, reading: Reading): Promise<HistoryPage> {
   const { limit, toward, holds, filter } = reading;
@@ -107,9 +107,9 @@ async function examined(
 }
 
 /**
- * A range of versions in an index, in order, with the values of `range`. The account is written as a range, too, although
- * it is only one: for an equality, MariaDB may choose `ref`, which reads all versions between the end of the account's
- * history and the range.
+ * A range of versions in an index, in order, with the values of `range`. The account is written as a range, too, even
+ * though there is only one: for an equality, MariaDB may choose `ref`, which reads all versions between the end of the
+ * account's history and the range.
  */
 const rangeOf = (
   { table, account, version }: { table: string; account: string; version: string },
@@ -137,7 +137,7 @@ function rowsIn(
   ]);
 }
 
-/** How many of the rows, but at least one, have metadata of acceptable size together. */
+/** The number of rows, at least one, whose metadata has an acceptable total size. */
 function withinBudget(rows: readonly HistoryRow[]): number {
   let bytes = 0;
   for (const [index, row] of rows.entries()) {
@@ -175,8 +175,8 @@ async function itemsOf(
 }
 
 /**
- * The metadata of transfers. Read separately: a TEXT column in a union would make MySQL sort its rows on disk, and only
- * the sizes show how many rows fit into a page.
+ * The metadata of transfers. It is read separately, because a TEXT column in a union would make MySQL sort its rows on
+ * disk, and only the sizes show how many rows fit into a page.
  */
 async function metadataOf(from: Source, rows: readonly HistoryRow[]): Promise<Map<string, Record<string, string>>> {
   const ids = rows.flatMap((row) => (row.metadata_bytes ? (row.transaction_id ?? []) : []));
@@ -222,14 +222,14 @@ async function acceptedAtOf(
   return new Map(rows.map(({ version, accepted_at }) => [version, accepted_at.getTime()]));
 }
 
-/** How many versions one statement of the search below reads. */
+/** The number of versions that one statement of the search below reads. */
 const PROBES = 16;
 
 /**
  * The last version accepted before a given time; 0 for none. Found by a search, because versions are in order of
  * acceptance. (The exception is versions whose times come from the clock of a pod of an older release: among these, the
  * result may be any of several valid ones. An index on the time would make every transfer more expensive.) A search
- * among a million versions takes five statements, among ten million six.
+ * among a million versions takes five statements; among ten million, six.
  * @param last the last version of the account
  */
 export async function versionBefore(from: Source, accountId: string, moment: number, last: number): Promise<number> {

@@ -31,7 +31,7 @@ const said = (answers: (AccountOpening | Problem)[]) =>
   answers.map((answer) => (answer instanceof Problem ? answer.code : answer.created));
 
 describe('Opening accounts', () => {
-  it('starts at a balance of zero, with the requested settings', async () => {
+  it('gives them a balance of zero, and the requested settings', async () => {
     const ada = opening('ada', { overdraftLimit: 5000, name: "Ada 👩 O'Neil", external: true, currency: 'JPY' });
     const [answer] = await opener.open([ada], 'tester');
     expect(answer).toMatchObject({ created: true, account: { ...ada, openedAt: expect.any(Number) } });
@@ -56,7 +56,7 @@ describe('Opening accounts', () => {
       expect(said(await opener.open([opening('ada', { limits: other })], 'tester'))).toEqual(['account_id_reused']);
   });
 
-  it('of the same account again changes nothing, and reports that it existed', async () => {
+  it('changes nothing if the account exists with the same content, and reports that it existed', async () => {
     const ada = opening('ada', { name: 'Ada' });
     const [first] = await opener.open([ada], 'tester');
     const [again] = await opener.open([{ ...ada }], 'somebody else');
@@ -64,7 +64,7 @@ describe('Opening accounts', () => {
     expect(await db.database.rows('SELECT opened_by FROM accounts')).toEqual([{ opened_by: 'tester' }]);
   });
 
-  it('of the same account again succeeds even if limit and status have changed since', async () => {
+  it('succeeds for an existing account even if its limit and status have changed since', async () => {
     const ada = opening('ada', { overdraftLimit: 5 });
     await opener.open([ada], 'tester');
     await db.database.rows("UPDATE accounts SET overdraft_limit = 99, status = 'FROZEN', balance = 3");
@@ -79,7 +79,7 @@ describe('Opening accounts', () => {
     ['name: none', { name: null }],
     ['kind', { external: true }],
   ])(
-    'of an id that was opened with a different %s returns account_id_reused, and changes nothing',
+    'returns account_id_reused for an id that was opened with a different %s, and changes nothing',
     async (_what, fields) => {
       const ada = opening('ada', { name: 'Ada' });
       await opener.open([ada], 'tester');
@@ -115,7 +115,7 @@ function creators(requests: readonly NewAccount[][], answers: readonly (AccountO
   return counts;
 }
 
-describe('Requests that open the same accounts at once', () => {
+describe('Requests that open the same accounts at the same time', () => {
   const ROUNDS = 8;
   const all = (round: number) => Array.from({ length: 60 }, (_, n) => opening(`r${round}-${(n * 17) % 60}`));
 

@@ -168,9 +168,9 @@ async function insertMissing(
 }
 
 /**
- * Opening an account needs no authority, so the authority row is not locked; an opening whose transaction has begun
- * before an operator stops the ledger may still commit. If the log begins at this moment, the
- * opening is not noted: the state of the account is added to the log later, like those of all older accounts.
+ * Opening an account needs no authority, so the authority row is not locked; an opening whose transaction began before
+ * an operator stopped the ledger may still commit. If the log begins while an account is being opened, the opening
+ * itself is not recorded: the state of the account is added to the log later, like those of all older accounts.
  */
 async function ledgerState(session: Session): Promise<{ epoch: number; isInLog: boolean; nowMs: number }> {
   const [row] = await session.rows<Pick<AuthorityColumns, 'epoch' | 'mode' | 'stops' | 'now_ms'>>(

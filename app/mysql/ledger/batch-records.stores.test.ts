@@ -88,7 +88,7 @@ describe('A record of a batch', () => {
     expect(await counts()).toEqual({ ...NONE, POSTED: 1, FAILED: 1 });
   });
 
-  it('is read in pages, optionally of one state', async () => {
+  it('is read in pages, optionally only the items in one state', async () => {
     const items = Array.from({ length: 1000 }, (_, i) =>
       item(`t${String(i).padStart(4, '0')}`, i % 10 === 0 ? 'FAILED' : 'POSTED'),
     );
@@ -132,7 +132,7 @@ describe('A record of a batch', () => {
     }
   });
 
-  it('that would get too many items remains unchanged', async () => {
+  it('remains unchanged if it would get too many items', async () => {
     const small = new SqlBatchRecords({ ...patient, database: db.database, itemsMax: 3 });
     await small.record(BATCH, [item('1', 'POSTED'), item('2', 'FAILED')]);
     await expect(small.record(BATCH, [item('3', 'POSTED'), item('4', 'POSTED')])).rejects.toThrow(BatchFull);
@@ -177,7 +177,7 @@ describe('Expired records', () => {
   };
   const many = (count: number) => Array.from({ length: count }, (_, i) => item(`t${i}`, 'POSTED'));
 
-  it('disappear as a whole at once, and their items are deleted a few at a time', async () => {
+  it('disappear as a whole, but their items are deleted a few at a time', async () => {
     for (let part = 0; part < 3; part++) await records.record(BATCH, many(3_000).slice(part * 1000, (part + 1) * 1000));
     await records.record({ ...BATCH, batchId: 'young' }, [item('t', 'POSTED')]);
     await idle(2 * 24 + 1);
@@ -212,7 +212,7 @@ describe('Expired records', () => {
     expect(await records.summary({ ...BATCH, batchId: 'b2' })).not.toBeNull();
   });
 
-  it('are counted again within a minute after all of them fit', async () => {
+  it('are removed within about a minute, even if there was still room when the items were last counted', async () => {
     const retention = new BatchRetention(db.database, { keptDays: 90, itemsMax: 5 });
     await retention.round();
     await records.record(BATCH, many(10));

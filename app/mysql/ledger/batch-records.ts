@@ -80,7 +80,7 @@ export class SqlBatchRecords implements BatchRecords {
     const late = new AbortController();
     const leftMs = Math.max(0, this.#recordMsMax - (this.#clock.monotonic() - startedAt));
     const tooLate = this.#clock.sleep(leftMs, late.signal).then(() => {
-      if (!late.signal.aborted) throw new Problem('database_unavailable', 'the record of the batch took too long');
+      if (!late.signal.aborted) throw new Problem('database_unavailable', 'recording the batch took too long');
     });
     await Promise.race([writing, tooLate]).finally(() => late.abort());
   }

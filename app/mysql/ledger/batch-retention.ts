@@ -17,7 +17,7 @@ interface Limits {
   /** How long a record is kept after its last change, days. */
   keptDays: number;
   /**
-   * How many items all records may have together. If there are more, the records that changed least recently are
+   * The maximum number of items in all records together. If there are more, the records that changed least recently are
    * removed first.
    */
   itemsMax: number;
@@ -55,7 +55,7 @@ export class BatchRetention {
    * Removes the ids of the records that have been idle longest. A writer that is changing a record has its row locked,
    * so the condition holds when the id is removed.
    * @param items the number of items to remove, if there are that many
-   * @returns false if no record has been idle for this long
+   * @returns false if no record has been idle for `idleHours`
    */
   async #expire(idleHours: number, items: number): Promise<boolean> {
     const idle = await this.#database.rows<{ batch_key: number; items: number | string }>(

@@ -6,7 +6,10 @@ import { integer, statements, text, textOrNull } from '../connection/sql.ts';
 import { asRefusal, limitRefusalOf, refusedByOf } from '../rows/transfer-row.ts';
 import { rowsByIds } from '../rows/unsettled-rows.ts';
 
-/** Rows of transfers that have left this shard: one for each posted `out`, in the transaction that inserts it. */
+/**
+ * Writes the rows of transfers that have left this shard: one for each posted `out`, in the same transaction as the
+ * `out`.
+ */
 export async function openCrossings(session: Session, legs: readonly Outcome[]): Promise<void> {
   const rows = legs.flatMap(({ status, order: { transactionId, leg, currency, amount } }) =>
     status === 'POSTED' && leg?.name === 'out'

@@ -8,7 +8,7 @@ import { outcomeOfRow, TRANSFER_COLUMNS, type TransferRow } from '../rows/transf
 import { rowsByIds, unsettledAmong } from '../rows/unsettled-rows.ts';
 
 /**
- * Locks holds in order of their ids, in any state except refused; their accounts are locked already. Holds that do not
+ * Locks holds in order of their ids, in any state except refused; their accounts are already locked. Holds that do not
  * exist are absent from the result and not locked.
  */
 export async function lockHolds(session: Session, holdIds: readonly string[]): Promise<Map<string, StoredHold>> {

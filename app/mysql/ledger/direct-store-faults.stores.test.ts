@@ -40,15 +40,13 @@ const ITEMS = [
   directItem('t2', { source: 'ada', destination: 'bob', amount: 30 }),
 ];
 const CHANGE = { changeId: 'c1', accountId: 'ada', user: 'u', correlationId: 'c', takenAt: 1, overdraftLimit: 5 };
-/**
- * Both kinds of call, each with the number of its statements before the COMMIT. The same faults apply to both.
- */
+/** Both kinds of call, each with the number of its statements before the COMMIT. The same faults apply to both. */
 const CALLS = [
   ['apply', 5, (store: DirectStore) => store.apply(DIRECT_EPOCH, ITEMS)],
   ['change', 4, (store: DirectStore) => store.change(DIRECT_EPOCH, CHANGE)],
 ] as const;
 
-/** The cursor is left out, because a call without any other effect may raise the largest id time. */
+/** The cursor is omitted, because a call without any other effect may raise the largest id time. */
 async function written() {
   const { cursor: _, ...rest } = await ledgerRows(db.database);
   return rest;

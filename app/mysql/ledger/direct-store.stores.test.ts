@@ -97,7 +97,7 @@ describe('DirectStore.apply', () => {
     expect((await ledgerRows(db.database)).accounts).toMatchObject([{}, {}, { balance: 0 }, {}, { balance: 0 }, {}]);
   });
 
-  it('reports which account is missing, and leaves nothing behind under that id', async () => {
+  it('reports which account is missing, and leaves nothing behind under the id of the transfer', async () => {
     const before = await ledgerRows(db.database);
     const answers = await apply(directItem('t1', { destination: 'nobody' }), directItem('t2', { source: 'no-one' }));
     expect(answers).toEqual([
@@ -109,7 +109,7 @@ describe('DirectStore.apply', () => {
     expect((await apply(directItem('t1', { destination: 'nobody' }))).map(summaryOf)).toEqual(['POSTED']);
   });
 
-  it('also reports this for a current UUIDv7 if neither account exists', async () => {
+  it('also reports a missing account for a current UUIDv7 if neither account exists', async () => {
     const item = directItem(newUuidV7(Date.now()), { source: 'no-one', destination: 'nobody' });
     expect(await apply(item)).toEqual([new Problem('account_not_found', 'account no-one does not exist')]);
   });

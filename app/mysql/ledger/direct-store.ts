@@ -240,8 +240,8 @@ export class DirectStore implements DirectServer {
   }
 
   /**
-   * Checks that `id_time_max` covers all ids. An id that was too far ahead when `id_time_max` was raised may be acceptable by
-   * now, after a long wait for locks. @throws Error that makes the transaction repeat
+   * Checks that `id_time_max` covers all ids. An id that was too far ahead when `id_time_max` was raised may be
+   * acceptable by now, after a long wait for locks. @throws an Error that causes the transaction to be repeated
    */
   #mustCover(ids: readonly string[], { idTimeMax }: Pick<LedgerTime, 'idTimeMax'>): void {
     for (const id of ids) {
@@ -268,9 +268,7 @@ export async function note(session: Session, format: Format, committed: Committe
   return salts;
 }
 
-/**
- * Share-locks the authority row. @throws DirectError `moved` if MySQL does not have the authority of this epoch
- */
+/** Share-locks the authority row. @throws DirectError `moved` if MySQL does not have the authority of this epoch */
 export async function requireAuthority(session: Session, epoch: number): Promise<DirectState> {
   const [row] = await session.rows<Pick<AuthorityColumns, 'epoch' | 'mode' | 'cache_epoch' | 'stops'>>(
     (own) => `SELECT epoch, \`mode\`, cache_epoch, stops FROM authority WHERE ${own()} LOCK IN SHARE MODE`,
@@ -317,7 +315,7 @@ async function lockAccounts(session: Session, accountIds: readonly string[]) {
 
 type Locked = Awaited<ReturnType<typeof lockAccounts>>;
 
-/** The business days on which one of the accounts may be used now; null if none has limits. */
+/** The business days to which a decision on these accounts may belong; null if no account has limits. */
 async function calendarFor(session: Session, { accounts, time }: Locked): Promise<BusinessCalendar | null> {
   if (![...accounts.values()].some(({ limits }) => limits)) return null;
   return calendarBetween(session, time.of([]), time.of([...accounts.keys()]));

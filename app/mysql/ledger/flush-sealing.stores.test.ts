@@ -70,7 +70,7 @@ describe('Flushes of one keeper', () => {
     await requireIntact();
   });
 
-  it('seal what waits before their own entries', async () => {
+  it('seal the waiting entries before their own', async () => {
     await flush();
     const bob = { accountId: 'bob', currency: 'EUR', overdraftLimit: 0, name: null, external: false, limits: null };
     await new AccountOpener({ database: db.database, clock: systemClock }).open([bob], 'ann');
@@ -90,7 +90,7 @@ describe('Flushes of one keeper', () => {
     await requireIntact();
   });
 
-  it('leave nothing in the log if they fail before any statement, and are in it once after a retry', async () => {
+  it('leave nothing in the log, whichever statement fails, and appear in it once after a retry', async () => {
     await flush();
     for (let statement = 0; ; statement++) {
       let reached = false;

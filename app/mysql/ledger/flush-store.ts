@@ -65,7 +65,7 @@ export class FlushStore implements JournalStore {
       );
       if (advanced !== 1) throw new CursorConflictError(`the cursor is no longer at ${batch.epoch}/${batch.afterSeq}`);
       const moved = moveAccounts(session, batch.moves);
-      // While MySQL is busy. If this throws, a rejection of the promise must not count as unhandled.
+      // The log's rows are computed while MySQL is busy. If that throws, a rejection of `moved` must not be unhandled.
       moved.catch(() => {});
       const sealing = isLogged(modeOf(authority.mode).format) ? sealingOfBatch(batch) : null;
       const rows = sealing && contentsOf(sealing.pages, originOf(batch));

@@ -38,7 +38,7 @@ const flush = async () => {
 type Query = Omit<HistoryQuery, 'accountId' | 'position'>;
 const page = (query: Query & { position: number | null }) => history.page({ accountId: 'ada', ...query });
 
-/** All items from a position on, page by page; calls `between` after each page. */
+/** All items from a position onward, page by page; calls `between` after each page. */
 async function read(query: Query, position: number | null = null, between = async () => {}): Promise<HistoryItem[]> {
   const items: HistoryItem[] = [];
   for (;;) {
@@ -144,7 +144,7 @@ describe('Pages of a history', () => {
             expect(versions(older.toReversed())).toEqual(versions(upTo(wanted, position)));
             expect(versions(upTo(newer, last))).toEqual(versions(upTo(wanted, last).slice(older.length)));
             expect(versions(upTo(shown, last))).toEqual(versions(upTo(wanted, last)));
-            // Of what was written meanwhile, each list has everything up to some version.
+            // Of the items written in the meantime, each list contains all up to some version.
             for (const items of [[...older.toReversed(), ...newer], shown])
               expect(versions(items)).toEqual(versions(wanted.slice(0, items.length)));
             const quiet = await read(query);
@@ -225,7 +225,7 @@ describe('In a long history', () => {
     return (await count()) - start - own;
   }
 
-  it.each(['newer', 'older'] as const)('a page reads the same few rows wherever it begins (%s)', async (toward) => {
+  it.each(['newer', 'older'] as const)('a page reads only a few rows, wherever it begins (%s)', async (toward) => {
     for (const position of [null, 100, 12_345, 59_900])
       expect(await rowsRead({ toward, limit: 50 }, position)).toBeLessThan(10 * 50);
     const [from, to] = [START + 7_000_000, START + 9_000_000];

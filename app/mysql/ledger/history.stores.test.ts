@@ -132,7 +132,7 @@ describe('History', () => {
     expect(await versions({ from: momentOf(5), to: momentOf(3) })).toEqual([]);
   });
 
-  it('continues page by page, also with a time filter', async () => {
+  it('continues page by page, even with a time filter', async () => {
     expect(await versions({ from: momentOf(3), to: momentOf(9), limit: 2 })).toEqual([3, 4]);
     expect(await versions({ from: momentOf(3), to: momentOf(9), limit: 2, position: 4 })).toEqual([5, 6]);
     expect(await versions({ from: momentOf(3), to: momentOf(9), limit: 9, position: 7 })).toEqual([8]);
@@ -149,12 +149,12 @@ describe('History', () => {
     expect(await history.at('ada', momentOf(4))).toMatchObject({ balanceAfter: 25 });
   });
 
-  it('of an account without postings is empty', async () => {
+  it('is empty for an account without postings', async () => {
     expect(await page({ accountId: 'idle', limit: 10, from: START })).toEqual({ items: [], next: null });
     expect(await history.at('idle', Date.now())).toBeNull();
   });
 
-  it('with a missing version causes an error instead of a wrong answer', async () => {
+  it('causes an error instead of a wrong answer if a version is missing', async () => {
     await db.database.rows("UPDATE transfers SET destination_version = 99 WHERE transaction_id = 't7'");
     await expect(history.at('ada', momentOf(7))).rejects.toThrow('account ada lacks version 7');
     await db.database.rows("UPDATE transfers SET destination_version = 7 WHERE transaction_id = 't7'");

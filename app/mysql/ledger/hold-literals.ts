@@ -16,13 +16,13 @@ export interface HoldStep {
 }
 export interface CaptureStep extends HoldStep {
   transactionId: string;
-  /** Of the hold's account. */
+  /** The version of the hold's account. */
   version: number;
   held: number;
   usageChange: UsageChange | undefined;
 }
 
-/** Those of `STATE_COLUMNS`, with the values that most holds have. */
+/** The columns in `STATE_COLUMNS`, with the values that most holds have. */
 const STATE: readonly InsertColumn[] = [
   ['hold_amount', '0'],
   ['captured', '0'],
@@ -39,7 +39,7 @@ const CHANGES: readonly InsertColumn[] = [
 ];
 const SALT: InsertColumn = ['salt', 'NULL'];
 
-/** Of `holds`. */
+/** The columns of `holds`. */
 export const HOLD_COLUMNS: readonly InsertColumn[] = [
   ...['hold_id', '`status`'],
   ['refusal', 'NULL'],

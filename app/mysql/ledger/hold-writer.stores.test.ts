@@ -152,7 +152,7 @@ describe('The flush of holds', () => {
     ]);
   });
 
-  it('stores the amounts that windows count of holds, and subtracts released amounts from the day and the month', async () => {
+  it('stores the counted amounts of holds, and subtracts released amounts from the day and the month', async () => {
     await epoch.change(eventId(), 'ada', { limits: { ...NO_LIMITS, transferMax: 400, monthlyDebitMax: 410 } });
     await epoch.applyHolds(place('h1', 300), place('h2', 110), place('h3', 1), place('h4', 401));
     await expectReadBack(await flush());
@@ -202,7 +202,7 @@ describe('The flush of holds', () => {
       await flush();
     });
 
-    it('are read back unchanged, beside holds that end otherwise', async () => {
+    it('are read back unchanged, together with holds that end differently', async () => {
       const more = ['v0', 'v1', 'v2', 'v3', 'x0', 'x1', 'x2', 'x3', 's0', 's1', 's2', 's3', 'p', 'c'];
       await epoch.applyHolds(...more.map((holdId) => place(holdId, 20, { expiresAt: ACCEPTED_AT + 9 })));
       await epoch.applyHolds(capture('v0', 'kv', 5, false), capture('m0', 'km', 1, false), change('m1', 30));

@@ -21,7 +21,7 @@ import {
 /**
  * Writes the changes of holds: their rows, which contain their placing, their later events, and the list of their captures.
  * The captures themselves are transfers.
- * @param outcomes may contain captures @throws IntegrityError if MySQL has a hold in another state
+ * @param outcomes may contain captures @throws IntegrityError if MySQL has a hold in a different state
  */
 export async function writeHolds(
   session: Session,
@@ -125,9 +125,9 @@ async function changeHolds(session: Session, moves: readonly HoldMove[]): Promis
 }
 
 /**
- * How a hold has ended, as a part of an UPDATE that is the same for many holds, and the condition of that UPDATE. Null if the
- * hold has not ended, or if its new state cannot be derived from its row: a capture of less than the whole amount, several
- * steps, or amounts that windows count.
+ * The end of a hold, as the part of an UPDATE that is the same for many holds, with the condition of that UPDATE. Null
+ * if the hold has not ended, or if its new state cannot be derived from its row: a capture of less than the whole
+ * amount, several steps, or amounts that windows count.
  */
 function endOf({ last: { hold, currency }, previousRevision, steps }: HoldMove): string | null {
   if (!hold || hold.status === 'OPEN' || steps !== 1 || hold.counted) return null;
@@ -139,8 +139,8 @@ function endOf({ last: { hold, currency }, previousRevision, steps }: HoldMove):
 }
 
 /**
- * Ends holds that end alike. One list of ids is much cheaper than the new state of each hold; the index is named because the
- * optimizer could also choose that of all open holds.
+ * Ends holds that end in the same way. One list of ids is much cheaper than the new state of each hold. The statement
+ * names the index, because the optimizer might otherwise choose the index of all open holds.
  */
 async function endHolds(session: Session, end: string, moves: readonly HoldMove[]): Promise<void> {
   const holds = moves.map(({ last }) => `(${text(last.holdId)},${text(last.account)})`);
@@ -183,6 +183,6 @@ async function moveHolds(session: Session, moves: readonly HoldMove[]): Promise<
         if ((error as { code?: string }).code !== 'ER_BAD_NULL_ERROR') throw error;
         throw new IntegrityError('a hold in MySQL differs from its previous state in the journal', { cause: error });
       });
-    if (changed !== 2 * rows.length) throw new IntegrityError('a hold of the journal is missing in MySQL');
+    if (changed !== 2 * rows.length) throw new IntegrityError('a hold in the journal is missing from MySQL');
   }
 }

@@ -183,7 +183,7 @@ describe('The authority', () => {
     },
   );
 
-  it('returns only those accounts and ids that wait for a journal and were requested', async () => {
+  it('is returned with only those accounts and ids that wait for a journal and were requested', async () => {
     await freeze();
     await db.database.rows('UPDATE authority SET cache_epoch = 3');
     const loaded = await reader.loadAccounts(['ada', 'bob']);

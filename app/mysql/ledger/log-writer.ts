@@ -46,9 +46,9 @@ export async function seal(session: Session, contents: readonly RowContent[]): P
 }
 
 /**
- * Appends rows with two statements instead of four: to the end of the log as it was last seen, if nobody has sealed
- * anything since, and nothing waits to be sealed. What the transaction depends on was committed before it began, and so
- * would be visible as waiting.
+ * Appends rows with two statements instead of four: to the end of the log as it was last seen, if nothing has been
+ * sealed since, and nothing waits to be sealed. Any entry on which the transaction depends was committed before the
+ * transaction began, so it would be visible as waiting.
  * @param now MySQL's clock in this transaction, ms. @returns the new end; null if nothing was appended: then use `seal`
  */
 export async function sealAfter(

@@ -76,8 +76,8 @@ function* literalsOf(outcomes: readonly Outcome[], salts: Salts, rare: readonly 
 }
 
 /**
- * Time from the pod's receipt to the acceptance, ms, because a difference is a short literal. The two clocks
- * may differ, so it can be negative.
+ * Time from the pod's receipt to the acceptance, ms: a difference is a shorter literal than a time. The two clocks may
+ * differ, so it can be negative.
  */
 const acceptedAfter = ({ acceptedAt, takenAt }: Outcome): string =>
   takenAt === null ? 'NULL' : integer(acceptedAt - takenAt);

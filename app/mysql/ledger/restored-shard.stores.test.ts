@@ -34,7 +34,7 @@ const decide = (...orders: ReturnType<typeof legOf>[]) =>
     EPOCH,
     orders.map((order) => ({ order, takenAt: systemClock.now() })),
   );
-/** A leg `out` toward shard 2, or another one. */
+/** A leg `out` toward shard 2, or toward another shard. */
 const out = (transactionId: string, otherShard = 2) => legOf('out', { transactionId }, { leg: { otherShard } });
 const into = (transactionId: string, otherShard = 0) => legOf('in', { transactionId }, { leg: { otherShard } });
 const stateOf = () => db.database.rows('SELECT transaction_id AS `id`, state, closed_at FROM crossings ORDER BY `id`');
@@ -92,7 +92,7 @@ it('legs from another shard are read in pages, whether posted or refused', async
 });
 
 describe('The restored shard', () => {
-  it('opens accounts, and leaves those that exist as they are', async () => {
+  it('opens accounts, and leaves existing ones unchanged', async () => {
     const account = { ...{ currency: 'EUR', external: false, overdraftLimit: 0 }, name: null, limits: null };
     await restored.open([{ accountId: 'new', ...account }]);
     await restored.open([

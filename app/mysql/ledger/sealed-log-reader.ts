@@ -20,7 +20,7 @@ interface Columns {
 
 interface PageLimits {
   rows: number;
-  /** Before compression. */
+  /** The size before compression. */
   bytes: number;
 }
 

@@ -124,7 +124,7 @@ describe('A flush', () => {
     expect(await expectWholeLog(db.database)).toHaveLength(9);
   });
 
-  it('leaves nothing in the log if it fails before any of its statements, and is in it once after a retry', async () => {
+  it('leaves nothing in the log, whichever statement fails, and appears in it once after a retry', async () => {
     await using interrupted = new InterruptedDatabase(poolOptions(db.url));
     const store = new FlushStore(interrupted);
     const batch = await anyBatch();
@@ -151,7 +151,7 @@ describe('A flush', () => {
 describe('While MySQL has the authority', () => {
   beforeEach(() => db.reset(DIRECT_EPOCH, 'DIRECT', 2));
 
-  it('everything that a pod commits waits, until a keeper seals it', async () => {
+  it('everything that a pod commits waits until a keeper seals it', async () => {
     await opener().open([newAccount('world'), newAccount('ada'), newAccount('bob', { name: 'Bob ü' })], 'ann');
     const store = direct();
     await store.apply(DIRECT_EPOCH, [
@@ -193,7 +193,7 @@ describe('While MySQL has the authority', () => {
     ]);
   });
 
-  it('a transaction that commits late with a lower id is sealed, although higher ids were sealed before', async () => {
+  it('a transaction that commits late with a lower id is sealed, even after higher ids were sealed', async () => {
     await openIn(db.database, ACCOUNTS);
     await using slow = new InterruptedDatabase(poolOptions(db.url));
     // Before the outcome is inserted, but after the entry was noted.
@@ -259,7 +259,7 @@ describe('An action', () => {
     ]);
   });
 
-  it('is not noted in a ledger whose log has not begun', async () => {
+  it('is not recorded in a ledger whose log has not begun', async () => {
     await db.reset(1, 'CACHE', 1);
     expect(await note('["ann"]')).toBeNull();
     expect(await waiting()).toBe(0);

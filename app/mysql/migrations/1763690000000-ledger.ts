@@ -7,8 +7,8 @@ const NAME = 'CHARACTER SET ascii COLLATE ascii_bin';
 /**
  * The ledger's tables. A transfer is one row that contains both of its postings (each side's version and balance
  * after): a separate table of postings cost the flush a third of its rate, and could disagree with it. The view
- * `postings` returns the sides one by one. No statement has an effect if it was run before, because a migration that
- * was interrupted is run again.
+ * `postings` returns the sides one by one. Every statement is idempotent, because an interrupted migration is run
+ * again.
  */
 export class Ledger1763690000000 implements MigrationInterface {
   readonly name = 'Ledger1763690000000';

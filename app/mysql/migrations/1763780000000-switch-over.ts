@@ -7,12 +7,12 @@ const NAMED_BY = 'VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL
 const KIND = "ENUM('transfers','account-change')";
 
 /**
- * Adds the tables and columns that are needed to move the authority between Redis and MySQL: for data that pods hand over, for
- * accounts and ids that wait for a journal, and for entries that an operator dropped. This migration only adds, so that
- * processes of the previous version can keep running.
+ * Adds the tables and columns that are needed to move the authority between Redis and MySQL: for data that pods hand
+ * over, for accounts and ids that wait for a journal, and for entries that an operator dropped. This migration only
+ * adds tables and columns, so that processes of the previous version can keep running.
  *
- * MySQL commits each of these statements separately. None of them therefore has an effect if it was run before:
- * an interrupted migration is simply run again.
+ * MySQL commits each of these statements separately. Each of them is therefore idempotent: an interrupted migration is
+ * simply run again.
  */
 export class SwitchOver1763780000000 implements MigrationInterface {
   readonly name = 'SwitchOver1763780000000';

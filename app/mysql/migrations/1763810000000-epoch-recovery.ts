@@ -4,8 +4,9 @@ const NAME = 'CHARACTER SET ascii COLLATE ascii_bin';
 const TEXT = 'CHARACTER SET utf8mb4 COLLATE utf8mb4_bin';
 
 /**
- * Adds the state that a keeper needs to recover an epoch in pages of bounded size: its progress, and which in-doubt attempts
- * have a known outcome after all. This migration only adds; no statement has an effect if it was run before.
+ * Adds the state that a keeper needs to recover an epoch in pages of bounded size: its progress, and which in-doubt
+ * attempts have a known outcome after all. This migration only adds tables and columns, and every statement is
+ * idempotent.
  */
 export class EpochRecovery1763810000000 implements MigrationInterface {
   readonly name = 'EpochRecovery1763810000000';

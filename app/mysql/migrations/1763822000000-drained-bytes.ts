@@ -1,9 +1,9 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * The size of each drained entry, written with it, so that a page can be chosen without reading the payloads. Adding a
- * generated column would copy the table, which is large in the middle of a recovery; some unreleased versions had such
- * a column.
+ * Stores the size of each drained entry together with the entry, so that a page can be chosen without reading the
+ * payloads. Adding a generated column would copy the table, which is large in the middle of a recovery; some unreleased
+ * versions had such a column.
  */
 export class DrainedBytes1763822000000 implements MigrationInterface {
   readonly name = 'DrainedBytes1763822000000';

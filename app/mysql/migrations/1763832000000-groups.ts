@@ -5,8 +5,8 @@ const ID = `VARCHAR(64) ${NAME}`;
 const TEXT = 'CHARACTER SET utf8mb4 COLLATE utf8mb4_bin';
 
 /**
- * Groups of transfers. Values are added at the end of an enumeration, and columns at the end of a table, so every statement is
- * instant whatever the size of the table. No statement has an effect if it was run before.
+ * Groups of transfers. Values are added at the end of an enumeration, and columns at the end of a table, so every
+ * statement is instant whatever the size of the table. Every statement is idempotent.
  */
 export class Groups1763832000000 implements MigrationInterface {
   readonly name = 'Groups1763832000000';

@@ -1,13 +1,13 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 const LEDGER_ID = "CHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT ''";
-/** The tables with one row, which every change of a balance reads or writes. */
+/** The tables whose only row is read or written by every change of a balance. */
 const TABLES = ['authority', 'flush_cursor'] as const;
 
 /**
  * A ledger may consist of several shards, each with a database of its own. The identity defines which shard a database
  * is, and the rows of the authority and of the cursor are found by it, so that a transaction in the database of another
- * shard finds no row. A database that exists becomes shard 0 of 1.
+ * shard finds no row. An existing database becomes shard 0 of 1.
  *
  * Processes of the previous release look these rows up by `shard = 0`. There is exactly one such row per table, and
  * those processes insert no others.

@@ -3,7 +3,7 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 const TEXT = 'CHARACTER SET ascii COLLATE ascii_bin';
 
 /**
- * Which pods cannot serve which other shards, so that a pod can distinguish its own problems from those of a shard.
+ * Records which pods cannot serve which shards, so that a pod can distinguish its own problems from those of a shard.
  * Adds a table that only processes of a ledger with several shards use.
  */
 export class LostShards1763846000000 implements MigrationInterface {

@@ -3,8 +3,8 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 const ASCII = 'CHARACTER SET ascii COLLATE ascii_bin';
 
 /**
- * The index of transfers and accounts. It contains nothing that is not in the books as well, and is filled only where
- * search is enabled. The same tables can be in a database of their own.
+ * The index of transfers and accounts. It contains nothing that is not also in the books, and is filled only if search
+ * is enabled. The same tables can be in a database of their own.
  */
 export class Search1763875000000 implements MigrationInterface {
   readonly name = 'Search1763875000000';
@@ -19,7 +19,7 @@ export class Search1763875000000 implements MigrationInterface {
   }
 }
 
-/** Statements that have no effect if they were run before. */
+/** All of these statements are idempotent. */
 export const SEARCH_TABLES = [
   `CREATE TABLE IF NOT EXISTS search_transfers (
     term BINARY(8) NOT NULL COMMENT 'zeros: every transfer; otherwise a digest of what it can be found by',

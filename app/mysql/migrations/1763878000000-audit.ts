@@ -1,6 +1,6 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** The runs of the self-check of the sealed log. No statement has an effect if it was run before. */
+/** The runs of the self-check of the sealed log. Every statement is idempotent. */
 export class Audit1763878000000 implements MigrationInterface {
   readonly name = 'Audit1763878000000';
 

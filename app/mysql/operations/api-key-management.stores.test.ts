@@ -76,7 +76,7 @@ describe('A created key', () => {
     expect(rows).not.toContain(secret.slice(0, 12));
   });
 
-  it('is returned without its secret if created again, and remains one key however many requests race', async () => {
+  it('is returned without its secret if created again, and is created once even by concurrent requests', async () => {
     const issued = await Promise.all(Array.from({ length: 8 }, () => management.create(wanted(), by())));
     expect(issued.filter(({ secret }) => secret !== null)).toHaveLength(1);
     expect(await management.create(wanted(), by())).toMatchObject({ key: { keyId: 'k1' }, secret: null });
@@ -97,7 +97,7 @@ describe('A created key', () => {
     expect(await actions()).toEqual(['CREATED k1', 'REFUSED k1', 'REFUSED k1', 'REFUSED k1', 'REFUSED k1']);
   });
 
-  it('lets a process of the previous release do nothing if it has rights that this process would not enforce', async () => {
+  it('with an expiry or a restriction has no rights in an older process, which would not enforce it', async () => {
     expect(await olderScopes(await create())).toBe('transfers:write');
     expect(await olderScopes(await create({ keyId: 'k2', accountPrefixes: ['a'] }))).toBe('');
     expect(await olderScopes(await create({ keyId: 'k3', expiresAt: Date.now() + HOUR_MS }))).toBe('');
@@ -212,7 +212,7 @@ describe('A revoked key', () => {
 describe('The last key that can manage keys', () => {
   beforeEach(() => create({ keyId: 'ops', scopes: ['ops'] }));
 
-  it('cannot be revoked, whatever other keys there are', async () => {
+  it('cannot be revoked, whatever other keys exist', async () => {
     await create({ keyId: 'plain', scopes: ['balances:read'] });
     await create({ keyId: 'short', scopes: ['ops'], expiresAt: Date.now() + HOUR_MS / 2 });
     await create({ keyId: 'gone', scopes: ['ops'] });

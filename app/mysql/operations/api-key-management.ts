@@ -36,14 +36,14 @@ interface Dependencies {
   changed(hashes: readonly string[]): void;
 }
 
-/** A key that expires within this time, in seconds, does not count as one that can still manage keys. */
+/** A key that expires within this time, in seconds, no longer counts as a key that can manage keys. */
 const LASTING_S = 3_600;
 const TRIES_MAX = 5;
 /** The recorded creator of keys that come from a file. */
 const DEPLOYMENT = 'deployment';
 const LOG =
   'INSERT INTO api_key_log (`action`, key_id, `user`, user_key_id, correlation_id, content) VALUES (?, ?, ?, ?, ?, ?)';
-/** Maximum number of keys without an id that are given one each time keys are listed. */
+/** Maximum number of keys that are given a missing id each time keys are listed. */
 const NAMED_MAX = 1_000;
 
 /** The management of API keys in MySQL. A change and its entries in both logs are one transaction. */
@@ -65,7 +65,7 @@ export class ApiKeyManagement implements KeyManagement {
     });
   }
 
-  /** Creates the keys that do not exist yet. Keys that exist are left as they are, even if they are revoked. */
+  /** Creates the keys that do not exist yet. Existing keys remain unchanged, even if they are revoked. */
   async seed(keys: readonly SeededKey[]): Promise<void> {
     await this.#change(async (session) => {
       await lockKeys(session);
@@ -203,7 +203,7 @@ async function storedIn(session: Pick<Session, 'rows'>, keyId: string): Promise<
 const keyOf = async (session: Pick<Session, 'rows'>, keyId: string): Promise<ApiKey> =>
   (await storedIn(session, keyId)).key;
 
-/** Makes changes that depend on other keys run one at a time. */
+/** Ensures that changes that depend on other keys run one at a time. */
 async function lockKeys(session: Session): Promise<void> {
   await session.rows('SELECT COUNT(*) FROM api_keys FOR UPDATE');
 }
@@ -246,7 +246,7 @@ async function log(
   if (action !== 'REFUSED') await seal(session, action, keyId, { ...content, by: identity.keyId ?? null });
 }
 
-/** Notes what has changed for the sealed log, so that an audit can prove it. Names and reasons may be personal. */
+/** Notes a change in the sealed log, so that an audit can prove it. Names and reasons may be personal. */
 async function seal(session: Session, action: KeyAction, keyId: string, content: object): Promise<void> {
   const { user: _user, name: _name, reason: _reason, ...rest } = content as Record<string, unknown>;
   const [row] = await session.rows<{ now: Date }>('SELECT NOW(3) AS `now`');

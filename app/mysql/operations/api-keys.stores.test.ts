@@ -52,7 +52,7 @@ describe('An API key', () => {
     expect(JSON.stringify(rows)).not.toContain(KEY.slice(0, 8));
   });
 
-  it('returns when it expires, so that a response that stays open can end then', async () => {
+  it('returns the time at which it expires, so that a response that stays open can end then', async () => {
     expect(await keys.identify(KEY)).not.toHaveProperty('expiresAt');
     await db.database.rows('UPDATE api_keys SET expires_at = NOW(3) + INTERVAL 1 HOUR');
     keys.forget([hashOfKey(KEY)]);
@@ -243,7 +243,7 @@ describe('A flood of guesses', () => {
     expect(await keys.identify(KEY)).toMatchObject({ user: 'ada' });
   });
 
-  it('uses a limited number of connections: further requests get overloaded, and known keys are accepted', async () => {
+  it('uses a limited number of connections: other guesses get `overloaded`, but known keys are accepted', async () => {
     await keys.identify(KEY);
     clock.advance(FRESH_MS);
     let open = () => {};

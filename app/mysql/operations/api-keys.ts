@@ -30,7 +30,7 @@ interface KeyRow {
 const FRESH_MS = 30_000;
 /**
  * Keys that were changed within this many seconds are forgotten at every step. This is longer than any statement takes,
- * so that neither a change that was committed late nor a read that began before it can be missed.
+ * to allow for a change that is committed late, and for a read that began before the change.
  */
 const CHANGED_WITHIN_S = 15;
 /** Uses are recorded with this precision, in seconds, so that a busy key costs only one write in this time. */
@@ -139,8 +139,8 @@ export class ApiKeyStore implements KeyStore {
   }
 
   /**
-   * Adds a key; adding the same key again only updates its holder and scopes. A key that expires or is restricted keeps its
-   * rights, and a revoked one stays revoked.
+   * Adds a key; adding the same key again only updates its holder and scopes. A key with an expiry or restrictions
+   * keeps its rights, and a revoked one stays revoked.
    */
   async add(key: string, user: string, scopes: readonly string[]): Promise<void> {
     await this.#database.rows(

@@ -13,7 +13,7 @@ interface DueColumns {
 export interface OpenHolds {
   currency: string;
   holds: number;
-  /** What they reserve, minor units. */
+  /** The amount that they reserve, minor units. */
   heldMinorUnits: number;
 }
 
@@ -46,7 +46,7 @@ export class HoldSchedule implements DueHolds {
     }));
   }
 
-  /** By how much the oldest expiry is late, ms; 0 if none is. @param nowMs by the ledger's clock */
+  /** By how much the oldest expiry is overdue, ms; 0 if none is. @param nowMs by the ledger's clock */
   async lateMs(nowMs: number): Promise<number> {
     const [oldest] = await this.due(nowMs, null, 1);
     return oldest ? nowMs - oldest.expiresAt : 0;

@@ -54,18 +54,18 @@ export async function writeIdentity(session: Session, { ledgerId, shard, shards 
     await session.run(`UPDATE ${table} SET ledger_id = ?, shard = ?`, [ledgerId, shard]);
 }
 
-/** The tables that have a row as soon as a ledger has been used, or a process of it was started. */
+/** The tables that have a row as soon as a ledger has been used, or one of its processes has been started. */
 const USED = ['accounts', 'processes', 'keepers', 'pods', 'transfers'];
 
-/** A database that cannot become the shard that it should be. */
+/** A database that cannot become the requested shard. */
 export class WrongShard extends Error {
   override readonly name = 'WrongShard';
 }
 
 /**
- * Makes a database a shard of a ledger. Only a database that was never used can become another shard; for one that is
- * this shard already, nothing changes.
- * @param wanted its `ledgerId` is null for the first shard, whose id the ledger gets
+ * Makes a database a shard of a ledger. Only a database that was never used can become another shard; if the database
+ * already is this shard, nothing changes.
+ * @param wanted its `ledgerId` is null for the first shard: the id in its database becomes that of the ledger
  * @returns the id of the ledger
  * @throws WrongShard if the database is another shard, or belongs to a ledger with another number of shards
  */
@@ -87,8 +87,9 @@ export async function adoptIdentity(
 }
 
 /**
- * Closes a shard for its recovery, or opens it afterwards. While the shard is closed, no process accepts its database.
- * Call this only while no process of the ledger is running. It has no effect if the shard already is closed, or open.
+ * Closes a shard for its recovery, or opens it afterward. While the shard is closed, no process accepts its database.
+ * Call this only while no process of the ledger is running. It has no effect if the shard is already in the requested
+ * state.
  * @throws WrongShard if it is the database of another shard
  */
 export async function setRecovering(

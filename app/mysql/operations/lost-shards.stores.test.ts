@@ -30,7 +30,7 @@ it('the votes are the latest reports of live pods', async () => {
   });
 });
 
-it('a pod that is silent does not count, nor does a report that was not repeated', async () => {
+it('silent pods do not count, nor do reports that were not repeated', async () => {
   await live('a', 'b');
   await lost.report('a', [1]);
   await lost.report('b', [2]);

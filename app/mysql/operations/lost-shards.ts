@@ -19,7 +19,7 @@ export class LostShards {
     this.#database = database;
   }
 
-  /** Repeat it while the shards are lost. @throws Problem database_unavailable */
+  /** Repeat this while the shards are lost. @throws Problem database_unavailable */
   async report(processId: string, shards: readonly number[]): Promise<void> {
     for (const shard of shards) {
       await this.#database.rows(

@@ -3,7 +3,7 @@ import { accountOf } from '../../domain/testing/orders.ts';
 import { migratedDatabase, openIn } from '../testing/test-database.ts';
 import { returnedMoney } from './returned-money.ts';
 
-it('the money on the accounts for returns is found by currency, and no other money', async () => {
+it('only the money in the accounts of returns is found, by currency', async () => {
   const db = await migratedDatabase();
   expect(await returnedMoney(db.database)).toEqual([]);
   const open = (id: string, currency: string) => accountOf(id, { currency, external: true });

@@ -14,7 +14,7 @@ export interface RunningProcesses {
 
 /**
  * Counts whatever shows that processes of the ledger are running, or may be. `database` must have only one connection,
- * because others of its own would be counted.
+ * because any other connections of its own would also be counted.
  * @throws Problem database_unavailable
  */
 export async function runningProcesses(database: Pick<Database, 'rows'>): Promise<RunningProcesses> {

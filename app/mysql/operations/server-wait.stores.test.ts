@@ -113,7 +113,7 @@ describe('Waiting for MySQL', () => {
     ['an unknown user', (url) => (url.username = 'nobody'), /user or password \(ER_ACCESS_DENIED/],
     ['an unknown database', (url) => (url.pathname = '/nowhere'), /does not exist; create it first \(ER_BAD_DB_ERROR/],
     ['TLS that the server lacks', (url) => url.searchParams.set('ssl', '{}'), /TLS|certificate/],
-  ])('gives up at once on %s', async (_what, change, why) => {
+  ])('gives up immediately on %s', async (_what, change, why) => {
     const { clock, error } = await waitAt(at(change));
     expect(error).toBeInstanceOf(WrongMysqlSetting);
     expect(error?.message).toMatch(why);
@@ -121,7 +121,7 @@ describe('Waiting for MySQL', () => {
     expect(clock.slept).toEqual([]);
   });
 
-  it('gives up at once if the user may not use the database', async () => {
+  it('gives up immediately if the user may not use the database', async () => {
     const root = await createConnection(inject('mysqlUrl'));
     await root.query("CREATE USER stranger IDENTIFIED BY 'known'");
     const { error } = await waitAt(

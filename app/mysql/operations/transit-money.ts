@@ -1,8 +1,8 @@
 import type { Database } from '../connection/pool.ts';
 
 /**
- * What the transit accounts of this shard hold, by currency: what has left toward other shards, minus what has arrived.
- * `legs`: how many legs have moved it.
+ * The money in the transit accounts of this shard, by currency: the amount that has left for other shards, minus the
+ * amount that has arrived. `legs`: the number of legs that have moved this money.
  * @throws Problem database_unavailable
  */
 export async function transitMoney(

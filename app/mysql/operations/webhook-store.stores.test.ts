@@ -62,7 +62,7 @@ describe('WebhookStore', () => {
     await expect(store.create(wanted(), by('bob'))).rejects.toMatchObject({ code: 'webhook_id_reused' });
   });
 
-  it('stores secrets only encrypted, and readable for its own webhook alone', async () => {
+  it('stores secrets only encrypted, each readable only for its own webhook', async () => {
     const { secret } = await store.create(wanted(), by());
     await store.create(wanted('x'), by());
     const dump = JSON.stringify(await db.database.rows('SELECT * FROM webhooks'));
@@ -75,7 +75,7 @@ describe('WebhookStore', () => {
     expect((await leases.take('x', 'me', LEASE_MS))?.secrets).toBeNull();
   });
 
-  it('limits the webhooks of a user, and of all users, also of concurrent requests', async () => {
+  it('limits the webhooks of a user, and of all users, even for concurrent requests', async () => {
     const create = (user: string, count: number) =>
       Promise.allSettled(
         Array.from({ length: count }, (_, index) => store.create(wanted(`${user}-${index}`), by(user))),
@@ -117,7 +117,7 @@ describe('WebhookStore', () => {
     expect(await listed(by())).toEqual(['all', 'narrow', 'wide']);
     expect(await listed(wide)).toEqual(['narrow', 'wide']);
     expect(await listed(narrow)).toEqual(['narrow']);
-    // A key with `ops` is never restricted; one that were would still see only its own.
+    // A key with `ops` is never restricted; a restricted one would still see only its own webhooks.
     expect(await listed(by('bob', { scopes: new Set(SCOPES), accountPrefixes: ['acme:'] }))).toEqual([]);
     await expect(store.change('narrow', { accounts: ['acme:us:1'] }, narrow)).rejects.toMatchObject({
       code: 'forbidden',
@@ -141,7 +141,7 @@ describe('WebhookStore', () => {
     await expect(rotate('s8', 3600)).rejects.toMatchObject({ code: 'too_many_secrets' });
   });
 
-  it('notes each change in the sealed log, without what is personal or secret', async () => {
+  it('notes each change in the sealed log, without personal or secret data', async () => {
     await store.create(wanted(), by());
     await store.change('w', { description: 'other' }, by());
     await store.rotate('w', { secretId: 's', overlapS: 1 }, by());
@@ -160,7 +160,7 @@ describe('WebhookStore', () => {
     expect(noted).not.toMatch(/whsec|hooks\.example|token|Bücher|ann/);
   });
 
-  it('pausing and changing a stopped webhook does not start it', async () => {
+  it('does not start a stopped webhook when it is changed, only when it is resumed', async () => {
     await store.create(wanted(), by());
     const lease = await leases.take('w', 'me', LEASE_MS);
     expect(lease && (await leases.stop(lease, 'failing'))).toBe(true);
@@ -208,7 +208,7 @@ describe('WebhookLeaseStore', () => {
     expect((await taken('a')).fence).toBe(second.fence + 1);
   });
 
-  it('ignores what an earlier holder writes, whenever it writes', async () => {
+  it('ignores everything that an earlier holder writes', async () => {
     const stale = await taken('a');
     await expire();
     const current = await taken('b');
@@ -233,7 +233,7 @@ describe('WebhookLeaseStore', () => {
     expect(after).toMatchObject({ position: '2', revision: before.revision + 1 });
   });
 
-  it('remembers failures and when to try again, for the next holder, too', async () => {
+  it('remembers the failures, and when to try again, even for the next holder', async () => {
     const lease = await taken('a');
     await leases.recordEvents(lease, refused(1));
     await leases.release('a');
@@ -244,7 +244,7 @@ describe('WebhookLeaseStore', () => {
     expect(await leases.read(next, 'b')).toMatchObject({ failures: 0, waitMs: 0 });
   });
 
-  it('keeps a limited number of attempts, and failures beside any number of successes', async () => {
+  it('keeps a limited number of attempts, and never drops failures because of successes', async () => {
     const lease = await taken('a');
     await leases.recordEvents(lease, refused(1));
     const more = KEPT.succeeded + 5;
@@ -270,7 +270,7 @@ describe('WebhookLeaseStore', () => {
     expect(await revoked()).toEqual([false, false]);
   });
 
-  it('shows that the key with which its events were directed to another address is revoked', async () => {
+  it('shows that the key that directed the events of a webhook to another address is revoked', async () => {
     const keys = new ApiKeyManagement({ database: db.database, clock: systemClock, changed() {} });
     const key = {
       user: 'ann',
@@ -294,7 +294,7 @@ describe('WebhookLeaseStore', () => {
     ]);
   });
 
-  it('has something to do for a webhook that is not active only if a test was requested', async () => {
+  it('leases an inactive webhook only if a test was requested', async () => {
     await store.change('w', { state: 'PAUSED' }, by());
     expect(await leases.take('w', 'a', LEASE_MS)).toBeNull();
     await store.test('w', by());

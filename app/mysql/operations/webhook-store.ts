@@ -31,7 +31,7 @@ import {
 interface Dependencies {
   database: Database;
   box: SecretBox;
-  /** How many webhooks a user may have, and all users together. */
+  /** The maximum number of webhooks of one user, and of all users together. */
   limits: { perUserMax: number; max: number };
 }
 
@@ -109,7 +109,8 @@ export class WebhookStore implements Webhooks {
          WHERE webhook_id = ?`,
         [...columnsOf(settings), next, webhookId],
       );
-      // Whoever directs the events to another address is responsible for it: it stops when this key is revoked.
+      // Whoever directs the events to another address is responsible for the webhook: it stops when their key is
+      // revoked.
       if (settings.url !== row.url)
         await session.run('UPDATE webhooks SET granted_by = ? WHERE webhook_id = ?', [
           request.identity.keyId ?? null,
@@ -122,7 +123,7 @@ export class WebhookStore implements Webhooks {
   async remove(webhookId: string, request: KeyRequest): Promise<void> {
     await this.#transaction(async (session) => {
       const row = await rowIn(session, webhookId, 'FOR UPDATE');
-      // The same as for a webhook that does not exist: nobody learns about those of others.
+      // The same problem as for a webhook that does not exist, so that nobody learns about the webhooks of others.
       if (!row || !maySee(request.identity, webhookOf(row))) return;
       await session.run('DELETE FROM webhooks WHERE webhook_id = ?', [webhookId]);
       await session.run('DELETE FROM webhook_deliveries WHERE webhook_id = ?', [webhookId]);
@@ -278,8 +279,8 @@ async function visibleIn(
 }
 
 /**
- * Nobody gets access to more accounts through a webhook than the caller may use: its secret and its address can be
- * replaced.
+ * A caller may see a webhook only if it may use all of the webhook's accounts: otherwise, by replacing the secret or
+ * the address, it could get events of other accounts.
  */
 function maySee(identity: Identity, { owner, accountPrefixes }: Webhook): boolean {
   if (isOperator(identity)) return true;
@@ -311,7 +312,7 @@ const hashOf = (wanted: WantedWebhook, { user, accountPrefixes }: Identity): Buf
     .update(JSON.stringify([user, accountPrefixes ?? null, contentOf(wanted), wanted.after]))
     .digest();
 
-/** The request is a repetition if it has the content of the first one, whatever was changed since. */
+/** The request is a repetition if it has the content of the first one, whatever has been changed since. */
 function replayOf(row: WebhookRow, hash: Buffer): IssuedWebhook {
   if (!row.request_hash.equals(hash))
     throw new Problem('webhook_id_reused', `There is another webhook ${row.webhook_id}.`);

@@ -69,7 +69,8 @@ export function authorityOf([row]: AuthorityColumns[]): Authority {
 }
 
 /**
- * The comparison of a compare-and-set: locks the authority row, after waiting for transactions that have share-locked it.
+ * Makes the comparison of a compare-and-set: locks the authority row, after waiting for transactions that have
+ * share-locked it.
  * @returns the row, or null if the authority is no longer at this epoch
  */
 export async function lockedAuthority(session: Session, epoch: number): Promise<Authority | null> {

@@ -45,7 +45,7 @@ export function captureOf({ hold_id, capture }: CaptureColumns): { capture?: Cap
   return { capture: { holdId: hold_id, amount, destination, final: final === 1 } };
 }
 
-/** Of a posted capture. */
+/** The hold after a posted capture; nothing for any other transfer. */
 export function holdAfterOf({ capture, held_after, held_change }: CaptureColumns): { hold?: HoldAfter } {
   if (!capture || held_after === null || held_change === null) return {};
   const [, , , ...after] = JSON.parse(capture) as Fields;

@@ -37,7 +37,7 @@ export const KINDS = {
 } as const;
 type StoredKind = keyof typeof KINDS;
 
-/** A table, the columns of its unique key on (account, version), and what it has. */
+/** A table, the columns of its unique key on (account, version), and what its rows are. */
 export interface SideTable {
   /** With the index that has to be used, if there are others that begin with the account. */
   table: string;
@@ -102,7 +102,7 @@ const HOLD_EVENTS: SideTable = {
   kinds: ['PLACED', 'CHANGED', 'VOIDED', 'EXPIRED'],
   columns: ofHold('version', 'kind', 'balance_after', 'held_after', 'held_change'),
 };
-/** Together they have every version of every account exactly once. */
+/** Together they contain every version of every account exactly once. */
 export const SIDES: readonly SideTable[] = [DEBITS, CREDITS, PLACINGS, HOLD_EVENTS];
 
 /** Where the held amount of an account after a version is found, for each version that changed it. */

@@ -90,7 +90,7 @@ export function holdStateOfRow({ status, ...row }: HoldRow): HoldState | null {
   return status === 'REFUSED' ? null : stateOf(row, status);
 }
 
-/** The same, with the properties that never change. */
+/** The current state of the hold, with the properties that never change; null if it was refused. */
 export function storedHoldOfRow(row: HoldRow): StoredHold | null {
   const state = holdStateOfRow(row);
   if (!state) return null;

@@ -2,8 +2,8 @@ import { uuidV7Time } from '../../domain/ids.ts';
 import type { Database } from '../connection/pool.ts';
 
 /**
- * Maximum number of rows read per table. The rows are a few MB, and cause only a short delay for a Redis that is not in use
- * yet.
+ * Maximum number of rows read per table. The rows are a few MB, and cause only a short delay for a Redis server that is
+ * not in use yet.
  */
 const ROWS_MAX = 20_000;
 

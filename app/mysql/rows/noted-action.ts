@@ -7,7 +7,7 @@ import { noteEntries } from './unsealed-rows.ts';
 
 /**
  * Notes an administrative action, such as the creation of an API key, for the log, in the transaction that performs it.
- * @param personal JSON of what must not be in the log, such as the name of a user; null if there is nothing
+ * @param personal data that must not be in the log, such as the name of a user, as JSON; null if there is none
  * @returns the salt of the personal data, hexadecimal, which has to be stored with this data in a column `salt BINARY(16)`;
  * null if there is none, or if the log of the ledger has not begun
  */

@@ -7,9 +7,9 @@ import { integer, text } from '../connection/sql.ts';
 const ROW_CHARS_MAX = 128 * 1024;
 
 /**
- * Notes lines for the log, in a transaction that has locked everything that they are about: of two transactions that
- * lock the same account, the later one then gets the higher id, and is visible only after the earlier one. Whoever seals
- * next gives them a position.
+ * Stores lines for the log, in a transaction that has locked everything that they are about: of two transactions that
+ * lock the same account, the later one then gets the higher id, and is visible only after the earlier one. The next
+ * transaction that seals gives them a position.
  */
 export async function noteUnsealed(session: Session, epoch: number, lines: readonly string[]): Promise<void> {
   let page: string[] = [];
@@ -28,7 +28,7 @@ export async function noteUnsealed(session: Session, epoch: number, lines: reado
   await write();
 }
 
-/** The same for entries. */
+/** Stores entries for the log, as `noteUnsealed` does for lines. */
 export const noteEntries = (
   session: Session,
   epoch: number,

@@ -29,7 +29,7 @@ import { AccountEntity, ApiKeyEntity, ReconciliationEntity } from './entities.ts
 
 type Migration = new () => MigrationInterface;
 
-/** In order. */
+/** In the order in which they run. */
 const MIGRATIONS: readonly Migration[] = [
   Ledger1763690000000,
   SwitchOver1763780000000,
@@ -78,7 +78,7 @@ export function createDataSource(mysqlUrl: string, more: readonly Migration[] = 
 
 /**
  * The part after the `?`, such as `ssl={"verifyIdentity":true}`: mysql2 reads it from the URL of the pools, but TypeORM
- * drops it, so that a migration would use an unencrypted connection. Each value is JSON or text, as in mysql2.
+ * drops it, and a migration would then use an unencrypted connection. Each value is JSON or text, as in mysql2.
  */
 function optionsOf(mysqlUrl: string): Record<string, unknown> {
   const read = (text: string): unknown => {
@@ -104,8 +104,8 @@ const TABLE_RETRY_MS = 2_000;
 const TABLE_IN_USE = 'ER_LOCK_WAIT_TIMEOUT';
 
 /**
- * Brings the schema up to date while pods are running; two migrations that are started together wait for one another,
- * so it is safe to run this anywhere, and more than once.
+ * Brings the schema up to date while pods are running; if two migrations are started at the same time, one waits for
+ * the other, so it is safe to run this anywhere, and more than once.
  * @param more the migrations of a future version
  * @returns the names of the migrations that were run
  */

@@ -1,6 +1,6 @@
 import { SEARCH_TABLES } from '../migrations/1763875000000-search.ts';
 
-/** The tables of a separate database with the search index. Each statement has no effect if it was run before. */
+/** The tables of a separate database with the search index. Every statement is idempotent. */
 export const SEARCH_DATABASE: readonly string[] = [
   ...SEARCH_TABLES,
   `CREATE TABLE IF NOT EXISTS ledger_identity (

@@ -7,7 +7,7 @@ import { writeLongIndex } from './testing/long-index.ts';
 
 const TRANSFERS = 40_000;
 let db: TestDatabase;
-/** Has one connection, so that the counters of its session are those of the statements. */
+/** Has a single connection, so that the session's counters count exactly the statements of the test. */
 let index: Database;
 beforeAll(async () => {
   db = await migratedDatabase();
@@ -20,7 +20,7 @@ afterAll(async () => {
   await db.drop();
 });
 
-/** The rows that MySQL reads for some work. */
+/** The number of rows that MySQL reads while `work` runs. */
 async function rowsReadBy(work: () => Promise<unknown>): Promise<number> {
   const sum = async () => {
     const rows = await index.rows<{ Value: string }>("SHOW SESSION STATUS LIKE 'Handler\\_read\\_%'");
@@ -68,7 +68,7 @@ it.each<[string, TransferFilter]>([
   ['account, and no status', { account, status: 'PENDING', kind: 'reversal' }],
   ['reference of another account', { reference: 'r-3', account: 'nobody' }],
   ['metadata, reference and account', { reference: 'r-3', account, metadata: { key: 'n', value: 'none' } }],
-])('reads a limited number of rows although nothing matches: %s', async (_, filter) => {
+])('reads a limited number of rows even if nothing matches: %s', async (_, filter) => {
   for (const isRestricted of [false, filter.account !== undefined]) {
     let pages = 0;
     for (let after: TransferPlace | null = null, isOver = false; !isOver; pages++) {

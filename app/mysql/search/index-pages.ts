@@ -5,8 +5,9 @@ import { kindTerm, statusTerm, termsOf } from './terms.ts';
 type Source = Pick<Database, 'rows'>;
 
 /**
- * How many rows of the index a page examines at most if it has conditions that the index does not order by. A page that ends
- * there has fewer rows than its limit, and the next page continues after it.
+ * The maximum number of index rows that a page examines if some of its conditions cannot use the order of the index. A
+ * page that stops there has fewer rows than its limit, and the next page continues after the last row that was
+ * examined.
  */
 export const EXAMINED_MAX = 5_000;
 
@@ -40,7 +41,7 @@ export async function foundTransfers(
       )
     : [];
   const where = all([range, ...(last ? [notBeyond(placeOf(last), order)] : []), ...conditions]);
-  // STRAIGHT_JOIN: each row of the range is looked up under the other terms, which may have millions of rows.
+  // STRAIGHT_JOIN looks up each row of the range under the other terms, which may have millions of rows.
   const joins = others.map(
     (term, n) =>
       `STRAIGHT_JOIN search_transfers o${n} ON o${n}.term = x'${term}' AND o${n}.at_ms = s.at_ms AND o${n}.transaction_id = s.transaction_id`,
@@ -61,8 +62,8 @@ interface PlaceRow {
 const placeOf = ({ at_ms, transaction_id }: PlaceRow): TransferPlace => ({ at: at_ms, transactionId: transaction_id });
 
 /**
- * The rows of a term within a period. The term is written as a range, although it is only one: for an equality, MariaDB may
- * choose `ref`, which reads all rows from the end of the term to the page.
+ * The rows of a term within a period. The condition on the term is written as a range, although it matches only one
+ * term: for an equality, MariaDB may choose `ref` access, which reads all rows from the end of the term to the page.
  */
 const rangeOf = (term: string, { from = 0, to }: TransferFilter): Condition => ({
   sql: `s.term >= x'${term}' AND s.term <= x'${term}' AND s.at_ms >= ?${to === undefined ? '' : ' AND s.at_ms < ?'}`,
@@ -77,7 +78,7 @@ const placeBeyond = ({ at, transactionId }: TransferPlace, order: Order): Condit
   };
 };
 
-/** Up to a place, including it. */
+/** Everything up to and including a place. */
 const notBeyond = ({ at, transactionId }: TransferPlace, order: Order): Condition => {
   const { beyond } = DIRECTIONS[order === 'asc' ? 'desc' : 'asc'];
   return {
@@ -86,7 +87,7 @@ const notBeyond = ({ at, transactionId }: TransferPlace, order: Order): Conditio
   };
 };
 
-/** The conditions on the columns of a row, without those that all rows of the term meet. */
+/** The conditions on the columns of a row, except those that all rows of the term meet. */
 function conditionsOf({ status, kind, currency, amountMin, amountMax }: TransferFilter, driving: string): Condition[] {
   const hasStatus = status !== undefined && statusTerm(status) === driving;
   const hasKind = kind !== undefined && kindTerm(kind.toUpperCase()) === driving;
@@ -146,7 +147,7 @@ export async function foundAccounts(
   return { ids, next: last?.account_id ?? null };
 }
 
-/** An id has only characters before `~`. */
+/** Ids contain only characters that sort before `~`. */
 const AFTER_ALL = '~';
 
 const prefixRanges = (prefixes: readonly string[]): Condition => ({

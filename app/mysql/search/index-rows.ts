@@ -20,7 +20,7 @@ export interface IndexedRow {
   accepted_at: Date;
   reference: string | null;
   metadata: string | null;
-  /** Of a posted leg `out`. */
+  /** The state of the crossing; null unless the row is a posted `out` leg. */
   crossing: 'OPEN' | 'DONE' | 'RETURNED' | null;
 }
 
@@ -31,8 +31,8 @@ export const INDEXED_TABLES =
   "transfers t LEFT JOIN crossings c ON t.leg = 'OUT' AND c.transaction_id = t.transaction_id";
 
 /**
- * A transfer between shards is listed once, by its first leg. Other legs, and payouts by an operator, are movements inside the
- * ledger.
+ * A transfer between shards is listed once, by its first leg. Other legs, and payouts by an operator, are movements
+ * inside the ledger, and are not listed.
  */
 const isListed = ({ leg, transaction_id }: IndexedRow): boolean =>
   (leg === null || leg === 'OUT') && !isPayoutId(transaction_id);
@@ -42,7 +42,7 @@ function statusOf({ status, crossing }: IndexedRow): TransferStatus {
   return crossing === 'OPEN' ? 'PENDING' : 'POSTED';
 }
 
-/** None if somebody has damaged the row by hand: one such row must not stop the index. */
+/** Returns no pairs if someone has damaged the row by hand: one such row must not stop the index. */
 function pairsOf(metadata: string | null): [string, string][] {
   try {
     return Object.entries((JSON.parse(metadata ?? '{}') ?? {}) as Record<string, string>);
@@ -65,8 +65,8 @@ export function termsOfRow(row: IndexedRow): string[] {
 }
 
 /**
- * Adds transfers to the index. Their rows in the index depend on nothing but their rows in the books, so writing them
- * again changes nothing.
+ * Adds transfers to the index. Their rows in the index depend only on their rows in the books, so writing them again
+ * changes nothing.
  */
 export async function indexTransfers(session: Session, rows: readonly IndexedRow[]): Promise<void> {
   const listed = rows.filter(isListed);

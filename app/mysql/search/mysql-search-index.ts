@@ -15,7 +15,7 @@ import {
   PENDING,
 } from './index-rows.ts';
 
-/** The part of the log that is written in one transaction: up to some thousands of transfers. */
+/** How much of the log is indexed in one transaction: up to a few thousand transfers. */
 const PAGE = { rows: 16, bytes: 512 * 1024 };
 /** How many rows of the books are in memory at the same time. Each may have 17 kB of metadata. */
 const PAGE_MAX = IN_LIST_MAX;
@@ -32,8 +32,8 @@ interface CursorRow {
 }
 
 /**
- * The index of one shard. Whatever it contains is computed from the books, from which the rows are read by their ids. The log
- * shows which ids have changed: when one of its rows is visible, so is everything in the books that its transaction has changed.
+ * The index of one shard. Everything in it is computed from the books, whose rows are read by id. The log shows which
+ * ids have changed: once a row of the log is visible, so is everything that the same transaction changed in the books.
  */
 export class MysqlSearchIndex implements SearchIndex {
   readonly #books: Database;
@@ -83,7 +83,7 @@ export class MysqlSearchIndex implements SearchIndex {
   }
 
   async emptySome(from: IndexState): Promise<boolean> {
-    // Read before the books: whatever is sealed later is read from the log.
+    // The head is read before the books, because whatever is sealed later is then read from the log.
     const head = await this.#log.head();
     const rest = await this.#index.rows(
       '(SELECT 1 FROM search_transfers LIMIT 1) UNION ALL (SELECT 1 FROM search_accounts LIMIT 1)',

@@ -8,8 +8,8 @@ export class OtherIndex extends Error {
 }
 
 /**
- * Prepares a separate database for the index of a shard. It gets the identity of the shard, which is checked for every
- * connection: an index is never filled from two ledgers. Repeating it changes nothing.
+ * Prepares a separate database for the index of a shard. The database gets the identity of the shard, which is checked
+ * for every connection, so that an index is never filled from two ledgers. Repeating the call changes nothing.
  * @throws OtherIndex
  */
 export async function prepareIndexDatabase(database: Database, shard: ShardIdentity): Promise<void> {

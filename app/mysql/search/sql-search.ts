@@ -18,13 +18,13 @@ import { outcomeOfRow, TRANSFER_COLUMNS, type TransferRow } from '../rows/transf
 import { rowsByIds } from '../rows/unsettled-rows.ts';
 import { foundAccounts, foundTransfers } from './index-pages.ts';
 
-/** How many searches of a shard run at the same time in a pod, and how many may wait, for how long. */
+/** How many searches of a shard a pod runs at the same time, how many more may wait, and for how long. */
 const SEARCHES_MAX = 4;
 const WAITING_MAX = 100;
 const WAIT_MS = 2_000;
 /**
- * A transaction commits at most this long after it was sealed. It is subtracted if the time of completeness is taken
- * from the log.
+ * The maximum time between the sealing and the commit of a transaction. It is subtracted if the time up to which the
+ * index is complete is taken from the log.
  */
 const COMMIT_MS_MAX = 1_000;
 
@@ -127,7 +127,10 @@ export class SqlSearch implements Search {
     return Math.max(0, cursor.sealed_at.getTime() - COMMIT_MS_MAX);
   }
 
-  /** Whether the ledger was restored from a backup, and the index, in another database, follows the log that is gone. */
+  /**
+   * Whether the ledger was restored from a backup, but the index, in another database, still follows the log from
+   * before the restore.
+   */
   async #isOfOtherLog(log: LogEnd, cursor: LogEnd): Promise<boolean> {
     if (cursor.position < log.position) return false;
     if (cursor.position === log.position) return log.position > 0 && !log.hash.equals(cursor.hash);
@@ -142,7 +145,7 @@ export class SqlSearch implements Search {
 /** How a transfer between shards ended, by the state of its row in `crossings`. */
 const STATES = { OPEN: 'pending', DONE: 'decided', RETURNED: 'returned' } as const;
 
-/** Compares with the books: a digest may stand for another text, and personal data may have been erased. */
+/** Compares with the books: two texts may have the same digest, and personal data may have been erased. */
 function meets(outcome: Outcome, { account, counterparty, reference, metadata }: TransferFilter): boolean {
   const order = clientOrderOf(outcome.order);
   const ends = [order.source, order.destination];

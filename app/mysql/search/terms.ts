@@ -8,7 +8,7 @@ import type { TransferFilter } from '../../ledger/ports/search.ts';
  */
 const TERM_HEX_CHARS = 16;
 
-/** Of every transfer. */
+/** The term that every transfer has. */
 export const EVERY = '0'.repeat(TERM_HEX_CHARS);
 
 const termOf = (text: string): string => hash('sha256', text, 'hex').slice(0, TERM_HEX_CHARS);
@@ -22,10 +22,12 @@ export const metadataTerm = (key: string, value: string): string => termOf(`meta
 export const statusTerm = (status: string): string => termOf(`status\n${status}`);
 export const kindTerm = (kind: string): string => termOf(`kind\n${kind}`);
 
-/** The statuses and kinds of most transfers have no term: they are conditions on rows. */
+/** The status and kind of most transfers. They have no terms; searches for them filter the rows of other terms. */
 export const USUAL = { status: 'POSTED', kind: 'TRANSFER' } as const;
 
-/** The terms of a query: the range of the first one is read, and each row that is found needs to have the others, too. */
+/**
+ * The terms of a query: the range of the first one is read, and each row found there must also have the other terms.
+ */
 export function termsOf(filter: TransferFilter, isRestricted: boolean): { driving: string; others: string[] } {
   const { account, counterparty, reference, metadata, status, kind } = filter;
   const ofAccount = account && (counterparty ? pairTerm(account, counterparty) : accountTerm(account));
@@ -33,7 +35,8 @@ export function termsOf(filter: TransferFilter, isRestricted: boolean): { drivin
     metadata && metadataTerm(metadata.key, metadata.value),
     reference !== undefined && referenceTerm(reference),
   ].flatMap((term) => term || []);
-  // Rarer ones first. A restricted caller must not learn anything about transfers of other accounts, not even from a cursor.
+  // Rarer terms first. A restricted caller must not learn anything about transfers of other accounts, not even from a
+  // cursor.
   const [driving, ...others] = isRestricted
     ? [ofAccount ?? EVERY, ...ofContent]
     : [...ofContent, ...(ofAccount ? [ofAccount] : [])];

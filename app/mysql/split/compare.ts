@@ -10,7 +10,7 @@ import type { Row } from './split-rows.ts';
 import { SALT } from './tables.ts';
 
 export interface Compared {
-  /** The number of transfers in the old shard, and of the rows that they have become in the new ones. */
+  /** The number of transfers in the old shard, and the number of rows that they have become in the new shards. */
   transfers: number;
   rows: number;
   accounts: number;

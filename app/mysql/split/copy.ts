@@ -90,7 +90,7 @@ async function writeTransfers(session: Session, { rows }: Page, { shard, shards 
   return posted.length;
 }
 
-/** The row, with the state of its inner accounts after it. */
+/** The row, with the version and balance of each inner account after the transfer. */
 function withInner({ row, inner: sides }: PlacedTransfer, inner: InnerAccounts): Row {
   const transfer = row as StoredTransfer;
   const { currency, amount, status, transaction_id: transactionId } = transfer;

@@ -4,7 +4,7 @@ import type { Database } from '../connection/pool.ts';
 import { rowsByIds } from '../rows/unsettled-rows.ts';
 import { type Row, SpansShards } from './split-rows.ts';
 
-/** The new shard of each group, which is that of all its accounts. @throws SpansShards */
+/** The new shard of each group, which must be the shard of all its accounts. @throws SpansShards */
 export async function groupHome(old: Database, groups: readonly Row[], shards: number): Promise<number[]> {
   const members = groups.map(({ transaction_ids }) =>
     transaction_ids === null ? [] : (JSON.parse(String(transaction_ids)) as string[]),

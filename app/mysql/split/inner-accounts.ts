@@ -17,7 +17,7 @@ interface InnerAccount {
   lastAcceptedMs: number;
 }
 interface Moved {
-  /** Determines the transit account, so that legs are spread as pods spread them. */
+  /** Determines the transit account, so that legs are spread over the transit accounts in the same way as by pods. */
   transactionId: string;
   currency: string;
   /** Minor units; negative if the account is the source. */
@@ -26,9 +26,9 @@ interface Moved {
 }
 
 /**
- * The transit accounts and the accounts of returns and of losses of a new shard. The legs that the shard gets are posted
- * to these accounts again, in the order in which they are copied: their versions and balances are independent of those
- * of the old accounts.
+ * The inner accounts of a new shard: its transit accounts, its accounts of returns, and its accounts of losses. The
+ * legs that the shard gets are posted to these accounts again, in the order in which they are copied, so the versions
+ * and balances of these accounts are independent of those of the old ones.
  */
 export class InnerAccounts {
   readonly #accounts: Map<string, InnerAccount>;
@@ -54,13 +54,13 @@ export class InnerAccounts {
     );
   }
 
-  /** An account for a leg that was refused, which moves nothing. */
+  /** The inner account named by a refused leg; a refused leg moves nothing. */
   unmoved(account: InnerSide['account'], currency: string): string {
     return this.#open(account === 'transit' ? transitAccount(currency, 0) : ONLY[account](currency), currency)
       .accountId;
   }
 
-  /** Posts a side of a leg. @returns the account after it */
+  /** Posts one side of a leg. @returns the account after the posting */
   move(account: InnerSide['account'], moved: Moved): Readonly<InnerAccount> {
     const { currency, amount, acceptedMs } = moved;
     const found = account === 'transit' ? this.#transitFor(moved) : this.#open(ONLY[account](currency), currency);

@@ -2,7 +2,7 @@ import type { Database, Session } from '../connection/pool.ts';
 import type { Row } from './split-rows.ts';
 import { keyOf, SALT } from './tables.ts';
 
-/** A row of transfers may have 17 kB of metadata. */
+/** A row of `transfers` may have 17 kB of metadata. */
 const PAGE_ROWS = 1000;
 /** A row of these tables may contain a hundred transfers. */
 const LARGE_ROWS = new Set(['transfer_groups', 'dropped_entries', 'reconciliations']);

@@ -6,7 +6,7 @@ import { placedTransfer, type Row, SpansShards, type StoredTransfer } from './sp
 
 export interface Spans {
   transfers: number;
-  /** Transfers whose accounts go to different shards, and which therefore become transfers between shards. */
+  /** The number of transfers that become transfers between shards because their accounts go to different shards. */
   parted: number;
   /** What cannot be divided. If the list is empty, the ledger can be split. */
   spanning: string[];

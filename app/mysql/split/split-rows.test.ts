@@ -3,7 +3,7 @@ import { shardOfAccount } from '../../domain/account-shard.ts';
 import { placedTransfer, type StoredTransfer } from './split-rows.ts';
 
 const SHARDS = 4;
-/** An account of each shard, and a second one of the first. */
+/** An account of each shard, and a second account of the first shard. */
 const [a, b, c, d] = [0, 1, 2, 3].map((shard) => accountIn(shard)) as [string, string, string, string];
 const neighbor = accountIn(0, 'n');
 function accountIn(shard: number, name = 'a'): string {
@@ -71,7 +71,7 @@ describe('a transfer of a ledger that is split', () => {
     expect(placed(stored({ ...different, destination_account: neighbor }))[0]).not.toBeNull();
   });
 
-  it('keeps its legs, between the new shards', () => {
+  it('keeps its legs, which then connect the new shards', () => {
     const named = { client_source: c, client_destination: d, other_shard: 1 };
     const leg = (name: StoredTransfer['leg'], id: string) =>
       placed(stored({ ...named, leg: name, transaction_id: id }));
@@ -104,7 +104,7 @@ describe('a transfer of a ledger that is split', () => {
     });
   });
 
-  it('stays with the transfer that was returned, if it is a payout', () => {
+  it('goes to the shard of the transfer that was returned, if it is a payout', () => {
     const row = {
       source_account: '~returns:EUR',
       transaction_id: 't~paid:0',

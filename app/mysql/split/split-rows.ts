@@ -26,8 +26,7 @@ export interface StoredTransfer extends Row {
 }
 
 /**
- * A side of a transfer that is an inner account. Which account it is, and its version, are decided when the row is
- * written.
+ * A side of a transfer that is an inner account. The account id and its version are determined when the row is written.
  */
 export interface InnerSide {
   side: 'source' | 'destination';
@@ -37,11 +36,11 @@ export interface InnerSide {
 export interface PlacedTransfer {
   row: Row;
   inner: readonly InnerSide[];
-  /** The row of `crossings`, for a transfer that has become one. */
+  /** The row of `crossings` for a transfer that has become a crossing; otherwise null. */
   crossing: Row | null;
 }
 
-/** A row whose accounts go to different shards, and which cannot be divided, so the ledger cannot be split. */
+/** The accounts of a row go to different shards, but the row cannot be divided, so the ledger cannot be split. */
 export class SpansShards extends Error {
   override readonly name = 'SpansShards';
   readonly what: string;
@@ -54,7 +53,7 @@ export class SpansShards extends Error {
 /**
  * The part of a transfer that one of the new shards gets; null if it gets none. A transfer whose accounts go to
  * different shards becomes the legs `out` and `in`, with the versions and balances of its sides, and a completed
- * crossing; a refused one goes to the shard of its source. Legs stay legs, between the new shards.
+ * crossing; a refused one goes to the shard of its source. Legs stay legs, but refer to the new shards.
  * @throws SpansShards
  */
 export function placedTransfer(row: StoredTransfer, shard: number, shards: number): PlacedTransfer | null {

@@ -21,7 +21,7 @@ const blocked = () => on((database) => block(database, 0, 1));
 const unblocked = () => on((database) => unblock(database, 0, 1));
 
 describe('An old database', () => {
-  it('can never be used again once it is retired, even if it was blocked when a command was started', async () => {
+  it('can never be used again once it is retired, even by a command that started while it was blocked', async () => {
     await blocked();
     const origin = await on(originOf);
     await on((database) => retire(database, OWN, origin));
@@ -45,13 +45,13 @@ describe('An old database', () => {
 });
 
 describe('A new database', () => {
-  it('is stopped if the old one was', async () => {
+  it('is stopped if the old database was stopped', async () => {
     const target = await migratedDatabase();
     await db.database.rows('UPDATE authority SET stops = 1');
     await blocked();
     const origin = await on(originOf);
     await beginFilling(target.database, { shard: 1, shards: 2, parent: 0, parts: 2 }, origin);
-    // On connections that were opened for its new identity.
+    // Uses connections that were opened after the database got its new identity.
     await using database = new Database(poolOptions(target.url));
     expect(await database.rows('SELECT stops FROM authority')).toEqual([{ stops: 1 }]);
     await target.drop();

@@ -18,7 +18,7 @@ import { PROGRESS, type Target } from './tables.ts';
 export type OldState = 'in use' | 'blocked' | 'retired';
 export type NewState = 'unused' | 'filling' | 'in use';
 
-/** A database that does not have the state that the split requires. */
+/** A database is not in the state that the split requires. */
 export class CannotSplit extends Error {
   override readonly name = 'CannotSplit';
 }
@@ -45,7 +45,7 @@ export interface Origin {
   ledgerId: string;
   epoch: number;
   mode: string;
-  /** How often the ledger was stopped or released: the new shards stay stopped. */
+  /** The number of times that the ledger was stopped or released: new shards of a stopped ledger stay stopped. */
   stops: number;
   cursor: { epoch: number; seq: number; idTimeMax: number };
 }
@@ -95,7 +95,7 @@ async function lockOld(session: Session, { shard, shards }: OldShard, wanted: Ol
 /** The number of an old shard, and the number of old shards. */
 type OldShard = Pick<ShardIdentity, 'shard' | 'shards'>;
 
-/** Blocks a database: from now on, no process can start with it, or change a balance in it. */
+/** Blocks a database: from now on, no process can start with it or change a balance in it. */
 export async function block(database: Database, shard: number, shards: number): Promise<void> {
   await database.transaction(async (session) => {
     await lockOld(session, { shard, shards }, 'in use');

@@ -16,7 +16,7 @@ export interface Target {
 type Belongs = (row: Row, target: Target) => boolean;
 const ofAccount: Belongs = ({ account_id }, { shard, shards }) => shardOfAccount(String(account_id), shards) === shard;
 const inAll: Belongs = () => true;
-/** Rows that belong to no account: the first new shard gets those of the first old one. */
+/** Rows that belong to no account: only the first new shard gets them, from the first old one. */
 const inFirst: Belongs = (_, { shard }) => shard === 0;
 /** Records that only people read. */
 const inFirstPart: Belongs = (_, { shard, parts }) => shard % parts === 0;
@@ -49,9 +49,9 @@ export const COPIED_AFTER: Readonly<Record<string, Belongs>> = {
 export const DIVIDED = ['transfers', 'crossings', 'transfer_groups'] as const;
 
 /**
- * Tables that a ledger at rest does not need, or of which every database has its own. The sealed log stays in the old
- * database, because it is one chain. A new log begins in each new database with the states of its accounts. An account
- * that has no salt is not in the log yet.
+ * Tables that are not copied, because a ledger at rest does not need them, or because every database has its own. The
+ * sealed log stays in the old database, because it is one chain. A new log begins in each new database with the states
+ * of its accounts. An account that has no salt is not in the log yet.
  */
 const LEFT = [
   'authority',
@@ -73,7 +73,7 @@ const LEFT = [
   'sealed',
   'sealed_head',
   'unsealed',
-  // Built again from the books.
+  // Rebuilt from the books.
   'search_transfers',
   'search_accounts',
   'search_cursor',
@@ -81,7 +81,7 @@ const LEFT = [
 /** A column of the sealed log, in several tables. */
 export const SALT = 'salt';
 
-/** The tables of a database that contain rows, but that a split does not know: their rows would be lost. */
+/** The tables with rows that a split does not know; their rows would be lost. */
 export async function unknownTables(database: Database): Promise<string[]> {
   const known = new Set([...Object.keys(COPIED_BEFORE), ...DIVIDED, ...Object.keys(COPIED_AFTER), ...LEFT, PROGRESS]);
   const unknown: string[] = [];

@@ -25,9 +25,7 @@ export async function booksOf(database: Database, shard: number): Promise<string
   return faults.slice(0, LISTED_MAX).map((fault) => `shard ${shard}: ${fault}`);
 }
 
-/**
- * The faults that a comparison of the legs of all shards, by their ids, finds. @param shards in order of their numbers
- */
+/** The faults found by comparing the legs of all shards by id. @param shards in order of their numbers */
 export async function crossingsOf(shards: readonly Database[]): Promise<string[]> {
   const { listed, open, unverifiedShards } = await checkCrossings(
     shards.map((database) => new SqlCrossingPages(database)),

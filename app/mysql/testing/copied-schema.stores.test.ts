@@ -26,7 +26,7 @@ async function query<Row>(url: string, sql: string): Promise<Row[]> {
 const identityOf = async (url: string) =>
   (await query<{ ledger_id: string }>(url, 'SELECT ledger_id FROM ledger_identity'))[0]?.ledger_id ?? '';
 
-/** All definitions and rows. The names of the database and of the ledger, and times around now, are replaced. */
+/** All definitions and rows. The name of the database, the id of the ledger, and times around now are replaced. */
 async function contentOf(url: string): Promise<Record<string, unknown>> {
   const tables = await query<{ name: string }>(
     url,

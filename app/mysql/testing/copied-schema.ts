@@ -4,12 +4,12 @@ import { migrate } from '../schema/data-source.ts';
 /** Migrated by the first test that needs a database, and then copied by all tests that use the same server. */
 const PATTERN = 'holdfast_pattern';
 const LOCK_WAIT_S = 600;
-/** Later than the times that are constants of the schema, and earlier than those of the migration. */
+/** A time after all times that the schema contains as constants, and before any migration is run. */
 const CONSTANTS_BEFORE = '2000-01-01';
 
 /**
- * Gives an empty database the tables and rows of a new ledger with an identity of its own. The result is that of all
- * migrations, which take many times as long.
+ * Gives an empty database the tables and rows of a new ledger with an identity of its own. The result is the same as
+ * that of all migrations, which take many times as long.
  */
 export async function copySchema(url: string): Promise<void> {
   const connection = await createConnection({ uri: url, multipleStatements: true, timezone: 'Z' });
@@ -32,7 +32,7 @@ async function storedScript(connection: Connection): Promise<string | null> {
   return row?.statements ?? null;
 }
 
-/** Several test processes may begin at the same time: one of them makes the pattern. */
+/** Several test processes may begin at the same time; only one of them creates the pattern. */
 async function newScript(connection: Connection, url: string): Promise<string> {
   await connection.query('SELECT GET_LOCK(?, ?)', [PATTERN, LOCK_WAIT_S]);
   const stored = await storedScript(connection);

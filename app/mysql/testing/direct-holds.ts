@@ -35,7 +35,7 @@ export const capturing = (
 export const updating = (op: 'void' | 'expire', holdId: string, account: string): DirectHold =>
   taken({ op, eventId: newEventId(), holdId, account, currency: 'EUR', ...WHO });
 
-/** An answer in a few words. */
+/** A short text for an answer, for comparisons. */
 export function holdSummary(answer: HoldAnswer | Error): string {
   if (answer instanceof Error) return answer.message;
   if (answer.kind === 'refused') return answer.refusal;
@@ -57,7 +57,7 @@ interface HeldRow {
 
 /**
  * Checks that each version of each account is in exactly one place, that `held` follows from the events of its holds,
- * and that it is the sum of its open holds at the end.
+ * and that in the end, `held` is the sum of its open holds.
  */
 export async function expectWholeHolds(database: Database): Promise<void> {
   const rows = await database.rows<HeldRow>(

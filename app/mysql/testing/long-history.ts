@@ -3,8 +3,8 @@ import type { Database } from '../connection/pool.ts';
 const ROWS_PER_STATEMENT = 5_000;
 
 /**
- * Writes an account with a long history of transfers, as posting them would have: `ada` gets one unit from `world` with
- * every version, one per second, except that every tenth transfer goes back.
+ * Writes an account with a long history of transfers, as if they had been posted: with every version, one per second,
+ * `ada` gets one unit from `world`, except that every tenth transfer goes in the opposite direction.
  * @param fields SQL for further columns of a row, by version
  */
 export async function writeLongHistory(

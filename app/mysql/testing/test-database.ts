@@ -139,7 +139,7 @@ export async function ledgerRows(database: Database) {
 
 /** A database with a hook before each statement of its transactions (counted from 0, COMMIT not included). */
 export class InterruptedDatabase extends Database {
-  /** A test throws an error here, or kills the connection with the given id. */
+  /** Tests replace this, to throw an error or to kill the connection with the given id. */
   before: (statement: number, connectionId: number) => Promise<void> = async () => {};
 
   /** Stops every transaction before the given statement, until the returned `open` is called. */
@@ -187,7 +187,7 @@ export class InterruptedDatabase extends Database {
   }
 }
 
-/** InnoDB refreshes its report of transactions only if the report was not read for 100 ms. */
+/** InnoDB refreshes its report of transactions only if the report has not been read for 100 ms. */
 const INNODB_TELLS_MS = 120;
 
 /**

@@ -120,17 +120,17 @@ const WIDENS = new Set([
   'ALTER TABLE dropped_entries MODIFY entry_id',
   'ALTER TABLE epoch_recovery MODIFY doubt_position',
 ]);
-/** This statement affects only a ledger that was never used, and that has never had another process. */
+/** This statement affects only a ledger that is at epoch 0 and that no process has ever used. */
 const BEGINS = /^UPDATE authority SET epoch = 1, .* epoch = 0 .*NOT EXISTS \(SELECT 1 FROM processes\)/s;
 
 /**
- * Adds the identity to the rows and keys of two tables, each with one row: the statements of the previous version name it by
- * its shard, and insert none.
+ * These statements add the identity to the rows and keys of two tables that have one row each. The previous version
+ * finds that row by its shard, and inserts none.
  */
 const IDENTIFIES =
   /^(UPDATE (authority|flush_cursor) SET ledger_id = \(SELECT ledger_id FROM ledger_identity\) WHERE ledger_id = ''|ALTER TABLE (authority|flush_cursor) DROP PRIMARY KEY, ADD PRIMARY KEY \(ledger_id, shard\))$/;
 
-/** The time for many schema changes, each of which takes five times as long on MySQL as on MariaDB. */
+/** Enough time for many schema changes, each of which takes five times as long on MySQL as on MariaDB. */
 const STATEMENTS_MS_MAX = 900_000;
 
 describe('Migrations', () => {
@@ -206,7 +206,7 @@ describe('Migrations', () => {
   });
 
   it(
-    'continue after a crash at each statement',
+    'continue after a crash at any statement',
     async () => {
       const dataSource = await createDataSource(db.url).initialize();
       const runner = dataSource.createQueryRunner();
@@ -230,7 +230,7 @@ describe('Migrations', () => {
     STATEMENTS_MS_MAX,
   );
 
-  it('only add, so that the previous version keeps working alongside the new one (docs/deployment.md, Upgrade)', async () => {
+  it('only add, so that the previous version keeps working next to the new one (docs/deployment.md, Upgrade)', async () => {
     const dataSource = await createDataSource(db.url).initialize();
     const runner = dataSource.createQueryRunner();
     const [first, ...later] = dataSource.migrations;
@@ -329,7 +329,7 @@ describe('Migrations', () => {
 });
 
 describe('The URL of MySQL', () => {
-  it('is used completely: if it requests TLS, a migration does not use an unencrypted connection when the server has no valid certificate', async () => {
+  it('applies with all its parameters: if it requests TLS, a migration fails unless the server has a valid certificate', async () => {
     await expect(migrate(`${db.url}?ssl={"rejectUnauthorized":true}`)).rejects.toThrow(
       /secure connection|self-signed certificate/,
     );
@@ -338,7 +338,7 @@ describe('The URL of MySQL', () => {
 });
 
 describe('The entities', () => {
-  it('match the migrated schema in type, length, precision and nullability of every column that they list', async () => {
+  it('match the migrated schema in type, length, precision and nullability of every listed column', async () => {
     await migrate(db.url);
     const dataSource = await createDataSource(db.url).initialize();
     const runner = dataSource.createQueryRunner();

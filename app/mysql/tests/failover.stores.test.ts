@@ -76,7 +76,7 @@ describe('When the host name of MySQL moves to another server', () => {
     expect(name.after.opened).toBeGreaterThanOrEqual(1);
   });
 
-  it('connections to a former primary are replaced in all pools, once it has refused a write on one of them', async () => {
+  it('connections to a former primary are replaced in all pools once one of them refuses a write', async () => {
     const readOnly = new FailoverCount();
     const [writing, reading] = [await pool({ readOnly }), await pool({ readOnly })];
     await writing.rows('CREATE TABLE notes (id INT PRIMARY KEY)');

@@ -32,7 +32,7 @@ afterAll(async () => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-/** A user as operators create it for Holdfast, with privileges on one database, and none on the server. */
+/** A user like the one that operators create for Holdfast, with privileges on one database and none on the server. */
 beforeEach(async () => {
   const empty = await emptyDatabase(server.url);
   drop = empty.drop;
@@ -70,7 +70,7 @@ async function refusal(work: () => Promise<unknown>): Promise<string> {
   return /\((.*)\)/.exec((problem as Error).message)?.[1] ?? (problem as Error).message;
 }
 
-/** Expects that the same pool works again without a restart, whatever was wrong with its connections. */
+/** Expects the same pool to work again without a restart, whatever was wrong with its connections. */
 async function heals(): Promise<void> {
   await until('it works again', () => write(1).catch(() => null));
   for (let n = 0; n < 12; n++) await write(n);
@@ -112,7 +112,7 @@ describe('A refusal by MySQL for a temporary reason is reported as database_unav
     await heals();
   });
 
-  it('a user without the privilege', async () => {
+  it('a user without the required privilege', async () => {
     const name = new URL(clientUrl).pathname.slice(1);
     await root.query(`REVOKE INSERT, DELETE ON ${name}.* FROM client`);
     await killClients();
@@ -155,7 +155,7 @@ describe('A refusal by MySQL for a temporary reason is reported as database_unav
     await heals();
   });
 
-  it('a server that became read-only, as after a failover', async () => {
+  it('a server that has become read-only, as after a failover', async () => {
     await write(1);
     await root.query('SET GLOBAL read_only = ON');
     expect(await refusal(() => write(2))).toBe('ER_OPTION_PREVENTS_STATEMENT');
@@ -164,7 +164,7 @@ describe('A refusal by MySQL for a temporary reason is reported as database_unav
     await heals();
   });
 
-  it('a statement that an operator kills', async () => {
+  it('a statement killed by an operator', async () => {
     // On some servers, the kill only wakes the sleeping statement, which then succeeds.
     const sleeping = refusal(() => database.rows('SELECT SLEEP(20) FROM DUAL WHERE 1 = 1 /* long */')).catch(
       () => 'it slept on',
@@ -197,11 +197,11 @@ describe('A refusal by MySQL for a temporary reason is reported as database_unav
   });
 });
 
-describe('A statement that would fail at any time is a bug on our side, and remains an internal error', () => {
+describe('An error that would occur at any time is a bug in Holdfast, and remains an internal error', () => {
   it.each([
     ['wrong SQL', 'SELEKT 1', 'ER_PARSE_ERROR'],
     ['an unknown column', 'SELECT nothing FROM notes', 'ER_BAD_FIELD_ERROR'],
-    ['a value that is missing', 'INSERT INTO notes VALUES (1)', 'ER_WRONG_VALUE_COUNT_ON_ROW'],
+    ['a missing value', 'INSERT INTO notes VALUES (1)', 'ER_WRONG_VALUE_COUNT_ON_ROW'],
     ['a value that is too large', "INSERT INTO notes VALUES (99999999999, '')", 'ER_WARN_DATA_OUT_OF_RANGE'],
     ['an invalid value', 'INSERT INTO notes VALUES (1, NULL)', 'ER_BAD_NULL_ERROR'],
     ['a duplicate value', "INSERT INTO notes VALUES (1, ''), (1, '')", 'ER_DUP_ENTRY'],

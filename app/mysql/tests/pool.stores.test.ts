@@ -50,7 +50,7 @@ describe('A connection', () => {
 });
 
 describe('A connection that cannot be set up', () => {
-  it("is not used: without strict mode the flush's optimistic locking would write zeros", async () => {
+  it("is not used: without strict mode, the flush's optimistic locking would write zeros", async () => {
     await using({ lockWaitTimeoutS: Number.NaN }, async (database) => {
       await expect(database.rows('SELECT 1')).rejects.toThrow();
       await expect(database.transaction(async (session) => session.rows('SELECT 1'))).rejects.toThrow();
@@ -59,7 +59,7 @@ describe('A connection that cannot be set up', () => {
 });
 
 describe('A transaction', () => {
-  it('is committed when its work is done, and counts changed rows instead of matched rows', async () => {
+  it('is committed when its work is done, and counts changed rows, not matched rows', async () => {
     const counts = await db.database.transaction(async (session) => [
       await session.run("INSERT INTO notes VALUES (1, 'a')"),
       await session.run("UPDATE notes SET note = 'a'"),
@@ -92,7 +92,7 @@ describe('A transaction', () => {
     expect(await db.database.rows('SELECT * FROM notes')).toEqual([]);
   });
 
-  it('whose connection is cut leaves nothing behind, and the pool continues with another connection', async () => {
+  it('leaves nothing behind if its connection is cut, and the pool continues with another connection', async () => {
     await using({ connectionsMax: 1 }, async (database) => {
       const work = database.transaction(async (session) => {
         await session.run("INSERT INTO notes VALUES (1, 'a')");
@@ -128,7 +128,7 @@ describe('A call that MySQL does not answer', () => {
     });
   });
 
-  it('returns database_unavailable if nothing listens, for statements and transactions, and is counted', async () => {
+  it('returns database_unavailable and is counted if nothing listens, for statements and transactions', async () => {
     const url = new URL(db.url);
     url.port = String(await freePort());
     seen.failed = 0;
@@ -196,7 +196,7 @@ describe('A call that MySQL does not answer', () => {
 
   it('loses its connection, and the next statement gets another one', async () => {
     await using({ connectionsMax: 1, queryTimeoutMs: 200 }, async (database) => {
-      // On a busy machine this short statement may also take too long.
+      // On a busy machine, even this short statement may take too long.
       const id = () =>
         until('a statement is answered in time', async () => {
           const [row] = await database.rows<{ id: number }>('SELECT CONNECTION_ID() AS id').catch(() => []);
@@ -208,7 +208,7 @@ describe('A call that MySQL does not answer', () => {
     });
   });
 
-  it('has a stack that shows which code sent the statement', async () => {
+  it('fails with an error whose stack shows which code sent the statement', async () => {
     async function sendNonsense() {
       await db.database.transaction(async (session) => session.run('SELEC 1'));
     }
@@ -217,7 +217,7 @@ describe('A call that MySQL does not answer', () => {
     expect(error?.stack).toMatch(/^Error: You have an error in your SQL syntax/);
   });
 
-  it('passes on errors caused by our own bugs unchanged, because waiting does not fix them', async () => {
+  it('does not hide errors caused by bugs in Holdfast, because waiting does not fix them', async () => {
     seen.failed = 0;
     await expect(db.database.rows('SELECT nothing')).rejects.toMatchObject({ code: 'ER_BAD_FIELD_ERROR' });
     expect(seen.failed).toBe(0);

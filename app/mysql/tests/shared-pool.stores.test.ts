@@ -16,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => Promise.all(empties.map((empty) => empty.drop())));
 afterEach(() => pool[Symbol.asyncDispose]());
 
-/** The databases on one pool, each of which may use half of it. */
+/** Opens the databases on one pool; each of them may use half of the connections. */
 async function share(connectionsMax: number, queryTimeoutMs = 60_000): Promise<void> {
   pool = new ConnectionPool({ ...poolOptions(empties[0]?.url ?? ''), connectionsMax, queryTimeoutMs });
   databases = empties.map(
@@ -53,7 +53,7 @@ describe('Databases that share the connections to their server', () => {
     expect(seen.size).toBeLessThanOrEqual(2);
   });
 
-  it('can use them concurrently, also in transactions', async () => {
+  it('can use them concurrently, even in transactions', async () => {
     await share(4);
     const names = await Promise.all(
       Array.from({ length: 60 }, (_, n) =>

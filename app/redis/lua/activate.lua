@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
--- Begins an epoch on this server, once: sets the fence, and creates marker, lookup horizon and seq 0 under keys that
--- contain the epoch.
+-- Begins an epoch on this server, once: sets the fence, and creates the marker, the lookup horizon and seq 0 under keys
+-- that contain the epoch.
 -- KEYS[1] fence  KEYS[2] ledger of the new epoch  KEYS[3] owner
 -- ARGV[1] epoch  ARGV[2] 'keeper'  ARGV[3] replid  ARGV[4] ledger identity  ARGV[5] marker to create
 -- ARGV[6] lookup horizon

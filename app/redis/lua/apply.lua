@@ -19,14 +19,16 @@
 -- Returns head, then a record per item (includes/layout.lua): POSTED, REJECTED; REPLAYED with the seq of the existing
 --   outcome; SAME_CALL with the index (from 0) of the item in this call that has the id; NEEDS_LOOKUP; MISSING with 1 =
 --   source, 2 = destination, 3 = both in its refusal byte; AHEAD for a new UUIDv7 that is too far ahead of the ledger's
---   time; STOPPED for any other new id while the ledger is stopped; for transfers that windows would count, CLOCK_UNSURE if the ledger's time is too far ahead of the pod's clock,
---   and NO_CALENDAR if the business calendar does not cover the current day; for a leg, TRANSIT if its transit account
---   cannot be used, with 1 = not active, 2 = it would leave the exact range, in its refusal byte. A posted group returns a record per member,
---   any other group a single record: MEMBER_TAKEN with the index (from 0), in the refusal byte, of a member whose id is
---   known. A record of a hold item is longer (includes/holds.lua): MISSING adds 4 for the hold, or is 8 if the hold with
---   this id has another account, destination or currency; UNCHANGED if the hold already has the requested state, or is
---   not due; CLOCK_UNSURE if it is due only by this server's clock. Only POSTED and REJECTED with a seq were written. An
---   error after a write is not rolled back, so nothing below the line marked WRITES may fail.
+--   time; STOPPED for any other new id while the ledger is stopped; for transfers that windows would count,
+--   CLOCK_UNSURE if the ledger's time is too far ahead of the pod's clock, and NO_CALENDAR if the business calendar
+--   does not cover the current day; for a leg, TRANSIT if its transit account cannot be used, with the reason in the
+--   refusal byte: 1 = not active, 2 = its balance would leave the exact range. A posted group returns a record per
+--   member, any other group a single record: MEMBER_TAKEN if the id of a member is known, with the member's index (from
+--   0) in the refusal byte. A record of a hold item is longer (includes/holds.lua): MISSING adds 4 if the hold is
+--   missing, or has 8 if the hold with this id has another account, destination or currency; UNCHANGED if the hold
+--   already has the requested state, or is not due; CLOCK_UNSURE if it is due only by this server's clock. Only POSTED
+--   and REJECTED with a seq were written. An error after a write is not rolled back, so nothing below the line marked
+--   WRITES may fail.
 --@include prologue
 --@include layout
 --@include rules
@@ -170,9 +172,9 @@ local function take_id(item, index, seq)
   ids[#ids + 1] = item.id
   ids[#ids + 1] = integer(seq)
 end
--- Applies the rules to a new id, and changes the accounts if the rules allow it. @returns the record, and whether it was
--- posted. `place` is the position of a member in its group; the record of a refusal contains it.
--- `windows`: those of the call, if limits apply.
+-- Applies the rules to a new id, and changes the accounts if the rules allow it. @returns the record, and whether it
+-- was posted. `place` is the position of a member in its group; the record of a refusal contains it. `windows`: the
+-- windows of the call, if limits apply.
 local function settle(item, source, destination, windows, seq, place)
   local refusal = refusal_of(source, destination, item.amount, item.currency)
   if refusal > 0 then return struct.pack(RECORD, REJECTED, refusal, place, 0, 0, 0, 0, 0, seq), false end

@@ -6,8 +6,10 @@
 -- ARGV[7] expected settings version, or ''  ARGV[8] status, or ''  ARGV[9] overdraft limit, or ''
 -- ARGV[10] limits d x 5 (-1: none), or ''  ARGV[11] payload
 -- Returns head, then a record: POSTED; REPLAYED with the seq of the existing change; NEEDS_LOOKUP if the id is not
---   later than the lookup horizon, AHEAD if it is too far ahead of the ledger's time (the caller takes a new one); MISSING; STOPPED. REJECTED
---   changes nothing and is not stored: its refusal byte is 1 = other settings version, 2 = closed permanently, 3 = not
+--   later than the lookup horizon, AHEAD if it is too far ahead of the ledger's time (the caller then generates a new
+--   id); MISSING; STOPPED. REJECTED
+--   changes nothing and is not stored: its refusal byte is 1 = the settings version differs, 2 = closed permanently, 3
+--   = not
 --   empty, 4 = settings version exhausted.
 --@include prologue
 --@include layout

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Claims a server that an older release has used without writing an owner. The marker of the epoch, which exists only
+-- Claims a server that an older release used without writing an owner. The marker of the epoch, which exists only
 -- in this ledger's MySQL, proves that the keys belong to this ledger. Without it, nothing changes.
 -- KEYS[1] fence  KEYS[2] ledger of the epoch  KEYS[3] owner
 -- ARGV[1] epoch  ARGV[2] 'keeper'  ARGV[3] replid  ARGV[4] ledger identity  ARGV[5] marker of the epoch

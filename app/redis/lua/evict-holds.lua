@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
--- Evicts clean holds, those in a final state first, until the maximum number is left; each call evicts
--- only holds of one random sample.
+-- Evicts clean holds, those in a final state first, until at most the maximum number is left; each call considers only
+-- one random sample of the holds.
 -- KEYS[1] fence  KEYS[2] ledger  KEYS[3] owner  KEYS[4] holds
 -- ARGV[1] epoch  ARGV[2] 'keeper'  ARGV[3] replid  ARGV[4] ledger identity  ARGV[5] maximum number of holds
 -- Returns head, number evicted d, number left d.

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Raises the fence: from here on no script of an earlier epoch runs on this server. It never decreases.
+-- Raises the fence: from then on, no script of an earlier epoch runs on this server. It never decreases.
 -- KEYS[1] fence  KEYS[2] ledger  KEYS[3] owner
 -- ARGV[1] epoch to raise it to  ARGV[2] 'keeper'  ARGV[3] replid  ARGV[4] ledger identity
 -- Returns the current fence.

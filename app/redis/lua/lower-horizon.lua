@@ -1,11 +1,11 @@
 #!lua
--- Lowers the lookup horizon before anything is written in the epoch, if ids from the far future have raised it. The ids that
--- MySQL has beyond the new horizon are stored here instead. Once the epoch has written something, a call changes nothing,
--- so it may be repeated or arrive late.
+-- Lowers the lookup horizon before anything is written in the epoch, if ids from the far future have raised it. The ids
+-- that MySQL has beyond the new horizon are stored here instead. Once something has been written in the epoch, a call
+-- changes nothing, so calls may be repeated or arrive late.
 -- KEYS[1] fence  KEYS[2] ledger  KEYS[3] owner  KEYS[4..] buckets of ids
 -- ARGV[1] epoch  ARGV[2] 'keeper'  ARGV[3] replid  ARGV[4] ledger identity  ARGV[5] lookup horizon
--- ARGV[6..] pairs: place of the bucket in KEYS[4..], from 1, and an id (that of a change has the prefix '#'): every UUIDv7 in
---   MySQL whose time is later than the new horizon and not later than the old one
+-- ARGV[6..] pairs: place of the bucket in KEYS[4..], from 1, and an id (that of a change has the prefix '#'): every
+--   UUIDv7 in MySQL whose time is later than the new horizon and not later than the old one
 -- Returns head.
 --@include prologue
 --@include owner

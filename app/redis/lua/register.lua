@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
--- Registers a pod to run scripts in this epoch, until it is retired, and stops or releases the ledger as MySQL says. A pod
--- that is registered already may repeat it at any time.
+-- Registers a pod to run scripts in this epoch until it is retired, and stops or releases the ledger in Redis as
+-- recorded in MySQL. A pod that is already registered may repeat the call at any time.
 -- KEYS[1] fence  KEYS[2] ledger  KEYS[3] owner
 -- ARGV[1] epoch  ARGV[2] pod id  ARGV[3] replid  ARGV[4] ledger identity
 -- ARGV[5] marker that the keys must have  ARGV[6] how often the ledger was stopped or released, according to MySQL; the

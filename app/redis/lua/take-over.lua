@@ -1,6 +1,7 @@
 #!lua flags=allow-oom
--- Makes the caller the owner of this server, whoever owned it before, by the decision of an operator. The caller's
--- epoch is already above the fence, so the next activation fences off and deletes the keys of the former owner.
+-- Makes the caller the owner of this server, whoever owned it before, because an operator has decided this. The
+-- caller's epoch is already above the fence, so the next activation fences off and deletes the keys of the former
+-- owner.
 -- KEYS[1] fence  KEYS[2] ledger  KEYS[3] owner
 -- ARGV[1] observed fence, or ''  ARGV[2] 'keeper'  ARGV[3] replid  ARGV[4] ledger identity
 -- ARGV[5] observed owner, or ''

@@ -17,7 +17,9 @@ const MAX = Number.MAX_SAFE_INTEGER;
  */
 export const BEGIN = Date.UTC(2050, 0, 1, 20);
 export const HOLD_CALENDAR = { days: businessDaysFrom(BEGIN), validUntil: MAX };
-/** How far a history may go in one step: within a day, over midnights, over the end of a month, or beyond the calendar. */
+/**
+ * How far one step may advance the time: within a day, past midnights, past the end of a month, or beyond the calendar.
+ */
 export const anyLaterMs = fc.constantFrom(1, 3, 7, 13, 13, 26, 26, 24 * 9, 24 * 40).map((hours) => hours * 3_600_000);
 const WHO = { user: 'u', correlationId: 'c' };
 
@@ -50,7 +52,10 @@ export const HOLD_ACCOUNTS: Account[] = [
     },
   }),
 ];
-/** Limits that an account gets during a history. Without limits, counting ends; it starts over when there are limits again. */
+/**
+ * Limits that an account gets during a history. Without limits, counting ends; it starts over when the account has
+ * limits again.
+ */
 export const anyNewLimits = fc.record({
   accountId: fc.constantFrom('thrifty', 'thrifty', 'thrifty', 'a', 'spent'),
   limits: fc.constantFrom(NO_LIMITS, { ...NO_LIMITS, dailyDebitMax: 150 }, { ...NO_LIMITS, monthlyDebitMax: 400 }),
@@ -80,7 +85,7 @@ export const HOLD_IDS = Object.keys(HOLDERS);
 interface Theme {
   holdId: fc.Arbitrary<string>;
   name: fc.Arbitrary<string>;
-  /** The weight of placings. */
+  /** The relative frequency of placings. */
   places: number;
   /** Whether time passes, and limits change. */
   timed: boolean;
@@ -277,7 +282,7 @@ const themed = (theme: Theme) => ({
     minLength: 1,
     maxLength: 5,
   }),
-  /** A call without transfers, whose ids are all looked up. */
+  /** A call without transfers; all its ids have been looked up. */
   holdCall: fc
     .array(anyHoldItem(theme), { minLength: 1, maxLength: 5 })
     .map((items) => items.map((item) => ({ ...item, lookupCursor: MAX }))),

@@ -44,11 +44,11 @@ export class OwnCluster {
     return cluster;
   }
 
-  /** Names only one master of the cluster: the others have to be found. */
+  /** A URL that names only one master of the cluster: the others have to be found. */
   get url(): string {
     return `redis+cluster://127.0.0.1:${this.nodes[0]?.server.port}`;
   }
-  /** Names every node. */
+  /** A URL that names every node. */
   get urlOfAll(): string {
     return `redis+cluster://${this.nodes.map(({ server }) => `127.0.0.1:${server.port}`).join(',')}`;
   }
@@ -121,7 +121,7 @@ repl-diskless-sync-delay 0
   return { server, admin, busPort, id: String(await admin.call('CLUSTER', 'MYID')) };
 }
 
-/** @param line of `CLUSTER NODES`: eight fields, and the node's ranges of slots */
+/** @param line a line of `CLUSTER NODES`: eight fields, and the node's ranges of slots */
 function servedBy(line: string, slot: number): boolean {
   return line
     .split(' ')

@@ -31,7 +31,7 @@ export class OwnRedis {
     return this.#running.node;
   }
 
-  /** Has the effect of a power cut: nothing is written afterwards. */
+  /** Has the effect of a power failure: nothing is written afterwards. */
   async kill(): Promise<void> {
     process.kill(this.#running.pid, 'SIGKILL');
     await this.#running.ended;

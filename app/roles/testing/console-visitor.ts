@@ -5,7 +5,7 @@ import { buildConsoleUnlessDone } from '../../../devstack/system/console-build.m
 import { BrowserPage } from '../../../devstack/testing/browser.ts';
 
 const ROOT = dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url)))));
-/** The folder for screenshots, relative to the root; absent: none are made. */
+/** The folder for screenshots, relative to the root; if it is absent, none are made. */
 const SCREENSHOTS = process.env['CONSOLE_SCREENSHOTS'];
 
 export const buildConsole = (): Promise<void> =>
@@ -20,7 +20,7 @@ export class ConsoleVisitor implements AsyncDisposable {
   private constructor(browser: BrowserPage, url: string) {
     this.#browser = browser;
     this.#url = url;
-    // Errors of the page, which a violation of the policy causes, too; a refused request is none.
+    // Errors of the page. A violation of the policy also causes one; a refused request does not count.
     const { page } = browser;
     page.on('console', (message) => {
       if (message.type() === 'error' && !/Failed to load resource/.test(message.text()))
@@ -48,7 +48,7 @@ export class ConsoleVisitor implements AsyncDisposable {
     await this.page.getByRole('button', { name: 'Sign in' }).click();
   }
 
-  /** Opens a place of the console, and waits for its title and for what it has to show. */
+  /** Opens a page of the console, and waits for its title and for the given text. */
   async visit(place: string, title: string, shows: string): Promise<void> {
     await this.page.evaluate(`location.assign('#/${place}')`);
     await this.page.getByRole('heading', { level: 1, name: title }).waitFor();
@@ -65,12 +65,12 @@ export class ConsoleVisitor implements AsyncDisposable {
     await dialog.waitFor({ state: 'hidden' });
   }
 
-  /** Serious findings about accessibility on the page as it is, in both color schemes. */
+  /** Serious accessibility findings on the current page, in both color schemes. */
   async findings(): Promise<string[]> {
     const found: string[] = [];
     for (const colorScheme of ['light', 'dark'] as const) {
       await this.page.emulateMedia({ colorScheme });
-      // Runs outside the policy of the page.
+      // Runs without being subject to the page's content security policy.
       await this.page.evaluate(axe.source);
       const { violations } = await this.page.evaluate(() =>
         (globalThis as unknown as { axe: typeof axe }).axe.run({ resultTypes: ['violations'] }),
@@ -88,7 +88,7 @@ export class ConsoleVisitor implements AsyncDisposable {
     return this.page.evaluate('document.documentElement.scrollWidth > innerWidth');
   }
 
-  /** Saves the page as a picture for the documentation, if that was asked for. */
+  /** Saves a screenshot of the page for the documentation, if screenshots are enabled. */
   async picture(name: string, colorScheme: 'light' | 'dark' = 'light'): Promise<void> {
     if (SCREENSHOTS === undefined) return;
     await this.page.emulateMedia({ colorScheme });

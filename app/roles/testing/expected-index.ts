@@ -23,7 +23,7 @@ interface Row {
   metadata: string | null;
 }
 
-/** Expects that the index contains exactly what it should for the books as they are, each entry once. */
+/** Expects the index to match the current books exactly, with each entry once. */
 export async function expectIndexOf(books: Database, index: Database = books): Promise<void> {
   const rows = await books.rows<Row>(
     `SELECT t.transaction_id AS \`id\`, accepted_at AS \`at\`, COALESCE(client_source, source_account) AS source,

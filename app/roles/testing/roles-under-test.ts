@@ -124,7 +124,7 @@ export class RolesUnderTest {
     const context = await this.context({ ROLE: 'search', ADMIN_PORT: String(await freePort()), ...env });
     return this.#started(new Role(context, await startSearch(processOf(context))));
   }
-  /** Delivers to receivers on this machine, too. */
+  /** Also delivers to receivers on this machine. */
   async webhooks(env: Record<string, string> = {}, clock?: Clock): Promise<Role> {
     const local = { WEBHOOK_HTTP: 'allowed', WEBHOOK_ALLOWED_RANGES: '127.0.0.0/8' };
     const own = { ROLE: 'webhooks', ADMIN_PORT: String(await freePort()) };

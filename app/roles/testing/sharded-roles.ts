@@ -11,10 +11,10 @@ import { adoptIdentities } from '../shard-identities.ts';
 import { API_KEY, Role } from './roles-under-test.ts';
 import { type ContextUnderTest, processOf, testConfig, testContext } from './test-context.ts';
 
-/** Most tests wait until transfers are closed, which pods otherwise do only after some seconds. */
+/** Most tests wait until transfers are closed, which takes some seconds with the default timing. */
 const COURIER: CourierTiming = { everyMs: 100, minAgeMs: 100, pageMax: 500, inFlightMax: 64, openMax: 100_000 };
 
-/** The process of a pod with all its shards, which closes transfers between shards soon. */
+/** The process of a pod with all its shards, which closes transfers between shards quickly. */
 export const quickPod = (context: ContextUnderTest): Context => ({
   ...processOf(context),
   shards: context.process.shards,

@@ -5,7 +5,10 @@ import type { Role, RolesUnderTest } from './roles-under-test.ts';
 const CLIENTS = 8;
 const AMOUNT = 100;
 
-/** Clients that post transfers of 1.00 from `world` to `ada`, each until it has its answer, under the same id. */
+/**
+ * Clients that post transfers of 1.00 from `world` to `ada`. Each client repeats a transfer under the same id until it
+ * has an answer.
+ */
 export class SteadyLoad {
   readonly #api: Role;
   readonly #posted = new Set<string>();
@@ -22,7 +25,7 @@ export class SteadyLoad {
     return this.#posted.size;
   }
 
-  /** Waits until some transfers have been posted that were not sent before now. */
+  /** Waits until some transfers that are sent after this call have been posted. */
   async goesOn(): Promise<void> {
     const before = this.posted;
     await until('transfers are posted', () => this.posted >= before + 2 * CLIENTS);
@@ -40,7 +43,7 @@ export class SteadyLoad {
     }
   }
 
-  /** Ends the load, and returns what is wrong with the books: nothing posted may be missing, doubled or refused. */
+  /** Ends the load, and returns what is wrong with the books: no transfer may be missing, posted twice or refused. */
   async faults({ db }: RolesUnderTest): Promise<string[]> {
     this.#isStopped = true;
     await Promise.all(this.#clients);

@@ -13,7 +13,7 @@ process.setMaxListeners(100);
 export type Line = Record<string, unknown> & { level: string; msg: string };
 
 export interface ContextUnderTest extends ShardContext, AsyncDisposable {
-  /** The process that the shard is in. */
+  /** The process that the shard belongs to. */
   process: Context;
   lines: Line[];
   /** The messages of a level, in order. */

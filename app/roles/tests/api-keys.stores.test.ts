@@ -46,7 +46,7 @@ async function withoutKeys(work: () => Promise<void>): Promise<void> {
 }
 
 describe('API keys of a ledger with two pods', () => {
-  it('work on every pod, and a revoked one is rejected by every pod within seconds', async () => {
+  it('work on every pod, and revoked keys are rejected by every pod within seconds', async () => {
     const { keyId, secret } = await create({});
     for (const pod of pods) expect(await balance(pod, secret)).toBe(200);
     const revokedAt = performance.now();
@@ -68,7 +68,7 @@ describe('API keys of a ledger with two pods', () => {
       await until('it is rejected', async () => (await balance(pod, json['secret'] as string)) === 401);
   });
 
-  it('may be restricted to accounts on real stores, too', async () => {
+  it('can be restricted to accounts with a prefix', async () => {
     const scopes = ['balances:read', 'transfers:write', 'accounts:write'];
     const { secret } = await create({ accountPrefixes: ['ad'], scopes });
     expect(await balance(pods[1], secret)).toBe(200);
@@ -100,10 +100,10 @@ describe('API keys of a ledger with two pods', () => {
     });
     await until('MySQL answers', async () => (await balance(pods[1], unused.secret)) === 200);
     expect(await balance(pods[1], revoked.secret)).toBe(401);
-    await until('it is known as expired', async () => (await balance(pods[1], expiring.secret)) === 401);
+    await until('the expired key is rejected', async () => (await balance(pods[1], expiring.secret)) === 401);
   });
 
-  it('are listed with their last use, and the log shows who created them', async () => {
+  it('are listed with the time of their last use, and the log shows who created them', async () => {
     const { keyId, secret } = await create({ name: 'Screen' });
     await balance(pods[0], secret);
     const { json } = await pods[0].request('GET', '/v1/ops/keys?limit=1000');

@@ -147,7 +147,7 @@ describe('An API pod', () => {
     }
   });
 
-  it('removes its registration when it stops, and answers no more requests', async () => {
+  it('removes its registration when it stops, and no longer answers requests', async () => {
     const podId = ((await status(api))['pod'] as { podId: string }).podId;
     await api.stop();
     expect(
@@ -171,7 +171,7 @@ describe('Stopping', () => {
     await stopped;
   });
 
-  it('does not wait for a connection on which nothing was sent', async () => {
+  it('does not wait for a connection on which no request was sent', async () => {
     const api = await roles.api({ KEEP_ALIVE_TIMEOUT_MS: '3600000' });
     const { port } = api.server.address() as AddressInfo;
     const accepted = once(api.server, 'connection');
@@ -181,7 +181,7 @@ describe('Stopping', () => {
     await until('it is closed', () => socket.closed);
   });
 
-  it('waits for the held request, but not for its connection', async () => {
+  it('waits for a request in progress, but not for its connection', async () => {
     const api = await roles.api();
     const agent = new Agent({ keepAlive: true });
     const { port } = api.server.address() as AddressInfo;

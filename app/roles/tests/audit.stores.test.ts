@@ -56,7 +56,7 @@ const settings = () => ({
   AUDIT_ANCHOR_URL: `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/anchors`,
 });
 
-/** A keeper that anchors, and a log with a transfer. */
+/** A keeper that delivers anchors, and a log that contains a transfer. */
 async function keeperWithLog(id: string) {
   const keeper = await roles.keeper(settings());
   const api = await roles.api();
@@ -93,7 +93,7 @@ describe('A keeper with a signing key', () => {
     expect(await context.process.metrics.text()).toMatch(/holdfast_audit_last_anchor_timestamp_seconds 1[\d.]+e?/);
   });
 
-  it('shows since when it has delivered no anchor, even if it has never delivered one', async () => {
+  it('exports the time since which it has delivered no anchor, even if it has never delivered one', async () => {
     answer = 503;
     const startedAt = Date.now() / 1000;
     const { context } = await roles.keeper(settings());
@@ -155,7 +155,7 @@ describe('The self-check of a keeper', () => {
   });
 });
 
-it('A keeper does not start with a file that is not a key, and does not quote it', async () => {
+it('A keeper does not start if the key file contains no key, and does not quote the file', async () => {
   const context = await roles.context({ ROLE: 'keeper', AUDIT_SIGNING_KEY_FILE: join(files, 'wrong') });
   const { config } = context;
   expect(() => signingKeyOf(config)).toThrow('it is not a private Ed25519 key in PEM');

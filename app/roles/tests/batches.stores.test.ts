@@ -47,7 +47,7 @@ describe('A batch in mode CACHE', () => {
   const results = async (batchId: string, query = '') =>
     (await pod.request('GET', `/v1/batches/${batchId}/transfers${query}`)).json['items'] as Record<string, unknown>[];
 
-  it('with items that did not become transfers shows the next day which ones, and why', async () => {
+  it('still shows later which items did not become transfers, and why', async () => {
     const ids = Array.from({ length: 50 }, id).sort();
     const transfers = ids.map((transactionId, i) =>
       payment(transactionId, i % 10 === 3 ? { destinationAccount: 'nobody' } : i % 10 === 7 ? { amount: '0' } : {}),
@@ -74,7 +74,7 @@ describe('A batch in mode CACHE', () => {
     expect((await asOther('?postedBy=bootstrap')).status).toBe(403);
   });
 
-  it('shows that a failed item was then posted outside the batch', async () => {
+  it('shows that a failed item was later posted outside the batch', async () => {
     const transactionId = id();
     await post('later', [payment(transactionId, { destinationAccount: 'late' })]);
     await pod.request('POST', '/v1/accounts', { accountId: 'late', currency: 'EUR' });

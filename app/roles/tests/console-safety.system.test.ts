@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 afterAll(() => roles.stop());
 
-/** A gate for the requests of a page: they wait until it is opened. */
+/** A gate for the requests of a page, which wait until the gate is opened. */
 function gate(): { opened: Promise<void>; open(): void } {
   let open = () => {};
   const opened = new Promise<void>((resolve) => {
@@ -30,7 +30,7 @@ function gate(): { opened: Promise<void>; open(): void } {
 }
 
 describe.skipIf(CHROMIUM === undefined)('The console', () => {
-  it('never changes what another operator has set meanwhile', async () => {
+  it('never overwrites settings that another operator has changed in the meantime', async () => {
     await using visitor = await ConsoleVisitor.open(api.url);
     const { page } = visitor;
     await visitor.signIn(API_KEY);
@@ -50,7 +50,7 @@ describe.skipIf(CHROMIUM === undefined)('The console', () => {
     expect(await api.request('PATCH', '/v1/accounts/ada', { status: 'ACTIVE' })).toMatchObject({ status: 200 });
   });
 
-  it('keeps a dialog open until its command is answered, and sends the command once', async () => {
+  it('keeps a dialog open until its command is answered, and sends the command only once', async () => {
     await using visitor = await ConsoleVisitor.open(api.url);
     const { page } = visitor;
     await visitor.signIn(API_KEY);
@@ -76,7 +76,7 @@ describe.skipIf(CHROMIUM === undefined)('The console', () => {
     expect(sent).toBe(1);
   });
 
-  it('offers the emergency stop even if its state cannot be read, and releases only the stop that was seen', async () => {
+  it('offers the emergency stop even if its state is unknown, and releases only a stop that was displayed', async () => {
     await using visitor = await ConsoleVisitor.open(api.url);
     const { page } = visitor;
     await visitor.signIn(API_KEY);
@@ -95,7 +95,7 @@ describe.skipIf(CHROMIUM === undefined)('The console', () => {
     await page.locator('.badge', { hasText: 'open' }).waitFor();
   });
 
-  it('says why it signs out, and asks no more, when the key is revoked', async () => {
+  it('signs out and shows why when the key is revoked', async () => {
     const created = { keyId: 'leaving', user: 'leaving', scopes: ['ops'] };
     const { json } = await api.request('POST', '/v1/ops/keys', created);
     await using visitor = await ConsoleVisitor.open(api.url);
@@ -108,7 +108,7 @@ describe.skipIf(CHROMIUM === undefined)('The console', () => {
     expect(await page.evaluate('sessionStorage.length')).toBe(0);
   });
 
-  it('waits as long as the service asks for, and keeps what it shows', async () => {
+  it('waits as long as the service requests, and keeps showing its content', async () => {
     await using visitor = await ConsoleVisitor.open(api.url);
     const { page } = visitor;
     await visitor.signIn(API_KEY);
@@ -123,13 +123,13 @@ describe.skipIf(CHROMIUM === undefined)('The console', () => {
     await page.getByText('rate_limited').first().waitFor();
     expect(refused).toBe(1);
     await page.getByText('The next attempt follows in 60 min').first().waitFor();
-    // Whoever does not want to wait may ask.
+    // An operator who does not want to wait can retry at once.
     await page.unroute('**/v1/accounts/ada');
     await page.getByRole('button', { name: 'Try again' }).first().click();
     await expect.poll(() => page.getByText('rate_limited').count(), { timeout: 20_000 }).toBe(0);
   });
 
-  it('shows whatever clients have stored as text', async () => {
+  it('shows whatever clients have stored as plain text, never as HTML', async () => {
     const id = newUuidV7(Date.now());
     await api.request('POST', '/v1/accounts', { accountId: 'hostile', currency: 'EUR', name: HOSTILE });
     const stored = { reference: HOSTILE, metadata: { note: HOSTILE, link: 'javascript:document.title=3' } };
@@ -146,7 +146,7 @@ describe.skipIf(CHROMIUM === undefined)('The console', () => {
     expect(visitor.complaints).toEqual([]);
   });
 
-  it('does not leave a page because of an answer for another one', async () => {
+  it('does not leave a page when a response for another page arrives', async () => {
     const id = newUuidV7(Date.now());
     expect(await api.transfer(id, '1.00')).toMatchObject({ status: 201 });
     await using visitor = await ConsoleVisitor.open(api.url);
@@ -166,7 +166,7 @@ describe.skipIf(CHROMIUM === undefined)('The console', () => {
     const answered = page.waitForResponse('**/reversal');
     open();
     expect(await (await answered).finished()).toBeNull();
-    // By the time of another answer, the page has handled this one.
+    // Once the page has handled a later response, it has also handled this one.
     await page.evaluate('fetch("livez").then((response) => response.text())');
     await page.getByRole('heading', { level: 1, name: 'Keys' }).waitFor();
     expect(page.url()).toMatch(/#\/keys$/);
@@ -189,7 +189,7 @@ describe.skipIf(CHROMIUM === undefined)('The console', () => {
   it('follows an address that changes while a page is being shown', async () => {
     await using visitor = await ConsoleVisitor.open(api.url);
     const { page } = visitor;
-    // As soon as the first page is in the document, before its effects have run.
+    // Changes the address as soon as the first page is in the document, before its effects have run.
     await page.addInitScript(`new MutationObserver((_, observer) => {
       if (document.querySelector('nav') === null) return;
       observer.disconnect();

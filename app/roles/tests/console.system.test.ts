@@ -30,7 +30,7 @@ beforeAll(async () => {
 afterAll(() => roles.stop());
 
 describe.skipIf(CHROMIUM === undefined)('The console', () => {
-  it('shows every page, accessible, on any screen, without a call to another host or a violation of its policy', async () => {
+  it('shows every page accessibly on any screen, without a call to another host or a violation of its policy', async () => {
     await using visitor = await ConsoleVisitor.open(api.url);
     const { page } = visitor;
     await page.goto(`${api.url}/console`);
@@ -64,7 +64,7 @@ describe.skipIf(CHROMIUM === undefined)('The console', () => {
     expect(visitor.complaints).toEqual([]);
   });
 
-  it('keeps the key in the tab only, and refuses a wrong one', async () => {
+  it('keeps the key only in the tab, and rejects a wrong key', async () => {
     await using visitor = await ConsoleVisitor.open(api.url);
     const { page } = visitor;
     await visitor.signIn('not-a-key');
@@ -129,7 +129,7 @@ describe.skipIf(CHROMIUM === undefined)('The console', () => {
     expect(visitor.complaints).toEqual([]);
   });
 
-  it('says that what it shows is old when the service does not answer, and shows direct mode', async () => {
+  it('marks its content as outdated when the service does not answer, and shows direct mode', async () => {
     await using visitor = await ConsoleVisitor.open(api.url);
     const { page } = visitor;
     await visitor.signIn(API_KEY);

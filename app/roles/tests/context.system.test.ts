@@ -22,7 +22,7 @@ describe('A context whose stores are unavailable', () => {
   });
   afterAll(() => context[Symbol.asyncDispose]());
 
-  it('is created nevertheless, counts the failures of the stores, and considers a store down after several failures', async () => {
+  it('is still created, counts the failures of the stores, and considers a store down after several failures', async () => {
     const caller = { epoch: 1, format: 1 as const, replid: 'r', podId: 'p' };
     for (let n = 0; n < 3; n++) {
       await expect(context.authority.read()).rejects.toMatchObject({ code: 'database_unavailable' });
@@ -34,7 +34,7 @@ describe('A context whose stores are unavailable', () => {
     expect([context.detectors.mysql.state, context.detectors.redis.state]).toEqual(['open', 'open']);
   });
 
-  it('shows operators that nothing is known', async () => {
+  it('shows operators that the state is unknown', async () => {
     const { authority, cache, clock, handOverStore, processId, scripts } = context;
     const session = new PodSession({
       authority,

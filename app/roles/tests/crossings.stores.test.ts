@@ -53,7 +53,7 @@ async function allClosed(): Promise<void> {
   });
 }
 
-/** While another pod has all turns, the courier closes nothing. */
+/** While another pod has all the turns, the courier closes nothing. */
 async function putTurns(holder: string, hours: number): Promise<void> {
   for (const { database } of roles.databases)
     for (let shard = 0; shard < SHARDS; shard++)
@@ -65,7 +65,7 @@ async function putTurns(holder: string, hours: number): Promise<void> {
 }
 
 describe('The API of a ledger with several shards', () => {
-  it('transfers between any two of them, and shows it like any transfer', async () => {
+  it('posts transfers between any two of them, and shows them like any other transfer', async () => {
     const transactionId = newId();
     const posted = await transfer(a, b, '10.00', { transactionId });
     expect(posted).toMatchObject({
@@ -98,7 +98,7 @@ describe('The API of a ledger with several shards', () => {
     });
   });
 
-  it('reverses a transfer between shards once both have it', async () => {
+  it('reverses a transfer between shards once both shards have it', async () => {
     const transactionId = newId();
     await transfer(a, accountIn(2, 'a'), '3.00', { transactionId });
     const before = await balance(a);
@@ -112,7 +112,7 @@ describe('The API of a ledger with several shards', () => {
     expect([before, await balance(a)]).toEqual(['87.00', '90.00']);
   });
 
-  it('refuses groups and holds that would span shards, and serves those inside one', async () => {
+  it('refuses groups and holds that would span shards, and serves those inside one shard', async () => {
     const member = (sourceAccount: string, destinationAccount: string) => ({
       ...{ sourceAccount, destinationAccount, amount: '1.00', currency: 'EUR' },
     });

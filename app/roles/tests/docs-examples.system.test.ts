@@ -14,8 +14,8 @@ const WITHOUT_SUCCESS = new Map([
 ]);
 
 /**
- * Operations with a path parameter, a query and a body: enough to show that the page fills in the same examples
- * as this test. Each takes seconds.
+ * Operations with a path parameter, a query and a body: enough to show that the page fills in the same examples as this
+ * test. Each operation takes seconds.
  */
 const ON_THE_PAGE = new Set([
   'PATCH /v1/accounts/{id}',
@@ -102,13 +102,13 @@ async function send({ method, path, operation }: Prefilled): Promise<{ status: n
   const { status } = response;
   if (!response.headers.get('content-type')?.startsWith('text/event-stream'))
     return { status, text: await response.text() };
-  // It stays open.
+  // The stream stays open, so the request is aborted.
   stop.abort();
   return { status, text: '' };
 }
 
 describe('Every operation of /docs, with its prefilled examples, on a new ledger with the demo accounts', () => {
-  it('succeeds, also when it is repeated', async () => {
+  it('succeeds, even when it is repeated', async () => {
     expect(operations.length).toBeGreaterThan(15);
     for (const round of [1, 2]) {
       for (const prefilled of operations) {

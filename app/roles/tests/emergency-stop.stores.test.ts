@@ -25,7 +25,7 @@ describe('An emergency stop', () => {
   });
   afterEach(() => roles.stop());
 
-  it('is obeyed by every pod in every kind of change once it is answered, while reads and the flush continue', async () => {
+  it('blocks every kind of change on every pod once it is answered, while reads and the flush continue', async () => {
     const other = await roles.api();
     await other.worksIn('CACHE');
     const hold = { holdId: 'h1', account: 'ada', amount: '1.00', currency: 'EUR' };
@@ -46,7 +46,7 @@ describe('An emergency stop', () => {
       expect(await pod.request('PATCH', '/v1/accounts/ada', { status: 'FROZEN' })).toMatchObject(REFUSED);
       const opening = { accountId: 'new', currency: 'EUR' };
       expect(await pod.request('POST', '/v1/accounts', opening)).toMatchObject(REFUSED);
-      // What already has an outcome is not a change.
+      // Repeating a transfer that already has an outcome is not a change.
       expect(await pod.transfer('before', '10.00')).toMatchObject({ status: 200 });
       expect(await pod.request('GET', '/v1/transfers/last')).toMatchObject({ status: 200 });
       const balance = await pod.request('GET', '/v1/accounts/ada/balance');
@@ -63,7 +63,7 @@ describe('An emergency stop', () => {
     expect(await api.transfer('after')).toMatchObject({ status: 201 });
   });
 
-  it('records who stopped and released the ledger, when and why, once however often it is repeated', async () => {
+  it('records once who stopped and released the ledger, when and why, even if requests are repeated', async () => {
     for (let times = 0; times < 2; times++) expect(await stop(api)).toMatchObject({ status: 200 });
     for (let times = 0; times < 2; times++) expect(await release(api)).toMatchObject({ status: 200 });
     const { json } = await api.request('GET', '/v1/ops/stop');
@@ -78,7 +78,7 @@ describe('An emergency stop', () => {
     expect(json['changes']).toHaveLength(2);
   });
 
-  it('that only MySQL has, because the pod that got it crashed, is copied to Redis by the other pods', async () => {
+  it('that only MySQL has, because the pod that received it crashed, is copied to Redis by other pods', async () => {
     await roles.db.database.rows('UPDATE authority SET stops = stops + 1');
     let attempts = 0;
     await until('it is obeyed', async () => (await api.transfer(`after-${attempts++}`)).status === 503);
@@ -131,7 +131,7 @@ describe('An emergency stop', () => {
     expect(await stop(api)).toMatchObject({ status: 200, json: { number: 1 } });
     const delayed = { ...REASON, number: 1 };
     expect(await api.request('POST', '/v1/ops/release', delayed)).toMatchObject({ status: 200, json: { number: 2 } });
-    // Repeated because its answer was lost, it changes nothing.
+    // Repeating the release, as if its answer had been lost, changes nothing.
     expect(await api.request('POST', '/v1/ops/release', delayed)).toMatchObject({ status: 200, json: { number: 2 } });
     expect(await stop(api)).toMatchObject({ status: 200, json: { number: 3 } });
     expect(await api.request('POST', '/v1/ops/release', delayed)).toMatchObject({
@@ -141,7 +141,7 @@ describe('An emergency stop', () => {
     expect(await api.transfer('after')).toMatchObject(REFUSED);
   });
 
-  it('takes effect in direct mode with its answer', async () => {
+  it('has taken effect in direct mode by the time it is answered', async () => {
     await roles.redis.kill();
     await api.worksIn('DIRECT');
     expect(await stop(api)).toMatchObject({ status: 200, json: { enforced: true } });
@@ -152,7 +152,7 @@ describe('An emergency stop', () => {
 });
 
 describe('An emergency stop of several shards', () => {
-  it('stops transfers in each of them and between them, and reports each', async () => {
+  it('stops transfers inside and between the shards, and reports the state of each shard', async () => {
     const roles = await ShardedRoles.start(2);
     try {
       await roles.keeper();

@@ -59,7 +59,7 @@ it('The consumer of the guide, killed again and again, writes each event once', 
     await until('it has more events', () => read().length > before);
     running.kill('SIGKILL');
     await once(running, 'exit');
-    // The line that a crash would have cut off.
+    // A partial line, as left by a crash.
     writeFileSync(file, '{"position":"1', { flag: 'a' });
     await load.goesOn();
   }

@@ -70,7 +70,7 @@ describe('A client that does not read its stream', () => {
     const slow = [await open(), await open()];
     const quick = await EventClient.open(api.url, { key: KEY });
     groups = 0;
-    // Until the buffers of the kernel are full, too.
+    // Continues until the buffers of the kernel are full, too.
     while (sockets.slice(0, 2).some(({ writableLength }) => writableLength === 0)) {
       sealMuch();
       await clock.pass(100);
@@ -110,7 +110,7 @@ describe('A client that does not read its stream', () => {
 });
 
 describe('Pages of events', () => {
-  it('are as documented, for every kind of entry', async () => {
+  it('match their documentation for every kind of entry', async () => {
     log.seal(...EVERY_ENTRY);
     const reply = api.get('/v1/events/page', { key: KEY });
     let answered = false;

@@ -123,7 +123,7 @@ it('A pod that stops ends its streams at once and hands over; its listeners cont
   resumed.close();
 });
 
-it('Events of holds, groups and changes are sent, with filters, and all of them are in the pages', async () => {
+it('Events of holds, groups and changes are in filtered streams, and all of them are in the pages', async () => {
   const pod = first();
   await roles.openAccounts(pod);
   await pod.transfer('fund', '100.00');

@@ -26,7 +26,7 @@ async function move(api: Role, dryRun: boolean) {
 }
 
 describe('A ledger that was never used', () => {
-  it('begins in the format of this release, and the command changes nothing', async () => {
+  it('begins in the format of this release, so the command changes nothing', async () => {
     const api = await serving();
     const before = await status(api);
     expect(before).toMatchObject({ mode: 'CACHE', format: 2, formatMax: 2, olderProcesses: [] });

@@ -92,7 +92,7 @@ describe('With Sentinels', () => {
   });
   afterAll(() => sentinels.stop());
 
-  it('the ledger continues on the replica that they promote, and a master that thaws takes no part', async () => {
+  it('the ledger continues on the replica that they promote, and ignores the old master when it thaws', async () => {
     const { api, keeper, load } = await underLoad(sentinels.url);
     const [master, replica] = sentinels.servers;
     const before = await api.context.authority.read();

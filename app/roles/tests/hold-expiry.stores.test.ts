@@ -4,7 +4,7 @@ import { systemClock } from '../../kernel/clock.ts';
 import { until } from '../../kernel/testing/until.ts';
 import { API_KEY, type Role, RolesUnderTest } from '../testing/roles-under-test.ts';
 
-/** If a request takes longer than that, it is refused, and repeated with twice the time. */
+/** The first lifetime of a hold. If a request takes longer, it is refused, and is repeated with twice the lifetime. */
 const LIFE_MS = 1_000;
 const HOUR_MS = 3_600_000;
 
@@ -24,7 +24,7 @@ async function gauge(role: Role, name: string): Promise<number> {
 const place = (pod: Role, holdId: string, expiresAt?: string) =>
   pod.request('POST', '/v1/holds', { holdId, account: 'ada', amount: '10.00', currency: 'EUR', expiresAt });
 const after = (ms: number) => new Date(systemClock.now() + ms).toISOString();
-/** Repeats a request, each time with a longer lifetime of the hold, until it succeeds even on a slow machine. */
+/** Repeats a request until it succeeds, each time with a longer lifetime of the hold: slow machines need more time. */
 async function withShortLife(request: (expiresAt: string, tries: number) => ReturnType<typeof place>): Promise<number> {
   for (let tries = 0; ; tries++) {
     const { status, json } = await request(after(LIFE_MS * 2 ** tries), tries);
@@ -53,7 +53,7 @@ describe('A hold that is due', () => {
       held: '10.00',
       available: '90.00',
     });
-    const last = await until('that is in its history', async () => {
+    const last = await until('the expiry is in the history of the account', async () => {
       const { json } = await pod.request('GET', '/v1/accounts/ada/postings');
       return (json['items'] as Record<string, string>[]).find(({ kind }) => kind === 'hold_expired');
     });

@@ -4,7 +4,7 @@ import { type Role, RolesUnderTest } from '../testing/roles-under-test.ts';
 const REQUESTS = 8;
 const ACCOUNTS = 40;
 
-describe.each(['DIRECT', 'CACHE'] as const)('Concurrent requests that open one account, in %s', (mode) => {
+describe.each(['DIRECT', 'CACHE'] as const)('Concurrent requests to open accounts, in %s', (mode) => {
   let roles: RolesUnderTest;
   let pods: Role[];
   beforeAll(async () => {
@@ -21,7 +21,7 @@ describe.each(['DIRECT', 'CACHE'] as const)('Concurrent requests that open one a
 
   const podOf = (n: number) => pods[n % pods.length] as Role;
 
-  it('are answered with 201 once, with 200 for the same content, and with 409 for different content', async () => {
+  it('for the same account get 201 once, 200 for the same content, and 409 for different content', async () => {
     const answers = await Promise.all(
       Array.from({ length: REQUESTS }, (_, n) =>
         podOf(n).request('POST', '/v1/accounts', { accountId: 'one', currency: n < REQUESTS / 2 ? 'EUR' : 'USD' }),
@@ -34,7 +34,7 @@ describe.each(['DIRECT', 'CACHE'] as const)('Concurrent requests that open one a
     );
   });
 
-  it('in batches, in any order, are answered with 201 once for each account', async () => {
+  it('in batches, in any order, get 201 once for each account', async () => {
     const accounts = Array.from({ length: ACCOUNTS }, (_, n) => ({ accountId: `many-${n}`, currency: 'EUR' }));
     const answers = await Promise.all(
       Array.from({ length: REQUESTS }, (_, n) =>

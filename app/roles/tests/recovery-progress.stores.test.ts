@@ -37,7 +37,7 @@ async function slowPod(): Promise<void> {
 
 const statusOfRecovery = async () => (await api.request('GET', '/v1/ops/status')).json['recovery'];
 
-it("an accepted loss that exceeds a request's waiting time is answered with 202, shown in the status, and completes", async () => {
+it('accepting a loss is answered with 202 if it takes long, and the status shows it until it is done', async () => {
   const journal = await bench.journal(
     ['t1', 'world', 'ada', 500],
     ['t2', 'bob', 'cy', 7],
@@ -72,7 +72,7 @@ it("an accepted loss that exceeds a request's waiting time is answered with 202,
   expect(await bench.transfers()).toEqual(['t1', 't4']);
 });
 
-it('the status includes entries that were posted before the recovery began: only the cursor counts them', async () => {
+it('the status shows progress before the recovery begins, when only the cursor counts the posted entries', async () => {
   const journal = await bench.journal(
     ['t1', 'world', 'ada', 500],
     ['t2', 'world', 'ada', 7],

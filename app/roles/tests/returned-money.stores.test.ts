@@ -48,7 +48,9 @@ const patch = async (accountId: string, status: string) => {
   expect(answer, JSON.stringify(answer)).toMatchObject({ status: 200 });
 };
 
-/** Sends money to a frozen account, from an account that is closed meanwhile, so that neither can take it. */
+/**
+ * Sends money to a frozen account, from an account that is closed in the meantime, so that neither can take the money.
+ */
 async function returned(name: string, amount: string, minor: number): Promise<string> {
   const source = roles.accountIn(0, name);
   const destination = roles.accountIn(1, 'bob');

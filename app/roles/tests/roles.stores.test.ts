@@ -43,7 +43,7 @@ class Writers {
       } else expect([503, 504]).toContain(status);
     }
   }
-  /** Waits until this many more transfers were acknowledged. */
+  /** Waits until this many more transfers have been acknowledged. */
   async write(more = 100): Promise<void> {
     const before = this.acknowledged.length;
     await until('they write', () => this.acknowledged.length > before + more);
@@ -137,7 +137,7 @@ describe('Two pods and two keepers', () => {
 });
 
 describe('A pod that died just before Redis did', () => {
-  it('keeps the ledger closed: reads are stale and writes are rejected until the journal is available again', async () => {
+  it('keeps the ledger closed, with stale reads and no writes, until the journal is available again', async () => {
     expect(await first.transfer('before')).toMatchObject({ status: 201 });
     const { epoch } = await first.context.authority.read();
     await first.context.authority.register('died', epoch);

@@ -16,7 +16,7 @@ afterAll(() => db.drop());
 
 const STEPS_MAX = 1_000;
 
-it('An index that is ahead of the log, because the ledger was restored from a backup, is not used, and is rebuilt', async () => {
+it('An index that is ahead of the log after a restore of the ledger is not used until it is rebuilt', async () => {
   const { database } = db;
   const index = new MysqlSearchIndex({ books: database, index: database });
   const search = new SqlSearch({ books: database, index: database, requireActive() {} });

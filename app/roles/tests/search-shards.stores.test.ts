@@ -50,10 +50,10 @@ const untilEqual = (what: string) =>
     ),
   );
 
-it('lists each transfer of several shards once, in one order, with its outcome', async () => {
+it('lists each transfer of all shards once, in a single order, with its outcome', async () => {
   for (let n = 0; n < TRANSFERS; n += 10)
     await Promise.all(Array.from({ length: 10 }, (_, index) => transfer(n + index)));
-  // The destination refuses this one after its source has accepted it, or before.
+  // The destination refuses this transfer, either before or after its source accepts it.
   await api.request('PATCH', `/v1/accounts/${names[3]}`, { status: 'FROZEN' }, undefined, { 'If-Match': '*' });
   await Promise.all(Array.from({ length: 5 }, (_, n) => transfer(TRANSFERS + n)));
   const projector = await roles.search();

@@ -51,7 +51,7 @@ async function untilComplete(): Promise<void> {
   });
 }
 
-/** Waits until MySQL has everything that was answered. */
+/** Waits until MySQL has every transfer that has been answered. */
 const persisted = (id: string) => api.transfer(id, '1.00', { durability: 'persisted' });
 
 describe('The list of transfers', () => {
@@ -94,12 +94,12 @@ describe('The list of transfers', () => {
     expect(await listed('currency=USD')).toEqual([]);
   });
 
-  it('is known to the monitoring, whether or not a process keeps the index', async () => {
+  it('has its limit in the metrics, whether or not a process maintains the index', async () => {
     const { text } = (await api.request('GET', '/metrics')).json;
     expect(text).toContain('holdfast_limit{name="search_behind_seconds"} 30');
   });
 
-  it('contains records as they are read one by one', async () => {
+  it('contains the same records as reads of single transfers', async () => {
     await project();
     await untilComplete();
     const { json } = await api.request('GET', '/v1/transfers');
@@ -126,7 +126,7 @@ describe('The list of transfers', () => {
     expect(JSON.stringify(stored)).not.toContain('Lovelace');
   });
 
-  it('is divided into pages at times that several transfers share', async () => {
+  it('can be split into pages between transfers that have the same time', async () => {
     await project();
     const at = "accepted_at = '2026-01-01 00:00:00.000'";
     const ids = Array.from({ length: 7 }, (_, n) => `same-${n}`);
@@ -215,7 +215,7 @@ describe('The index', () => {
     await expectIndexOf(roles.db.database);
   });
 
-  it('is rebuilt if it continued another log', async () => {
+  it('is rebuilt if it follows another log', async () => {
     await project();
     await untilComplete();
     for (const projector of projectors.splice(0)) await projector.stop();

@@ -25,7 +25,7 @@ async function identityIn(url: string): Promise<ShardIdentity> {
   await using database = new Database(poolOptions(url));
   return await new LedgerIdentity(database).shard();
 }
-/** Why a process does not start. */
+/** Whether a process with this configuration starts. */
 async function refusalOf(config: Config): Promise<string> {
   const context = await createContext(config);
   try {
@@ -74,7 +74,7 @@ describe('A process', () => {
       expect(await refusalOf(configOf(...others)), others.join()).toBe('it does not start');
   });
 
-  it('starts if MySQL cannot report its identity', async () => {
+  it('starts even if MySQL cannot report its identity', async () => {
     const away = { identity: { shard: () => Promise.reject(new Problem('database_unavailable', 'away')) } };
     await requireOwnLedger([away]);
     const silent = { identity: { shard: () => new Promise<never>(() => {}) } };
@@ -94,7 +94,7 @@ describe('A process', () => {
     await context[Symbol.asyncDispose]();
   });
 
-  it('adopts nothing by itself', async () => {
+  it('leaves the identity of a single database unchanged', async () => {
     const db = await migratedDatabase();
     const before = await identityIn(db.url);
     expect(await refusalOf(configOf(db.url))).toBe('it starts');

@@ -28,7 +28,7 @@ class Served {
   };
 }
 
-/** How many of three other pods have lost each shard. */
+/** The number of other pods, out of three, that have lost each shard. */
 let others: Map<number, number>;
 let shards: [Served, Served, Served];
 let clock: VirtualClock;
@@ -70,7 +70,7 @@ describe('A pod with several shards', () => {
     [1, ['shard 1: Redis does not answer']],
     [2, []],
     [3, []],
-  ])('compares with the others: %i of three others have lost it, too', async (lost, complaints) => {
+  ])('compares itself with the others: %i of three others have also lost the shard', async (lost, complaints) => {
     others.set(1, lost);
     shards[1].trouble = 'Redis does not answer';
     readiness.complaints();
@@ -90,7 +90,7 @@ describe('A pod with several shards', () => {
     expect(readiness.complaints()).toEqual(['shard 0: MySQL is unavailable']);
   });
 
-  it('is unready if it serves none, whatever the others do', async () => {
+  it('is unready if it serves no shard, whatever the other pods do', async () => {
     others.set(0, 3).set(1, 3).set(2, 3);
     for (const shard of shards) shard.trouble = 'away';
     await pass(5_000);

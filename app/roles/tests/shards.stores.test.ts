@@ -78,7 +78,7 @@ async function post({ ledger }: PodShard) {
 const metricsOf = async ({ metrics }: Context) => (await metrics.text()).split('\n');
 
 describe('A process with several shards', () => {
-  it('serves each as a ledger of its own, with its own Redis and database', async () => {
+  it('serves each shard as a ledger of its own, with its own Redis and database', async () => {
     const keeper = await startedKeeper();
     const pod = await startedPod();
     for (const [index, shard] of pod.entries()) {
@@ -100,7 +100,7 @@ describe('A process with several shards', () => {
     }
   });
 
-  it('reports all shards to operators, and requires the number of the shard to change', async () => {
+  it('reports all shards to operators, and requires every change to name its shard by number', async () => {
     await startedKeeper();
     const pod = await startedPod();
     const ops = opsOf(pod);
@@ -133,7 +133,7 @@ describe('A process with several shards', () => {
     });
     await servers[1]?.kill();
     let direct = false;
-    const moved = until('the second is in DIRECT', () => second.session.direct() !== null).then(() => {
+    const moved = until('shard 1 is in DIRECT', () => second.session.direct() !== null).then(() => {
       direct = true;
     });
     while (!direct) {

@@ -36,7 +36,7 @@ const statement = (api: Role, to: string) =>
 interface Read {
   to: string;
   text: string;
-  /** What clients knew when they sent the request. */
+  /** The transfers that had been acknowledged when the request was sent. */
   acknowledged: { id: string; acceptedAt: string }[];
 }
 
@@ -66,7 +66,7 @@ describe('Statements while transfers are posted', () => {
           .at(-1) ?? FROM;
       const { status, json } = await statement(api, to);
       if (status === 200) read.push({ to, text: json['text'] as string, acknowledged: known });
-      // A pod may not have heard of that time yet.
+      // For a pod, that time may still be in the future.
       else expect([400, 503]).toContain(status);
     }
   }
@@ -76,7 +76,7 @@ describe('Statements while transfers are posted', () => {
   };
   const mode = async () => (await apis[0].context.authority.read()).mode;
 
-  it('have everything that was accepted in their period, and never change, through two switch-overs', async () => {
+  it('contain everything that was accepted in their period, and never change, through two switch-overs', async () => {
     writing = true;
     const busy = apis.flatMap((api) => [write(api), write(api), readAll(api)]);
     await more(read, 10);
@@ -103,9 +103,9 @@ describe('Statements while transfers are posted', () => {
 });
 
 describe('A pod that is sending a statement', () => {
-  it('does not finish it when it is stopped', async () => {
+  it('does not finish the statement when it is stopped', async () => {
     await writeLongHistory(roles.db.database, 10, { startMs: Date.UTC(2026, 0, 1) });
-    // Only the head is sent; otherwise, a client that does not read would be cut off for that.
+    // Only the response head is sent; otherwise, the client would be disconnected because it does not read.
     vi.spyOn(SqlHistory.prototype, 'page').mockImplementation(() => new Promise(() => {}));
     const [api] = apis;
     const { port } = api.server.address() as { port: number };

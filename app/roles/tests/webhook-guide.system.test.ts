@@ -34,7 +34,7 @@ interface Event {
   subject: string;
 }
 
-it('The receiver of the guide, killed again and again, writes each event once, and nothing that is not signed', async () => {
+it('The receiver of the guide, killed again and again, writes each event once, and nothing unsigned', async () => {
   const [, code] = /^```js\n(.*?)^```/ms.exec(readFileSync(GUIDE, 'utf8')) ?? [];
   expect(code?.trimEnd().split('\n').length).toBeLessThan(40);
   const folder = temporaryFolder();
@@ -62,7 +62,7 @@ it('The receiver of the guide, killed again and again, writes each event once, a
     await until('it has more events', () => read().length > before);
     running.kill('SIGKILL');
     await once(running, 'exit');
-    // The line that a crash would have cut off.
+    // A partial line, as left by a crash.
     writeFileSync(file, '{"id":"0.1', { flag: 'a' });
     await load.goesOn();
   }

@@ -21,7 +21,7 @@ let roles: RolesUnderTest;
 let pod: Role;
 let receiver: Receiver;
 let store: WebhookStore;
-/** Events of the ledger. They are more than a request may have, so that there are several requests. */
+/** The number of events of the ledger: more than fit into one request, so that several requests are needed. */
 const EVENTS = 250;
 beforeAll(async () => {
   roles = await RolesUnderTest.start();
@@ -53,7 +53,10 @@ beforeEach(async () => {
   receiver.secrets = [secret ?? ''];
 });
 
-/** Lets calls through until one of them, before or after which the process dies: nothing of it ever continues. */
+/**
+ * Simulates the death of a process: from a given moment before or after one of its calls, no call of the process
+ * continues.
+ */
 class Death {
   calls = 0;
   #at: number;
@@ -66,7 +69,7 @@ class Death {
   get isDead(): boolean {
     return this.#isDead;
   }
-  /** It was only suspended, and continues. It can no longer die. */
+  /** Continues the process, as if it had only been suspended. It can no longer die. */
   revive(): void {
     this.#at = Number.POSITIVE_INFINITY;
     this.#isDead = false;
@@ -86,7 +89,10 @@ class Death {
       },
     });
   }
-  /** The calls do not count as moments, but none of them continues after the death either. */
+  /**
+   * These calls do not count as moments at which the process may die, but none of them continues after its death
+   * either.
+   */
   bound<T extends object>(target: T): T {
     return new Proxy(target, {
       get: (object, name) => {
@@ -151,7 +157,7 @@ it('Without a kill, everything arrives once, in order', async () => {
   wanted = ids();
 });
 
-it('A deliverer killed at any moment loses nothing, and changes no order', async () => {
+it('A deliverer that is killed at any moment loses no events and does not change their order', async () => {
   for (let at = 0; ; at++) {
     await expire();
     await store.moveTo('w', '0', OPERATOR);
@@ -174,7 +180,7 @@ it('A deliverer killed at any moment loses nothing, and changes no order', async
   }
 });
 
-it('A deliverer that was suspended while another one took over changes nothing when it continues', async () => {
+it('A deliverer that is suspended while another one takes over changes nothing when it continues', async () => {
   // Each of these moments is in the middle of the first or the second request.
   for (const at of [8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18]) {
     await expire();

@@ -51,7 +51,7 @@ it('A receiver that fails a third of its calls gets exactly what was committed, 
   receiver.behavior = (response, request, self) => {
     if (Math.random() > 1 / 3) return accept(response, request, self);
     const failure = Math.floor(Math.random() * 5);
-    // It has processed the events, and then breaks the connection: they come again.
+    // The receiver processes the events, and then breaks the connection, so the events are sent again.
     if (failure === 3) request.socket.destroy();
     return failure === 4 ? hang(response, request, self) : (kinds[failure]?.(response, request, self) ?? true);
   };
@@ -79,7 +79,7 @@ it('A receiver that fails a third of its calls gets exactly what was committed, 
   expect((await deliveries('w')).some(({ failure }) => failure !== null)).toBe(true);
 });
 
-it('Receivers that hang, are unreachable, or flood do not delay the others', async () => {
+it('Receivers that hang, are unreachable, or send endless responses do not delay the others', async () => {
   const [good, hanging, flooding, away] = [
     await newReceiver(),
     await newReceiver(),
@@ -116,10 +116,10 @@ it('Receivers that hang, are unreachable, or flood do not delay the others', asy
   expect((await webhook('away'))['failingSince']).not.toBeNull();
   await away.listen();
   await pod.request('POST', '/v1/webhooks/away/resume');
-  await until('the one that was unreachable has all', () => posted(away).length === 20);
+  await until('the receiver that was unreachable has all transfers', () => posted(away).length === 20);
 });
 
-it('Deliveries stop at their position when nothing succeeds for long, and continue when they are resumed', async () => {
+it('Deliveries that fail for a long time stop at their position, and continue when they are resumed', async () => {
   const receiver = await newReceiver();
   receiver.behavior = refuse(500);
   await subscribe(receiver, 'w');
@@ -131,7 +131,7 @@ it('Deliveries stop at their position when nothing succeeds for long, and contin
   const metrics = () => deliverer.context.process.metrics.text();
   await until('the metric shows it', async () => /^holdfast_webhooks_stopped 1$/m.test(await metrics()));
   const attempts = receiver.requests.length;
-  // A test event is sent nevertheless, and shows that the receiver works again.
+  // A test event is still sent, and shows that the receiver works again.
   receiver.behavior = accept;
   await pod.request('POST', '/v1/webhooks/w/test');
   await until('the test event has arrived', () => receiver.requests.length === attempts + 1);
@@ -160,7 +160,7 @@ it('Requests are no longer signed with the old secret once its overlap has passe
   expect(receiver.faults).toEqual([]);
 });
 
-it('Webhooks get only the events that they want, can be changed, replayed, and get new secrets', async () => {
+it('Webhooks get only the events that they select, and can be changed, replayed and given new secrets', async () => {
   const receiver = await newReceiver();
   await subscribe(receiver, 'w', { accounts: ['bob'], types: ['holdfast.transfer.posted'] });
   await roles.webhooks();
@@ -199,7 +199,7 @@ it('Webhooks get only the events that they want, can be changed, replayed, and g
   expect(receiver.faults).toEqual([]);
 });
 
-it('A restricted key gets only what it may see; a revoked one gets nothing more', async () => {
+it('A webhook of a restricted key gets only what the key may see, and nothing once the key is revoked', async () => {
   const receiver = await newReceiver();
   const wanted = { keyId: 'tenant', user: 'acme', scopes: ['webhooks:write'], accountPrefixes: ['acme:'] };
   const { json: issued } = await pod.request('POST', '/v1/ops/keys', wanted);
@@ -243,6 +243,6 @@ it('A deliverer that is asked to stop ends within its grace period, and another 
   await roles.webhooks();
   await until('they have arrived', () => receiver.events.length === 2);
   await until('the delivery is recorded', async () => (await deliveries('w')).length > 0);
-  // The aborted request was no attempt.
+  // The aborted request does not count as an attempt.
   expect((await deliveries('w')).map(({ failure }) => failure)).toEqual([null]);
 });

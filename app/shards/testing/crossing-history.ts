@@ -84,11 +84,11 @@ export class CrossingHistory {
     this.#check(before);
   }
 
-  /** Called when no client waits any longer and nothing fails any more. */
+  /** Called once no client is waiting and all failures have ended. */
   protected async afterLoad(): Promise<void> {}
   /**
-   * Whether the database of a shard was lost. Then the arrival of a transfer that was reported as posted may be lost,
-   * or the refusal of a transfer that was refused before it left.
+   * Whether the database of a shard was lost. If so, the arrival of a transfer that was reported as posted may be lost,
+   * or the refusal of a transfer that was refused before it left its source.
    */
   protected mayHaveForgotten(_shard: number): boolean {
     return false;

@@ -43,8 +43,8 @@ const TIME_OUT_MS = 10_000;
 const POLL_MS = 50;
 
 /**
- * A minimal ledger: the contents of Redis, the part of them that MySQL has, and the loss of the rest. It decides with the real
- * rules, and every call takes time.
+ * A minimal ledger that models the contents of Redis, the part of them that MySQL has, and the loss of the rest. It
+ * decides with the real rules, and every call takes time.
  */
 export class ModelShard {
   readonly #clock: Clock;
@@ -101,7 +101,7 @@ export class ModelShard {
     return { accounts: new Map(this.mysql.accounts), outcomes: new Map(this.mysql.outcomes), rows: copyOf(this.rows) };
   }
 
-  /** MySQL is restored, and the shard begins a new epoch with it. */
+  /** MySQL is restored from a backup, and the shard begins a new epoch with it. */
   restore({ accounts, outcomes, rows }: Backup): void {
     this.mysql = { accounts: new Map(accounts), outcomes: new Map(outcomes) };
     this.rows.clear();

@@ -10,9 +10,9 @@ const SETTLE_MS = 30_000;
 const LOAD_MS = 120_000;
 const PAGE = 7;
 
-/** One rule of a recovery, which a test switches off. */
+/** One rule of a recovery that a test switches off. */
 export interface Broken {
-  /** Nothing is recovered. */
+  /** Skips the recovery. */
   skips?: boolean;
   restored?(shard: RestoredShard): Partial<RestoredShard>;
   surviving?(shard: SurvivingShard): Partial<SurvivingShard>;

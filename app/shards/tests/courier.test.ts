@@ -49,12 +49,12 @@ describe('a courier', () => {
     expect(stage.closing()).toMatchObject({ state: 'RETURNED' });
   });
 
-  it('closes a transfer only when the MySQL of the last leg has it', async () => {
+  it('closes a transfer only when the shard of the last leg has that leg in MySQL', async () => {
     stage.notFlushed.add(1);
     expect(await stage.answer()).toBe('POSTED');
     await stage.deliver();
     expect(stage.closing()).toBeNull();
-    // The acknowledgement by Redis alone is lost, and the money is paid again.
+    // The payment, which only Redis has acknowledged, is lost, so the money is paid again.
     stage.model(1).acceptLoss();
     expect(stage.balance(stage.account(1, 'b'))).toBe(1_000);
     stage.notFlushed.clear();
@@ -79,7 +79,7 @@ describe('a courier', () => {
     await stage.deliver();
     expect(stage.closing()).toMatchObject({ state: 'DONE' });
     stage.model(2).state = 'open';
-    // More than a page: the first ones do not delay the others.
+    // More than one page: the first transfers do not delay the others.
     await stage.deliver();
     expect([stage.inTransit, stage.balance(closed)]).toEqual([0, 4_000]);
   });
@@ -136,7 +136,7 @@ describe('a courier', () => {
     expect(stage.closing()).toMatchObject({ state: 'DONE' });
   });
 
-  it('lets no more transfers begin if too many are open', async () => {
+  it('lets no further transfers begin while too many are open', async () => {
     const pod = stage.newPod();
     await broken('in');
     expect(pod.courier.isFull(1)).toBe(false);

@@ -69,7 +69,7 @@ describe('a transfer between two shards', () => {
     expect(stage.legs(0)).toEqual(['T POSTED', 'T~back POSTED']);
   });
 
-  it('is kept for the client if its source is closed by then', async () => {
+  it('is kept on the account of returns if its source is closed in the meantime', async () => {
     const order = stage.order({ amount: 1_000 });
     const close = () => {
       freeze();
@@ -89,7 +89,7 @@ describe('a transfer between two shards', () => {
     expect(await stage.answer()).toBe('POSTED*');
   });
 
-  it('gets 404 for an unknown destination, and 409 for other content, and no money moves', async () => {
+  it('gets 404 for an unknown destination and 409 for different content, and no money moves', async () => {
     expect(await stage.answer(stage.order({ destination: `nobody@${stage.account(1, 'b').slice(2)}` }))).toBe(
       'account_not_found',
     );
@@ -112,7 +112,7 @@ describe('while a shard cannot answer', () => {
     expect(stage.legs(0)).toEqual([]);
   });
 
-  it('a transfer is held while its destination moves', async () => {
+  it('a transfer is held while the authority of its destination moves', async () => {
     stage.order();
     stage.model(1).state = 'moving';
     stage.clock.after(700, () => {
@@ -161,7 +161,7 @@ describe('while a shard cannot answer', () => {
     expect(stage.legs(0)).toEqual(['T POSTED']);
   });
 
-  it('a transfer to an account that stays unsettled is refused soon', async () => {
+  it('a transfer to an account that stays unsettled is refused quickly', async () => {
     const pod = stage.newPod(({ ledger }) => ({
       ledger: { ...ledger, preview: () => Promise.reject(new Problem('account_unsettled', 'it waits')) },
     }));
@@ -205,7 +205,7 @@ describe('while a shard cannot answer', () => {
 });
 
 describe('transit accounts', () => {
-  it('that cannot be used are avoided, and opened again if they are missing', async () => {
+  it('are avoided if they cannot be used, and opened again if they are missing', async () => {
     await stage.apply();
     const { accounts } = stage.model(1).cache;
     const opened = [...accounts.keys()].filter((id) => id.startsWith('~transit'));

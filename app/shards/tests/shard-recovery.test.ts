@@ -91,7 +91,7 @@ describe('The recovery of a restored shard', () => {
     expect(await recovered()).toMatchObject({ refusalsRestored: 0 });
   });
 
-  it('lets the account of losses pay for transfers that arrived, and refuses those that were refused', async () => {
+  it('lets the account of losses pay for transfers that arrived, and writes others as refused again', async () => {
     arrive('t1', 70);
     other.change('a', { status: 'FROZEN' });
     arrive('t2');
@@ -117,7 +117,7 @@ describe('The recovery of a restored shard', () => {
     expect([has('t1'), has('t2')].map((out) => out?.order.destination)).toEqual(['~transit:EUR:1', '~transit:EUR:1']);
   });
 
-  it('writes nothing that the account of losses would refuse', async () => {
+  it('writes nothing if the account of losses cannot pay', async () => {
     lost.open('~loss:EUR', { external: true, balance: 50 - Number.MAX_SAFE_INTEGER });
     arrive('t1');
     await expect(recovered()).rejects.toThrow('~loss:EUR cannot pay 100 minor units');
@@ -141,7 +141,7 @@ describe('The recovery of a restored shard', () => {
     expect(rest).toMatchObject({ reopened: 0, paid: 0, refused: 0 });
   });
 
-  it('only counts in a dry run', async () => {
+  it('in a dry run, only counts', async () => {
     leave('t1', 'new');
     await close('t1');
     leave('t2');

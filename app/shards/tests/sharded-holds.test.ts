@@ -17,10 +17,10 @@ function accountIn(shard: number, name = 'a'): string {
   for (let index = 0; ; index++) if (shardOfAccount(`@x${index}`, SHARDS) === shard) return `${name}@x${index}`;
 }
 
-/** The shards that were asked for the calendar. */
+/** The shards that were queried for the calendar. */
 let asked: number[] = [];
 
-/** Shards that answer with their number, and know the holds of this list. */
+/** Shards that answer with their number, and have the holds in this list. */
 function shardsWith(holds: readonly (readonly string[])[], broken: readonly number[] = []): ShardMap<Shard> {
   const shards = Array.from({ length: SHARDS }, (_, shard) => {
     const find = async (holdId: string) => {

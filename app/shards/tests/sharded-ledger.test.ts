@@ -42,7 +42,7 @@ describe('the outcome of a transfer between shards', () => {
     await stage.clock.pass(100);
     expect(await stage.outcome()).toBe('account_frozen*');
   });
-  it('is known by its source alone once it is closed', async () => {
+  it('can be read from the shard of its source alone once the transfer is closed', async () => {
     await stage.apply();
     await stage.deliver();
     stage.model(1).state = 'moving';
@@ -145,13 +145,13 @@ describe('a dry run', () => {
   });
 });
 
-describe('everything else', () => {
-  it('of a group in several shards is refused with a hint', async () => {
+describe('a request that concerns several shards', () => {
+  it('is refused with a hint if it is for a group', async () => {
     const orders = [stage.order({ groupId: 'g' }), stage.order({ transactionId: 'U', groupId: 'g' })];
     const answer = await stage.pod.ledger.applyGroup({ groupId: 'g', orders, split: null }, 'cache');
     expect(answer).toMatchObject({ code: 'group_spans_shards', status: 422, extras: { groupId: 'g' } });
   });
-  it('of many accounts is read in each shard, and answered in order', async () => {
+  it('is split by shard and answered in order if it reads many accounts', async () => {
     const ids = [stage.account(2, 'c'), stage.account(0, 'a'), 'nobody', stage.account(1, 'b')];
     const found = await stage.pod.ledger.read(ids);
     expect(found.map((one) => (one instanceof Problem ? one.code : one.accountId))).toEqual([

@@ -92,7 +92,7 @@ export class Bench {
       await opened;
     };
     this.run();
-    await until('it has failed that often', () => this.store.attempts > times);
+    await until('it has failed the given number of times', () => this.store.attempts > times);
     return open;
   }
 }

@@ -71,7 +71,7 @@ describe('An export', () => {
     expect(await verifyExport(directory, options())).toMatchObject([{ clean: true }]);
   });
 
-  it('can only be read by its owner, and never overwrites another one', async () => {
+  it('can be read only by its owner, and never overwrites another export', async () => {
     await exportAll();
     expect((await stat(file('items.ndjson'))).mode & 0o777).toBe(0o600);
     await expect(exportAll()).rejects.toThrow('is not empty');

@@ -25,7 +25,7 @@ class LineFile {
 
   constructor(directory: string, file: ExportedFile) {
     this.#stream = createWriteStream(pathOf(directory, file), { flags: 'wx', mode: 0o600 });
-    // The error is thrown by the next write, or by the end.
+    // The error is thrown by the next write, or at the end.
     this.#stream.on('error', () => {});
   }
 

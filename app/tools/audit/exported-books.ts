@@ -72,14 +72,14 @@ export class ExportedBooks implements AuditSource {
 /** The rows of the log, read once from the beginning to the end. */
 class LogFile implements AsyncDisposable {
   readonly #rows: AsyncGenerator<ExportedRow>;
-  /** Of the last row that was read. */
+  /** The position of the last row that was read. */
   position = 0;
 
   constructor(path: string) {
     this.#rows = valuesIn<ExportedRow>(path);
   }
 
-  /** At least one row, if there is one. */
+  /** The next rows after a position; at least one row, if there is any. */
   async rowsAfter(after: number, max: { rows: number; bytes: number }): Promise<StoredRow[]> {
     const rows: StoredRow[] = [];
     for (let bytes = 0; rows.length < max.rows && bytes < max.bytes; ) {

@@ -17,7 +17,7 @@ function resultText(result: VerifyResult): string {
     anchorsMatched === null
       ? 'No anchors were compared: a log that was recomputed as a whole would not be detected.'
       : `${anchorsMatched} anchors agree with the log.`,
-    ...(anchorsOfOthers > 0 ? [`${anchorsOfOthers} anchors are of other ledgers, and were not compared.`] : []),
+    ...(anchorsOfOthers > 0 ? [`${anchorsOfOthers} anchors belong to other ledgers, and were not compared.`] : []),
     ...(anchorsLater > 0 ? [`${anchorsLater} anchors were signed after the export, and were not compared.`] : []),
     ...(signatureVerified === false ? ['The signature of the export was not verified; --key verifies it.'] : []),
     faults.length === 0 ? 'Everything agrees.' : `Faults:\n${faults.map(faultText).join('\n')}`,

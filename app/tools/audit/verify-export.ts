@@ -9,7 +9,8 @@ import type { AuditSource } from '../../audit/audit-source.ts';
 import { ExportedBooks } from './exported-books.ts';
 import { BadExport, readKey, readManifest } from './manifest.ts';
 
-// Imports nothing that needs packages: the command line for auditors is built from it, too.
+// This module must not import anything that needs packages, because the command line tool for auditors is also built
+// from it.
 
 export interface VerifyOptions extends Pick<AuditOptions, 'accountsMax' | 'progress'> {
   /** A file with anchors; null: none. */
@@ -21,7 +22,7 @@ export interface VerifyOptions extends Pick<AuditOptions, 'accountsMax' | 'progr
 export interface VerifyResult extends AuditReport {
   /** How many anchors agreed with the log; null if none were given. */
   anchorsMatched: number | null;
-  /** How many of the given anchors are of other ledgers, and how many were signed after the export. */
+  /** How many of the given anchors belong to other ledgers, and how many were signed after the export. */
   anchorsOfOthers: number;
   anchorsLater: number;
   /** Whether the signature of an export was verified; null for a database. */
@@ -50,7 +51,8 @@ export async function verifyExport(
       throw new BadExport(`${directory} is not complete: it has no directory of shard ${number} of ${shards}`);
     if (number !== first) manifest = await readManifest(path, key);
     const { scope } = manifest;
-    // The signature does not cover the name of the directory, and another export is signed, too.
+    // The signature does not cover the name of the directory, and a directory of another export has a valid signature,
+    // too.
     if (scope.shard !== number || scope.shards !== shards || scope.ledgerId !== ledgerId)
       throw new BadExport(
         `${path} contains shard ${scope.shard} of ${scope.shards} of ledger ${scope.ledgerId}, not shard ${number} of ${shards} of ledger ${ledgerId}`,
@@ -62,7 +64,7 @@ export async function verifyExport(
   return results;
 }
 
-/** The shards that an export has directories of, in order. */
+/** The shards for which an export has directories, in order. */
 async function shardsIn(directory: string): Promise<number[]> {
   const names = await readdir(directory).catch(() => {
     throw new BadExport(`${directory} cannot be read`);

@@ -7,7 +7,7 @@ import { Database } from '../../mysql/connection/pool.ts';
 import { readKey } from './manifest.ts';
 import { type VerifyOptions, type VerifyResult, verified } from './verify-export.ts';
 
-/** The view of accounts and holds keeps one connection; the log is read over another one at the same time. */
+/** The view of accounts and holds occupies one connection, while the log is read over another one. */
 const CONNECTIONS_MAX = 3;
 /** A page of a large table may take long on a busy server. */
 const QUERY_TIMEOUT_MS = 10 * 60_000;

@@ -30,7 +30,7 @@ const persisted = (id: string) => api.transfer(id, '1.00', { durability: 'persis
 const settings = (env: Record<string, string> = {}) =>
   testConfig(roles.db.url, { REDIS_URL: roles.redis.url, SEARCH: 'on', ...env });
 
-it('rebuilds the index, also after an interruption, and while a projector runs', async () => {
+it('rebuilds the index, even after an interruption and while a projector runs', async () => {
   await rebuildIndex(settings(), 'rebuild');
   await expectIndexOf(roles.db.database);
 

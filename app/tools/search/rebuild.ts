@@ -16,13 +16,14 @@ export class NotLogged extends Error {}
 interface Progress {
   shard: number;
   state: IndexState['state'];
-  /** Of this run. */
+  /** The number of entries added in this run. */
   entries: number;
 }
 
 /**
- * Empties the index of every shard, fills it from the books, and follows the log to its end. If this is interrupted, `resume`
- * continues it, and so does a process with the role `search`. While such a process runs, both take turns.
+ * Empties the index of every shard, fills it from the books, and follows the log to its end. If the rebuild is
+ * interrupted, `resume` continues it, and so does a process with the role `search`. While such a process runs, both
+ * take turns.
  * @param how `rebuild` begins with an empty index; `resume` continues
  */
 export async function rebuildIndex(

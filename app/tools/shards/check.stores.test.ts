@@ -25,7 +25,7 @@ beforeAll(async () => {
     expect(status).toBe(201);
   }
   await until('every crossing is closed', async () => (await openRows()) === 0);
-  // A slow Redis may have been given up, or not have been taken into use yet.
+  // A slow Redis may have been given up, or may not be in use yet.
   await until('every shard uses its Redis', async () => (await modes()).every((mode) => mode.startsWith('CACHE')));
   await api.stop();
   await keeper.stop();
@@ -46,7 +46,7 @@ async function modes(): Promise<string[]> {
 }
 const checked = (env: Partial<ShardedRoles['settings']> = {}, sleep = async () => {}) =>
   checkOf(loadConfig({ ...roles.settings, ROLE: 'keeper', ...env }), OPEN_SECONDS_MAX, { sleep });
-/** Changes a row, and undoes it after the work. */
+/** Changes a row, and undoes the change after the work. */
 async function changed(shard: number, change: string, undo: string, work: () => Promise<void>) {
   const database = roles.databases[shard]?.database;
   expect(await database?.rows(change)).toMatchObject({ affectedRows: 1 });
@@ -113,7 +113,7 @@ describe('npm run shards -- check', () => {
         const { faults, crossings, inTransit } = await checked();
         expect(faults).toEqual([expect.stringMatching(/^a transfer from shard 0 to shard 1 has been open for 9\d s$/)]);
         expect(crossings).toMatchObject([{ from: 0, to: 1, open: 1 }]);
-        // It has arrived, and only its row is open: nothing is in transit.
+        // The transfer has arrived, and only its row is open, so nothing is in transit.
         expect(inTransit).toMatchObject([{ currency: 'EUR', held: 0, underWay: 0 }]);
       },
     );

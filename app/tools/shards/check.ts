@@ -14,7 +14,7 @@ export interface OpenBetween {
 }
 
 export interface Check {
-  /** Empty: every store is the right one, and the money in transit is accounted for. */
+  /** Empty if every store is the right one, and the money in transit is accounted for. */
   faults: string[];
   /** What an operator should know or do, although nothing is wrong. */
   notes: string[];
@@ -24,7 +24,7 @@ export interface Check {
   returned: { shard: number; currency: string; minorUnits: number }[];
 }
 
-/** How often money in transit is counted again while it does not add up, and how long after the previous time, ms. */
+/** The maximum number of counts of money in transit while it does not add up, and the pause between two of them, ms. */
 const COUNTS_MAX = 5;
 const COUNT_AGAIN_MS = 1_000;
 

@@ -24,7 +24,7 @@ function run(
 }
 
 describe('npm run shards', () => {
-  it('needs no store for where and plan', async () => {
+  it('needs no store for the commands where and plan', async () => {
     const where = await run(['where', 'cash@acme', '--json'], { SHARDS: '3' });
     expect(JSON.parse(where.stdout)).toEqual([{ account: 'cash@acme', key: 'acme', slot: 11304, shard: 2 }]);
     expect((await run(['plan', '--shards', '3'])).stdout).toContain('{2of3-19177}');

@@ -16,13 +16,13 @@ export interface InTransit {
   held: number;
   /** What has left a shard, and has neither arrived nor come back. */
   underWay: number;
-  /** How many legs have ever moved money of the transit accounts. */
+  /** How many legs have ever moved money to or from the transit accounts. */
   legs: number;
 }
 
 /**
- * Money between shards, by MySQL of all shards. The databases are not read at the same moment, so `held` and `underWay`
- * may differ while crossings begin and end.
+ * Money between shards, according to the MySQL databases of all shards. The databases are not read at the same moment,
+ * so `held` and `underWay` may differ while crossings begin and end.
  */
 export async function moneyInTransit(shards: readonly ShardStores[]): Promise<InTransit[]> {
   const byCurrency = new Map<string, InTransit>();

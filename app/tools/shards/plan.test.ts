@@ -32,7 +32,7 @@ describe('The plan of shards', () => {
     }
   });
 
-  it('counts the connections to each server, which shards on one server share', async () => {
+  it('counts the connections to each server, which are shared by the shards on it', async () => {
     const MYSQL_URL = 'mysql://a/w mysql://b/x mysql://b/y mysql://b:3307/z';
     const { redis, mysql } = await planOf(configOf({ REDIS_URL: 'redis://cache', MYSQL_URL }), PROCESSES);
     expect(redis).toEqual([{ server: 'cache:6379', shards: [0, 1, 2, 3], connections: 64 }]);

@@ -21,7 +21,7 @@ interface PlannedShard {
 interface PlannedServer {
   server: string;
   shards: number[];
-  /** How many connections all processes together open at most. */
+  /** The maximum number of connections that all processes together open. */
   connections: number;
 }
 
@@ -39,7 +39,7 @@ export interface Processes {
 /** A keeper uses one connection for the ledger, and two for the schedule of its jobs. */
 const REDIS_CONNECTIONS = { pod: 1, keeper: 3 };
 
-/** Where the shards of a configuration are. Asks Sentinels and nodes of a cluster, and no other store. */
+/** Where the shards of a configuration are. Queries Sentinels and nodes of a cluster, but no other store. */
 export async function planOf(config: Config, { pods, keepers }: Processes): Promise<Plan> {
   const numbers = Array.from({ length: config.ledger.shards }, (_, shard) => shard);
   const shards = await Promise.all(numbers.map((shard) => plannedShard(config, shard)));

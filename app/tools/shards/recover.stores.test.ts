@@ -71,7 +71,7 @@ const differences = async () =>
 async function restoreIn(shard: number, backup: Backup): Promise<void> {
   await using database = new Database(poolOptions(roles.databases[shard]?.url ?? ''));
   await restore(database, backup);
-  // Processes whose reports are in a backup that is hours old have been silent since then.
+  // The last reports of processes in a backup are as old as the backup, which is hours old in practice.
   for (const table of ['processes', 'keepers']) await database.rows(`DELETE FROM ${table}`);
 }
 
@@ -128,7 +128,7 @@ describe('A shard that was restored from a backup', () => {
     expect((await checkOf(config(), 60)).faults).toEqual([]);
     const { json } = await api.request('POST', '/v1/ops/reconciliations');
     expect(json).toMatchObject({ shards: [0, 1, 2].map(() => ({ clean: true })), crossings: { clean: true } });
-    // Amounts that shard 1 had received were sent again; amounts that it had sent are not debited again.
+    // Amounts that shard 1 had received are sent again; amounts that it had sent are not debited again.
     expect([await balance(shop(1)), await balance(lent), await balance(shop(0))]).toEqual(['8.00', '5.00', '6.00']);
     expect(await balance(cash(1))).toBe('-6.00');
     const again = await transfer('from-0-after', cash(1), shop(0), '3.00');

@@ -50,7 +50,7 @@ export class ShardStores implements AsyncDisposable {
     });
   }
 
-  /** Only for reads, because they are repeated for a while after any failure. */
+  /** Use this only for reads, because a call is repeated for a while after any failure. */
   #askRedis<T>(question: () => Promise<T>): Promise<T> {
     const plan = { clock: systemClock, deadlineMs: REDIS_WAIT_MS, baseMs: RETRY_MS, maxMs: RETRY_MS };
     return retriedUntil({ ...plan, when: () => true, onFailure: () => {} }, question);

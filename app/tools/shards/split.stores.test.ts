@@ -41,7 +41,7 @@ async function inDirect(roles: { request: Role['request'] }): Promise<void> {
     return json['mode'] === 'DIRECT' && (json['recovery'] ?? null) === null;
   });
 }
-/** As if a minute had passed since the processes were stopped. */
+/** Simulates that more than a minute has passed since the processes were stopped. */
 async function restAMinute(urls: readonly string[]): Promise<void> {
   for (const url of urls) {
     await using database = new Database(poolOptions(url));
@@ -169,7 +169,7 @@ async function expectBlocked(url: string, shards: number): Promise<void> {
 }
 
 describe('npm run shards -- split', () => {
-  it('divides a ledger of one shard, and a ledger of several, and clients notice nothing', async () => {
+  it('divides a ledger with one shard and a ledger with several, and clients notice nothing', async () => {
     await single.keeper();
     const api = await single.api();
     await api.ready();
@@ -232,7 +232,7 @@ describe('npm run shards -- split', () => {
     cleanUps.push(() => two.stop());
     await expectSame(two, before);
 
-    // Then from two shards to four, with transfers that were already between shards when they were made.
+    // Then the ledger is split from two shards into four. Some of its transfers were already between shards.
     for (const server of servers) await server.kill();
     const apiOfTwo = two.roles.at(-1) as Role;
     await inDirect(apiOfTwo);

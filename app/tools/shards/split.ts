@@ -66,7 +66,7 @@ export class Split implements AsyncDisposable {
     const { log } = this.#plan;
     const old = this.#olds();
     const states = await Promise.all(old.map((database, shard) => oldState(database, shard, old.length)));
-    if (states.includes('retired')) throw new CannotSplit('this split is being finished: run it with --finish');
+    if (states.includes('retired')) throw new CannotSplit('this split is being finished: use --finish');
     for (const [shard, database] of old.entries()) await requireReady(database, shard);
     if (states.includes('in use')) await this.#requireDivisible(old);
     for (const [shard, state] of states.entries()) {

@@ -13,7 +13,7 @@ describe('The place of an account', () => {
     ]);
   });
 
-  it('is the only shard of a ledger that has one', () => {
+  it('is the only shard of a ledger with one shard', () => {
     expect(placesOf(['cash@acme'], 1)).toEqual([{ account: 'cash@acme', key: 'acme', slot: 11304, shard: 0 }]);
   });
 });

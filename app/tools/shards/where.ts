@@ -3,7 +3,7 @@ import { hashSlot } from '../../domain/hash-slot.ts';
 
 export interface Place {
   account: string;
-  /** The part of the id that decides. */
+  /** The part of the id that determines the shard. */
   key: string;
   slot: number;
   shard: number;

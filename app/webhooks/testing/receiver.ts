@@ -14,7 +14,7 @@ interface Received {
   messageId: string;
   headers: IncomingMessage['headers'];
   events: ReceivedEvent[];
-  /** Whether it was accepted. */
+  /** Whether the request was accepted. */
   accepted: boolean;
 }
 
@@ -34,7 +34,10 @@ export const refuse =
 /** Accepts the connection and the request, and never answers. */
 export const hang: Behavior = () => false;
 
-/** A real HTTP server that receives webhooks, with the behavior that a test wants. It fails a test by its `faults`. */
+/**
+ * A real HTTP server that receives webhooks, with the behavior that a test sets. Tests check that its `faults` are
+ * empty.
+ */
 export class Receiver {
   readonly requests: Received[] = [];
   /** What no receiver should ever see. */
@@ -63,7 +66,7 @@ export class Receiver {
   get connections(): number {
     return this.#sockets.size;
   }
-  /** Those of accepted requests, in the order in which they arrived, without duplicates. */
+  /** The events of accepted requests, in the order in which they arrived, without duplicates. */
   get events(): ReceivedEvent[] {
     const byId = new Map<string, ReceivedEvent>();
     for (const { events, accepted } of this.requests)

@@ -38,7 +38,7 @@ const resolving = (addresses: OutgoingAddresses, ...found: string[][]) =>
     timeoutMs: TIMEOUT_MS,
     resolve: async () => (found.length > 1 ? found.shift() : found[0]) ?? [],
   });
-/** A server that sends these bytes and then does what a test wants. */
+/** A server that sends these bytes and then calls a function of the test. */
 async function raw(answer: (socket: import('node:net').Socket) => void): Promise<string> {
   const server: TcpServer = createTcpServer((socket) => {
     socket.on('error', () => {});
@@ -50,7 +50,7 @@ async function raw(answer: (socket: import('node:net').Socket) => void): Promise
 }
 
 describe('WebhookSender', () => {
-  it('returns the status of the response, and uses connections again', async () => {
+  it('returns the status of the response, and reuses connections', async () => {
     expect(await send()).toMatchObject({ status: 204, failure: null });
     receiver.behavior = refuse(500);
     expect(await send()).toMatchObject({ status: 500, failure: 'status' });
@@ -82,7 +82,7 @@ describe('WebhookSender', () => {
     expect(await send(endless)).toMatchObject({ status: null, failure: 'timeout' });
   });
 
-  it('takes the status of a response whose body is endless or never ends, and does not read it', async () => {
+  it('uses the status of a response whose body never ends, without waiting for the body', async () => {
     let written = 0;
     const flood = await raw((socket) => {
       socket.write('HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n');
@@ -122,7 +122,7 @@ describe('WebhookSender', () => {
     await receiver.listen();
   });
 
-  it('sends once more if the receiver has closed the idle connection that it uses', async () => {
+  it('sends a request once more if the receiver has just closed the idle connection used for it', async () => {
     expect(await send()).toMatchObject({ status: 204 });
     let breaks = 0;
     receiver.behavior = (response, request, self) => {
@@ -173,7 +173,7 @@ describe('Addresses', () => {
     expect(receiver.requests).toEqual([]);
   });
 
-  it('are those of the look-up of each connection, even if a name changes between two look-ups', async () => {
+  it('are looked up and checked for each connection, even if a name changes between two look-ups', async () => {
     const rebinding = resolving(LOCAL, ['127.0.0.1'], ['10.0.0.1']);
     receiver.behavior = (response) => {
       response.writeHead(200, { Connection: 'close' }).end();
@@ -184,7 +184,7 @@ describe('Addresses', () => {
     rebinding[Symbol.dispose]();
   });
 
-  it('of a name that does not exist are none', async () => {
+  it('of a name that does not exist are not found', async () => {
     const nowhere = resolving(LOCAL, []);
     expect(await send(named(), nowhere)).toMatchObject({ failure: 'name_not_resolved' });
     nowhere[Symbol.dispose]();

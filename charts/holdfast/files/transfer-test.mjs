@@ -1,12 +1,12 @@
-// `helm test`: transfers a cent from one account to another and back, repeats each transfer, and checks the balances. In
-// a ledger with several shards, the cent goes around one account of each shard, so that every transfer is one between
-// shards. A new pod cannot connect until its network policy is in force, and the authority may be moving. Like every
-// client, the test therefore repeats the same request until it is answered, for up to a minute.
+// `helm test`: transfers a cent from one account to another and back, repeats each transfer, and checks the balances.
+// In a ledger with several shards, the cent goes around one account of each shard, so that every transfer is between
+// two shards. A new pod cannot connect until its network policy is in force, and the authority may be moving. Like
+// every client, the test therefore repeats the same request until it is answered, for up to a minute.
 const { API, API_KEY, ACCOUNTS, SHARDS = '1' } = process.env;
 const shards = Number(SHARDS);
 const run = Date.now().toString(36);
 
-/** More would take too long. */
+/** Testing more shards would take too long. */
 const SHARDS_TESTED_MAX = 32;
 const SLOTS = 16_384;
 
@@ -89,5 +89,5 @@ for (const [accountId, balance] of before) {
   if (after !== balance) throw new Error(`the balance of ${accountId} changed from ${balance} to ${after}`);
 }
 console.log(
-  `A cent was transferred once around ${accounts.length} accounts${shards === 1 ? '' : ', each in another shard'}.`,
+  `A cent was transferred once around ${accounts.length} accounts${shards === 1 ? '' : ', each in a different shard'}.`,
 );

@@ -126,9 +126,9 @@ ports:
   {{- end }}
   - { name: metrics, containerPort: 9090 }
 # A hung process is replaced within 30 s (README.md, "A hung process"; scripts/chart/replacement.mjs computes the sum).
-# /livez depends on the event loop alone, because a restart repairs neither Redis nor MySQL. Startup takes a second or two; on a node
-# without a free core it took more than 20 s (a load of 45 on two cores), and killing the process then only adds to the
-# load.
+# /livez depends on the event loop alone, because a restart repairs neither Redis nor MySQL. Startup
+# takes a second or two; on a node without a free core, it took more than 20 s (a load of 45 on two
+# cores), and killing the process would only add to the load.
 startupProbe:
   httpGet: { path: /livez, port: metrics }
   periodSeconds: 1

@@ -45,7 +45,7 @@ function namesOf(profiles: Profiles): string[] {
   }
 }
 
-/** What a shell has to run once; the scripts get the candidates from this program. */
+/** The scripts that a shell has to run once; they get the candidates from this program. */
 export const SCRIPTS = {
   bash: `_holdfast() {
   local IFS=$'\\n'

@@ -26,7 +26,7 @@ export function tableOf(titles: readonly string[], rows: readonly (readonly Cell
   return `${texts.map(line).join('\n')}\n`;
 }
 
-/** One line per fact; those without a value are left out. */
+/** One line per fact; facts without a value are left out. */
 export function factsOf(facts: Readonly<Record<string, Cell>>): string {
   const given = Object.entries(facts).filter(([, value]) => value !== undefined && value !== null && value !== '');
   const width = Math.max(0, ...given.map(([name]) => name.length));
@@ -87,13 +87,13 @@ export class Output {
     this.#stdout.write(this.isJson ? `${JSON.stringify(json)}\n` : text());
   }
 
-  /** Content that is passed on as it is; waits for a slow reader. */
+  /** Writes content unchanged; waits for a slow reader. */
   async content(chunk: string | Uint8Array): Promise<void> {
     if (this.#stdout.write(chunk)) return;
     await new Promise<void>((resolve) => this.#stdout.once('drain', resolve));
   }
 
-  /** A message for people, on standard error so that it does not get into a pipe. */
+  /** A message for people, on standard error, so that it does not get into a pipe. */
   note(text: string): void {
     if (!this.isJson) this.#stderr.write(`${printable(text)}\n`);
   }

@@ -50,7 +50,7 @@ export class Profiles {
 
   /** The first profile becomes the current one. */
   add(name: string, profile: Profile): void {
-    if (!NAME.test(name)) throw new UsageError('A profile has a name of letters, digits, ".", "_" and "-".');
+    if (!NAME.test(name)) throw new UsageError('The name of a profile consists of letters, digits, ".", "_" and "-".');
     const { current, profiles } = this.#read();
     this.#write({ current: current ?? name, profiles: { ...profiles, [name]: profile } });
   }
@@ -80,7 +80,7 @@ export class Profiles {
     return parsed(text, this.file);
   }
 
-  /** Written to another file first, so that a crash leaves the old one intact. */
+  /** Writes to another file first, so that a crash leaves the old file intact. */
   #write(stored: Stored): void {
     mkdirSync(dirname(this.file), { recursive: true, mode: FOLDER_MODE });
     const draft = `${this.file}.${process.pid}`;

@@ -105,7 +105,7 @@ async function readAll(stdin: Readable): Promise<string> {
   let text = '';
   for await (const chunk of stdin) {
     text += String(chunk);
-    if (text.length > KEY_CHARACTERS_MAX) throw new UsageError('The standard input is too long for a key.');
+    if (text.length > KEY_CHARACTERS_MAX) throw new UsageError('Standard input is too long for a key.');
   }
   return text;
 }

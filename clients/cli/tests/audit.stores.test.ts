@@ -38,7 +38,7 @@ async function holdfast(...args: string[]) {
 const verify = (...more: string[]) =>
   holdfast('audit', 'verify', join(folder, 'export'), '--key', join(folder, 'key.pub'), ...more);
 
-it('An export is verified, without a service and without a database', async () => {
+it('An export is verified without a service and without a database', async () => {
   const verified = await verify('--anchors', join(folder, 'anchors'));
   expect(verified).toMatchObject({ code: 0, err: '' });
   expect(verified.out).toMatch(/^Ledger [\s\S]*1 anchors agree with the log\.\nEverything agrees\.\n$/);
@@ -46,7 +46,7 @@ it('An export is verified, without a service and without a database', async () =
   expect([code, JSON.parse(out)]).toEqual([0, expect.objectContaining({ shard: 0, clean: true, faults: [] })]);
 });
 
-it('What differs is printed, with an exit code of its own', async () => {
+it('Differences are printed, with an exit code of their own', async () => {
   await db.database.rows("UPDATE transfers SET `user` = 'eve' WHERE transaction_id = 't1'");
   const other = join(folder, 'changed');
   await exportTo(shardDirectory(other, 0), new MysqlAuditBooks(db.database), privateKey);

@@ -234,7 +234,7 @@ describe('Profiles', () => {
     ['a wrong url', 'profile add x --url ftp://x', KEY],
     ['an empty key', 'profile add x --url http://x', ''],
     ['a key of two lines', 'profile add x --url http://x', 'a\nb'],
-    ['a name that is none', 'profile add ../x --url http://x', KEY],
+    ['an invalid name', 'profile add ../x --url http://x', KEY],
     ['a key file that does not exist', 'profile add x --url http://x --key-file /does/not/exist', ''],
   ])('with %s are refused', async (_, line, stdin) => {
     expect(await holdfast(line, { stdin })).toMatchObject({ code: 2 });
@@ -248,7 +248,7 @@ describe('Profiles', () => {
     const env = { HOLDFAST_URL: 'http://127.0.0.1:9', HOLDFAST_API_KEY: 'of another service' };
     expect(await holdfast('status --profile test --timeout 1', { env })).toMatchObject({ code: 0 });
     expect(await holdfast('status --timeout 1', { env })).toMatchObject({ code: 6 });
-    // Without an address, the key is for the profile.
+    // If the environment contains only a key, it is used for the profile.
     const key = { HOLDFAST_API_KEY: keyWith('balances:read') };
     expect(await holdfast('status --profile test', { env: key })).toMatchObject({ code: 4 });
   });

@@ -81,7 +81,7 @@ describe('An import', () => {
   };
   const row = (destination: string) => `world,${destination},1.00,EUR`;
 
-  it('posts the payments of a file, and lists what failed of its batch', async () => {
+  it('posts the payments of a file, and lists the items of its batch that failed', async () => {
     const path = file('some.csv', row('ada'), row('nobody'), row('ada'));
     const { code, out } = await holdfast(`import ${path} --batch friday`);
     expect(code).toBe(3);
@@ -99,11 +99,11 @@ describe('An import', () => {
     const { out: json } = await holdfast(`import ${path} --batch friday --json`);
     expect(JSON.parse(json)).toMatchObject({ exitCode: 3, results: `${path}.results.csv` });
   });
-  it('of a valid file succeeds, also the second time', async () => {
+  it('of a valid file succeeds, even the second time', async () => {
     const path = file('good.csv', row('ada'));
     expect(await holdfast(`import ${path}`)).toMatchObject({ code: 0 });
     expect(await holdfast(`import ${path}`)).toMatchObject({ code: 0 });
-    // The results of this ledger are not replaced by those of another one.
+    // The results of this ledger are not replaced by those of another ledger.
     const results = readFileSync(`${path}.results.csv`, 'utf8');
     const other = await holdfast(`import ${path}`, { url: sharded.url });
     expect(other).toMatchObject({ code: 4, err: expect.stringContaining('--same-ledger') });
@@ -121,7 +121,7 @@ describe('An import', () => {
     });
     expect(await holdfast(`import ${path} --batch a/b`)).toMatchObject({ code: 2 });
   });
-  it('that is not finished asks to be run again', async () => {
+  it('that is not finished asks the user to run it again', async () => {
     const gone = await ApiUnderTest.start();
     const { url } = gone;
     await gone.stop();
@@ -131,7 +131,7 @@ describe('An import', () => {
 });
 
 describe('Shards', () => {
-  it('are shown one per line, also those that do not answer', async () => {
+  it('are shown one per line, including those that do not answer', async () => {
     const { code, out } = await holdfast('shards', { url: sharded.url });
     expect(code).toBe(0);
     expect(out.split('\n').map((line) => line.trim().replace(/ +/g, ' '))).toEqual([

@@ -18,7 +18,7 @@ export class ApiError extends Error {
   readonly code: string;
   readonly correlationId: string | null;
   readonly fields: readonly FieldError[];
-  /** How long the service asks to wait before the next attempt, ms; null if it does not say. */
+  /** How long the service asks the client to wait before the next attempt, ms; null if it does not say. */
   readonly retryAfterMs: number | null;
   constructor(status: number, problem: ProblemDocument, retryAfterMs: number | null = null) {
     super(problem.detail ?? problem.title ?? `The service answered with ${status}.`);
@@ -56,7 +56,7 @@ export const keptKey = {
     keptKey.forget();
     return null;
   },
-  /** Has to be called again and again while the tab is open. */
+  /** Has to be called repeatedly while the tab is open. */
   keep: (key: string): void => sessionStorage.setItem(KEPT_AS, `${Date.now()} ${key}`),
   forget: (): void => sessionStorage.removeItem(KEPT_AS),
 };
@@ -129,7 +129,7 @@ export class Api {
     const json = objectIn(text);
     if (response.ok && json !== null) return json as T;
     if (text === '' && WITHOUT_BODY.has(response.status)) return {} as T;
-    const problem = json ?? { detail: `Something else answered with ${response.status}: perhaps a proxy.` };
+    const problem = json ?? { detail: `A proxy or another server answered with ${response.status}.` };
     const error = new ApiError(response.status, problem, retryAfterOf(response));
     if (response.status === 401) this.#rejected(error);
     throw error;
@@ -157,7 +157,7 @@ function aheadOf({ headers }: Response): number | null {
   return Number.isFinite(aheadMs) ? aheadMs : null;
 }
 
-/** A part of a path. @throws RangeError for a name that would make it another path */
+/** A part of a path. @throws RangeError for a name that would lead to another path */
 export function part(name: string): string {
   if (name === '.' || name === '..') throw new RangeError(`"${name}" cannot be an id`);
   return encodeURIComponent(name);

@@ -19,7 +19,7 @@ import { Empty, Failure, Page } from './ui.tsx';
 interface Place {
   path: string;
   name: string;
-  /** One of these scopes is enough to see it. */
+  /** One of these scopes is enough to see the page. */
   scopes: readonly string[];
   page: ComponentType<{ rest: readonly string[] }>;
 }
@@ -138,7 +138,7 @@ function Shell({ signOut }: { signOut: () => void }) {
   );
 }
 
-/** A page that cannot show an answer, for example of another release, must not take the others with it. */
+/** A page that cannot show a response, for example one of another release, must not break the other pages. */
 function Guarded({ children }: { children: ComponentChildren }) {
   const [error] = useErrorBoundary();
   if (error === undefined) return <>{children}</>;
@@ -153,7 +153,7 @@ const skipToMain = (): void => document.getElementById('main')?.focus();
 
 const STOP_READ_EVERY_MS = 5_000;
 
-/** Whoever looks at the console has to see on every page that the ledger is stopped. */
+/** While the ledger is stopped, every page of the console has to show it. */
 function StoppedBanner() {
   const isOperator = useMay('ops');
   const { data } = useLoaded<{ shards: readonly { stopped: boolean }[] }>(

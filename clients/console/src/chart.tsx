@@ -49,7 +49,7 @@ function optionsOf(shape: Shape): Pick<uPlot.Options, 'scales' | 'tzDate'> & { l
 }
 
 /**
- * A chart over time. It is a picture for those who see it: the latest values are also in the text of its page.
+ * A chart over time. It is only an image: the latest values are also in the text of the page, for screen readers.
  * @param seconds since 1970, one for each value
  */
 export function Chart({
@@ -65,7 +65,7 @@ export function Chart({
 }) {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
-  // The chart is created again when the colors change, with what it shows by then.
+  // When the colors change, the chart is created again with its latest data.
   const latest = useRef(() => dataOf(seconds, series));
   latest.current = () => dataOf(seconds, series);
   const names = series.map((one) => one.label).join();

@@ -12,14 +12,17 @@ interface ConfirmProps {
   tone?: 'danger' | 'primary';
   /** What happens, and whether it can be undone. */
   children: ComponentChildren;
-  /** What has to be typed, for what cannot be undone. */
+  /** The text that has to be typed to confirm a command that cannot be undone. */
   typed?: string;
   /** Whether a reason is recorded. */
   needsReason?: boolean;
   command: Command<[reason: string]>;
 }
 
-/** A button whose command has to be confirmed in a dialog, with a reason and, for the worst ones, by typing a word. */
+/**
+ * A button whose command has to be confirmed in a dialog, with a reason and, for the most dangerous commands, by typing
+ * a word.
+ */
 export function Confirm({ action, title, tone = 'primary', children, typed, needsReason, command }: ConfirmProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const [isOpen, setOpen] = useState(false);
@@ -35,7 +38,7 @@ export function Confirm({ action, title, tone = 'primary', children, typed, need
     setWord('');
     command.clear();
   };
-  // Whoever has sent a command has to see its answer.
+  // An operator who has sent a command has to see its answer.
   const closed = () => {
     if (command.isBusy) dialog.current?.showModal();
     else close();

@@ -62,7 +62,7 @@ function outcomesBetween(before: LiveReport, after: LiveReport, seconds: number)
 
 type Buckets = LiveReport['transferRequests'];
 
-/** The requests of a time, cumulative by duration. */
+/** The requests between two reports, cumulative by duration. */
 function newRequests(before: LiveReport, after: LiveReport): Buckets {
   const old = new Map(before.transferRequests.map(({ leSeconds, count }) => [leSeconds, count]));
   return after.transferRequests.map(({ leSeconds, count }) => ({
@@ -71,7 +71,7 @@ function newRequests(before: LiveReport, after: LiveReport): Buckets {
   }));
 }
 
-/** A quantile, interpolated within its bucket like PromQL's `histogram_quantile`; null without a request. */
+/** A quantile, interpolated within its bucket like PromQL's `histogram_quantile`; null if there were no requests. */
 export function quantileMs(buckets: Buckets, quantile: number): number | null {
   const total = buckets.at(-1)?.count ?? 0;
   if (total === 0) return null;

@@ -48,10 +48,10 @@ interface LoadState<T> extends Pick<Loaded<T>, 'data' | 'error' | 'nextMs'> {
   path: string | null;
 }
 
-/** Repeated failures double the time between attempts up to this, ms; the service may ask for more. */
+/** Repeated failures double the time between attempts up to this limit, ms; the service may ask for more. */
 const BACK_OFF_MS_MAX = 10_000;
 
-/** The time until the next attempt. @param failures in a row */
+/** The time until the next attempt. @param failures the number of consecutive failures */
 export const waitAfter = (error: ApiError, failures: number, everyMs: number): number =>
   Math.max(everyMs, error.retryAfterMs ?? 0, Math.min(BACK_OFF_MS_MAX, everyMs * 2 ** (failures - 1)));
 
@@ -163,7 +163,7 @@ export function useRoute(): readonly string[] {
   }, []);
   return hash.replace(/^#\/?/, '').split('/').filter(Boolean).map(decoded);
 }
-/** A link may contain anything. */
+/** The text may be invalid, because a link may contain anything. */
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text);

@@ -7,7 +7,7 @@ interface Children {
   children: ComponentChildren;
 }
 
-/** A page: its title gets the focus, so that a screen reader announces it. */
+/** A page. Its title gets the focus, so that a screen reader announces it. */
 export function Page({ title, intro, children }: Children & { title: string; intro?: string }) {
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
@@ -40,7 +40,7 @@ export function Card({ title, action, children }: Children & { title: string; ac
 
 type Tone = 'good' | 'bad' | 'warning' | 'neutral';
 
-/** A word, in a color that only repeats what it says. */
+/** A word in a color; the color only repeats what the word says. */
 export const Badge = ({ tone = 'neutral', children }: Children & { tone?: Tone }) => (
   <span class={`badge ${tone}`}>{children}</span>
 );
@@ -89,7 +89,7 @@ export interface ShownProps<T> {
   children: (data: T) => ComponentChildren;
 }
 
-/** The four states of everything that is read: loading, error, stale, and there. */
+/** Shows everything that is read, in its four states: loading, error, stale and current. */
 export function Shown<T>({ of, expected = {}, children }: ShownProps<T>) {
   if (of.data === null) {
     if (of.error && Object.hasOwn(expected, of.error.code))

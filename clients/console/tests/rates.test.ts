@@ -17,7 +17,7 @@ const buckets = (...counts: readonly [number | null, number][]) =>
   counts.map(([leSeconds, count]) => ({ leSeconds, count }));
 
 describe('The rates between two reports', () => {
-  it('are those of the journal for all pods, and those of requests for this pod', () => {
+  it('cover all pods for the journal, and only this pod for requests', () => {
     const before = report(10, { transferRequests: buckets([0.001, 5], [null, 10]) });
     const after = report(12, { shards: [shard({ seq: 300 })], transferRequests: buckets([0.001, 5], [null, 30]) });
     expect(sampleBetween(before, after)).toMatchObject({ outcomesPerSecond: 100, requestsPerSecond: 10 });
@@ -46,7 +46,7 @@ describe('A quantile', () => {
   it('is interpolated within its bucket', () => {
     expect(quantileMs(buckets([0.001, 0], [0.002, 100], [null, 100]), 0.5)).toBeCloseTo(1.5);
   });
-  it('is the largest bound if it is beyond it, and unknown without a request', () => {
+  it('is the largest bound if it exceeds all bounds, and unknown if there were no requests', () => {
     expect(quantileMs(buckets([0.001, 0], [null, 10]), 0.99)).toBe(1);
     expect(quantileMs(buckets([0.001, 0], [null, 0]), 0.5)).toBeNull();
     expect(quantileMs([], 0.5)).toBeNull();

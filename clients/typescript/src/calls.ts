@@ -10,19 +10,19 @@ import { type Accept, type Verdict, verdictOf } from './retry/verdict.ts';
 export interface CallOptions {
   /** Time from the first attempt after which the client gives up, ms. */
   readonly deadlineMs?: number;
-  /** Stops retrying. A transfer that is in doubt by then has the outcome `unknown`. */
+  /** Stops retrying. A transfer that is still in doubt then has the outcome `unknown`. */
   readonly signal?: AbortSignal;
-  /** Finds the request in the service's logs, traces and postings; generated if absent. */
+  /** Identifies the request in the service's logs, traces and postings; generated if absent. */
   readonly correlationId?: string;
 }
 
 /** Options of methods that return an outcome. */
 export interface OutcomeOptions extends CallOptions {
   /**
-   * Whether an earlier call with the same id may have been carried out, for example one of your program before it was
-   * restarted. Then only an answer about the id itself ends the doubt: an error that would otherwise be thrown, because
-   * this call has changed nothing, becomes the outcome `unknown`. This option is not needed for a `request` from an
-   * outcome.
+   * Whether an earlier call with the same id may have been carried out, for example one that your program made before
+   * it was restarted. If so, only an answer about the id itself settles the matter: an error that would otherwise be
+   * thrown, because this call has changed nothing, becomes the outcome `unknown`. This option is not needed for a
+   * `request` from an outcome.
    */
   readonly inDoubt?: boolean;
 }
@@ -78,7 +78,7 @@ interface SettleOptions<V> {
   readonly lookUp?: LookUp<V> | undefined;
   /** Whether an attempt of an earlier call may have been carried out. */
   readonly isInDoubt?: boolean;
-  /** Whether the service forgets refusals, so that the refusal of one attempt proves nothing about an earlier one. */
+  /** Whether the service forgets refusals. If so, the refusal of one attempt proves nothing about an earlier one. */
   readonly forgetsRefusals?: boolean;
 }
 
@@ -119,8 +119,8 @@ export async function read<V>(
 }
 
 /**
- * Changes something that may be changed repeatedly with the same result.
- * @throws ProblemError or NoAnswerError: nothing was changed; OutcomeUnknownError: it may have been
+ * Makes a change that can be repeated with the same result.
+ * @throws ProblemError or NoAnswerError: nothing was changed; OutcomeUnknownError: the change may have been made
  */
 export async function change<V>(
   caller: Caller,
@@ -171,6 +171,6 @@ export function withQuery(path: string, query: Readonly<Record<string, QueryValu
   return `${path}?${new URLSearchParams(given.map(([name, value]): [string, string] => [name, String(value)]))}`;
 }
 
-/** Whether an earlier call may have carried this request out. */
+/** Whether an earlier call may have carried out this request. */
 export const isDoubtful = ({ doubtful }: Caller, request: object, { inDoubt }: OutcomeOptions): boolean =>
   inDoubt ?? doubtful.has(request);

@@ -12,15 +12,15 @@ import { Ops } from './resources/ops.ts';
 import { Transfers } from './resources/transfers.ts';
 
 export interface HoldfastOptions {
-  /** Of the service, with or without a path before `/v1`: `https://ledger.example.com`. */
+  /** The URL of the service, with or without a path before `/v1`: `https://ledger.example.com`. */
   readonly url: string;
   /** An API key, or a function that returns a current token; it is called for every attempt. */
   readonly apiKey: string | (() => string | Promise<string>);
-  /** Time from the first attempt of a call after which the client gives up, ms; 60,000 by default. */
+  /** How long after the first attempt of a call the client gives up, ms; 60,000 by default. */
   readonly deadlineMs?: number;
   /** Time for one attempt, ms; 15,000 by default, because the service answers within 10 seconds. */
   readonly attemptTimeoutMs?: number;
-  /** Instead of the platform's. It must never repeat a request by itself. */
+  /** Replaces the platform's `fetch`. It must never repeat a request by itself. */
   readonly fetch?: typeof fetch;
   /** Called after every attempt, for logs and metrics. It must not throw. */
   readonly onAttempt?: (report: AttemptReport) => void;

@@ -15,7 +15,10 @@ export abstract class HoldfastError extends Error {
 export class ProblemError extends HoldfastError {
   override readonly name = 'ProblemError';
   readonly problem: Problem;
-  /** How long the service asks to wait before the request is sent again; null if it must not simply be sent again. */
+  /**
+   * How long the service asks the client to wait before it sends the request again; null if the request must not simply
+   * be sent again.
+   */
   readonly retryAfterMs: number | null;
 
   constructor(problem: Problem, retryAfterMs: number | null) {

@@ -19,7 +19,7 @@ const DIFFERENCE_MS_MIN = 5_000;
 
 /**
  * Makes ids with the time of the service. The service refuses UUIDv7s that are more than a minute ahead, and looks up
- * in MySQL those that are minutes old, so a wrong clock on a phone would make every transfer fail or slow it down. The
+ * in MySQL those that are minutes old, so a wrong clock on a phone would make every transfer fail, or slow it down. The
  * `Date` header of the latest answer shows the difference. Browsers can read it only if the service is on the page's
  * own origin; otherwise the local clock is used.
  */

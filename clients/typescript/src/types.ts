@@ -69,5 +69,5 @@ export type StatementPeriod = Query<'getAccountsIdStatement'>;
 export type KnownProblemCode = Schemas['Problem']['code'];
 export type ProblemCode = KnownProblemCode | (string & {});
 
-/** RFC 9457: what the service answers instead of a result. */
+/** A problem document (RFC 9457), which the service returns instead of a result. */
 export type Problem = Omit<Schemas['Problem'], 'code'> & { readonly code: ProblemCode };

@@ -6,7 +6,7 @@ import { Holdfast } from '../src/client.ts';
 import { ProblemError } from '../src/errors.ts';
 import { collect } from '../src/testing/collect.ts';
 
-/** The real routes and schemas, on a ledger in memory. */
+/** The real routes and schemas, with a ledger in memory. */
 let api: ApiUnderTest;
 let holdfast: Holdfast;
 beforeAll(async () => {
@@ -25,7 +25,7 @@ afterAll(() => api.stop());
 const EUR = { sourceAccount: 'ada', destinationAccount: 'bob', amount: '1', currency: 'EUR' };
 
 describe('Transfers', () => {
-  it('are posted once under the id of the request', async () => {
+  it('are posted only once under the id in the request', async () => {
     const outcome = await holdfast.transfers.create(EUR);
     expect(outcome).toMatchObject({ outcome: 'posted', transfer: { amount: '1.00', replayed: false }, attempts: 1 });
     expect(await holdfast.transfers.create(outcome.request)).toMatchObject({
@@ -60,7 +60,7 @@ describe('Transfers', () => {
       code: 'transaction_id_reused',
     });
   });
-  it('can be tried without effect', async () => {
+  it('can be dry-run without effect', async () => {
     const before = await holdfast.accounts.balance('ada');
     expect(await holdfast.transfers.preview(EUR)).toMatchObject({ dryRun: true, amount: '1.00' });
     await expect(holdfast.transfers.preview({ ...EUR, amount: '1000000.00' })).rejects.toThrow(ProblemError);
@@ -82,7 +82,7 @@ describe('Transfers', () => {
     );
     expect(outcomes.map(({ index, request }) => [index, request.reference])).toEqual(names.map((name, i) => [i, name]));
     expect(outcomes.every(({ outcome }) => outcome === 'posted')).toBe(true);
-    // The limit of this API's bodies is 64 KiB: the client has divided the batches that were refused.
+    // This API limits bodies to 64 KiB: the client has divided the batches that were refused.
     const sizes = api.ledger.applied.slice(before).map(({ orders }) => orders.length);
     expect(Math.max(...sizes)).toBeLessThan(500);
     expect(sizes.reduce((sum, size) => sum + size)).toBe(2_500);
@@ -100,7 +100,7 @@ describe('Transfers', () => {
 });
 
 describe('Batches', () => {
-  it('record the outcome of each item of a list, also of those that never became transfers', async () => {
+  it('record the outcome of each item of a list, even of items that never became transfers', async () => {
     const items = [
       { ...EUR, transactionId: 'in-batch-1' },
       { ...EUR, transactionId: 'in-batch-2', sourceAccount: 'no' },
@@ -116,7 +116,7 @@ describe('Batches', () => {
     expect((await collect(holdfast.batches.items('wages', { limit: 1 }))).length).toBe(2);
     await expect(holdfast.batches.get('no-such-batch')).rejects.toMatchObject({ code: 'batch_not_found' });
   });
-  it('that cannot be recorded do not change outcomes', async () => {
+  it('that cannot be recorded do not affect outcomes', async () => {
     api.batches.failure = new BatchFull('there is no room');
     const [outcome] = await collect(holdfast.transfers.createMany([EUR], { batchId: 'wages' }));
     api.batches.failure = null;
@@ -198,7 +198,7 @@ describe('Accounts', () => {
     await expect(holdfast.accounts.get('nobody')).rejects.toMatchObject({ code: 'account_not_found', status: 404 });
     expect(await holdfast.accounts.limits('eve')).toMatchObject({ accountId: 'eve' });
   });
-  it('in any number can be queried for their balances', async () => {
+  it('can be queried for their balances, however many they are', async () => {
     const ids = ['ada', ...Array.from({ length: 1_500 }, (_, i) => `no-${i}`), 'bob'];
     const { items, missing } = await holdfast.accounts.balances(ids);
     expect(items.map(({ accountId }) => accountId)).toEqual(['ada', 'bob']);
@@ -207,13 +207,13 @@ describe('Accounts', () => {
   it.each(['.', '..', ''])('named "%s" are refused: the path would be a different one', async (id) => {
     await expect(holdfast.accounts.get(id)).rejects.toThrow(RangeError);
   });
-  it('with a slash in their name do not lead to another path', async () => {
+  it('with a slash in their ids do not lead to another path', async () => {
     await expect(holdfast.accounts.get('ada/balance')).rejects.toMatchObject({ code: 'validation_failed' });
   });
 });
 
 describe('Operators', () => {
-  it('read the status, what is unsettled, and the audit, and reconcile', async () => {
+  it('read the status, the unsettled ids and the audit, and reconcile', async () => {
     expect(await holdfast.ops.status()).toMatchObject({ mode: 'CACHE' });
     expect(await holdfast.ops.unsettled()).toMatchObject({ frozenAccounts: [] });
     expect(await holdfast.ops.audit()).toMatchObject({ log: { length: 7 } });
@@ -231,7 +231,7 @@ describe('Operators', () => {
 
 describe('The feed', () => {
   const posted = () => api.feed.add({ type: 'holdfast.transfer.posted', accounts: ['ada', 'bob'] });
-  it('is followed from any place, filtered, and read page by page', async () => {
+  it('can be followed from any position, filtered, and read page by page', async () => {
     posted();
     const seen: string[] = [];
     const filters = { after: 'oldest', accounts: ['ada'], types: ['holdfast.transfer.posted'] };
@@ -248,7 +248,7 @@ describe('The feed', () => {
     expect(seen).toHaveLength(2);
     await expect.poll(() => api.feed.listeners).toBe(0);
   });
-  it('refuses an invalid place', async () => {
+  it('refuses an invalid position', async () => {
     const follow = async () => {
       for await (const _ of holdfast.events.follow({ after: 'nowhere' })) break;
     };
@@ -273,14 +273,14 @@ describe('API keys', () => {
 });
 
 describe('A key without a scope', () => {
-  it('is told so', async () => {
+  it('gets the problem forbidden', async () => {
     const reader = new Holdfast({ url: api.url, apiKey: keyWith('balances:read') });
     await expect(reader.transfers.create(EUR)).rejects.toMatchObject({ code: 'forbidden' });
   });
 });
 
-describe('A ledger that is moving', () => {
-  it('is asked again until it has moved', async () => {
+describe('A ledger whose authority is moving', () => {
+  it('gets the request again until the move has ended', async () => {
     api.ledger.failures.set('apply', new Problem('ledger_switching', 'later', { retryAfterSeconds: 0.001 }));
     const work = holdfast.transfers.create(EUR);
     await expect.poll(() => api.problems.includes('ledger_switching')).toBe(true);

@@ -18,21 +18,21 @@ beforeAll(async () => {
 afterAll(() => api.stop());
 
 test.skipIf(CHROMIUM === undefined)(
-  'the file for pages makes a transfer in a browser',
+  'the file for web pages makes a transfer in a browser',
   async () => {
     const folder = temporaryFolder();
     await buildClient(folder);
     const script = readFileSync(join(folder, 'dist/holdfast.min.js'), 'utf8');
     await using browser = await BrowserPage.open();
     const { page } = browser;
-    // The page and the script come from the origin of the service, as behind one proxy.
+    // The page and the script have the same origin as the service, as they would behind one proxy.
     const html = { contentType: 'text/html', body: '<!doctype html><title>Shop</title>' };
     await page.route(`${api.url}/shop`, (route) => route.fulfill(html));
     await page.route(`${api.url}/holdfast.min.js`, (route) =>
       route.fulfill({ contentType: 'text/javascript', body: script }),
     );
     await page.goto(`${api.url}/shop`);
-    // As text: Vitest would replace the import.
+    // This is text because Vitest would rewrite the import.
     const options = JSON.stringify({ url: api.url, apiKey: keyWith('balances:read', 'transfers:write') });
     const outcome = await page.evaluate(`(async () => {
       const { Holdfast } = await import('${api.url}/holdfast.min.js');

@@ -16,12 +16,12 @@ function bench(fates: readonly Fate[], chances: readonly number[] = [0.5]) {
   const holdfast = new Holdfast({ url: 'http://model', apiKey: 'k', clock, fetch: service.fetch, deadlineMs: 20_000 });
   return { clock, service, holdfast };
 }
-/** At random. Tests compare what a caller gets with the books after everything late has arrived. */
+/** Fates are chosen at random. Tests compare what a caller gets with the books after all late requests have arrived. */
 const fatesOf = fc.array(fc.constantFrom(...FATES), { maxLength: 40 });
 const chancesOf = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 1, maxLength: 20 });
 const amountOf = fc.constantFrom('1.00', REFUSED_AMOUNT);
 
-describe('Whatever happens to its requests', () => {
+describe('Whatever happens to the requests', () => {
   it('the reported outcome of a transfer agrees with the books', async () => {
     const seen = new Set<string>();
     await fc.assert(
@@ -30,7 +30,7 @@ describe('Whatever happens to its requests', () => {
         const work = holdfast.transfers.create({ ...TRANSFER, amount }).catch((error: Error) => error);
         let reported = await clock.run(work);
         expect(clock.elapsedMs).toBeLessThanOrEqual(20_000);
-        // Passed again, it is still in doubt.
+        // A request that is passed again counts as still in doubt.
         if (!(reported instanceof Error) && reported.outcome === 'unknown' && isPassedAgain)
           reported = await clock.run(holdfast.transfers.create(reported.request).catch((error: Error) => error));
         await clock.run(clock.sleep(LATE_MS));
@@ -40,7 +40,7 @@ describe('Whatever happens to its requests', () => {
         if (learned === 'posted') expect(stored?.status).toBe('POSTED');
         if (learned === 'rejected') expect(stored?.status).toBe('REJECTED');
         if (learned === 'failed') expect(stored).toBeUndefined();
-        // One id and one content, in every attempt.
+        // Every attempt has the same id and the same content.
         const bodies = service.received.filter(({ method }) => method === 'POST').map(({ body }) => body);
         expect(new Set(bodies).size).toBeLessThanOrEqual(1);
         expect(service.outcomes.size).toBeLessThanOrEqual(1);
@@ -88,7 +88,7 @@ describe('Whatever happens to its requests', () => {
       outcome: 'unknown',
       retryAfterMs: 86_400_000,
     });
-    // It has looked up the outcome, but found none.
+    // The client looked up the outcome, but found none.
     expect(service.received.map(({ method }) => method)).toEqual(['POST', 'GET']);
     const [item] = await clock.run(
       collect(bench(['day off']).holdfast.transfers.createMany([request], { inDoubt: true })),

@@ -13,7 +13,7 @@ afterEach(() => server.stop());
 
 const client = (options: Partial<HoldfastOptions> = {}) =>
   new Holdfast({ url: server.url, apiKey: 'secret', ...options });
-/** For servers that never give a usable answer: the test would otherwise last a minute. */
+/** For servers that never give a usable answer: otherwise the test would last a minute. */
 const impatient = () => client({ deadlineMs: 2_000, attemptTimeoutMs: 300 });
 
 /** What a correct service answers. */
@@ -21,7 +21,7 @@ const posted = (body: string) => ({ ...JSON.parse(body), status: 'POSTED', repla
 const bodies = () => server.requests.filter(({ method }) => method === 'POST').map(({ body }) => body);
 
 describe('A server that', () => {
-  it('drops every connection leaves the outcome unknown, and gets the same request every time', async () => {
+  it('drops every connection gets the same request every time, and leaves the outcome unknown', async () => {
     const outcome = await impatient().transfers.create(TRANSFER);
     expect(outcome).toMatchObject({ outcome: 'unknown', error: { name: 'NoAnswerError' } });
     expect(new Set(bodies()).size).toBe(1);
@@ -32,7 +32,7 @@ describe('A server that', () => {
     });
   });
 
-  it('sends half an answer, then a whole one, has posted the transfer once', async () => {
+  it('cuts off its first answer gets the same request again, and the transfer is posted', async () => {
     server.handler = (_, response, body) => {
       const whole = JSON.stringify(posted(body));
       if (server.requests.length > 1) return answer(response, 200, posted(body));
@@ -43,7 +43,7 @@ describe('A server that', () => {
     expect(new Set(bodies()).size).toBe(1);
   });
 
-  it('sends half a text as if it were complete is not trusted', async () => {
+  it('sends a truncated body as if it were complete is not trusted', async () => {
     server.handler = (_, response) => {
       response.writeHead(201, { 'Content-Type': 'application/json' }).end('{"transactionId": "');
     };
@@ -67,7 +67,7 @@ describe('A server that', () => {
     expect(outcomes).toEqual(['unknown', 'unknown']);
   });
 
-  it('accepts only small batches and then hangs takes no longer than the deadline', async () => {
+  it('accepts only small batches and then hangs does not delay the call beyond the deadline', async () => {
     const ids = Array.from({ length: 16 }, (_, i) => ({ ...TRANSFER, transactionId: `t${i}` }));
     server.handler = (_, response, body) => {
       if (body === '') return answer(response, 404, problem('transfer_not_found', 404));
@@ -82,14 +82,14 @@ describe('A server that', () => {
     expect(outcomes).toEqual(['unknown', ...Array(15).fill('failed')]);
   });
 
-  it('answers 503 forever has done nothing, and the client reports this within its deadline', async () => {
+  it('answers 503 forever has changed nothing, which the client reports within its deadline', async () => {
     server.handler = (_, response) => answer(response, 503, problem('overloaded', 503), { 'Retry-After': '1' });
     await expect(impatient().transfers.create(TRANSFER)).rejects.toThrow(ProblemError);
-    // It waits for a second each time.
+    // The client waits for a second each time.
     expect(server.requests.length).toBeLessThanOrEqual(2);
   });
 
-  it('asks to wait for a day is not waited for', async () => {
+  it('asks the client to wait for a day makes it give up at once', async () => {
     server.handler = (_, response) => answer(response, 503, problem('ledger_closed', 503), { 'Retry-After': '86400' });
     await expect(client({ deadlineMs: 60_000 }).transfers.create(TRANSFER)).rejects.toMatchObject({
       code: 'ledger_closed',
@@ -98,7 +98,7 @@ describe('A server that', () => {
     expect(server.requests).toHaveLength(1);
   });
 
-  it('asks to wait for a day after a lost attempt leaves the outcome unknown', async () => {
+  it('asks the client to wait for a day after a lost attempt leaves the outcome unknown', async () => {
     server.handler = (_, response, body) => {
       if (server.requests.length === 1) return void response.destroy();
       if (body === '') return answer(response, 404, problem('transfer_not_found', 404));
@@ -111,12 +111,12 @@ describe('A server that', () => {
     expect(server.requests).toHaveLength(3);
   });
 
-  it('never answers takes no longer than the deadline', async () => {
+  it('never answers does not delay the call beyond the deadline', async () => {
     server.handler = () => undefined;
     expect(await impatient().transfers.create(TRANSFER)).toMatchObject({ outcome: 'unknown' });
   });
 
-  it('never ends its answer takes no longer than the deadline', async () => {
+  it('never ends its answer does not delay the call beyond the deadline', async () => {
     server.handler = (_, response) => {
       response.writeHead(200, { 'Content-Type': 'application/json' }).write('{');
     };
@@ -134,7 +134,7 @@ describe('A server that', () => {
     expect(await client().transfers.reverse(reversal)).toMatchObject({ outcome: 'rejected', attempts: 1 });
   });
 
-  it('redirects does not get the key and the transfer to another address', async () => {
+  it('redirects to another address does not make the client send the key and the transfer there', async () => {
     const other = await HostileServer.start((_, response, body) => answer(response, 201, posted(body)));
     try {
       server.handler = (_, response) => response.writeHead(307, { Location: `${other.url}/v1/transfers` }).end();
@@ -145,14 +145,14 @@ describe('A server that', () => {
     }
   });
 
-  it('does not exist has certainly done nothing', async () => {
+  it('is not running has certainly changed nothing', async () => {
     const gone = await HostileServer.start(() => undefined);
     const { url } = gone;
     await gone.stop();
     await expect(client({ url, deadlineMs: 1_000 }).transfers.create(TRANSFER)).rejects.toThrow(NoAnswerError);
   });
 
-  it('reads the key from a function for every attempt', async () => {
+  it('answers 503 gets the next attempt with a new key from the key function', async () => {
     const keys = ['old', 'new'];
     server.handler = (request, response, body) => {
       if (request.headers.authorization === 'Bearer old')
@@ -163,7 +163,7 @@ describe('A server that', () => {
     expect(await client({ apiKey }).transfers.create(TRANSFER)).toMatchObject({ outcome: 'posted', attempts: 2 });
   });
 
-  it('gets no request while there is no key', async () => {
+  it('needs a key gets no request while the key function fails', async () => {
     const apiKey = async () => {
       throw new Error('the token endpoint is down');
     };
@@ -175,7 +175,7 @@ describe('A server that', () => {
 });
 
 describe('A request', () => {
-  it('has one correlation id in all attempts, and is reported after each', async () => {
+  it('has the same correlation id in all attempts, and each attempt is reported', async () => {
     const reports: object[] = [];
     server.handler = (_, response, body) => {
       if (server.requests.length === 1) return void response.destroy();
@@ -189,7 +189,7 @@ describe('A request', () => {
     ]);
   });
 
-  it('that changes a hold has the same correlation id when it is looked up', async () => {
+  it('that changes a hold has the same correlation id as the look-up that follows', async () => {
     server.handler = (request, response) => {
       if (request.method === 'GET') return answer(response, 404, problem('hold_not_found', 404));
       if (server.requests.length === 1) return void response.destroy();
@@ -201,14 +201,14 @@ describe('A request', () => {
     expect(new Set(server.requests.map(({ headers }) => headers['x-correlation-id'])).size).toBe(1);
   });
 
-  it('can be given up while it is under way: it is then in doubt', async () => {
+  it('can be abandoned while it is in progress, and is then in doubt', async () => {
     const controller = new AbortController();
     server.handler = () => controller.abort(new Error('the user has left'));
     const outcome = await client().transfers.create(TRANSFER, { signal: controller.signal });
     expect(outcome).toMatchObject({ outcome: 'unknown', error: { message: 'the user has left' }, attempts: 1 });
   });
 
-  it('uses the clock of the service for ids', async () => {
+  it("gets an id with the time of the service's clock", async () => {
     const theirs = new Date(Date.now() + 3_600_000);
     server.handler = (_, response, body) => answer(response, 201, posted(body), { Date: theirs.toUTCString() });
     const holdfast = client();

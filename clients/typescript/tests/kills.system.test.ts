@@ -19,9 +19,9 @@ it(
     expect(counts['rejected']).toBeGreaterThan(0);
     // One in 50 exceeds the balance of its source.
     expect(counts['posted']).toBeGreaterThan(0.9 * TRANSFERS);
-    // The faults met requests.
+    // The faults affected requests.
     expect(repeated).toBeGreaterThan(0);
-    // At least one pod and Redis.
+    // At least one fault of a pod, and one of Redis.
     expect(faults.length).toBeGreaterThanOrEqual(2);
     cluster.keep = false;
   },

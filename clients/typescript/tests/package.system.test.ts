@@ -10,16 +10,16 @@ import { PrivateStack } from '../../../verification/harness/stack.ts';
 const ROOT = join(import.meta.dirname, '../../..');
 const README = readFileSync(join(ROOT, 'clients/typescript/README.md'), 'utf8');
 const MS_MAX = 600_000;
-/** How much larger than stated a built file may be. */
+/** A built file may be at most this many times as large as its README states. */
 const GROWTH_MAX = 1.1;
 
-/** Code with a name after `ts` is complete, and is run. */
+/** A code block with a name after `ts` is a complete program, and is run. */
 const examples = [...README.matchAll(/^```ts (\S+)\n([\s\S]*?)^```$/gm)].map(([, name = '', code = '']) => ({
   name,
   code,
 }));
 
-/** A project of a user who has installed the package. */
+/** The project of a user who has installed the package. */
 let project: string;
 let installed: string;
 beforeAll(async () => {
@@ -63,7 +63,7 @@ describe('The package', () => {
   });
 
   it(
-    'has declarations that strict projects accept, for Node.js and for browsers',
+    'has type declarations that strict projects accept, for Node.js and for browsers',
     async () => {
       const strict = { noEmit: true, strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true };
       const page =
@@ -81,7 +81,7 @@ describe('The package', () => {
   );
 });
 
-describe('The examples of the README', () => {
+describe('The examples in the README', () => {
   let stack: PrivateStack;
   beforeAll(async () => {
     stack = await PrivateStack.start();
@@ -98,7 +98,7 @@ describe('The examples of the README', () => {
     ['feed', /^\d+\.\d\d EUR true\n$/],
     ['webhook', /^verified \[\]\n204 400\n$/],
   ])(
-    '%s runs, and prints what it should',
+    '%s runs, and prints what is expected',
     async (name, printed) => {
       const { apiKey, api } = stack.file;
       const { stdout, stderr } = await run(join(ROOT, 'node_modules/.bin/tsx'), [`${name}.ts`], {

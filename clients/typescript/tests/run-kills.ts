@@ -1,4 +1,4 @@
-/** `npm run clients:kills`: the test of `kills.system.test.ts` with any number of transfers, and its figures. */
+/** `npm run clients:kills`: the test in `kills.system.test.ts` with any number of transfers. Prints its figures. */
 import { flag, readCommandLine, wholeNumber } from '../../../app/config/command-line.mjs';
 import { Cluster } from '../../../verification/harness/cluster.ts';
 import { throughKills } from './harness/through-kills.ts';
@@ -6,7 +6,7 @@ import { throughKills } from './harness/through-kills.ts';
 const { values } = readCommandLine({
   name: 'npm run clients:kills --',
   about:
-    'Makes transfers with the client library while pods and Redis are killed and frozen, and compares every reported outcome with MySQL. Exit code 1: they differ.',
+    'Makes transfers with the client library while pods and Redis are killed and frozen, and compares every reported outcome with MySQL. Exits with 1 if they differ.',
   options: {
     transfers: wholeNumber('how many', { min: 1, max: 10_000_000, fallback: 1_000_000 }),
     pods: wholeNumber('API pods', { min: 1, max: 9, fallback: 2 }),

@@ -26,7 +26,7 @@ export async function debianWith(name: string, packages: readonly string[]): Pro
   return folder;
 }
 
-/** The mirror of this machine; if there is none, debootstrap uses Debian's own. */
+/** The package mirror that this machine uses; if there is none, debootstrap uses Debian's own. */
 function mirror(): string[] {
   const found = mirrorIn(run('sh', ['-c', 'cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null || true']));
   return found === undefined ? [] : [found];

@@ -1,6 +1,6 @@
 #!/bin/bash
-# The part of the official image's docker-entrypoint.sh that the chart uses: it runs as any user, and at the first start
-# creates the database and its user, and runs the SQL files of its folder.
+# The part of the official image's docker-entrypoint.sh that the chart uses: it runs as any user. At
+# the first start, it creates the database and its user, and runs the SQL files in its folder.
 set -eu
 data=/var/lib/mysql
 if [ ! -d $data/mysql ]; then

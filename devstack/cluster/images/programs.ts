@@ -19,7 +19,7 @@ interface ProgramImage {
 
 const built = (name: string) => () => join(BIN, name);
 
-/** The cluster's own. */
+/** Images that the cluster itself needs. */
 const SYSTEM: Readonly<Record<string, ProgramImage>> = {
   pause: {
     program: built('pause'),
@@ -79,7 +79,7 @@ export const systemImages = (): Promise<string[]> => makeAll(SYSTEM);
 export const testingImages = (names: readonly string[]): Promise<string[]> =>
   makeAll(Object.fromEntries(Object.entries(TESTING).filter(([name]) => names.includes(name))));
 
-/** @returns the archives; an archive that is newer than its program is not rebuilt */
+/** @returns the archives. An archive that is newer than its program is not rebuilt */
 async function makeAll(images: Readonly<Record<string, ProgramImage>>): Promise<string[]> {
   mkdirSync(IMAGES, { recursive: true });
   const archives: string[] = [];
@@ -102,7 +102,7 @@ async function makeAll(images: Readonly<Record<string, ProgramImage>>): Promise<
   return archives;
 }
 
-/** A static program has none. */
+/** Copies the libraries that a program is linked against. A static program has none. */
 function copyLibraries(program: string, folder: string): void {
   const { stdout, status } = spawnSync('ldd', [program], { encoding: 'utf8' });
   if (status !== 0) return;

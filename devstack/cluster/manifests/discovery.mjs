@@ -1,5 +1,5 @@
-// Provides Prometheus with the list of pods to scrape, over HTTP on this pod's loopback: Debian's Prometheus has no discovery
-// for Kubernetes.
+// Provides Prometheus with the list of pods to scrape, over HTTP on this pod's loopback: Debian's Prometheus has no
+// service discovery for Kubernetes.
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 

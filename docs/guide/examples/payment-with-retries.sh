@@ -6,11 +6,11 @@ for wait in 1 2 4 8 15 30; do
   status=$(curl -s -m 20 -o answer.json -D headers.txt -w '%{http_code}' "$API/v1/transfers" \
     -H "Authorization: Bearer $KEY" -H 'Content-Type: application/json' -d "$body") || status=0
   case $status in
-    200|201) cat answer.json; exit 0 ;;            # posted; 200: by an earlier attempt
+    200|201) cat answer.json; exit 0 ;;            # posted (200: by an earlier attempt)
     409|422) cat answer.json; exit 1 ;;            # refused, or another payment has this id
-    0|408|5*) doubt=yes ;;                         # not known: the same request again
-    429) ;;                                        # not carried out: the same request again
-    *) cat answer.json                             # not valid, or not allowed
+    0|408|5*) doubt=yes ;;                         # outcome not known: repeat the request
+    429) ;;                                        # not carried out: repeat the request
+    *) cat answer.json                             # invalid or not allowed
        [ $doubt = yes ] || exit 1                  # an earlier attempt may have been carried out
        break ;;
   esac

@@ -1,7 +1,7 @@
 /**
  * The maximum rate of this service with this generator: a closed loop, because only that finds the maximum. The
- * scenario `overload` doubles this rate; the latencies are those of a queue that is always full, and have no other
- * meaning.
+ * scenario `overload` doubles this rate. The latencies measured here are those of a queue that is always full, and have
+ * no other meaning.
  */
 import { anyOrder } from '../shared/bank.ts';
 import { batch, transfer } from '../shared/client.ts';

@@ -23,7 +23,10 @@ const retried = new Counter('ids_retried');
 const replayedFirst = new Counter('ids_answered_by_an_earlier_attempt');
 const knownAfter = new Trend('ids_known_after', true);
 
-/** No answer (0) and 504 are in doubt, 503 and 429 are refusals: each is followed by a retry with the same id. */
+/**
+ * After no answer (0) or a 504, the outcome is in doubt; 503 and 429 are refusals. A retry with the same id follows in
+ * all cases.
+ */
 const AGAIN = new Set([0, 429, 500, 502, 503, 504]);
 expectRefusals(0, 500, 502, 504);
 

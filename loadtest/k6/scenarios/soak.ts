@@ -1,5 +1,5 @@
 /**
- * A long mixed day. Both halves have the same limits, each separately, so that anything that grows with time becomes
+ * A long mixed day. The same limits apply to each half separately, so that anything that grows with time becomes
  * visible.
  */
 import { anyAccount, anyOrder } from '../shared/bank.ts';

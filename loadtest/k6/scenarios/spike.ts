@@ -1,7 +1,7 @@
 /**
- * Five times the usual rate for a fifth of the time, and back. During the spike the service may refuse; before and
- * after it nothing may be refused, and after it everything must be as fast as before: the backlog must not slow down
- * later requests.
+ * Five times the usual rate for a fifth of the time, and back. During the spike, the service may refuse requests.
+ * Before and after it, nothing may be refused; after it, everything must be as fast as before, because the backlog must
+ * not slow down later requests.
  */
 import { anyOrder } from '../shared/bank.ts';
 import { expectRefusals, transfer } from '../shared/client.ts';

@@ -15,7 +15,7 @@ const refusalMs = new Trend('refusal_duration', true);
 const servedMs = new Trend('served_duration', true);
 
 const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
-/** The timeout is longer than the service holds a request, so that the service's own response arrives first. */
+/** The timeout is longer than the service can hold a request, so that the service's own response arrives first. */
 const timeout = '15s';
 const named = (name: string) => ({ headers, timeout, tags: { name } });
 const READ = named('balance');
@@ -25,7 +25,7 @@ const GROUP = named('group');
 const PLACE = named('place');
 const CAPTURE = named('capture');
 const LOOK_UP = named('look-up');
-/** Whatever the response, it does not count as a failed request: nothing is measured yet. */
+/** Whatever its status, a response is not a failed request here, because nothing is measured yet. */
 const START = { ...named('start'), responseCallback: http.expectedStatuses({ min: 0, max: 599 }) };
 
 /** The pod that this virtual user calls. Its connection stays open. */

@@ -9,7 +9,7 @@ import type { Options, Scenario } from 'k6/options';
  *   ACCOUNTS SKEW  load-00000 … must be open; the exponent of Zipf's law in hundredths (0: uniform)
  *   OPEN_ACCOUNTS  if set, the script opens the accounts first
  *   BATCH          transfers per request, for batches
- *   BEST           for overload: the best rate of transfers per second measured before
+ *   BEST           for overload: the best rate, in transfers per second, that was measured beforehand
  *   VUS_MAX        maximum number of connections
  *   PATIENCE       factor for the latency limits: 1 on an otherwise idle machine
  */

@@ -6,7 +6,7 @@ export interface Release {
   name: string;
   /** Prefix of the names of its objects. */
   fullname: string;
-  /** Of the API pods. */
+  /** The image of the API pods. */
   image: string;
   /** The address of the Service. Its name is not used, because most clients resolve a name only rarely. */
   url: string;

@@ -33,7 +33,7 @@ export async function temporaryRelease(ground: Ground): Promise<Ground & Disposa
     rmSync(folder, { recursive: true, force: true });
   };
   try {
-    removeNamespace(); // of an interrupted run
+    removeNamespace(); // left over from an interrupted run
     makeNamespace(namespace);
     provider?.provideVolumes(namespace);
     helm(['install', ...target(options.upgradeFrom ?? ''), ...WAIT]);

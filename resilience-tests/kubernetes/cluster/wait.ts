@@ -5,7 +5,7 @@ export { sleep };
 /** The time of day, ms, so that it can be compared with the times in pods. */
 export const now = (): number => performance.timeOrigin + performance.now();
 
-/** Waits for a condition. @returns how long it took, ms. @throws Error that names it if it is not met in time */
+/** Waits for a condition. @returns how long it took, ms. @throws Error with `what` if it is not met in time */
 export async function untilTrue(
   what: string,
   msMax: number,

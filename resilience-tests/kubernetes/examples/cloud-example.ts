@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import type { ManagedStores } from './managed-stores.ts';
 
-/** The examples for stores of a cloud, with the names of the hosts and the source of the secrets replaced. */
+/** The examples for the stores of cloud providers, with other host names and another source of the secrets. */
 
 const EXAMPLES = join(import.meta.dirname, '..', '..', '..', 'charts', 'holdfast', 'examples');
 
@@ -14,7 +14,8 @@ export interface CloudExample {
   /** What the example's secrets contain. */
   secrets(values: { redis: string; mysql: string; user: string; apiKey: string }): Record<string, object>;
   /**
-   * Whether the values set REDIS_MANAGED, which vouches for the settings of Redis. Otherwise, the ledger runs on MySQL.
+   * Whether the values set REDIS_MANAGED, which declares that Redis has the required settings. Otherwise, the ledger
+   * runs on MySQL.
    */
   vouched: boolean;
 }

@@ -59,8 +59,8 @@ export class CloudRelease implements Disposable {
   }
 
   /**
-   * Everything that differs from the example, because this cluster has another network, smaller nodes, and perhaps no
-   * custom resource definitions of Prometheus.
+   * Everything that has to differ from the example, because this cluster has another network, smaller nodes, and
+   * perhaps no custom resource definitions of Prometheus.
    */
   #changes(tag: string): object {
     const podIp = (name: 'redis' | 'mysql'): string => this.#stores.pod(name).status.podIP ?? '';
@@ -111,7 +111,9 @@ export class CloudRelease implements Disposable {
     return findRelease(this.api, undefined);
   }
 
-  /** @returns the log of the migration that ended an upgrade. @throws Error if the upgrade succeeds */
+  /**
+   * Upgrades with settings that must make the migration fail. @returns its log. @throws Error if the upgrade succeeds
+   */
   migrationRefused(...settings: readonly string[]): string {
     try {
       this.upgrade(...settings);

@@ -6,7 +6,8 @@ import { type Authority, certify, makeAuthority } from './certificates.ts';
 
 /**
  * Redis and MariaDB as managed services offer them: TLS only, with certificates of the provider's own CA; a Redis user
- * that may not run CONFIG, ACL or other commands of an administrator; a database user with rights in its database only.
+ * that may not run CONFIG, ACL or other administrative commands; a database user with privileges on its own database
+ * only.
  */
 
 const NAMESPACE = 'holdfast-stores';
@@ -107,7 +108,7 @@ interface StorePod {
   name: string;
   port: number;
   container: object;
-  /** Folders in which it writes. */
+  /** The folders that the store writes to. */
   folders: readonly string[];
 }
 

@@ -53,8 +53,8 @@ removeKillers();
 process.exitCode = failed.length > 0 ? 1 : 0;
 
 /**
- * Assigns a zone to each node, because the production values spread the pods over zones, which only nodes in a cloud
- * have.
+ * Assigns a zone to each node, because the production values spread the pods over zones, and only nodes in a cloud have
+ * zones.
  */
 function nameZones(): void {
   const nodes = kubectl(['get', 'nodes', '--selector=!topology.kubernetes.io/zone', '--output=name']).trim();

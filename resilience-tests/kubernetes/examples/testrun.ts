@@ -94,7 +94,7 @@ async function untilEnded(api: ApiServer, secondsMax: number): Promise<string> {
     if (now !== stage) console.log(`TestRun: ${now} after ${seconds.toFixed(0)} s`);
     stage = now;
     if (stage === 'finished' || stage === 'error') return stage;
-    // If the starter fails, the operator does not notice it, and keeps waiting for the runners.
+    // If the starter fails, the operator does not notice, and keeps waiting for the runners.
     if (api.get<Job>('job', `${NAME}-starter`)?.status.failed === 1)
       throw new Error(`the starter failed: ${api.kubectl('logs', `job/${NAME}-starter`)}`);
     if (seconds > secondsMax) throw new Error(`the TestRun is still ${stage || 'not started'} after ${secondsMax} s`);

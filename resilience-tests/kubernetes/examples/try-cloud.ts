@@ -62,7 +62,7 @@ async function killUnderLoad(
 ): Promise<void> {
   const experiment: Experiment = {
     name: 'kill-managed-redis',
-    expectation: 'Transfers continue after Redis was killed, and the ledger returns to it.',
+    expectation: 'Transfers continue after Redis is killed, and the ledger returns to Redis.',
     async run(scene) {
       const { epoch } = await statusOf(api, release);
       const pod = stores.pod('redis');
@@ -99,7 +99,7 @@ async function refuseOthers(
   say: (text: string) => void,
 ): Promise<void> {
   const refused = (what: string, log: string): void => {
-    if (!CERTIFICATE.test(log)) throw new Error(`${what} is not mentioned: ${log}`);
+    if (!CERTIFICATE.test(log)) throw new Error(`the log does not mention ${what}: ${log}`);
     say(`${what} is refused: ${log.trim()}`);
   };
   refused('another CA', installed.migrationRefused(VOUCHED, `caBundle.configMap=${OTHER_CA}`));

@@ -7,8 +7,8 @@ import type { Experiment, Ground, Scene } from '../experiment.ts';
 
 const METRIC = 'holdfast_transfers_per_second';
 /**
- * The autoscaler averages over a minute, so once the pods have been ready for a minute, the time before no longer
- * counts.
+ * The autoscaler averages over the last minute, so once the pods have been ready for a minute, the time before they
+ * were ready no longer counts.
  */
 const SETTLED_MS = 125_000;
 const OUT_MS_MAX = 300_000;
@@ -24,7 +24,7 @@ interface MetricValues {
 
 const hpaOf = ({ api, release }: Ground): Hpa | undefined => api.get<Hpa>('hpa', `${release.fullname}-api`);
 
-/** A quantity of Kubernetes: 12, or 12345m. */
+/** A Kubernetes quantity, such as 12 or 12345m. */
 const quantity = (text: string): number => (text.endsWith('m') ? Number(text.slice(0, -1)) / 1000 : Number(text));
 
 async function transfersPerSecond({ api }: Scene): Promise<number[]> {

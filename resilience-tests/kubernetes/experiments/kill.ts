@@ -47,14 +47,14 @@ export const killPod: Experiment = {
 
 export const killKeeper: Experiment = {
   name: 'kill-keeper',
-  expectation: 'Clients do not notice that a keeper was killed.',
+  expectation: 'Clients do not notice when a keeper is killed.',
   failedFirstMax: 0,
   run: (scene) => killParts(scene, 'keeper', FIRST_READY_MS_MAX),
 };
 
 export const killRedis: Experiment = {
   name: 'kill-redis',
-  expectation: 'Transfers continue a few seconds after Redis was killed, on Redis or on MySQL.',
+  expectation: 'Transfers continue within a few seconds after Redis is killed, either on Redis or on MySQL.',
   missing: storeMissing('redis'),
   run: (scene) => killParts(scene, 'redis', 30_000),
 };

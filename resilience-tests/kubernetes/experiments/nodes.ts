@@ -112,8 +112,8 @@ const nodesWith = async ({ api, release }: Ground, part: Part): Promise<string[]
   (await podsOf(api, release, part)).map(({ spec }) => spec.nodeName ?? '');
 
 /**
- * A node with API pods and without stores: other experiments cover the chart's stores. Pods that earlier
- * experiments have left on one node are spread again first.
+ * Chooses a node with API pods and without stores, because other experiments cover the chart's stores. If earlier
+ * experiments have left the pods on too few nodes, they are spread again first.
  */
 export async function chooseVictim(ground: Ground): Promise<string> {
   const { api, release } = ground;

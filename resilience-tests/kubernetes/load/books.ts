@@ -7,7 +7,7 @@ import { Client } from '../../../verification/harness/client.ts';
 import { readBooks } from '../../../verification/load/books.ts';
 import { smallTown } from '../../../verification/load/population.ts';
 
-/** Replaced when this is bundled. */
+/** Replaced when this file is bundled. */
 declare const PARAMETERS: { prefix: string; key: string };
 
 const { prefix, key } = PARAMETERS;

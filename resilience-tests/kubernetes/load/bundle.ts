@@ -19,6 +19,6 @@ const bundle = async (name: string, define: Record<string, string> = {}, externa
 
 export const recorderScript = (): Promise<string> => bundle('recorder');
 export const k6Script = (): Promise<string> => bundle('k6', {}, ['k6', 'k6/*']);
-/** mysql2 is in the image. */
+/** mysql2 is not bundled, because the image contains it. */
 export const booksScript = (parameters: { prefix: string; key: string }): Promise<string> =>
   bundle('books', { PARAMETERS: JSON.stringify(parameters) }, ['mysql2']);

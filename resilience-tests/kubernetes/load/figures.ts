@@ -2,14 +2,14 @@ import { answerIn, type Line, type TransferLine } from './lines.ts';
 
 /** Figures about the answers that the clients got. All times are in ms. */
 export interface LoadFigures {
-  /** Transfers, and reads. */
+  /** The number of transfers and reads. */
   requests: number;
   posted: number;
-  /** First attempts of transfers, and reads, that got no outcome. */
+  /** The number of first attempts of transfers without an outcome, and of reads without a balance. */
   failedFirst: number;
   /** These failures by answer and by kind of connection. */
   failures: Record<string, number>;
-  /** The longest time without a success, and when it began, in ms after `from`. */
+  /** The longest time without a success, and its beginning, in ms after `from`. */
   longestGapMs: number;
   longestGapAtMs: number;
   /** The longest time from the first attempt of a transfer to its outcome, for a client that retries. */
@@ -20,14 +20,14 @@ export interface LoadFigures {
 }
 
 /**
- * Answers that count as outcomes. Rejections count, because the load causes them on purpose, or the state of an account
- * explains them.
+ * Answers that count as outcomes. Rejections count, because the load causes them on purpose, or because they follow
+ * from the state of an account.
  */
 const OUTCOMES = new Set(['posted', 'rejected']);
 
 const hasOutcome = (line: TransferLine): boolean => OUTCOMES.has(answerIn(line).kind);
 
-/** @param from @param to the time under load, ms on the clock of the lines */
+/** @param from the beginning of the time under load, ms on the clock of the lines @param to its end */
 export function figuresOf(lines: readonly Line[], from: number, to: number): LoadFigures {
   const failures = new Map<string, number>();
   const firsts = new Map<string, TransferLine>();

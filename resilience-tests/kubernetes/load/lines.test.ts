@@ -37,7 +37,7 @@ describe('historyOf', () => {
     expect(transfers.get('t')?.attempts[0]?.answer).toEqual({ kind: 'refused', status: 0, code: 'ECONNRESET' });
   });
 
-  it('keeps successful reads only', () => {
+  it('keeps only successful reads', () => {
     const read = { kind: 'read', accountId: 'a', currency: 'EUR', via: 'fresh', sentAt: 1, endedAt: 2 } as const;
     const lines: Line[] = [
       { ...read, status: 200, body: { balance: '1.50', version: 3, source: 'memory' } },
@@ -67,7 +67,7 @@ describe('figuresOf', () => {
     expect(failures).toEqual({ 'ECONNRESET (transfer, kept-alive connection)': 1 });
   });
 
-  it('finds the longest time without a success, including those before the first and after the last one', () => {
+  it('finds the longest time without a success, including the time before the first and after the last success', () => {
     const lines = [transfer('a', 1000, 1500), transfer('b', 1500, 4000)];
     expect(figuresOf(lines, 1000, 5000)).toMatchObject({ longestGapMs: 2500, longestGapAtMs: 500 });
     expect(figuresOf(lines, 1000, 9000)).toMatchObject({ longestGapMs: 5000, longestGapAtMs: 3000 });

@@ -19,7 +19,7 @@ interface Attempted {
   endedAt: number;
   /** 0: no answer. */
   status: number;
-  /** The fields of the answer that matter; without an answer, `error` gives the reason. */
+  /** The relevant fields of the answer; without an answer, `error` gives the reason. */
   body?: Readonly<Record<string, unknown>>;
   error?: string;
   /** If there was no answer, whether the request may have arrived. */
@@ -34,7 +34,7 @@ export interface TransferLine extends Attempted {
   /** Minor units. */
   amount: number;
   currency: string;
-  /** Sent with the attempt. */
+  /** The correlation id that was sent with the attempt. */
   correlationId: string;
   /** Whether it was sent over a kept-alive or a new connection. */
   via: 'kept' | 'fresh';

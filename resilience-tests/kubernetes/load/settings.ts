@@ -6,7 +6,7 @@ export const LINES_FILE = `${RESULTS}/lines.jsonl`;
 export const CONTROL_FILE = `${RESULTS}/control.json`;
 /** A file that is written when the accounts are open and funded. */
 export const OPENED_FILE = `${RESULTS}/opened.json`;
-/** Written at the very end. */
+/** A file that is written at the very end. */
 export const DONE_FILE = `${RESULTS}/done.json`;
 /** The port at which k6 asks the recorder for the rate and sends it lines. */
 export const RECORDER_PORT = 8099;
@@ -20,7 +20,7 @@ export interface Control {
 
 /** The final report of the recorder. */
 export interface Done {
-  /** The time under load. */
+  /** The beginning and end of the time under load. */
   from: number;
   to: number;
   /** Requests that were late because the generator could not keep up. */
@@ -38,11 +38,11 @@ export interface Done {
 export const HELD_MS_MAX = 12_000;
 /** An attempt is given up after this time and repeated under the same id. */
 export const ATTEMPT_MS_MAX = 3000;
-/** A connection is given up after this time. */
+/** An attempt to connect is given up after this time. */
 export const CONNECT_MS_MAX = 1000;
 /** The number of clients. Each has its own connections, because a single client would open only a few. */
 export const CLIENTS = 64;
-/** Between attempts, with jitter. */
+/** The average pause between attempts; a pause may be up to half longer or shorter. */
 export const RETRY_MS = 250;
 export const READS_SHARE = 0.15;
 /** The share of requests that are made over a new connection. */

@@ -1,4 +1,7 @@
-/** The script of the guide: search, and tabs. Without it, the pages are complete, and tabs are shown one below the other. */
+/**
+ * The script of the guide: search, and tabs. Without it, the pages are still complete, and the contents of tabs are
+ * shown one below the other.
+ */
 import MiniSearch from 'minisearch';
 import { SEARCH } from './search.mjs';
 
@@ -28,7 +31,7 @@ function choose(name) {
   try {
     localStorage.setItem(TAB, name);
   } catch {
-    // Storage is turned off; the choice holds for this page.
+    // Storage is turned off, so the choice applies only to this page.
   }
   show(name);
 }

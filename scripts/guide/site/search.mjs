@@ -1,4 +1,4 @@
-/** How the guide is searched; the same when the index is built and when it is used. */
+/** The options of the guide's search. The index must be built and used with the same options. */
 /** @type {import('minisearch').Options<any>} */
 export const SEARCH = {
   fields: ['title', 'page', 'content'],

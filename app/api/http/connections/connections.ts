@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../../../kernel/clock.ts';
 
 /**
- * Maximum number of unanswered requests per connection. Clients and load balancers that pipeline at all stay far below
+ * Maximum number of unanswered requests per connection. Even clients and load balancers that pipeline stay far below
  * this.
  */
 const OPEN_PER_CONNECTION_MAX = 16;
@@ -27,7 +27,7 @@ interface ConnectionLimits {
 
 interface ConnectionEvents {
   onCut(reason: CutReason): void;
-  /** A connection was closed because of its age. */
+  /** Called when a connection has been closed because of its age. */
   onExpired(): void;
 }
 
@@ -104,8 +104,8 @@ export class Connections {
   }
 
   /**
-   * Counts the request until its response is sent. False: its connection is closed, and the request must not be
-   * processed.
+   * Counts the request until its response is sent. Returns false if its connection is closed; the request must then not
+   * be processed.
    */
   accept({ socket }: IncomingMessage, response: ServerResponse): boolean {
     const connection = this.#connections.get(socket);

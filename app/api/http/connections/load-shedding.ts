@@ -226,8 +226,8 @@ function alwaysPasses(url: string): boolean {
 }
 
 /**
- * What an operator needs to open the console and sign in. It does not make anybody an operator: the files need no
- * credentials, and the caller may be anyone.
+ * Whether an operator needs this URL to open the console and sign in. A successful request does not prove that its
+ * sender is an operator: the files need no credentials, and `/v1/caller` accepts any valid ones.
  */
 function isOfConsole(url: string): boolean {
   return url === '/v1/caller' || url === '/console' || url.startsWith('/console/');

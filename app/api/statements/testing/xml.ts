@@ -44,7 +44,7 @@ export function parseXml(document: string): XmlElement {
   return document_;
 }
 
-/** The text at a path of element names, first occurrences; undefined if there is none. */
+/** The text at a path of element names, taking the first element of each name; undefined if there is none. */
 export const at = (element: XmlElement, ...path: string[]): string | undefined =>
   path.reduce<XmlElement | undefined>((one, name) => one?.children.find((child) => child.name === name), element)?.text;
 export const all = (element: XmlElement, name: string): XmlElement[] =>

@@ -61,11 +61,11 @@ const anyHold = fc.record({
   id: fc.nat(40),
   amount: fc.option(fc.integer({ min: 1, max: 30 })),
   final: fc.boolean(),
-  /** In steps after the beginning. */
+  /** When the hold expires, in steps after the beginning. */
   expiresAt: fc.option(fc.integer({ min: 1, max: 20 })),
   revision: fc.integer({ min: 1, max: 3 }),
 });
-/** An action of a pod, and whether the pod gets the reply. A read returns the highest seq without any entry. */
+/** An action of a pod, and whether the pod gets the reply. A read returns the highest seq, but no entry. */
 const anyStep = fc.record({
   pod: fc.nat(PODS - 1),
   replied: fc.oneof({ weight: 7, arbitrary: fc.constant(true) }, { weight: 1, arbitrary: fc.constant(false) }),
@@ -79,7 +79,7 @@ const anyStep = fc.record({
 });
 export const anyHistory = fc.record({
   steps: fc.array(anyStep, { minLength: 1, maxLength: 40 }),
-  /** How much of the journal was flushed. */
+  /** How much of the journal has been flushed. */
   flushed: fc.double({ min: 0, max: 0.9, noNaN: true }),
 });
 export type History = typeof anyHistory extends fc.Arbitrary<infer H> ? H : never;
@@ -99,7 +99,7 @@ export interface Lived {
   cursor: number;
   endSeq: number;
   accountsAt(includes: (one: Journaled) => boolean): Map<string, Account>;
-  /** The accounts as the cache has them at the very end. */
+  /** The accounts in their final state in the cache. */
   end: Map<string, Account>;
 }
 
@@ -170,7 +170,7 @@ export async function live({ steps, flushed }: History): Promise<Lived> {
     } else if ('groupId' in does) {
       const members = does.members
         .filter(({ source, destination }) => source !== destination)
-        // Mostly ids of its own: otherwise nearly every group would contain a known one.
+        // Mostly new ids: otherwise nearly every group would contain a known id.
         .map(({ id, ...fields }, n) =>
           order(id < 6 ? `t${id}` : `t${index}-${n}`, { ...fields, correlationId: `step-${index}` }),
         );
@@ -266,7 +266,7 @@ function setLimits(account: Account | undefined, { begins, ...limits }: LimitsCh
   account.limits = some ? { ...limits, usage } : null;
 }
 
-/** Counts a hold. What is given back to an account without limits, or to a window that has ended, has no effect. */
+/** Counts a hold. Returning usage to an account without limits, or to a window that has ended, has no effect. */
 function countHold(account: Account | undefined, { hold, usageChange }: HoldAfter, acceptedAt: number): void {
   if (!usageChange || !account?.limits) return;
   if (usageChange.day > 0) {

@@ -10,7 +10,8 @@ type Entry = Exclude<SealedEntry, { kind: 'unknown' }>;
 
 /**
  * What an insider who knows the code can do to the log: changes its entries, and recomputes all hashes.
- * @param edited the entries in place of an entry; none deletes it, and a row without entries disappears
+ * @param edited returns the entries that replace an entry; an empty list deletes it, and a row without entries
+ * disappears
  */
 export async function recomputeLog(database: Database, edited: (entry: Entry) => Entry[]): Promise<void> {
   const stored = await new MysqlSealedLog(database).stored(0, { rows: 100_000, bytes: 1e9 });

@@ -38,7 +38,7 @@ export async function expectWholeLog(database: Database): Promise<SealedEntry[]>
 }
 
 const LINES = new Set<SealedEntry['kind']>(['transfer', 'group', 'hold']);
-/** What is compared with the books: whole lines, or an id if the books do not have all of it. */
+/** What is compared with the books: the whole line, or only ids if the books do not have all of the line. */
 function lineOf(entry: SealedEntry): string[] {
   if (entry.kind === 'unknown') throw new Error(`an entry of the unknown type ${entry.type}`);
   if (LINES.has(entry.kind)) return [encodeEntry(entry)];

@@ -6,8 +6,8 @@ const PER_STATEMENT = 2_000;
 const OTHERS = 50;
 
 /**
- * Writes the index of a ledger in which one account, `hub`, has all transfers: one per second; every hundredth is refused, and
- * every fiftieth a capture. Also writes ten accounts per counterparty.
+ * Writes the index of a ledger in which one account, `hub`, takes part in all transfers: one per second; every
+ * hundredth is refused, and every fiftieth is a capture. Also writes 20,000 accounts.
  */
 export async function writeLongIndex(index: Database, transfers: number): Promise<void> {
   for (let first = 0; first < transfers; first += PER_STATEMENT) {

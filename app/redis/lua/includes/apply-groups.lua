@@ -1,8 +1,8 @@
 -- The part of apply.lua that handles groups. It runs only if a call has groups, so that other calls are not slowed
 -- down. It sets decide_group.
 
--- Returns why a group has no outcome in this call, or nil. Its own id is checked first, because a repeated group also
--- finds its members' ids.
+-- Returns why a group has no outcome in this call, or nil. The group's own id is checked first, because in a repeated
+--   group, the ids of the members are known, too.
 local function undecided(group, last)
   if group.known then return bare(REPLAYED, 0, group.known) end
   if in_call[group.id] then return bare(SAME_CALL, 0, in_call[group.id]) end
@@ -42,7 +42,7 @@ local function copy_of(account)
   return copy
 end
 
--- Decides all members, each on the balances as the previous ones left them, and applies all or none of them.
+-- Decides all members, each on the balances that the previous ones left, and applies all or none of them.
 function decide_group(group, last, index)
   local why = undecided(group, last)
   if why then return why end

@@ -12,7 +12,7 @@ if #hold_ids > 0 then
   for i = 1, #found do holds[hold_ids[i]] = found[i] or nil end
 end
 
--- Returns why the id of an item does not allow a decision, or nil.
+-- Returns the record of an item that cannot be decided because of its id, or nil.
 local function undecided_id(item)
   if item.known then return unchanged(REPLAYED, 0, item.known) end
   if in_call[item.id] then return unchanged(SAME_CALL, 0, in_call[item.id]) end
@@ -33,7 +33,7 @@ function decide_hold(item, index)
   local account_id, destination_id = ARGV[account_base + source], target > 0 and ARGV[account_base + target] or ''
   local now = ledger.time
   local amount, captured, expires, revision, status, at, day, month = 0, 0, wanted_expires, 0, OPEN, 0, 0, 0
-  -- The seq of the entry that a caller has to wait for if nothing is written.
+  -- The seq that a caller has to wait for if nothing is written.
   local last_seq = 0
   if hold then
     local modified, hold_currency, seq, hold_account, hold_destination
@@ -48,7 +48,7 @@ function decide_hold(item, index)
   end
   local left = status == OPEN and amount - captured or 0
 
-  -- Limits of the account apply to newly held amounts, and those of the destination to a capture.
+  -- The limits of the account apply to newly held amounts; those of the destination apply to captures.
   local windows, unwindowed
   if limit_rules then
     local limited = account.limits and (op == PLACE or (op == CHANGE and wanted > amount))
@@ -111,7 +111,8 @@ function decide_hold(item, index)
     take_id(item, index, seq)
   end
   if refusal > 0 then
-    -- A capture is recorded with the amount that it requests, or with what is left.
+    -- A refused capture is recorded with the amount that it requests or, if it requests none, with what is left of the
+    -- hold.
     local requested = op == CAPTURE and (wanted >= 0 and wanted or left) or 0
     return unchanged(REJECTED, refusal, seq, hold, requested, limit, value, remaining)
   end

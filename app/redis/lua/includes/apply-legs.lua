@@ -2,7 +2,7 @@
 -- calls are not slowed down. It sets decide_leg. The rules are the same as in app/domain/leg-rules.ts; a test compares
 -- them over random histories.
 local OUT, IN = 1, 2
--- The order in which the rules check a transfer, as REFUSAL_ORDER in app/domain/crossing.ts.
+-- The order in which the rules check a transfer, like REFUSAL_ORDER in app/domain/crossing.ts.
 local RANK = {
   [CURRENCY_MISMATCH] = 1, [ACCOUNT_CLOSED] = 2, [ACCOUNT_FROZEN] = 3, [ACCOUNT_SUSPENDED] = 4, [INSUFFICIENT_FUNDS] = 5,
   [OUT_OF_RANGE] = 6, [LIMIT_EXCEEDED] = 7,

@@ -5,9 +5,9 @@
 --   account s, destination s ('': none). `modified` and `seq` as for accounts. If windows have ever counted it, the parts of the
 --   remaining amount that they count follow: counted at d, in the business day of that time d, in its month d
 local HOLD, COUNTED = '<dddI4BBc3dss', '<ddd'
--- The record of a hold item: that of a transfer (includes/layout.lua), then: held after d, change of held d, amount moved d, the
---   hold's amount d, captured d, expires at d, revision I4, status B, counted at d, counted of it in that day d, in that month d,
---   change of the day's usage d, of the month's d
+-- The record of a hold item: that of a transfer (includes/layout.lua), then: held after d, change of held d, amount
+--   moved d, the hold's amount d, captured d, expires at d, revision I4, status B, counted at d, the part counted in
+--   that day d, in that month d, change of the day's usage d, of the month's d
 local HOLD_RECORD = '<BBddddI4I4dddddddI4Bddddd'
 local OPEN, CAPTURED, VOIDED, EXPIRED = 0, 1, 2, 3
 local PLACE, CAPTURE, CHANGE, VOID, EXPIRE = 1, 2, 3, 4, 5
@@ -88,8 +88,8 @@ end
 -- Holds and the windows of limits, as in app/domain/hold-usage.ts: an amount that is newly held counts as a debit; an
 -- amount released without a capture is given back to each window in which it was counted, if that is still the
 -- account's latest one. `left` is the remaining amount of the hold before the event; `at`, `day` and `month`: when it
--- was counted, and how much in that day and month. @returns these after the event, and the changes of the usage in the
--- day and in the month
+-- was counted, and how much in that day and month. @returns `at`, `day` and `month` after the event, and the changes of
+-- the usage in the day and in the month
 local function count_hold(limits, left, at, day, month, by, moved, windows, now)
   if by > 0 then
     if not limits then return at, day, month, 0, 0 end

@@ -6,7 +6,7 @@ local TRANSFER_MAX, DAILY_DEBIT_MAX, MONTHLY_DEBIT_MAX, DAILY_CREDIT_MAX, BALANC
 -- This has the value of CLOCK_AHEAD_MS_MAX in app/domain/business-calendar.ts.
 local UNSURE_MS = 5000
 
--- Returns nil for an account that has held money but no limits.
+-- Returns nil for an account with a held amount but without limits.
 local function limits_of(blob)
   if #blob < LIMITS_AT then return nil end
   local limits = {}

@@ -1,5 +1,5 @@
 -- The rules of a transfer, the same as app/domain/rules.ts; a test compares them over random histories.
--- Refusals are numbered as REFUSALS in app/domain/problem.ts.
+-- Refusals are numbered as in REFUSALS in app/domain/problem.ts.
 local CURRENCY_MISMATCH, INSUFFICIENT_FUNDS, ACCOUNT_SUSPENDED, ACCOUNT_FROZEN, ACCOUNT_CLOSED, OUT_OF_RANGE = 1, 2, 3, 4, 5, 6
 local LIMIT_EXCEEDED = 7
 local REVERSAL = 1

@@ -17,7 +17,7 @@ interface Sent {
   status: number;
   code: unknown;
 }
-/** Everything that clients have sent, and the answers that they got. */
+/** Everything that clients have sent, and the answers that they received. */
 export const sent: Sent[] = [];
 
 async function send(api: Role, path: string, body: Record<string, unknown>): Promise<Sent> {
@@ -89,7 +89,7 @@ export async function readAll(api: Role): Promise<Record<string, unknown>> {
   }
   const seen: Record<string, unknown> = {};
   for (const path of paths) {
-    // On a busy machine, a pod may briefly lose the store that decides, and then says so in its answers.
+    // On a busy machine, a pod may briefly lose the store that decides; its answers then show this.
     const { status, json } = await until(`${path} is up to date`, async () => {
       const answer = await api.request('GET', path);
       return answer.status === 503 || answer.json['stale'] ? null : answer;
@@ -98,7 +98,7 @@ export async function readAll(api: Role): Promise<Record<string, unknown>> {
   }
   return seen;
 }
-/** Sends everything again, and transfers also with different content. */
+/** Sends everything again, and sends transfers with different content, too. */
 export async function expectIdempotent(api: Role): Promise<void> {
   const all = [...sent];
   for (let from = 0; from < all.length; from += TOGETHER)

@@ -12,7 +12,7 @@ const ROWS = 500;
 
 export const BATCH_COMMANDS = [
   command('batches show', {
-    about: 'Counts the outcomes of the transfers in a batch, such as that of an import.',
+    about: 'Counts the outcomes of the transfers in a batch, such as the batch of an import.',
     options: { 'posted-by': postedBy },
     operands: one,
     async run({ values, operands: [batchId = ''], holdfast, output, signal }) {

@@ -8,7 +8,7 @@ const PAGE = 100;
 
 export const EVENT_COMMANDS = [
   command('events', {
-    about: 'Prints what was committed, in order. With --follow, it continues with new events as they are committed.',
+    about: 'Prints what was committed, in order. With --follow, also prints new events as they are committed.',
     options: {
       follow: flag('wait for more events, until Ctrl-C'),
       account: text('IDS', 'only events of these accounts, separated by commas'),
@@ -21,7 +21,7 @@ export const EVENT_COMMANDS = [
       const { events } = holdfast();
       if (values.follow) {
         const onReconnect = (error: Error | null) =>
-          output.note(`Connecting again (${error?.message ?? 'the service ended the stream'}) …`);
+          output.note(`Reconnecting (${error?.message ?? 'the service ended the stream'}) …`);
         for await (const { event, cursor } of events.follow(filters, { signal, onReconnect }))
           print(event, output, cursor);
         return EXIT.done;

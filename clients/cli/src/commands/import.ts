@@ -7,7 +7,7 @@ import type { Output } from '../output.ts';
 export const IMPORT_COMMANDS = [
   command('import', {
     about:
-      'Sends the payments of a file, CSV or pain.001, and records the outcome of each. Run it again after any interruption: nothing is paid twice. --timeout is the time without an answer after which it stops.',
+      'Sends the payments of a file, CSV or pain.001, and records the outcome of each. Run it again after any interruption: nothing is paid twice. It stops after --timeout without an answer.',
     options: IMPORT_OPTIONS,
     operands: FILE_OPERAND,
     async run({ values, operands: [path = ''], service, output, signal }) {

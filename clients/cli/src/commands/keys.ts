@@ -16,7 +16,7 @@ export const KEY_COMMANDS = [
       user: text('NAME', 'the user that is recorded with every posting'),
       scopes: some(SCOPES, 'what the key may do'),
       name: text('TEXT', 'what the key is for'),
-      'account-prefixes': text('PREFIXES', 'only accounts that begin with one of these, separated by commas'),
+      'account-prefixes': text('PREFIXES', 'only accounts whose ids begin with one of these, separated by commas'),
       expires: text('TIME', 'when it expires; never by default'),
       id: text('ID', 'the id of the key; a new one by default'),
     },
@@ -99,7 +99,7 @@ async function issue(keyId: string, request: () => Promise<IssuedApiKey>, output
   }
 }
 
-/** Only the secret goes to the standard output, so that it can be piped into a secret store. */
+/** Only the secret goes to standard output, so that it can be piped into a secret store. */
 function reportIssued({ secret, ...key }: IssuedApiKey, output: Output): ExitCode {
   if (secret === null) {
     const detail = `The answer that contained the key was lost. Run: holdfast keys revoke ${key.keyId}, and create another one.`;

@@ -19,7 +19,7 @@ export const LIST_COMMANDS = [
       limit,
       'oldest-first': flag('in the order in which they were accepted'),
       account: text('ACCOUNT', 'only transfers from or to this account'),
-      counterparty: text('ACCOUNT', 'only those between --account and this one'),
+      counterparty: text('ACCOUNT', 'only transfers between --account and this account'),
       status: choice(['POSTED', 'REJECTED', 'PENDING'] as const, 'only those'),
       kind: choice(['transfer', 'reversal', 'capture'] as const, 'only those'),
       reference: text('TEXT', 'only transfers with exactly this reference'),

@@ -10,13 +10,13 @@ const VISIBLE_ASCII = /^[\x21-\x7e]{1,16384}$/;
 
 export const PROFILE_COMMANDS = [
   command('profile add', {
-    about: 'Stores the address and the key of a service. The key is read from the standard input, or from a file.',
+    about: 'Stores the address and the key of a service. The key is read from standard input, or from a file.',
     options: { 'key-file': text('FILE', 'the file that contains the key, such as .local/api-key') },
     operands,
     async run({ values, operands: [name = ''], profiles, output, readStdin }) {
       const url = required('url', values.url);
       const file = values['key-file'];
-      if (file === undefined) output.note('Reading the key from the standard input …');
+      if (file === undefined) output.note('Reading the key from standard input …');
       const apiKey = (file === undefined ? await readStdin() : keyIn(file)).trim();
       if (!VISIBLE_ASCII.test(apiKey)) throw new UsageError('The key must be one line of visible ASCII characters.');
       clientOf({ url, apiKey }, 1);

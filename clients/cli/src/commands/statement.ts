@@ -9,12 +9,12 @@ import { EXIT } from '../exit-code.ts';
 
 export const STATEMENT_COMMANDS = [
   command('statement', {
-    about: 'Downloads a statement of a period. The file is created only once the statement is complete.',
+    about: 'Downloads a statement for a period. The file is created only once the statement is complete.',
     options: {
       from: text('TIME', 'the start of the period, such as 2026-01-01T00:00:00Z'),
       to: text('TIME', 'the end of the period, exclusive'),
       format: choice(['csv', 'camt.053'] as const, 'csv, or ISO 20022', 'csv'),
-      output: text('FILE', 'write to this file; otherwise to the standard output'),
+      output: text('FILE', 'write to this file; otherwise to standard output'),
     },
     operands: { label: 'ACCOUNT', help: 'the id of the account', min: 1, max: 1 },
     async run({ values, operands: [accountId = ''], holdfast, output, signal }) {

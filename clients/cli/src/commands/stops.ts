@@ -34,12 +34,12 @@ export const STOP_COMMANDS = [
   }),
 ];
 
-/** A stop that a store has not confirmed yet, or that another operator has released since, is not done. */
+/** A stop is not done if a store has not confirmed it yet, or if another operator has released it since. */
 function report(state: LedgerStop, wanted: boolean, output: Output): ExitCode {
   output.result(state, () => stateText(state));
   if (state.enforced && state.stopped === wanted) return EXIT.done;
   const detail =
-    'This is recorded, but not in force everywhere, or no longer. Run "holdfast stops", and then the same command again.';
+    'Recorded, but not (or no longer) in force everywhere. Run "holdfast stops", and then the same command again.';
   output.error({ error: 'not_confirmed', detail }, detail);
   return EXIT.unknown;
 }

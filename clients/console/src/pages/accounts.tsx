@@ -64,7 +64,7 @@ const balanceFacts = (account: Account) =>
           [
             'Current',
             <Badge key="stale" tone="warning">
-              may be older
+              may be outdated
             </Badge>,
           ] as const,
         ]

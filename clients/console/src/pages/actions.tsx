@@ -6,7 +6,7 @@ import { useLoaded } from '../state.ts';
 import { Badge, Card, Page, Shown, Table, when } from '../ui.tsx';
 import { StopChanges } from './stop.tsx';
 
-/** Who did what to the ledger and to its keys, when and why. */
+/** Shows who did what to the ledger and to its keys, when and why. */
 export function ActionsPage() {
   const stops = useLoaded<LedgerStop>('/v1/ops/stop');
   return (

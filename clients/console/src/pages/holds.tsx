@@ -57,7 +57,7 @@ function HoldPage({ id }: { id: string }) {
               {mayVoid && hold.status === 'OPEN' && (
                 <Confirm action="Void" title={`Void hold ${id}`} tone="danger" typed="VOID" command={command}>
                   <p>
-                    {hold.remaining} {hold.currency} become available to {hold.account} again. This cannot be undone.
+                    {hold.remaining} {hold.currency} becomes available to {hold.account} again. This cannot be undone.
                   </p>
                 </Confirm>
               )}

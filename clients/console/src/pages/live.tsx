@@ -26,7 +26,7 @@ interface ShardStatus {
   breakers: { redis: string; mysql: string };
 }
 
-/** Is it slow, and is the money safe? */
+/** Shows whether the ledger is slow, and whether the money is safe. */
 export function LivePage() {
   const live = useLoaded<LiveReport>('/v1/ops/live', EVERY_MS);
   const status = useLoaded<Status & ShardStatus>('/v1/ops/status', STATUS_EVERY_MS);
@@ -73,7 +73,7 @@ function useSamples(report: LiveReport | null): readonly Sample[] {
   const [samples, setSamples] = useState<readonly Sample[]>([]);
   const before = useRef<LiveReport | null>(null);
   useEffect(() => {
-    // A report that was made for an earlier request has nothing new.
+    // A report that was already returned for an earlier request contains nothing new.
     if (!report || report.at === before.current?.at) return;
     const sample = sampleBetween(before.current, report);
     before.current = report;

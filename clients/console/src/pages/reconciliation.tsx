@@ -21,7 +21,7 @@ const TIMEOUT_MS = 3_600_000;
 
 type Report = ShardReport & { shards?: readonly ShardReport[] };
 
-/** Do Redis, the accounts and their history agree? */
+/** Shows whether Redis, the accounts and their history agree. */
 export function ReconciliationPage() {
   const { api } = useSession();
   const [report, setReport] = useState<Report | null>(null);

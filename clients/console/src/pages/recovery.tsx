@@ -22,7 +22,7 @@ type Report = ShardReport & { shards?: readonly ShardReport[] };
 
 const EVERY_MS = 5_000;
 
-/** Which accounts are frozen and why, and what an operator can do about it. */
+/** Shows which accounts are frozen and why, and what an operator can do about it. */
 export function RecoveryPage() {
   const loaded = useLoaded<Report>('/v1/ops/unsettled', EVERY_MS);
   return (
@@ -107,7 +107,7 @@ function AcceptLoss({ report, reload }: { report: ShardReport; reload: () => voi
         command={command}
       >
         <p>
-          Transfers that are missing are dropped and recorded with your name. {report.frozenAccounts.total} accounts and{' '}
+          Missing transfers are dropped and recorded with your name. {report.frozenAccounts.total} accounts and{' '}
           {report.ids.total} ids wait. This cannot be undone.
         </p>
       </Confirm>

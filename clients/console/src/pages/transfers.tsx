@@ -113,7 +113,7 @@ function Reversal({ transfer }: { transfer: TransferRecord }) {
         command={command}
       >
         <p>
-          {transfer.amount} {transfer.currency} go back from {transfer.destinationAccount} to {transfer.sourceAccount}.
+          {transfer.amount} {transfer.currency} returns from {transfer.destinationAccount} to {transfer.sourceAccount}.
         </p>
       </Confirm>
     </Card>

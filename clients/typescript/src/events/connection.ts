@@ -12,7 +12,7 @@ export interface End {
   /** Null if the service ended it on purpose. */
   readonly error: Error | null;
   readonly retryAfterMs: number | null;
-  /** Connecting again would not help. */
+  /** True if reconnecting would not help. */
   readonly isFinal: boolean;
 }
 

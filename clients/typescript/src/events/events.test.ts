@@ -32,14 +32,14 @@ describe('blocksOf', () => {
     ['a time to wait', 'retry: 2500\n\nretry: soon\n\n', [{ retryMs: 2500 }, {}]],
     ['a named block', 'event: end\ndata: {}\n\n', [{ event: 'end', data: '{}' }]],
     ['unknown fields and repeated blank lines', '\n\n\nnew: 1\ndata\n\n\n', [{ data: '' }]],
-    ['no block that is cut off', 'data: a\n\ndata: b\n', [{ data: 'a' }]],
+    ['nothing from a block that is cut off', 'data: a\n\ndata: b\n', [{ data: 'a' }]],
   ] as [string, string, Block[]][])('reads %s', async (_, text, expected) => {
     expect(await collect(blocksOf(bodyOf(text)))).toEqual(expected);
     // One byte at a time.
     const bytes = new TextEncoder().encode(text);
     expect(await collect(blocksOf(bodyOf(...Array.from(bytes, (byte) => new Uint8Array([byte])))))).toEqual(expected);
   });
-  it('does not keep an endless event', async () => {
+  it('does not buffer an endless event', async () => {
     const endless = new ReadableStream<Uint8Array>({
       pull: (controller) => controller.enqueue(new Uint8Array(1024 * 1024).fill(0x61)),
     });
@@ -87,7 +87,7 @@ describe('Following the feed', () => {
     expect(server.requests[0]?.headers.accept).toBe('text/event-stream');
   });
 
-  it('continues after the service has ended the stream, even from the place of a heartbeat', async () => {
+  it('continues after the service has ended the stream, from the position of a heartbeat if that came last', async () => {
     const cursors: string[] = [];
     server.handler = (_, response) => {
       response.writeHead(200, STREAM);
@@ -122,7 +122,7 @@ describe('Following the feed', () => {
     ['unauthenticated', 401],
     ['validation_failed', 400],
     ['feature_not_active', 503],
-  ])('ends with %s, which waiting would not change', async (code, status) => {
+  ])('ends with %s, because waiting would not change this', async (code, status) => {
     server.handler = (_, response) => answer(response, status, problem(code, status));
     await expect(first(1)).rejects.toMatchObject({ name: 'ProblemError', code });
     expect(server.requests).toHaveLength(1);
@@ -141,7 +141,7 @@ describe('Following the feed', () => {
     await expect.poll(() => closed).toBe(2);
   });
 
-  it('treats a connection on which nothing arrives as dead', async () => {
+  it('treats a connection as dead if nothing arrives on it', async () => {
     const clock = new VirtualClock();
     const connections: (string | null)[] = [];
     const fetchSilent: typeof fetch = async (_, init) => {
@@ -165,7 +165,7 @@ describe('Following the feed', () => {
     expect(clock.elapsedMs).toBeGreaterThanOrEqual(90_000);
   });
 
-  it('is not needed to read it page by page', async () => {
+  it('can also be read page by page, without a stream', async () => {
     server.handler = (_, response) => answer(response, 200, { items: [eventOf('1')], nextCursor: 'c', caughtUp: true });
     expect(await client().events.page({ after: 'b', limit: 5 })).toMatchObject({ nextCursor: 'c', caughtUp: true });
     expect(server.requests[0]?.path).toBe('/v1/events/page?after=b&limit=5');

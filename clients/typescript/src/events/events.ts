@@ -11,14 +11,17 @@ export interface EventFilters {
   readonly types?: readonly string[];
   /** A cursor, `oldest` or `latest`. */
   readonly after?: string;
-  /** Also references, metadata, users and names, which take one more query per page. */
+  /** Also returns references, metadata, users and names, which takes one more query per page. */
   readonly details?: boolean;
 }
 
 export interface FollowOptions {
   /** Ends the stream. */
   readonly signal?: AbortSignal;
-  /** Called when the connection was lost and will be made again: with the error, or null if the service ended it. */
+  /**
+   * Called when the connection was lost and the client reconnects: with the error, or null if the service ended the
+   * connection.
+   */
   readonly onReconnect?: (error: Error | null) => void;
   /** Called when the place has moved without an event for these filters. */
   readonly onCursor?: (cursor: string) => void;
@@ -30,10 +33,10 @@ export interface Followed {
   readonly cursor: string;
 }
 
-/** What the client remembers while it connects again. */
+/** What the client remembers while it reconnects. */
 interface Place {
   cursor: string | null;
-  /** What the service asked to wait before a new connection, ms. */
+  /** How long the service has asked the client to wait before a new connection, ms. */
   retryMs: number | null;
   /** Failures since the last block. */
   failures: number;
@@ -47,15 +50,16 @@ export class Events {
     this.#caller = caller;
   }
 
-  /** One page of the feed, for those who poll. From the oldest event, if there is no `after`. */
+  /** One page of the feed, for programs that poll. Without `after`, it begins with the oldest event. */
   async page(filters: EventFilters & { limit?: number } = {}, options: CallOptions = {}): Promise<EventPage> {
     const path = withQuery('/v1/events/page', { ...queryOf(filters), limit: filters.limit });
     return read<EventPage>(this.#caller, path, anyObject, options);
   }
 
   /**
-   * Events as they are committed, from now on, or from what follows `after`. When the connection is lost, it is made
-   * again at the place that was reached: no event is left out, and none comes twice. It ends only when the signal does.
+   * Events as they are committed, from now on, or from what follows `after`. When the connection is lost, the client
+   * reconnects at the place that it has reached: no event is left out, and none is returned twice. The stream ends only
+   * when the signal aborts.
    * @throws ProblemError if the service refuses it, such as `events_gone` if `after` is older than what it keeps
    */
   async *follow(filters: EventFilters = {}, options: FollowOptions = {}): AsyncGenerator<Followed, void, undefined> {

@@ -283,14 +283,14 @@ export interface paths {
             readonly cookie?: never;
         };
         /**
-         * List money of transfers between shards that no account could take
+         * List money that no account could take after a transfer between shards
          * @description Scope: `ops`.
          */
         readonly get: operations["getOpsReturnedMoney"];
         readonly put?: never;
         /**
          * Pay out money that no account could take
-         * @description Pays the whole amount of a returned transfer to an account of the same shard, once, and answers when MySQL has it. Repeat the request after any error: it never pays twice. If the money was paid out to another account, the response is 409 and nothing changes. The history of the account shows the transfer with `leg` `payout`, your name and the reason.
+         * @description Pays the whole amount of a returned transfer to an account of the same shard, once, and responds when the payment is in MySQL. Repeat the request after any error: it never pays twice. If the money was paid out to another account, the response is 409 and nothing changes. The history of the account shows the transfer with `leg` `payout`, your name and the reason.
          *
          *     Scope: `ops`.
          */
@@ -576,7 +576,7 @@ export interface paths {
         };
         /**
          * List your webhooks
-         * @description In the order of their ids. With the scope `ops`, those of all users.
+         * @description In the order of their ids. With the scope `ops`, the webhooks of all users.
          *
          *     Scope: `webhooks:write` or `ops`.
          */
@@ -611,7 +611,7 @@ export interface paths {
         readonly post?: never;
         /**
          * Delete a webhook
-         * @description A request in progress may still arrive. Deleting a webhook that does not exist, or no longer exists, succeeds, too.
+         * @description A request in progress may still arrive. Deleting a webhook that does not exist, or no longer exists, also succeeds.
          *
          *     Scope: `webhooks:write` or `ops`.
          */
@@ -703,8 +703,8 @@ export interface paths {
         readonly get?: never;
         readonly put?: never;
         /**
-         * Resume deliveries that were stopped, paused, or wait for the next attempt
-         * @description It continues at its position. Whoever resumes it is responsible for it: it stops if that API key is revoked.
+         * Resume deliveries that are stopped, paused, or waiting for the next attempt
+         * @description It continues at its position. From then on, it stops if the API key of the caller is revoked.
          *
          *     Scope: `webhooks:write` or `ops`.
          */
@@ -962,7 +962,7 @@ export interface paths {
         };
         /**
          * List the API keys, without their secrets
-         * @description All keys, also those that have expired or are revoked, in the order of their ids.
+         * @description All keys, including expired and revoked ones, in the order of their ids.
          *
          *     Scope: `ops`.
          */
@@ -1011,7 +1011,7 @@ export interface paths {
         readonly get?: never;
         readonly put?: never;
         /**
-         * Replace an API key by a new one with the same rights
+         * Replace an API key with a new one that has the same rights
          * @description Both keys are valid until the overlap has passed; then the old one expires. The response contains the new key, which is shown only once. The caller must have the scopes of the key.
          *
          *     Scope: `ops`.
@@ -1720,9 +1720,9 @@ export interface components {
         readonly PostingListOrBalance: components["schemas"]["PostingList"] | components["schemas"]["BalanceAt"];
         readonly PostingList: {
             readonly items: readonly components["schemas"]["HistoryItem"][];
-            /** @description Leads to what follows in the requested order; null at the end. A page can have fewer items than `limit`, even none, before the end. */
+            /** @description The cursor of the next page, in the requested order; null at the end. A page can have fewer items than `limit`, even none, before the end. */
             readonly nextCursor: string | null;
-            /** @description Leads to what comes before, in the same order of items; null at the beginning. */
+            /** @description The cursor of the previous page, with its items in the same order; null at the beginning. */
             readonly previousCursor: string | null;
         };
         readonly HistoryItem: components["schemas"]["Posting"] | components["schemas"]["HoldEvent"];
@@ -1788,7 +1788,7 @@ export interface components {
              */
             readonly timestamp: string;
             /**
-             * @description Present for a transfer between shards: `out` at its source, `in` at its destination. If the destination refuses it, the source gets it back with `back`. `payout`: an operator has paid to this account what neither of them could take.
+             * @description Present for a transfer between shards: `out` at its source, `in` at its destination. If the destination refuses it, the source gets the amount back with `back`. `payout`: an operator has paid this account an amount that neither the source nor the destination could take.
              * @enum {string}
              */
             readonly leg?: "out" | "in" | "back" | "returns" | "payout";
@@ -2299,7 +2299,7 @@ export interface components {
              * @example salaries-2026-01
              */
             readonly batchId: string;
-            /** @description True once all results of this response are recorded. If false, the transfers have the outcomes in `results` nevertheless; to record them, send the same request again. */
+            /** @description True once all results of this response are recorded. If false, the transfers still have the outcomes in `results`; to record them, send the same request again. */
             readonly recorded: boolean;
             /**
              * @description Why they are not recorded. `batch_full`: use another batch id.
@@ -3565,7 +3565,7 @@ export interface components {
             readonly items: readonly components["schemas"]["Event"][];
             /** @description Send it as `after` to get the events that follow. It is never null. */
             readonly nextCursor: string;
-            /** @description False if there may be more events already. A page can be empty before the end. */
+            /** @description False if more events may already be available. A page can be empty before the end. */
             readonly caughtUp: boolean;
         };
         /** @description A CloudEvent 1.0. */
@@ -3663,14 +3663,14 @@ export interface components {
             /** @enum {string} */
             readonly status: "POSTED";
             /**
-             * @description Absent if the event reports a leg at the other account.
+             * @description Absent if the event reports a leg of a transfer between shards that changes only the other account.
              * @example 12.34
              */
             readonly sourceBalance?: string;
             /** @description Increases by one with every posting of the account, and every event of its holds. */
             readonly sourceVersion?: number;
             /**
-             * @description Absent if the event reports a leg at the other account.
+             * @description Absent if the event reports a leg of a transfer between shards that changes only the other account.
              * @example 12.34
              */
             readonly destinationBalance?: string;
@@ -4608,7 +4608,7 @@ export interface components {
             readonly accounts: readonly string[] | null;
             readonly types: readonly ("holdfast.transfer.posted" | "holdfast.transfer.rejected" | "holdfast.group.posted" | "holdfast.group.rejected" | "holdfast.hold.placed" | "holdfast.hold.rejected" | "holdfast.hold.changed" | "holdfast.hold.voided" | "holdfast.hold.expired" | "holdfast.account.opened" | "holdfast.account.changed")[] | null;
             readonly details: boolean;
-            /** @description It gets events only of accounts with these prefixes, like its creator; null: of all. */
+            /** @description Only events of accounts with these prefixes, those of its creator; null: all accounts. */
             readonly accountPrefixes: readonly string[] | null;
             /**
              * @description `STOPPED`: deliveries were given up at `position`; nothing is skipped. See `stopReason`.
@@ -4620,7 +4620,7 @@ export interface components {
              * @enum {string|null}
              */
             readonly stopReason: "failing" | "gone" | "key_revoked" | "events_gone" | "other_log" | "secret_unreadable" | null;
-            /** @description Everything before it was delivered, or is not wanted. */
+            /** @description Everything before it was delivered or filtered out. */
             readonly position: string;
             readonly validSecrets: number;
             /**
@@ -4661,7 +4661,7 @@ export interface components {
              * @example https://hooks.example/holdfast
              */
             readonly url: string;
-            /** @description What it is for, in words; programs do not use it. */
+            /** @description What the webhook is for, as free text; it has no effect. */
             readonly description?: string | null;
             /**
              * @description Only events of these accounts, up to 20. If absent or null: of all accounts that the creator may use.
@@ -4678,7 +4678,7 @@ export interface components {
              */
             readonly types?: readonly ("holdfast.transfer.posted" | "holdfast.transfer.rejected" | "holdfast.group.posted" | "holdfast.group.rejected" | "holdfast.hold.placed" | "holdfast.hold.rejected" | "holdfast.hold.changed" | "holdfast.hold.voided" | "holdfast.hold.expired" | "holdfast.account.opened" | "holdfast.account.changed")[] | null;
             /**
-             * @description With `true`, the events also have `reference`, `metadata`, `user`, `correlationId` and the names of accounts, as far as they have not been erased.
+             * @description With `true`, the events also have `reference`, `metadata`, `user`, `correlationId` and the names of accounts, unless they have been erased.
              * @default false
              */
             readonly details?: boolean | null;
@@ -4705,7 +4705,7 @@ export interface components {
             readonly accounts: readonly string[] | null;
             readonly types: readonly ("holdfast.transfer.posted" | "holdfast.transfer.rejected" | "holdfast.group.posted" | "holdfast.group.rejected" | "holdfast.hold.placed" | "holdfast.hold.rejected" | "holdfast.hold.changed" | "holdfast.hold.voided" | "holdfast.hold.expired" | "holdfast.account.opened" | "holdfast.account.changed")[] | null;
             readonly details: boolean;
-            /** @description It gets events only of accounts with these prefixes, like its creator; null: of all. */
+            /** @description Only events of accounts with these prefixes, those of its creator; null: all accounts. */
             readonly accountPrefixes: readonly string[] | null;
             /**
              * @description `STOPPED`: deliveries were given up at `position`; nothing is skipped. See `stopReason`.
@@ -4717,7 +4717,7 @@ export interface components {
              * @enum {string|null}
              */
             readonly stopReason: "failing" | "gone" | "key_revoked" | "events_gone" | "other_log" | "secret_unreadable" | null;
-            /** @description Everything before it was delivered, or is not wanted. */
+            /** @description Everything before it was delivered or filtered out. */
             readonly position: string;
             readonly validSecrets: number;
             /**
@@ -4751,7 +4751,7 @@ export interface components {
              * @example https://hooks.example/holdfast
              */
             readonly url?: string;
-            /** @description What it is for, in words; programs do not use it. */
+            /** @description What the webhook is for, as free text; it has no effect. */
             readonly description?: string | null;
             /**
              * @description Only events of these accounts, up to 20. If absent or null: of all accounts that the creator may use.
@@ -4768,7 +4768,7 @@ export interface components {
              */
             readonly types?: readonly ("holdfast.transfer.posted" | "holdfast.transfer.rejected" | "holdfast.group.posted" | "holdfast.group.rejected" | "holdfast.hold.placed" | "holdfast.hold.rejected" | "holdfast.hold.changed" | "holdfast.hold.voided" | "holdfast.hold.expired" | "holdfast.account.opened" | "holdfast.account.changed")[] | null;
             /**
-             * @description With `true`, the events also have `reference`, `metadata`, `user`, `correlationId` and the names of accounts, as far as they have not been erased.
+             * @description With `true`, the events also have `reference`, `metadata`, `user`, `correlationId` and the names of accounts, unless they have been erased.
              * @default false
              */
             readonly details?: boolean;
@@ -4892,7 +4892,7 @@ export interface components {
             readonly epoch: number;
             readonly mode: string;
             readonly dryRun: boolean;
-            /** @description What stands in the way; empty if nothing does. */
+            /** @description What prevents the move; empty if nothing does. */
             readonly obstacles: readonly string[];
             /** @description Whether the ledger is in the format `to`, and open. */
             readonly done: boolean;
@@ -4915,7 +4915,7 @@ export interface components {
              */
             readonly at: string;
             readonly processId: string;
-            /** @description How many requests for transfers, groups and holds this pod has answered within this many seconds, since it was started; null: any time. Two reports of one pod give the latencies in between. */
+            /** @description How many requests for transfers, groups and holds, counted since this pod was started, were answered in at most `leSeconds`; null: regardless of the time taken. The difference between two reports of a pod shows the latencies in between. */
             readonly transferRequests: readonly components["schemas"]["LatencyBucket"][];
             readonly shards: readonly components["schemas"]["OpsLiveShard"][];
         };
@@ -4925,7 +4925,7 @@ export interface components {
         };
         readonly OpsLiveShard: {
             readonly shard: number;
-            /** @description As this pod last read it; null before it has. */
+            /** @description As this pod last read it; null until it has been read. */
             readonly mode: string | null;
             readonly epoch: number | null;
             readonly stopped: boolean;
@@ -4946,7 +4946,7 @@ export interface components {
             readonly stopped: boolean;
             /** @description Whether the stores that decide confirm the state. If false, a pod may still act on the previous one. */
             readonly enforced: boolean;
-            /** @description How often the ledger was stopped or released; with several shards, the sum, or null if one of them did not answer. */
+            /** @description How many times the ledger has been stopped or released; with several shards, the sum, or null if one of them did not answer. */
             readonly number: number | null;
             /** @description The latest stops and releases, at most 100, the most recent first; with several shards, those of shard 0. */
             readonly changes: readonly components["schemas"]["StopChange"][];
@@ -4965,7 +4965,7 @@ export interface components {
              * @example 2026-01-31T12:00:00.000Z
              */
             readonly at: string;
-            /** @description The user of the operator. */
+            /** @description The user name of the operator. */
             readonly by: string;
             readonly reason: string;
             readonly correlationId: string | null;
@@ -4988,7 +4988,7 @@ export interface components {
         readonly ReleaseRequest: {
             /** @description The reason, in a sentence; it is recorded with your name. */
             readonly reason: string;
-            /** @description The `number` that `GET /v1/ops/stop` returned. If the ledger was stopped or released since, the request is refused, so that a delayed release cannot end a later stop. */
+            /** @description The `number` that `GET /v1/ops/stop` returned. If the ledger has been stopped or released since then, the request is refused, so that a delayed release cannot end a later stop. */
             readonly number?: number;
         };
         readonly IssuedApiKey: {
@@ -5046,7 +5046,7 @@ export interface components {
             readonly keyId?: string | null;
             /** @description Recorded as the user of every posting that the key makes. */
             readonly user: string;
-            /** @description What the key is for, in words; programs do not use it. */
+            /** @description What the key is for, as free text; it has no effect. */
             readonly name?: string | null;
             /** @description At most those of the caller. */
             readonly scopes: readonly ("balances:read" | "accounts:write" | "transfers:write" | "webhooks:write" | "ops")[];
@@ -5145,7 +5145,7 @@ export interface components {
              */
             readonly at: string;
             /**
-             * @description `REFUSED`: the caller had too few rights, or wanted to revoke the last key with the scope `ops`.
+             * @description `REFUSED`: the caller lacked rights, or tried to revoke the last key with the scope `ops`.
              * @enum {string}
              */
             readonly action: "CREATED" | "ROTATED" | "REVOKED" | "SEEDED" | "REFUSED";
@@ -5177,7 +5177,7 @@ export interface components {
             readonly reasons: readonly string[];
         };
         readonly Caller: {
-            /** @description The user name that is recorded for what the caller does. */
+            /** @description The user name that is recorded for the actions of the caller. */
             readonly user: string;
             readonly scopes: readonly ("balances:read" | "accounts:write" | "transfers:write" | "webhooks:write" | "ops")[];
             /** @description The caller may use only accounts whose ids begin with one of these; null: all accounts. */
@@ -5659,7 +5659,7 @@ export interface operations {
         readonly parameters: {
             readonly query?: never;
             readonly header?: {
-                /** @description Items without a `transactionId` get `<key>.<index>`, counting from 0. An id, bare or in double quotes. Refused along with a `batchId`. */
+                /** @description Items without a `transactionId` get `<key>.<index>`, counting from 0. An id, bare or in double quotes. Refused if the body has a `batchId`. */
                 readonly "Idempotency-Key"?: string;
             };
             readonly path?: never;
@@ -5844,7 +5844,7 @@ export interface operations {
     readonly getBatchesBatchId: {
         readonly parameters: {
             readonly query?: {
-                /** @description The user who posted the batch; by default the caller. Another user requires `balances:read`. */
+                /** @description The user who posted the batch; by default the caller. Naming another user requires `balances:read`. */
                 readonly postedBy?: string;
             };
             readonly header?: never;
@@ -5870,7 +5870,7 @@ export interface operations {
     readonly getBatchesBatchIdTransfers: {
         readonly parameters: {
             readonly query?: {
-                /** @description The user who posted the batch; by default the caller. Another user requires `balances:read`. */
+                /** @description The user who posted the batch; by default the caller. Naming another user requires `balances:read`. */
                 readonly postedBy?: string;
                 /** @description Only items that were recorded in this state. */
                 readonly status?: "POSTED" | "REJECTED" | "FAILED" | "UNDECIDED";
@@ -6153,7 +6153,7 @@ export interface operations {
             };
         };
         readonly responses: {
-            /** @description The hold after that; or, for a dry run, what would happen */
+            /** @description The hold afterwards; or, for a dry run, what would happen */
             readonly 200: {
                 headers: {
                     /** @description The `revision`, for `If-Match`. */

@@ -11,7 +11,7 @@ describe('isUnsent', () => {
     ['a refused connection', fetchFailed(failed('ECONNREFUSED')), true],
     ['an unknown name', fetchFailed(failed('ENOTFOUND')), true],
     [
-      'no address that accepts',
+      'several addresses, all of which refuse the connection',
       fetchFailed(new AggregateError([failed('ECONNREFUSED'), failed('ECONNREFUSED')])),
       true,
     ],

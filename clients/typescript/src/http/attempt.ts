@@ -8,9 +8,9 @@ export type Attempt =
       readonly body: unknown;
       readonly retryAfterMs: number | null;
     }
-  /** No answer, or not all of it. The service may have carried the request out. */
+  /** No answer, or only part of one. The service may have carried out the request. */
   | { readonly kind: 'lost'; readonly cause: unknown }
-  /** The request certainly did not reach anybody. */
+  /** The request certainly did not reach the service. */
   | { readonly kind: 'unsent'; readonly cause: unknown };
 
 /** Failures before the first byte of a request: no connection was opened. Browsers do not report the cause. */
@@ -32,7 +32,7 @@ export function retryAfterMsIn(headers: Headers, nowMs: number): number | null {
   const text = headers.get('retry-after')?.trim() ?? '';
   if (SECONDS.test(text)) return Number(text) * 1000;
   const at = HTTP_DATE.test(text) ? Date.parse(text) : Number.NaN;
-  // Compared with the clock that wrote it, if it is known: the local one may be wrong.
+  // The date is compared with the clock that wrote it, if that is known, because the local clock may be wrong.
   const now = Date.parse(headers.get('date') ?? '');
   return Number.isNaN(at) ? null : Math.max(0, at - (Number.isNaN(now) ? nowMs : now));
 }

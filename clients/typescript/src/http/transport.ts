@@ -5,7 +5,7 @@ import { readText } from './read-text.ts';
 
 export interface WireRequest {
   readonly method: 'GET' | 'POST' | 'PATCH';
-  /** With the query. */
+  /** Includes the query. */
   readonly path: string;
   /** Serialized once, before the first attempt: every attempt sends the same bytes. */
   readonly body?: string;
@@ -18,7 +18,7 @@ export interface AttemptReport {
   readonly method: string;
   readonly path: string;
   readonly correlationId: string;
-  /** Null without a complete answer. */
+  /** Null if there was no complete answer. */
   readonly status: number | null;
   readonly durationMs: number;
 }
@@ -126,7 +126,7 @@ export class Transport {
       },
       ...(body !== undefined && { body }),
       signal,
-      // A redirect could send the key, and the transfer, to somebody else.
+      // A redirect could send the key and the transfer to someone else.
       redirect: 'manual',
       credentials: 'omit',
     });

@@ -127,7 +127,7 @@ export class Accounts {
     return pages((cursor) => read(this.#caller, withQuery(path, { ...filters, cursor }), listIn<AccountList>, options));
   }
 
-  /** The holds of an account by id, page after page as they are consumed. Refused ones are not among them. */
+  /** The holds of an account by id, page after page as they are consumed. Refused holds are not included. */
   holds(
     accountId: string,
     filters: HoldFilters = {},

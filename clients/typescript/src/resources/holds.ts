@@ -155,8 +155,8 @@ export class Holds {
   }
 
   /**
-   * After a lost attempt, the next one is answered with `hold_changed` if the lost one was carried out. The hold then
-   * has the next revision, with the requested terms.
+   * If a lost attempt was carried out, the next one is answered with `hold_changed`. The hold then has the next
+   * revision, with the requested terms.
    */
   async #lookUpChange(
     call: Call,

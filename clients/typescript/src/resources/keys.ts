@@ -12,7 +12,7 @@ export class Keys {
 
   /**
    * Creates a key. The service shows its secret only once: if the answer that contained it was lost, the `secret` of a
-   * later attempt is null. Then revoke the key, and create another one.
+   * later attempt is null. In this case, revoke the key, and create another one.
    * @throws ProblemError, NoAnswerError: nothing was changed; OutcomeUnknownError: look for the key, and revoke it
    */
   async create(request: ApiKeyRequest, options: CallOptions = {}): Promise<IssuedApiKey> {
@@ -20,7 +20,9 @@ export class Keys {
     return this.#issue('/v1/ops/keys', { ...request, keyId }, options);
   }
 
-  /** Replaces a key by a new one with the same rights; both are valid until the overlap has passed. See `create`. */
+  /**
+   * Replaces a key with a new one that has the same rights; both are valid until the overlap has passed. See `create`.
+   */
   async rotate(keyId: string, request: KeyRotation = {}, options: CallOptions = {}): Promise<IssuedApiKey> {
     const newKeyId = request.keyId ?? this.#caller.ids.next();
     return this.#issue(`${keyPath(keyId)}/rotate`, { ...request, keyId: newKeyId }, options);
@@ -36,7 +38,9 @@ export class Keys {
     return read(this.#caller, keyPath(keyId), (body) => objectWith<ApiKey>(body, { keyId }), options);
   }
 
-  /** Revokes a key for good, in all pods within seconds; revoking it again changes nothing. @throws as `create` */
+  /**
+   * Revokes a key for good; all pods reject it within seconds. Revoking it again changes nothing. @throws as `create`
+   */
   async revoke(keyId: string, options: CallOptions & { reason?: string } = {}): Promise<ApiKey> {
     const body = JSON.stringify({ reason: options.reason });
     const content = { method: 'POST', path: `${keyPath(keyId)}/revoke`, body } as const;

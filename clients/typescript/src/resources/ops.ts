@@ -1,7 +1,7 @@
 import { anyObject, type Caller, type CallOptions, change, read } from '../calls.ts';
 import type { LedgerStop } from '../types.ts';
 
-/** Their members grow over time; programs should not depend on all of them. */
+/** Later releases may change the members of these reports; programs should not depend on all of them. */
 export type OpsStatus = Readonly<Record<string, unknown>>;
 export type Unsettled = Readonly<Record<string, unknown>>;
 export type AuditStatus = Readonly<Record<string, unknown>>;
@@ -52,7 +52,7 @@ export class Ops {
   }
 
   /**
-   * Ends the stop with this `number`, as `stops` returns it, but no later one, however often the request is repeated.
+   * Ends the stop with this `number`, as returned by `stops`, but no later stop, however often the request is repeated.
    * @throws ProblemError `authority_moved` after a later stop; otherwise as `stop`
    */
   async release(release: { reason: string; number: number }, options: CallOptions = {}): Promise<LedgerStop> {

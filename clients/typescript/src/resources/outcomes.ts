@@ -13,7 +13,7 @@ import type { Problem, ProblemCode } from '../types.ts';
 
 /** Members of every outcome. */
 interface Common<Request> {
-  /** What was sent, with its id. To try an `unknown` one again, pass it to the same method. */
+  /** What was sent, with its id. If the outcome is `unknown`, pass it to the same method again. */
   readonly request: Request;
   readonly attempts: number;
 }
@@ -32,13 +32,13 @@ export interface Rejected {
 
 export interface Unknown {
   readonly outcome: 'unknown';
-  /** Why it is not known: the last answer, or that there was none. */
+  /** Why the outcome is not known: the last answer, or the lack of one. */
   readonly error: Error;
-  /** How long the service asks to wait; null if it does not say. */
+  /** How long the service asks the client to wait; null if it does not say. */
   readonly retryAfterMs: number | null;
 }
 
-/** Nothing was changed; the request may not have been valid, or the service was unavailable until the deadline. */
+/** Nothing was changed: for example, the request was not valid, or the service was unavailable until the deadline. */
 export interface Failed {
   readonly outcome: 'failed';
   readonly error: Error;
@@ -90,8 +90,8 @@ interface Parts<Done> {
 
 /**
  * Makes a call whose result is an outcome.
- * @param given as the caller passed it, which may be the request of an earlier outcome
- * @param sent the same, with its id
+ * @param given the request as the caller passed it, possibly the request of an earlier outcome
+ * @param sent the same request, with its id
  * @throws the error if nothing was changed
  */
 export async function outcomeOf<Done, Request extends object>(
@@ -106,7 +106,7 @@ export async function outcomeOf<Done, Request extends object>(
   return itemOutcome(caller, sent, settled) as Outcome<Done, Request>;
 }
 
-/** A refusal that was found by a look-up, which does not give the details of the first answer. */
+/** A refusal that was found by a look-up, which does not return the details of the first answer. */
 export const foundRefusal = (code: ProblemCode | undefined): Rejected => ({
   outcome: 'rejected',
   code: code ?? 'rejected',

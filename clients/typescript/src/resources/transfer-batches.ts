@@ -20,8 +20,8 @@ export type TransferItem = ItemOutcome<Posted | Pending, Identified<TransferRequ
   /** The place in the list, from 0. */
   readonly index: number;
   /**
-   * With a `batchId`: whether the service has recorded the outcome. If not, the outcome is valid nevertheless; to record
-   * it, send the item again with the same ids.
+   * With a `batchId`: whether the service has recorded the outcome. If not, the outcome is still valid; to record it,
+   * send the item again with the same ids.
    */
   readonly recorded?: boolean;
 };
@@ -95,7 +95,7 @@ function exchangeOf(sending: Sending): Exchange<Item, Found<Posted | Pending>> {
   };
 }
 
-/** @param limits for all parts together, if the batch is divided */
+/** @param limits apply to all parts together if the batch is divided */
 async function sendBatch(
   sending: Sending,
   items: readonly Item[],

@@ -20,7 +20,7 @@ export interface Pending {
 
 export type Identified<Request> = Request & { readonly transactionId: string };
 
-/** What a transfer of this id and content must look like. */
+/** What a transfer with this id must contain. */
 export type Expected = Pick<TransferRequest, 'sourceAccount' | 'destinationAccount' | 'amount' | 'currency'>;
 
 /** The outcome of a transfer, or null if none is visible yet: after a lost attempt, it can still appear. */
@@ -56,14 +56,14 @@ function isThis(record: TransferRecord, { amount, ...rest }: Partial<Expected>):
 export const sameAmount = (one: string, other: string): boolean => withoutZeros(one) === withoutZeros(other);
 const withoutZeros = (amount: string) => (amount.includes('.') ? amount.replace(/\.?0+$/, '') : amount);
 
-/** What the service itself answers if the same id is sent with other content. */
+/** The problem that the service itself returns if the same id is sent with different content. */
 function reused({ transactionId }: TransferRecord, { correlationId }: Call): HoldfastError {
   return new ProblemError(
     {
       type: 'urn:holdfast:problem:transaction_id_reused',
       title: 'This transaction id belongs to another transfer',
       status: 409,
-      detail: `${transactionId} is the id of a transfer with other content.`,
+      detail: `${transactionId} is the id of a transfer with different content.`,
       instance: `/v1/transfers/${transactionId}`,
       code: 'transaction_id_reused',
       correlationId,

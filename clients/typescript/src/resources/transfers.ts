@@ -58,8 +58,8 @@ export class Transfers {
   }
 
   /**
-   * Transfers of all accounts, newest first (or `order: 'asc'`), page after page as they are consumed, if the service has
-   * search.
+   * Transfers of all accounts, newest first (or oldest first with `order: 'asc'`). Each page is requested when its
+   * items are needed. Requires a service with search.
    * @throws ProblemError (such as `search_disabled`)
    */
   list(filters: TransferFilters = {}, options: CallOptions = {}): AsyncGenerator<TransferRecord, void, undefined> {
@@ -76,9 +76,9 @@ export class Transfers {
 
   /**
    * Makes any number of independent transfers, in batches, and returns their outcomes in the same order. The next batch
-   * is read and sent only when the outcomes of earlier ones have been taken, so a file of any length needs little memory.
-   * An item without an id gets one when its batch is sent: to be able to repeat the whole list after a crash of your own
-   * program, store ids with it first.
+   * is read and sent only after the outcomes of the earlier ones have been consumed, so a file of any length needs
+   * little memory. An item without an id gets one when its batch is sent: to be able to repeat the whole list after
+   * your own program crashes, store an id with each item first.
    */
   createMany(
     requests: Iterable<TransferRequest> | AsyncIterable<TransferRequest>,
@@ -101,7 +101,7 @@ export class Transfers {
   }
 
   /**
-   * Transfers the amount back, once, however often it is called. After a refusal, it may be called again.
+   * Transfers the amount back once, however often this is called. After a refusal, this may be called again.
    * @throws ProblemError or NoAnswerError: nothing was changed
    */
   async reverse(request: ReversalRequest, options: OutcomeOptions = {}): Promise<ReversalOutcome> {

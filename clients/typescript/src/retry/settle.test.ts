@@ -15,7 +15,7 @@ const forbidden: Verdict<string> = { verdict: 'failed', error, conclusive: false
 const refused = (conclusive: boolean): Verdict<string> => ({ verdict: 'refused', problem: PROBLEM, conclusive });
 const idOfAnother: Verdict<string> = { verdict: 'failed', error, conclusive: true };
 
-/** Answers the attempts with these verdicts; the last one is repeated forever. */
+/** Answers successive attempts with these verdicts; the last verdict is repeated forever. */
 class Script {
   readonly clock = new VirtualClock();
   /** When each attempt was made, ms. */
@@ -27,7 +27,7 @@ class Script {
   /** How long each attempt takes. */
   attemptMs = 0;
 
-  /** @param found what a look-up finds; undefined: there is no look-up */
+  /** @param found what a look-up finds; undefined if there is no look-up */
   constructor(verdicts: readonly Verdict<string>[], found?: Verdict<string> | null) {
     this.#verdicts = verdicts;
     this.#found = found;
@@ -56,33 +56,33 @@ class Script {
 }
 
 describe('settle', () => {
-  it('is done after a first answer', async () => {
+  it('finishes after the first answer', async () => {
     const script = new Script([POSTED]);
     expect(await script.run()).toEqual({ kind: 'accepted', value: 'posted', attempts: 1 });
     expect(script.sentAt).toEqual([0]);
   });
-  it('sends a lost attempt again, with waits that double up to five seconds', async () => {
+  it('repeats a lost attempt, with waits that double up to five seconds', async () => {
     const script = new Script([LOST, LOST, LOST, LOST, LOST, LOST, LOST, LOST, POSTED]);
     expect(await script.run()).toMatchObject({ kind: 'accepted', attempts: 9 });
     const waits = script.sentAt.slice(1).map((at, i) => at - (script.sentAt[i] ?? 0));
     expect(waits).toEqual([75, 150, 300, 600, 1200, 2400, 3750, 3750]);
   });
-  it('waits at least as long as the service asks, and not exactly as long as the other clients', async () => {
+  it('waits at least as long as the service asks, but not exactly as long as other clients', async () => {
     const script = new Script([busy(3_000), busy(3_000), POSTED]);
     await script.run();
     expect(script.sentAt).toEqual([0, 3_050, 6_150]);
   });
-  it('does not wait for a time that the deadline does not allow', async () => {
+  it('does not wait if the wait would exceed the deadline', async () => {
     const script = new Script([busy(86_400_000)]);
     expect(await script.run()).toMatchObject({ kind: 'failed', attempts: 1 });
     expect(script.clock.elapsedMs).toBe(0);
   });
-  it('reports that nothing was changed if every attempt was turned away until the deadline', async () => {
+  it('reports that nothing was changed if every attempt until the deadline was turned away', async () => {
     const script = new Script([busy(1_000)]);
     expect(await script.run()).toMatchObject({ kind: 'failed' });
     expect(script.clock.elapsedMs).toBeLessThan(60_000);
   });
-  it('never reports a failure once an attempt was lost', async () => {
+  it('never reports a failure after an attempt was lost', async () => {
     expect(await new Script([LOST, busy(1_000)]).run()).toMatchObject({ kind: 'unknown', retryAfterMs: 1_000 });
     expect(await new Script([LOST, forbidden]).run()).toMatchObject({ kind: 'unknown', attempts: 2 });
     expect(await new Script([forbidden]).run()).toMatchObject({ kind: 'failed', attempts: 1 });
@@ -92,10 +92,10 @@ describe('settle', () => {
     expect(await new Script([LOST, refused(false)]).run()).toMatchObject({ kind: 'unknown', attempts: 2 });
     expect(await new Script([refused(false)]).run()).toMatchObject({ kind: 'refused', attempts: 1 });
   });
-  it('accepts an answer that rules every attempt out', async () => {
+  it('accepts an answer that rules out every attempt', async () => {
     expect(await new Script([LOST, idOfAnother]).run()).toMatchObject({ kind: 'failed', attempts: 2 });
   });
-  it('looks up once what is in doubt at the end', async () => {
+  it('looks up an item that is still in doubt at the end, once', async () => {
     const found = new Script([LOST], POSTED);
     expect(await found.run()).toMatchObject({ kind: 'accepted', value: 'posted' });
     expect(found.lookUps).toBe(1);
@@ -122,7 +122,7 @@ describe('settle', () => {
     await short.run({ deadlineMs: 300 });
     expect(short.timeouts.every((ms) => ms >= 60)).toBe(true);
   });
-  it('stops when it is aborted, and reports what is known by then', async () => {
+  it('stops when it is aborted, and reports what is known at that point', async () => {
     const aborted = AbortSignal.abort(new Error('no longer'));
     const never = new Script([POSTED]);
     expect(await never.run({ signal: aborted })).toMatchObject({ kind: 'failed', error: { message: 'no longer' } });

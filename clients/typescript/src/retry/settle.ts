@@ -3,13 +3,13 @@ import { waitMs } from './back-off.ts';
 import { type Progress, type Settled, stepAfter, UNTRIED } from './progress.ts';
 import type { Verdict } from './verdict.ts';
 
-/** How to send items, which are sent together, and how to look one up. */
+/** How to send items together in one attempt, and how to look one up. */
 export interface Exchange<Item, V> {
   /** One attempt: one verdict per item, in order. Never rejects. */
   send(items: readonly Item[], limits: AttemptLimits): Promise<readonly Verdict<V>[]>;
   /** The outcome of an earlier attempt, or null if none is visible. Never rejects. */
   lookUp?(item: Item, limits: AttemptLimits): Promise<LookedUp<V> | null>;
-  /** Whether an attempt of an earlier call may have been carried out. */
+  /** Whether an attempt made by an earlier call may have been carried out. */
   isInDoubt?(item: Item): boolean;
 }
 
@@ -28,11 +28,11 @@ export interface RetryOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** No deadline allows this many attempts: a loop that runs without waiting, for whatever reason, ends here. */
+/** No deadline allows this many attempts. The limit ends a loop that, for whatever reason, runs without waiting. */
 const ATTEMPTS_MAX = 10_000;
-/** What is left of the deadline for look-ups at its end, ms. */
+/** The time at the end of the deadline that is reserved for look-ups, ms. */
 const LOOK_UP_MS = 2_000;
-/** An attempt with less time than this would only raise a doubt, ms. */
+/** The shortest time worth starting an attempt for, ms. A shorter attempt would only end in doubt. */
 const ATTEMPT_MS_MIN = 500;
 /** The largest share of the deadline that either of these two times may take. */
 const SHARE_MAX = 0.2;
@@ -49,9 +49,9 @@ interface Open<Item> {
 }
 
 /**
- * Sends items until each has an outcome, or the deadline has passed. Items that may be sent again are sent again
- * together, always with the same content and under the same id, which is also how the outcome of a lost attempt is found
- * out. At the end, what is still in doubt is looked up once. Never rejects.
+ * Sends items until each has an outcome, or the deadline has passed. Items that may be sent again are sent together,
+ * always with the same content and under the same id. This also reveals the outcome of a lost attempt. At the end, what
+ * is still in doubt is looked up once. Never rejects.
  */
 export async function settle<Item, V>(
   items: readonly Item[],
@@ -91,7 +91,7 @@ export async function settle<Item, V>(
     if (open.length === 0) break;
     const retryAfterMs = longest(open.map((one) => one.retryAfterMs));
     const pauseMs = waitMs(attempts, retryAfterMs, clock);
-    // Waiting would be for nothing.
+    // There would be no time for another attempt after the wait.
     if (pauseMs + attemptMsMin > leftMs()) break;
     await clock.sleep(pauseMs, signal);
   }
@@ -102,7 +102,7 @@ export async function settle<Item, V>(
   return settled;
 }
 
-/** One item. */
+/** Like `settle`, for one item. */
 export async function settleOne<V>(
   exchange: Exchange<undefined, V>,
   options: RetryOptions,

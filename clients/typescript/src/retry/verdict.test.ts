@@ -25,7 +25,7 @@ describe('verdictOf', () => {
   it.each([
     ['a success', answered(201, 'ok'), 'accepted'],
     ['a replay', answered(200, 'ok'), 'accepted'],
-    ['a 200 with the page of a captive portal', answered(200, undefined), 'again, in doubt'],
+    ["a 200 with a captive portal's page", answered(200, undefined), 'again, in doubt'],
     ['an unmodified balance', answered(304, 'ok'), 'accepted'],
     ['no answer', { kind: 'lost', cause: new Error('reset') } as const, 'again, in doubt'],
     ['no connection', { kind: 'unsent', cause: new Error('refused') } as const, 'again'],
@@ -38,12 +38,12 @@ describe('verdictOf', () => {
     ['a new business rule', answered(422, problem('account_asleep', 422)), 'refused'],
     ['a new 503', answered(503, problem('moon_in_the_way', 503)), 'again, in doubt'],
     ['a new 4xx', answered(409, problem('moon_in_the_way', 409)), 'failed'],
-    ['a problem of something else', answered(503, { status: 503, title: 'no' }), 'again, in doubt'],
+    ['a problem from another program', answered(503, { status: 503, title: 'no' }), 'again, in doubt'],
   ])('%s', (_, attempt, expected) => {
     expect(shortOf(attempt)).toBe(expected);
   });
 
-  /** The codes whose rows in the documentation say "Nothing was done". */
+  /** The codes that the documentation marks with "Nothing was done". */
   const nothingDone = [...DOCUMENTATION.matchAll(/^\| `(\w+)` \| \d{3} \| (?:yes|no) \| (.*) \|$/gm)]
     .filter(([, , text = '']) => /\bnothing was done\b/i.test(text))
     .map(([, code]) => code);
@@ -57,7 +57,7 @@ describe('verdictOf', () => {
     else expect(verdict).toMatchObject({ verdict: 'failed', error: { code, status } });
   });
 
-  it('takes only these refusals as proof that no earlier attempt was carried out', () => {
+  it('accepts only these refusals as proof that no earlier attempt was carried out', () => {
     const conclusive = (Object.keys(PROBLEMS) as ProblemCode[]).filter((code) => {
       const { status } = PROBLEMS[code];
       const verdict = verdictOf(answered(status, problem(code, status)), 'c', acceptOk);
@@ -93,7 +93,7 @@ describe('itemVerdict', () => {
 
 describe('isProblem', () => {
   it.each([[null], ['text'], [{}], [{ ...problem('x', 503), status: '503' }], [{ ...problem('x', 200) }]])(
-    '%j is none',
+    '%j is not a problem',
     (body) => {
       expect(isProblem(body)).toBe(false);
     },

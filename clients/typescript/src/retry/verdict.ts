@@ -1,6 +1,6 @@
 /**
- * What one attempt shows about a request. This is a pure function of the answer; `progress.ts` decides what to do next,
- * with the verdicts on earlier attempts.
+ * What one attempt shows about a request. This is a pure function of the answer; `progress.ts` combines it with the
+ * verdicts on earlier attempts, and decides what to do next.
  *
  * | answer                                                        | verdict    |
  * |---------------------------------------------------------------|------------|
@@ -11,8 +11,8 @@
  * | 504, 500, any other 503, a 2xx with other content, no answer   | `again`, in doubt |
  * | no connection                                                  | `again`    |
  *
- * An answer without a problem of the service comes from something in between, such as a proxy. A 4xx from a proxy means
- * that it did not forward the request; a 5xx proves nothing.
+ * An error without a problem document of the service comes from something in between, such as a proxy. A 4xx from a
+ * proxy means that it did not forward the request; a 5xx proves nothing.
  */
 import { type HoldfastError, NoAnswerError, ProblemError } from '../errors.ts';
 import type { Attempt } from '../http/attempt.ts';
@@ -20,7 +20,7 @@ import type { KnownProblemCode, Problem } from '../types.ts';
 
 export type Verdict<V> =
   | { readonly verdict: 'accepted'; readonly value: V }
-  /** A business rule refused it. If `conclusive`, this is the final answer for its id, also for earlier attempts. */
+  /** A business rule refused it. If `conclusive`, this is the final answer for its id and for all earlier attempts. */
   | { readonly verdict: 'refused'; readonly problem: Problem; readonly conclusive: boolean }
   /**
    * This attempt changed nothing, and repeating it would not help. If `conclusive`, no earlier attempt with the same
@@ -36,12 +36,12 @@ export type Verdict<V> =
     };
 
 /**
- * The content of a success; null if it is not what the operation promises, which is what a proxy's or a captive portal's
- * own page looks like.
+ * Returns the content of a success, or null if the body is not what the operation promises, such as the page of a proxy
+ *   or a captive portal.
  */
 export type Accept<V> = (body: unknown, status: number, headers: Headers) => V | null;
 
-/** With these codes the service states that it did nothing, and that the same request may be sent again. */
+/** With these codes, the service states that it did nothing and that the same request may be sent again. */
 const NOTHING_DONE: ReadonlySet<string> = new Set<KnownProblemCode>([
   'request_timeout',
   'rate_limited',
@@ -58,9 +58,9 @@ const NOTHING_DONE: ReadonlySet<string> = new Set<KnownProblemCode>([
 ]);
 
 /**
- * These mean that the content of this request can never be carried out under its id, because the id belongs to
- * something else for good. `account_not_found` is none of them: a lost request may arrive after the account has been
- * opened.
+ * These codes mean that the content of this request can never be carried out under its id, because the id permanently
+ * belongs to something else. `account_not_found` is not one of them: a lost request may arrive after the account has
+ * been opened.
  */
 const CONCLUSIVE: ReadonlySet<string> = new Set<KnownProblemCode>([
   'transaction_id_reused',
@@ -70,7 +70,7 @@ const CONCLUSIVE: ReadonlySet<string> = new Set<KnownProblemCode>([
   'key_id_reused',
 ]);
 
-/** The service marks these 503s as final: they would be the same until an operator does something. */
+/** The service marks these 503s as final: they do not go away until an operator acts. */
 const NOT_AVAILABLE_HERE: ReadonlySet<string> = new Set<KnownProblemCode>([
   'feature_not_active',
   'search_disabled',

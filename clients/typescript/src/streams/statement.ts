@@ -5,16 +5,16 @@ import type { StatementPeriod } from '../types.ts';
 
 export interface Statement {
   readonly contentType: string;
-  /** As the service names it; null if it does not. */
+  /** The name that the service gives the file; null if it gives none. */
   readonly fileName: string | null;
   readonly body: ReadableStream<Uint8Array>;
 }
 
 const XML = 'application/xml';
-/** Complete content ends with one of these: the row of the closing balance, or the end of the document. */
+/** Complete content ends with the row of the closing balance (CSV) or the end of the document (XML). */
 const CSV_END = /(^|\n)"?closing_balance"?,[^\n]*\r?\n$/;
 const XML_END = /<\/Document>\s*$/;
-/** More than the longest last row. */
+/** Longer than any last row. */
 const END_BYTES = 1024;
 
 export async function openStatement(
@@ -45,7 +45,7 @@ export async function openStatement(
   return { contentType, fileName, body: (body ?? new Blob([]).stream()).pipeThrough(complete(end)) };
 }
 
-/** Passes everything on, and fails at the end if the end is missing. */
+/** Passes everything on, and fails at the end of the stream if the content is incomplete. */
 function complete(end: RegExp): TransformStream<Uint8Array, Uint8Array> {
   let tail = new Uint8Array();
   return new TransformStream({

@@ -18,13 +18,13 @@ describe('A statement', () => {
   it.each([
     ['csv', 'text/csv; charset=utf-8; header=present', CSV_EXAMPLE],
     ['camt.053', 'application/xml; charset=utf-8', CAMT_EXAMPLE],
-  ] as const)('as %s is passed on as it is', async (format, contentType, text) => {
+  ] as const)('as %s is passed on unchanged', async (format, contentType, text) => {
     server.handler = (_, response) => {
       response.writeHead(200, {
         'Content-Type': contentType,
         'Content-Disposition': 'attachment; filename="statement-ada.x"',
       });
-      // In pieces, so that the end is divided between chunks.
+      // Sent in pieces, so that the end is split between chunks.
       for (let at = 0; at < text.length; at += 7) response.write(text.slice(at, at + 7));
       response.end();
     };
@@ -65,12 +65,12 @@ describe('A statement', () => {
     expect(asked).toBe(2);
   });
 
-  it('of an account that does not exist is a problem', async () => {
+  it('of an account that does not exist is refused with a problem', async () => {
     server.handler = (_, response) => answer(response, 404, problem('account_not_found', 404));
     await expect(client().accounts.statement('nobody', PERIOD)).rejects.toMatchObject({ code: 'account_not_found' });
   });
 
-  it('can be given up while it is read', async () => {
+  it('can be abandoned while it is read', async () => {
     server.handler = (_, response) => {
       response.writeHead(200, { 'Content-Type': 'text/csv' }).write('type,');
     };
@@ -83,7 +83,7 @@ describe('A statement', () => {
 });
 
 describe('Pages', () => {
-  it('are read one after the other, including empty ones, and only as far as needed', async () => {
+  it('are read one after another, including empty ones, and only as far as needed', async () => {
     const asked: (string | undefined)[] = [];
     const all = [
       { items: [1, 2], nextCursor: 'b' },
@@ -100,10 +100,10 @@ describe('Pages', () => {
     for await (const item of pages(pageAt)) if (item === 2) break;
     expect(asked).toEqual([undefined]);
   });
-  it('with a cursor that leads back to the same page are an error', async () => {
+  it('with a cursor that leads back to the same page cause an error', async () => {
     await expect(collect(pages(async () => ({ items: [], nextCursor: 'a' })))).rejects.toThrow(/same cursor/);
   });
-  it('of the lists of transfers and accounts carry the filters and the cursor', async () => {
+  it('of the lists of transfers and accounts are requested with the filters and the cursor', async () => {
     server.requests.length = 0;
     server.handler = (_, response) =>
       answer(response, 200, { items: [{}], nextCursor: server.requests.length % 2 === 1 ? 'x y' : null, asOf: '' });
@@ -118,7 +118,7 @@ describe('Pages', () => {
       '/v1/accounts?prefix=shop%3A&cursor=x+y',
     ]);
   });
-  it('of the history of an account carry the filters and the cursor', async () => {
+  it('of the history of an account are requested with the filters and the cursor', async () => {
     server.requests.length = 0;
     server.handler = (_, response) =>
       answer(response, 200, { items: [{ version: 1 }], nextCursor: server.requests.length === 1 ? 'x y' : null });

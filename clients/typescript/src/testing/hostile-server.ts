@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 
 type Handler = (request: IncomingMessage, response: ServerResponse, body: string) => void;
 
-/** An HTTP server in this process that answers as a test wants, correctly or not. */
+/** An HTTP server in this process that answers as the test specifies, correctly or not. */
 export class HostileServer {
   readonly requests: { method: string; path: string; body: string; headers: IncomingMessage['headers'] }[] = [];
   handler: Handler;

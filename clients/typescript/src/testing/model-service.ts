@@ -1,7 +1,7 @@
 import type { Transfer, TransferRequest } from '../types.ts';
 import type { VirtualClock } from './virtual-clock.ts';
 
-/** What can happen to a request, in the model. */
+/** What can happen to a request in the model. */
 export const FATES = [
   'answered',
   'lost on the way there',
@@ -31,7 +31,7 @@ interface Stored {
   readonly status: 'POSTED' | 'REJECTED';
 }
 
-/** A service that handles each request according to its given fate, and `fetch` to reach it. */
+/** A service that treats each request according to the fate chosen for it, and a `fetch` that reaches the service. */
 export class ModelService {
   readonly outcomes = new Map<string, Stored>();
   readonly received: { method: string; path: string; body: string; at: number }[] = [];

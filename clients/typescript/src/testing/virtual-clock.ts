@@ -5,9 +5,9 @@ interface Sleeper {
   readonly wake: () => void;
 }
 
-/** A clock that stands still while something runs, and jumps to the next sleeper's time when everything waits. */
+/** A clock that stands still while code runs, and jumps to the next sleeper's time when everything is waiting. */
 export class VirtualClock implements Clock {
-  /** 2026-01-31T12:00:00Z; the wall clock runs with the monotonic one. */
+  /** 2026-01-31T12:00:00Z. The wall clock and the monotonic clock advance together. */
   readonly startMs = Date.UTC(2026, 0, 31, 12);
   elapsedMs = 0;
   /** What `random()` returns. */
@@ -45,7 +45,7 @@ export class VirtualClock implements Clock {
     };
     work.then(settle, settle);
     for (;;) {
-      // Everything that can run without time passing, runs.
+      // Lets everything run that can run without time passing.
       await new Promise<void>((resolve) => setImmediate(resolve));
       if (isSettled) return work;
       const next = [...this.#sleepers].sort((a, b) => a.at - b.at)[0];

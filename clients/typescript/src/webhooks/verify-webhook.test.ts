@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { verifyWebhook, type Webhook, WebhookError } from './verify-webhook.ts';
 
-/** The example of the specification of Standard Webhooks. */
+/** The example in the Standard Webhooks specification. */
 const SPECIFIED = {
   secret: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw',
   headers: {
@@ -26,10 +26,10 @@ function signed(body: string, { secret = SECRET, at = NOW, id = 'msg_1' } = {}) 
 }
 
 describe('verifyWebhook', () => {
-  it('accepts the example of the specification', async () => {
+  it('accepts the example in the specification', async () => {
     expect(await verifyWebhook(SPECIFIED)).toEqual({ test: 2_432_232_314 });
   });
-  it('accepts a body as bytes, headers in any case, and Headers', async () => {
+  it('accepts a body as bytes, header names in any case, and a Headers object', async () => {
     const webhook = signed('[{"id":"é"}]');
     const body = new TextEncoder().encode('[{"id":"é"}]');
     expect(await verifyWebhook({ ...webhook, body })).toEqual([{ id: 'é' }]);
@@ -40,7 +40,7 @@ describe('verifyWebhook', () => {
     const headers = new Headers(webhook.headers);
     expect(await verifyWebhook({ ...webhook, headers })).toEqual([{ id: 'é' }]);
   });
-  it('accepts either secret while one is being replaced, on both sides', async () => {
+  it('accepts either secret while the sender or the receiver is replacing it', async () => {
     const other = `whsec_${Buffer.from('another secret').toString('base64')}`;
     const webhook = signed('{}', { secret: other });
     expect(await verifyWebhook({ ...webhook, secret: [SECRET, other] })).toEqual({});
@@ -66,7 +66,7 @@ describe('verifyWebhook', () => {
     ['no time', { ...good, headers: without('webhook-timestamp') }],
     ['a time that is not a number', { ...good, headers: withHeader('webhook-timestamp', 'NaN') }],
     ['a signature that is not base64', { ...good, headers: withHeader('webhook-signature', 'v1,%%%') }],
-    ['a signature of another version', { ...good, headers: withHeader('webhook-signature', 'v2,AAAA') }],
+    ['a signature with another version', { ...good, headers: withHeader('webhook-signature', 'v2,AAAA') }],
     ['many signatures', { ...good, headers: withHeader('webhook-signature', Array(1_000).fill('v1,AAAA').join(' ')) }],
   ] as [string, Webhook][])('refuses %s', async (_, webhook) => {
     await expect(verifyWebhook(webhook)).rejects.toThrow(WebhookError);

@@ -1,21 +1,21 @@
 /**
- * Signatures of Standard Webhooks (https://www.standardwebhooks.com): HMAC-SHA-256 of `<id>.<timestamp>.<body>`, in
- * base64, with the version `v1` before it. While a secret is being replaced, there are several.
+ * Standard Webhooks signatures (https://www.standardwebhooks.com): the HMAC-SHA-256 of `<id>.<timestamp>.<body>` in
+ * base64, preceded by the version `v1`. While a secret is being replaced, a request has several.
  */
 
 const TOLERANCE_MS = 5 * 60_000;
 const SECRET_PREFIX = 'whsec_';
 const VERSION = 'v1';
-/** A sender needs two while a secret is being replaced; each costs a comparison. */
+/** A sender needs two while a secret is being replaced; there is a limit because each costs a comparison. */
 const SIGNATURES_MAX = 10;
 const SECONDS = /^\d{1,12}$/;
 
 export interface Webhook {
-  /** `whsec_…`. Several while the secret is being replaced: one of them must match. */
+  /** The secret (`whsec_…`), or several while it is being replaced, one of which must match. */
   readonly secret: string | readonly string[];
-  /** Of the request; names in any case. */
+  /** The headers of the request, with names in any case. */
   readonly headers: Headers | Readonly<Record<string, string | readonly string[] | undefined>>;
-  /** As it was received: a body that was parsed and serialized again has a different signature. */
+  /** The body exactly as received: a body that was parsed and serialized again has a different signature. */
   readonly body: string | Uint8Array;
   /** How old a request may be, ms; 5 minutes by default. It limits how long a copied request can be replayed. */
   readonly toleranceMs?: number;
@@ -29,8 +29,8 @@ export class WebhookError extends Error {
 }
 
 /**
- * The content of a webhook, if its signature and its time are right. Deliveries are repeated until they succeed, so the
- * same event can arrive more than once. Use its `id` to recognize duplicates.
+ * Returns the content of a webhook if its signature and its time are valid. Deliveries are repeated until they succeed,
+ *   so the same event can arrive more than once. Use its `id` to recognize duplicates.
  * @throws WebhookError otherwise
  */
 export async function verifyWebhook(webhook: Webhook): Promise<unknown> {
@@ -49,7 +49,7 @@ export async function verifyWebhook(webhook: Webhook): Promise<unknown> {
     const key = await keyOf(one);
     for (const signature of signatures) {
       const mac = macIn(signature);
-      // `verify` takes the same time wherever the difference is.
+      // `verify` takes the same time wherever the signatures differ.
       if (mac && (await crypto.subtle.verify('HMAC', key, mac, signed)))
         return JSON.parse(new TextDecoder().decode(bytes));
     }

@@ -12,9 +12,9 @@ export interface Reported {
 
 /** Where the books disagree with the reports; the lists are empty if they agree. */
 export interface Comparison {
-  /** Reported as posted or rejected, but the books contain another outcome, or other content. */
+  /** Reported as posted or rejected, but missing from the books, or there with another outcome or other content. */
   wrong: string[];
-  /** In the books, but the client reported that nothing was changed, or has never sent it. */
+  /** In the books, although the client reported that nothing was changed, or sent no such transfer. */
   unexpected: string[];
   /** Accounts whose balance is not the sum of what was reported. */
   balances: string[];
@@ -24,7 +24,7 @@ const ROWS = 20_000;
 const PERSISTED_MS_MAX = 300_000;
 const LISTED_MAX = 10;
 
-/** Compares every report with MySQL, once everything that was accepted is there. */
+/** Compares every report with MySQL, after every accepted transfer has been stored there. */
 export async function compare(
   cluster: Cluster,
   holdfast: Holdfast,

@@ -8,7 +8,7 @@ import { type Comparison, compare, type Reported } from './books.ts';
 
 export interface KillPlan {
   transfers: number;
-  /** How long after one fault the next one follows, ms. */
+  /** The time between one fault and the next, ms. */
   pauseMs: number;
   log?: (line: string) => void;
 }
@@ -17,7 +17,7 @@ export interface Result {
   counts: Record<string, number>;
   /** Transfers that needed more than one attempt. */
   repeated: number;
-  /** Of those, how many ended as unknown within their first call, and were passed again. */
+  /** How many of those ended as unknown in their first call, and were passed again. */
   unknown: number;
   faults: string[];
   seconds: number;
@@ -34,7 +34,7 @@ const CENTS_MAX = 500;
 const accountOf = (number: number): string => `k-${number}`;
 const euros = (cents: number): string => `${Math.floor(cents / 100)}.${String(cents % 100).padStart(2, '0')}`;
 
-/** A client that reaches the cluster as through a load balancer: each attempt goes to one of the ready pods. */
+/** A client that reaches the cluster as if through a load balancer: attempts go to the pods in turn. */
 function clientOf(cluster: Cluster): Holdfast {
   let next = 0;
   const balanced: typeof fetch = (input, init) => {
@@ -47,14 +47,14 @@ function clientOf(cluster: Cluster): Holdfast {
     apiKey: cluster.file.apiKey,
     fetch: balanced,
     deadlineMs: 120_000,
-    // Short enough that some attempts are given up although they are carried out.
+    // Short enough that the client abandons some attempts that are in fact carried out.
     attemptTimeoutMs: 3_000,
   });
 }
 
 /**
- * The `number`th transfer: reproducible, between changing accounts, some for more than the account has. Every other
- * transfer takes the amount of the one before it back, so that accounts do not run out of money.
+ * The `number`th transfer: reproducible, between varying accounts, and sometimes for more than the source has. Every
+ * other transfer takes back the amount of the one before it, so that accounts do not run out of money.
  */
 function transferOf(number: number): TransferRequest & { reference: string } {
   const pair = Math.floor(number / 2);
@@ -143,7 +143,7 @@ function* funding(): Generator<TransferRequest> {
     };
 }
 
-/** Pod killed, Redis killed, pod frozen, in turn, until it is aborted. */
+/** Kills a pod, kills Redis, and freezes a pod, in turn, until it is aborted. */
 async function injectFaults(cluster: Cluster, { pauseMs, log }: KillPlan, signal: AbortSignal): Promise<string[]> {
   const injected: string[] = [];
   const note = (fault: string) => {
