@@ -73,6 +73,31 @@ describe('Placings that an earlier build has stored as events', () => {
     await expectWholeHolds(db.database);
   });
 
+  it.each([
+    ['accepted_at', 'accepted_at - INTERVAL 1 DAY'],
+    ['accepted_after_ms', 'accepted_after_ms + 1'],
+    ['user', "'eve'"],
+    ['correlation_id', "'other'"],
+    ['epoch', 'epoch + 1'],
+    ['seq', 'seq + 1'],
+    ['account_id', "'bob'"],
+  ])('are compared with the rows of their holds: %s', async (column, value) => {
+    await placeByEvents(db.database, ['h4']);
+    expect(await audited()).toMatchObject({ clean: true });
+    const [before] = await db.database.rows<{ was: string }>(
+      `SELECT \`${column}\` AS was FROM holds WHERE hold_id = 'h4'`,
+    );
+    for (const table of ['holds', 'hold_events']) {
+      const where = `WHERE hold_id = 'h4'${table === 'holds' ? '' : " AND kind = 'PLACED'"}`;
+      await db.database.rows(`UPDATE ${table} SET \`${column}\` = ${value} ${where}`);
+      const { clean, faults } = await audited();
+      expect(clean).toBe(false);
+      expect(faults.map(({ what }) => what)).toContain('hold h4');
+      await db.database.rows(`UPDATE ${table} SET \`${column}\` = ? ${where}`, [before?.was]);
+    }
+    expect(await audited()).toMatchObject({ clean: true });
+  });
+
   it('have the same outcome if they are repeated, and can be captured and voided', async () => {
     const store = new DirectStore({ database: db.database, clock: systemClock });
     const apply = async (...items: Parameters<typeof store.applyHolds>[1]) =>

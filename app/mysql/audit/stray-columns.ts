@@ -8,6 +8,11 @@ const SIDES = [
 const REFUSAL = ['refusal', 'refused_by'] as const;
 const CAPTURE = ['hold_id', 'held_after', 'held_change', 'capture'] as const;
 const PLACED = ['placed_version', 'placed_balance', 'placed_held', 'placed_settings_version'] as const;
+/** What a placing that is stored as an event has in both rows. */
+const REPEATED = [
+  ...(['account_id', 'currency', 'accepted_at', 'accepted_after_ms', 'user', 'correlation_id'] as const),
+  ...(['epoch', 'seq'] as const),
+];
 const LEG = ['client_source', 'client_destination', 'other_shard', 'counted_at_ms'] as const;
 
 /**
@@ -26,11 +31,18 @@ export function refuseStrayColumns(row: TransferRow): void {
 export function refuseStrayHoldColumns(hold: HoldRow, event: HoldEventRow | undefined): void {
   const isRefused = hold.status === 'REFUSED';
   if (!isRefused) refuse(hold, REFUSAL);
-  if (isRefused || hold.placed_version === null) {
-    refuse(hold, PLACED);
-    if (hold.placed_counted !== 0) throw stray('placed_counted');
-  }
-  if (event && event.event_id !== null) throw stray('event_id');
+  const isInRow = !isRefused && hold.placed_version !== null;
+  if (!isInRow) refuse(hold, PLACED);
+  // Any other value would be read like 0.
+  if (hold.placed_counted !== 0 && !(isInRow && hold.placed_counted === 1)) throw stray('placed_counted');
+  if (event) compareWithEvent(hold, event);
+}
+
+function compareWithEvent(hold: HoldRow, event: HoldEventRow): void {
+  if (event.event_id !== null) throw stray('event_id');
+  for (const name of REPEATED)
+    if (hold[name].valueOf() !== event[name].valueOf())
+      throw new TypeError(`it differs from its event in the column ${name}`);
 }
 
 function refuse<Row, Name extends string & keyof Row>(row: Row, names: readonly Name[]): void {

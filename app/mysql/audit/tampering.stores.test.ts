@@ -278,6 +278,11 @@ const MANIPULATIONS: Manipulation[] = [
     { what: 'hold h1', problem: 'its row is not in the log' },
   ],
   [
+    'whether windows counted a hold, as a value that no release writes',
+    ["UPDATE holds SET placed_counted = 2 WHERE hold_id = 'h1'"],
+    { what: 'hold h1', problem: /must not have a value in the column placed_counted$/, placed: true },
+  ],
+  [
     'a refused hold that histories show',
     ["UPDATE holds SET placed_version = 99, placed_balance = 1, placed_held = 1 WHERE hold_id = 'h3'"],
     { what: 'hold h3', problem: /must not have a value in the column placed_version$/, placed: true },
