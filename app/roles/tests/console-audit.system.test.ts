@@ -11,7 +11,7 @@ let api: Role;
 beforeAll(async () => {
   await buildConsole();
   roles = await RolesUnderTest.start();
-  // The test runs the check, at the moments at which it wants to see it.
+  // The test itself runs the self-checks.
   keeper = await roles.keeper({ AUDIT_MINUTES_MAX: '0' });
   api = await roles.api();
   await api.ready();
@@ -25,7 +25,7 @@ async function sealedLog(): Promise<{ length: number; hash: string }> {
   const { json } = await api.request('GET', '/v1/ops/audit');
   return json['log'] as { length: number; hash: string };
 }
-/** @param minutesMax with 0, the time is over before the end of the log */
+/** @param minutesMax 0: the check runs out of time before it reaches the end of the log */
 async function selfCheck(minutesMax: number): Promise<void> {
   const { context } = keeper;
   const audit = { ...context.config.audit, minutesMax };
@@ -39,7 +39,7 @@ describe.skipIf(CHROMIUM === undefined)('The page of the audit', () => {
     await using visitor = await ConsoleVisitor.open(api.url);
     const { page } = visitor;
     const result = (text: string) => page.locator('.badge', { hasText: text });
-    /** Shows what has changed since, without waiting until the page reads it again by itself. */
+    /** Opens the page again, instead of waiting until it updates itself. */
     const again = async () => {
       await visitor.visit('actions', 'Actions', 'What operators did');
       await visitor.visit('audit', 'Audit', 'Latest self-check');
@@ -61,7 +61,7 @@ describe.skipIf(CHROMIUM === undefined)('The page of the audit', () => {
     await sql('UPDATE audit_runs SET finished_at = finished_at - INTERVAL 4 DAY');
     await again();
     await page.getByText('No check has succeeded for three days').waitFor();
-    // The next check begins again.
+    // Makes the next check start from the beginning of the log.
     await sql('UPDATE audit_runs SET checked_position = 0, checked_hash = REPEAT(CHAR(0), 32)');
     await sql("UPDATE audit_runs SET checked_sealed_at = '1970-01-01'");
     await sql("UPDATE accounts SET `name` = 'Eve' WHERE account_id = 'ada'");

@@ -4,9 +4,9 @@ import { until } from '../../kernel/testing/until.ts';
 import { buildConsole, ConsoleVisitor } from '../testing/console-visitor.ts';
 import { API_KEY, type Role, RolesUnderTest } from '../testing/roles-under-test.ts';
 
-/** A number could not tell apart this amount and one cent less. */
+/** As a JavaScript number, this amount is the same as one cent less. */
 const LARGE = '90000000000000.07';
-/** As many as the chart shows, and some more. */
+/** A few more than the chart shows. */
 const TRANSFERS = 205;
 
 let roles: RolesUnderTest;
@@ -51,7 +51,7 @@ async function visitorOf(account: string) {
       .textContent();
   return { visitor, page: visitor.page, card, chart: card.getByRole('img'), fact };
 }
-/** The number of pixels that are drawn. */
+/** The number of pixels of the chart that are not transparent. */
 const DRAWN = `(() => {
   const canvas = document.querySelector('[aria-label^="Balance after"] canvas');
   const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
@@ -64,7 +64,7 @@ describe.skipIf(CHROMIUM === undefined)('The chart of a balance', () => {
     await using _ = visitor;
     await chart.waitFor();
     expect(await chart.getAttribute('aria-label')).toBe(
-      'Balance after each of the latest 3 postings: from 1.00 EUR to 90000000000000.07 EUR, lowest 1.00 EUR, highest 90000000000001.06 EUR. The table History has the numbers.',
+      'Balance after each of the latest 3 postings: from 1.00 EUR to 90000000000000.07 EUR, lowest 1.00 EUR, highest 90000000000001.06 EUR. The table under History has the numbers.',
     );
     expect(await fact('Highest')).toBe('90000000000001.06 EUR');
     expect(await fact('Lowest')).toBe('1.00 EUR');
@@ -88,7 +88,7 @@ describe.skipIf(CHROMIUM === undefined)('The chart of a balance', () => {
     expect(await fact('Lowest')).toBe('6.00 EUR');
   });
 
-  it('says that there is nothing to draw, and why it cannot be read', async () => {
+  it('says if there is nothing to draw, and why the postings cannot be read', async () => {
     const { visitor, page, card } = await visitorOf('new');
     await using _ = visitor;
     await card.getByText('there is no balance to draw').waitFor();

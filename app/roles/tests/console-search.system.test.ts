@@ -6,7 +6,7 @@ import { buildConsole, ConsoleVisitor } from '../testing/console-visitor.ts';
 import { API_KEY, type Role, RolesUnderTest } from '../testing/roles-under-test.ts';
 
 const HOSTILE = '<img src=x onerror="document.title=1">';
-/** More than a page of the console has. */
+/** More than fit on one page of a list. */
 const SMALL_TRANSFERS = 60;
 const LARGE = newUuidV7(Date.now());
 
@@ -48,7 +48,7 @@ async function visitorOf(pod: Role, key = API_KEY) {
 }
 
 describe.skipIf(CHROMIUM === undefined)('The search of the console', () => {
-  it('says why nothing can be listed, and lists once there is an index', async () => {
+  it('says why nothing can be listed, and lists transfers once there is an index', async () => {
     const { visitor, page } = await visitorOf(api);
     await using _ = visitor;
     await visitor.visit('transfers', 'Transfers', 'no process with the role search has run yet');
@@ -88,7 +88,7 @@ describe.skipIf(CHROMIUM === undefined)('The search of the console', () => {
     expect(visitor.complaints).toEqual([]);
   });
 
-  it('finds transfers by every filter of the API, and is still there when the operator comes back', async () => {
+  it('finds transfers by every filter of the API, and keeps the search for an operator who comes back', async () => {
     const { visitor, page, search, found } = await visitorOf(api);
     await using _ = visitor;
     await visitor.visit('transfers', 'Transfers', 'Complete up to');
@@ -145,7 +145,7 @@ describe.skipIf(CHROMIUM === undefined)('The search of the console', () => {
     expect(await reference.inputValue()).toBe('');
   });
 
-  it('leads through the pages of a list with the keyboard', async () => {
+  it('can be paged through with the keyboard', async () => {
     const { visitor, page, found } = await visitorOf(api);
     await using _ = visitor;
     await visitor.visit('transfers', 'Transfers', '50 on this page');
@@ -157,21 +157,21 @@ describe.skipIf(CHROMIUM === undefined)('The search of the console', () => {
     await page.getByText('11 on this page').waitFor();
     expect(await found.count()).toBe(11);
     expect(await page.getByRole('button', { name: 'Next' }).count()).toBe(0);
-    // The button is gone; the focus is not at the beginning of the page.
+    // The button is gone, but the focus is not lost.
     expect(await page.evaluate('document.activeElement.className')).toBe('pages');
     await press('First');
     await page.getByText('50 on this page').waitFor();
     expect(await page.getByRole('button', { name: 'First' }).count()).toBe(0);
   });
 
-  it('warns if the index is behind, and shows what it has if it cannot be read again', async () => {
+  it('warns if the index is behind, and keeps showing the last page if it cannot be read again', async () => {
     const { visitor, page, search } = await visitorOf(api);
     await using _ = visitor;
     await page.route('**/v1/accounts?*', async (route) => {
       const response = await route.fetch();
       await route.fulfill({ response, json: { ...(await response.json()), asOf: '2026-01-01T00:00:00.000Z' } });
     });
-    await visitor.visit('accounts', 'Accounts', 'no process with the role search runs');
+    await visitor.visit('accounts', 'Accounts', 'no process with the role search is running');
     expect(await visitor.findings()).toEqual([]);
     await page.unroute('**/v1/accounts?*');
     await page.route('**/v1/accounts?*', (route) => route.abort());

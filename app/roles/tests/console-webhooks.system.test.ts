@@ -62,7 +62,7 @@ async function expectUsable(visitor: ConsoleVisitor, what: string): Promise<void
 }
 
 describe.skipIf(CHROMIUM === undefined)('The page of webhooks', () => {
-  it('shows whether events arrive, why not, and what clients stored as text', async () => {
+  it('shows whether events arrive and if not, why, and the texts of clients as plain text', async () => {
     const { visitor, page } = await visitorOf(api);
     await using _ = visitor;
     await visitor.visit('webhooks', 'Webhooks', 'There are no webhooks');
@@ -77,12 +77,12 @@ describe.skipIf(CHROMIUM === undefined)('The page of webhooks', () => {
     await page.getByText('account.opened').waitFor();
     await expectUsable(visitor, 'the list');
 
-    await visitor.visit('webhooks/broken', 'Webhook broken', 'another status than 2xx');
+    await visitor.visit('webhooks/broken', 'Webhook broken', 'a status other than 2xx');
     await page.getByRole('button', { name: 'Try now' }).waitFor();
-    await page.getByText('Oldest event that waits').waitFor();
+    await page.getByText('Oldest waiting event').waitFor();
     await expectUsable(visitor, 'a webhook that fails');
     await visitor.visit('webhooks/orders', 'Webhook orders', 'delivered');
-    await page.getByText('Oldest event that waits').locator('xpath=..').getByText('none').waitFor();
+    await page.getByText('Oldest waiting event').locator('xpath=..').getByText('none').waitFor();
     await visitor.visit('webhooks/missing', 'Webhook missing', 'webhook_not_found');
 
     await visitor.visit('webhooks', 'Webhooks', 'ACTIVE, failing');
@@ -130,7 +130,7 @@ describe.skipIf(CHROMIUM === undefined)('The page of webhooks', () => {
   it('sends the events of an attempt again, and skips those that cannot be processed', async () => {
     const { visitor, page, sent } = await visitorOf(api);
     await using _ = visitor;
-    await visitor.visit('webhooks/broken', 'Webhook broken', 'another status than 2xx');
+    await visitor.visit('webhooks/broken', 'Webhook broken', 'a status other than 2xx');
     const moved = async (action: string, typed?: string) => {
       await visitor.confirm(action, typed === undefined ? {} : { typed });
       const [[method, path, { after }], ...others] = sent.splice(0) as [[string, string, { after: string }]];
@@ -142,7 +142,7 @@ describe.skipIf(CHROMIUM === undefined)('The page of webhooks', () => {
     const known = await attempts('broken');
     expect(known.map(({ from }) => from)).toContain(again);
     expect(known.map(({ to }) => to)).toContain(skipped);
-    // The position can move on by itself, while no event is wanted.
+    // The position also moves on by itself, past events that the webhook does not select.
     const isShown = async () => {
       const { position } = await webhook('broken');
       return (await page.getByText(String(position), { exact: true }).count()) > 0;
@@ -150,7 +150,7 @@ describe.skipIf(CHROMIUM === undefined)('The page of webhooks', () => {
     await expect.poll(isShown).toBe(true);
   });
 
-  it('shows a new secret once, and adds no other one if an answer is lost', async () => {
+  it('shows a new secret once, and does not add another one if an answer is lost', async () => {
     await subscribe('rotated', receiver);
     const { visitor, page, sent } = await visitorOf(api);
     await using _ = visitor;
@@ -185,7 +185,7 @@ describe.skipIf(CHROMIUM === undefined)('The page of webhooks', () => {
     expect(visitor.complaints).toEqual([]);
   });
 
-  it('offers the owner of a webhook what the owner may do', async () => {
+  it('offers the owner of a webhook only what owners may do', async () => {
     const wanted = { keyId: 'shop', user: 'bootstrap', scopes: ['webhooks:write'] };
     const { json } = await api.request('POST', '/v1/ops/keys', wanted);
     const { visitor, page } = await visitorOf(api, String(json['secret']));
@@ -193,8 +193,8 @@ describe.skipIf(CHROMIUM === undefined)('The page of webhooks', () => {
     const pages = page.getByRole('navigation').getByRole('link');
     await pages.first().waitFor();
     expect(await pages.allTextContents()).toEqual(['Webhooks']);
-    await visitor.visit('webhooks/broken', 'Webhook broken', 'another status than 2xx');
-    expect(await page.getByText('Oldest event that waits').count()).toBe(0);
+    await visitor.visit('webhooks/broken', 'Webhook broken', 'a status other than 2xx');
+    expect(await page.getByText('Oldest waiting event').count()).toBe(0);
     expect(await page.getByRole('button', { name: 'Skip these events' }).count()).toBe(0);
     expect(await page.getByLabel('After').locator('option').allTextContents()).not.toContain('The end of the log');
   });

@@ -41,7 +41,7 @@ const KEPT_AS = 'holdfast-key';
 /** A tab that was closed for longer than this, ms, and is restored by the browser, has to sign in again. */
 const KEPT_MS = 600_000;
 const TIMEOUT_MS = 15_000;
-/** Accepted, and No Content: the API has nothing to say. */
+/** Successful answers of the API that have no body: Accepted, and No Content. */
 const WITHOUT_BODY: ReadonlySet<number> = new Set([202, 204]);
 
 /**
@@ -88,7 +88,7 @@ export class Api {
     this.#rejected = rejected;
   }
 
-  /** The time of the service to within a second, ms since 1970. The clock of this computer may be wrong. */
+  /** The approximate time of the service, ms since 1970. The clock of this computer may be wrong. */
   now(): number {
     return Date.now() + this.#aheadMs;
   }

@@ -14,7 +14,7 @@ import { TransfersPage } from './pages/transfers.tsx';
 import { WebhooksPage } from './pages/webhooks.tsx';
 import { SignIn } from './sign-in.tsx';
 import { linkTo, SessionContext, useLoaded, useMay, useRoute, useSession } from './state.ts';
-import { Empty, Failure, Page } from './ui.tsx';
+import { Empty, Failure, Page, skipToMain } from './ui.tsx';
 
 interface Place {
   path: string;
@@ -148,8 +148,6 @@ function Guarded({ children }: { children: ComponentChildren }) {
     </Page>
   );
 }
-
-const skipToMain = (): void => document.getElementById('main')?.focus();
 
 const STOP_READ_EVERY_MS = 5_000;
 

@@ -1,4 +1,4 @@
-/** The answer of `GET /v1/ops/audit`, of a ledger or of each of its shards. */
+/** The answer of `GET /v1/ops/audit`: the audit of the ledger or, if it has several shards, of each of them. */
 export interface AuditReport extends Partial<ShardAudit> {
   shards?: readonly (Partial<ShardAudit> & { shard: number; problem?: { code: string; detail: string } })[];
 }
@@ -30,18 +30,18 @@ export interface AuditFault {
   problem: string;
 }
 
-/** What a fault means, for somebody who does not know how the log is checked. */
+/** What a fault means, for readers who do not know how the log is checked. */
 export function meaningOf({ what, position }: AuditFault): string {
   if (what === 'log')
     return 'The log itself is damaged, or somebody has changed it. Nothing after this position was checked.';
   if (position === null)
-    return 'The log is intact, but MySQL no longer has what follows from it: somebody has changed MySQL, or data was lost. A balance may be wrong.';
-  return 'What MySQL has for this entry is not what was committed, or the entry does not follow from those before it: the history may be wrong.';
+    return 'The log is intact, but MySQL no longer agrees with it: somebody has changed MySQL, or data was lost. A balance may be wrong.';
+  return 'What MySQL has for this entry is not what was committed, or the entry contradicts those before it. The history may be wrong.';
 }
 
-/** After this time without a success, the alert HoldfastAuditOverdue fires, ms. */
+/** The alert HoldfastAuditOverdue fires after this time without a success, ms. */
 const OVERDUE_MS = 3 * 86_400_000;
 
-/** Whether no self-check has succeeded for so long that nobody should rely on it. */
+/** Whether the last success is so long ago that nobody should rely on it. */
 export const isOverdue = ({ lastSuccessAt }: Pick<ShardAudit, 'lastSuccessAt'>, nowMs: number): boolean =>
   lastSuccessAt !== null && nowMs - Date.parse(lastSuccessAt) > OVERDUE_MS;

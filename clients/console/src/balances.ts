@@ -1,4 +1,4 @@
-/** A posting, as far as the chart of the balance needs it. */
+/** What the chart of the balance needs of a posting. */
 interface Posted {
   acceptedAt: string;
   balanceAfter: string;
@@ -8,7 +8,7 @@ interface Posted {
 export interface BalanceHistory {
   /** Seconds since 1970, never decreasing. */
   seconds: readonly number[];
-  /** For the places of pixels only: not exact. */
+  /** Not exact: only for drawing. */
   heights: readonly number[];
   oldest: Posted;
   latest: Posted;
@@ -16,7 +16,7 @@ export interface BalanceHistory {
   highest: Posted;
 }
 
-/** @param newestFirst postings of one account, as the API lists them; null without any */
+/** Null if there are no postings. @param newestFirst the postings of one account, as the API lists them */
 export function balanceHistory(newestFirst: readonly Posted[]): BalanceHistory | null {
   const postings = newestFirst.toReversed();
   const [oldest] = postings;
@@ -34,5 +34,5 @@ export function balanceHistory(newestFirst: readonly Posted[]): BalanceHistory |
   return { seconds, heights, oldest, latest, lowest, highest };
 }
 
-/** The minor units of an amount, which has all the decimals of its currency. */
+/** An amount in minor units. Amounts of the API have all the decimals of their currency. */
 const unitsOf = (amount: string): bigint => BigInt(amount.replace('.', ''));

@@ -15,7 +15,7 @@ const colorOf = (name: string): string => getComputedStyle(document.documentElem
 /** Rates are lines that begin at zero. Balances are steps between the lowest and the highest one, at times in UTC. */
 type Shape = 'lines' | 'steps';
 
-/** Times look like those of the tables: uPlot's own templates have a.m. and p.m., and the month first. */
+/** Shows times like the tables do. uPlot's own templates use a.m. and p.m., and have the month first. */
 const fmtDate = (template: string) =>
   uPlot.fmtDate(
     template
@@ -29,7 +29,7 @@ const MINUTE_S = 60;
 const around = (seconds: number): [number, number] => [seconds - MINUTE_S, seconds + MINUTE_S];
 const AXIS_PX = 60;
 const DIGIT_PX = 8;
-/** Amounts are longer than rates. */
+/** The width of the axis: amounts are longer than rates. */
 const axisOf = (labels: readonly string[] | null): number =>
   Math.max(AXIS_PX, ...(labels ?? []).map((label) => label.length * DIGIT_PX + 20));
 
@@ -38,12 +38,12 @@ function optionsOf(shape: Shape): Pick<uPlot.Options, 'scales' | 'tzDate'> & { l
   if (shape === 'lines') return { scales: { y: { range: (_, _min, max) => [0, Math.max(1, max * 1.1)] } }, line };
   const paths = uPlot.paths.stepped?.({ align: 1 });
   return {
-    // uPlot would draw a single time at the beginning of 1,000 days.
+    // uPlot would draw a single posting at the left edge of a range of 1,000 days.
     scales: {
       x: { range: ({ data: [times] }, min, max) => (times.length > 1 && min < max ? [min, max] : around(min)) },
     },
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), 'Etc/UTC'),
-    // A few points are drawn as dots, because a single one has no line.
+    // If there are only a few points, uPlot also draws them as dots: a single one has no line.
     line: { width: 2, ...(paths && { paths }) },
   };
 }

@@ -16,6 +16,8 @@ interface ConfirmProps {
   typed?: string;
   /** Whether a reason is recorded. */
   needsReason?: boolean;
+  /** Is told when the dialog opens and closes. */
+  opened?: (isOpen: boolean) => void;
   command: Command<[reason: string]>;
 }
 
@@ -23,7 +25,16 @@ interface ConfirmProps {
  * A button whose command has to be confirmed in a dialog, with a reason and, for the most dangerous commands, by typing
  * a word.
  */
-export function Confirm({ action, title, tone = 'primary', children, typed, needsReason, command }: ConfirmProps) {
+export function Confirm({
+  action,
+  title,
+  tone = 'primary',
+  children,
+  typed,
+  needsReason,
+  opened,
+  command,
+}: ConfirmProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const [isOpen, setOpen] = useState(false);
   const [reason, setReason] = useState('');
@@ -31,6 +42,7 @@ export function Confirm({ action, title, tone = 'primary', children, typed, need
   useEffect(() => {
     if (isOpen) dialog.current?.showModal();
     else dialog.current?.close();
+    opened?.(isOpen);
   }, [isOpen]);
   const close = () => {
     setOpen(false);

@@ -5,12 +5,12 @@ interface PagesProps<T> extends ShownProps<T> {
   /** Null: the first page. */
   cursor: string | null;
   setCursor: (cursor: string | null) => void;
-  /** The words on the buttons for the first page, and for the next one. */
+  /** The labels of the buttons that lead to the first and to the next page. */
   first?: string;
   next?: string;
 }
 
-/** One page of a list, and what leads to the others. The focus moves to the list, because its buttons are replaced. */
+/** One page of a list, with buttons for the others. A click replaces the buttons, so the focus moves to the list. */
 export function Pages<T extends { nextCursor: string | null }>({
   cursor,
   setCursor,

@@ -1,4 +1,4 @@
-/** Fields that are compared exactly, so that spaces around them count. */
+/** Fields that are compared exactly, including spaces at the beginning and the end. */
 const EXACT: ReadonlySet<string> = new Set(['reference', 'metadataValue']);
 
 /** The query of those fields that are filled in. */
@@ -14,8 +14,8 @@ export function queryOf(fields: Readonly<Record<string, string>>): string {
 const DATE = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(?::(\d\d(?:\.\d+)?))?)?(?: ?(?:UTC|Z))?$/;
 
 /**
- * A time in UTC as the API reads it, from a date with or without a time, as the console shows it. Anything else is
- * returned unchanged: the API names what is wrong with it.
+ * The timestamp for the API, from a date with or without a time in UTC, as the console shows it. Other texts are returned
+ * unchanged: the API explains what is wrong with them.
  */
 export function timestampOf(text: string): string {
   const [, date, minutes = '00:00', seconds = '00'] = DATE.exec(text.trim()) ?? [];

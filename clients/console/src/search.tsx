@@ -19,10 +19,10 @@ interface SearchOptions<F> {
 }
 
 export interface Search<F, L> {
-  /** What is typed. */
+  /** What the operator has typed so far. */
   fields: F;
   set: (fields: F) => void;
-  /** What was searched for. */
+  /** The fields of the latest search. */
   sent: F;
   isAllowed: boolean;
   send: () => void;
@@ -78,11 +78,11 @@ export const SearchForm = ({ label, search, children }: FormProps) => (
   </form>
 );
 
-/** A list may be unavailable although nothing is broken. */
+/** Why a list may be unavailable although nothing is broken, by the code of the problem. */
 export const NO_SEARCH = {
   search_disabled: (
     <p>
-      Search is off for this ledger, so nothing can be listed. Whoever knows an id can open it above.{' '}
+      Search is off for this ledger, so nothing can be listed. If you know an id, you can open it above.{' '}
       <Guide page="search.html#switch-it-on">How to switch search on</Guide>
     </p>
   ),
@@ -100,10 +100,10 @@ export const NO_SEARCH = {
   ),
 } as const;
 
-/** An index that is further behind than this lacks what an operator may be looking for, ms. */
+/** If the index is further behind than this, operators are warned, ms. */
 const BEHIND_MS_MAX = 60_000;
 
-/** How many items a page has, and up to which time it is complete. */
+/** How many items a page has, and up to what time it is complete. */
 export function Completeness({ page }: { page: { asOf: string; items: readonly unknown[] } }) {
   const { api } = useSession();
   const { asOf, items } = page;
@@ -117,7 +117,7 @@ export function Completeness({ page }: { page: { asOf: string; items: readonly u
         <Notice tone="warning">
           <p>
             What happened in the last {duration(behindMs)} is missing: the index is behind, or no process with the role{' '}
-            <code>search</code> runs. <Guide page="runbook.html#holdfastsearchabsent">What to check</Guide>
+            <code>search</code> is running. <Guide page="runbook.html#holdfastsearchabsent">What to check</Guide>
           </p>
         </Notice>
       )}
@@ -128,6 +128,6 @@ export function Completeness({ page }: { page: { asOf: string; items: readonly u
 export const nothingOn = ({ nextCursor }: { nextCursor: string | null }): string =>
   nextCursor === null ? 'Nothing was found.' : 'Nothing was found on this page. There may be more on the next one.';
 
-/** The choice that filters nothing. */
+/** The choice that does not filter. */
 export const ANY = 'any';
 export const chosen = (choice: string): string => (choice === ANY ? '' : choice);

@@ -5,7 +5,7 @@ import { type Api, ApiError, type Caller } from './api.ts';
 export interface Session {
   api: Api;
   caller: Caller;
-  /** What pages keep for the way back to them, until the operator signs out. */
+  /** State that is still there when the operator comes back to a page. Signing out discards it. */
   kept: Map<string, unknown>;
 }
 export const SessionContext = createContext<Session | null>(null);
@@ -16,13 +16,13 @@ export function useSession(): Session {
   return session;
 }
 export const useMay = (scope: string): boolean => useSession().caller.scopes.includes(scope);
-/** Whether the caller manages what belongs to others. */
+/** Whether the caller may manage what belongs to other users. */
 export function useIsOperator(): boolean {
   const { scopes, accountPrefixes } = useSession().caller;
   return scopes.includes('ops') && accountPrefixes === null;
 }
 
-/** A state that is still there when the operator comes back to the page. @param name unique in the console */
+/** Like `useState`, but the state is still there when the operator comes back to the page. @param name unique in the console */
 export function useKept<T>(name: string, initial: T): [T, (value: T) => void] {
   const { kept } = useSession();
   const [value, setValue] = useState(() => (kept.has(name) ? (kept.get(name) as T) : initial));
@@ -157,7 +157,7 @@ export function useRoute(): readonly string[] {
   useEffect(() => {
     const changed = () => setHash(location.hash);
     addEventListener('hashchange', changed);
-    // Effects run after the page is shown, so the place may have changed already.
+    // Effects run only after the page is shown: the address may have changed before that.
     changed();
     return () => removeEventListener('hashchange', changed);
   }, []);

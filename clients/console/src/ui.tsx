@@ -7,6 +7,8 @@ interface Children {
   children: ComponentChildren;
 }
 
+export const skipToMain = (): void => document.getElementById('main')?.focus();
+
 /** A page. Its title gets the focus, so that a screen reader announces it. */
 export function Page({ title, intro, children }: Children & { title: string; intro?: string }) {
   const heading = useRef<HTMLHeadingElement>(null);
@@ -84,7 +86,7 @@ export const Empty = ({ children }: Children) => <p class="empty">{children}</p>
 
 export interface ShownProps<T> {
   of: Loaded<T>;
-  /** What is shown in place of an error, by its code, where it is no failure: for example because a feature is off. */
+  /** What to show for errors that are not failures, by their codes: for example, if a feature is off. */
   expected?: Readonly<Record<string, ComponentChildren>>;
   children: (data: T) => ComponentChildren;
 }

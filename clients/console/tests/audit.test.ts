@@ -7,7 +7,7 @@ describe('The meaning of a fault', () => {
   it.each([
     ['the log', fault('log', 7), 'The log itself is damaged'],
     ['an account that differs from the log', fault('account log', null), 'A balance may be wrong'],
-    ['an entry', fault('transfer log', 7), 'the history may be wrong'],
+    ['an entry', fault('transfer log', 7), 'The history may be wrong'],
   ])('is that of %s', (_what, found, meaning) => {
     expect(meaningOf(found)).toContain(meaning);
   });

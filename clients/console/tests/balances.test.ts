@@ -7,7 +7,7 @@ const posting = (second: number, balanceAfter: string) => ({
 });
 
 describe('The history of a balance', () => {
-  it('is nothing without a posting', () => {
+  it('is null if there are no postings', () => {
     expect(balanceHistory([])).toBeNull();
   });
   it('is drawn from the oldest posting to the latest', () => {
@@ -17,13 +17,13 @@ describe('The history of a balance', () => {
       ...{ oldest, latest, lowest: middle, highest: oldest },
     });
   });
-  it('compares amounts exactly that a number cannot tell apart', () => {
+  it('compares amounts exactly, even if they are equal as numbers', () => {
     const [less, more] = [posting(1, '90000000000000.06'), posting(2, '90000000000000.07')];
     expect(Number(less.balanceAfter)).toBe(Number(more.balanceAfter));
     expect(balanceHistory([more, less])).toMatchObject({ lowest: less, highest: more });
     expect(balanceHistory([less, more])).toMatchObject({ lowest: less, highest: more });
   });
-  it('has the first posting of several with the same balance', () => {
+  it('names the first of several postings with the same balance', () => {
     const [first, second] = [posting(1, '1'), posting(2, '1')];
     expect(balanceHistory([second, first])).toMatchObject({ lowest: first, highest: first });
   });

@@ -2,12 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { queryOf, timestampOf } from '../src/query.ts';
 
 describe('The query of a search', () => {
-  it('has the fields that are filled in, without spaces around them', () => {
+  it('has only the fields that are filled in, without spaces around them', () => {
     expect(queryOf({ account: ' ada ', counterparty: '', currency: '  ', metadataKey: 'a&b' })).toBe(
       'account=ada&metadataKey=a%26b',
     );
   });
-  it('has what is compared exactly as it was typed', () => {
+  it('has texts that are compared exactly as they were typed', () => {
     expect(queryOf({ reference: ' Invoice 1', metadataValue: '' })).toBe('reference=+Invoice+1');
   });
 });

@@ -4,7 +4,7 @@ import { Badge, Card, duration, Empty, Facts, Guide, Notice, Page, Shown, since,
 
 const EVERY_MS = 10_000;
 
-/** Do the books agree with everything that was committed? */
+/** Shows whether the books agree with everything that was committed. */
 export function AuditPage() {
   const loaded = useLoaded<AuditReport>('/v1/ops/audit', EVERY_MS);
   return (
@@ -23,10 +23,10 @@ export function AuditPage() {
       </Shown>
       <Card title="Anchors">
         <p>
-          Keepers that have a signing key sign the end of the log every minute, and keep these anchors outside MySQL.
-          Pods do not have them, so this page cannot show their age: the alert{' '}
-          <Guide page="runbook.html#holdfastanchorsmissing">HoldfastAnchorsMissing</Guide> fires if they are no longer
-          delivered. Only an audit with anchors proves that nothing was changed:{' '}
+          Keepers with a signing key sign the end of the log every minute, and deliver these anchors to a place outside
+          MySQL. Pods do not know them, so this page cannot show their age. The alert{' '}
+          <Guide page="runbook.html#holdfastanchorsmissing">HoldfastAnchorsMissing</Guide> fires if no anchor is
+          delivered any more. Only an audit with anchors proves that nothing was changed:{' '}
           <Guide page="audit.html#anchors">how to run it</Guide>.
         </p>
       </Card>
@@ -59,7 +59,9 @@ function Shard({ name, audit }: { name: string; audit: ShardAudit }) {
             ['All hashes checked', since(hashesWalkedAt, api.now())],
           ]}
         />
-        {log.length === 0 && <Empty>The log is empty: nothing was committed yet, or the ledger is in format 1.</Empty>}
+        {log.length === 0 && (
+          <Empty>The log is empty: nothing has been committed yet, or the ledger is in format 1.</Empty>
+        )}
         {isOverdue(audit, api.now()) && (
           <Notice tone="warning">
             <p>
@@ -90,7 +92,7 @@ function Check({ of: check }: { of: SelfCheck }) {
         facts={[
           ['Result', <Result key="result" of={check} />],
           ['Finished', when(check.finishedAt)],
-          ['Took', duration(Date.parse(check.finishedAt) - Date.parse(check.startedAt))],
+          ['Duration', duration(Date.parse(check.finishedAt) - Date.parse(check.startedAt))],
           ['New in the log', check.position > check.from ? `${check.from + 1} to ${check.position}` : 'nothing'],
           ['Entries compared', check.entries],
           ['Accounts compared', check.accounts],
@@ -99,7 +101,7 @@ function Check({ of: check }: { of: SelfCheck }) {
         ]}
       />
       {check.clean ? (
-        !check.complete && <p>The time of this run was over before the end of the log. The next run continues.</p>
+        !check.complete && <p>This run was out of time before it reached the end of the log. The next run continues.</p>
       ) : (
         <Faults faults={check.faults} />
       )}
@@ -116,7 +118,7 @@ const Faults = ({ faults }: { faults: readonly AuditFault[] }) => (
   <>
     <Notice tone="bad">
       <p>
-        MySQL does not have what was committed. Keep a copy of the database before anything is corrected.{' '}
+        MySQL differs from what was committed. Keep a copy of the database before you correct anything.{' '}
         <Guide page="runbook.html#holdfastauditfaults">HoldfastAuditFaults: what to do</Guide>
       </p>
     </Notice>

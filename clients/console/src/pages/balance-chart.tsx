@@ -28,7 +28,7 @@ function History({ items, currency }: { items: PostingList['items']; currency: s
   return (
     <>
       <Chart
-        label={`Balance after ${what}: from ${money(oldest.balanceAfter)} to ${money(latest.balanceAfter)}, lowest ${low}, highest ${high}. The table History has the numbers.`}
+        label={`Balance after ${what}: from ${money(oldest.balanceAfter)} to ${money(latest.balanceAfter)}, lowest ${low}, highest ${high}. The table under History has the numbers.`}
         seconds={seconds}
         series={[{ label: `Balance after ${what}, by the time of acceptance (UTC)`, values: heights }]}
         shape="steps"

@@ -9,7 +9,7 @@ import { Badge, Card, Choice, Empty, Field, Table, when } from '../ui.tsx';
 const STATUSES = ['POSTED', 'REJECTED', 'PENDING'] as const;
 const KINDS = ['transfer', 'reversal', 'capture'] as const;
 const [NEWEST, OLDEST] = ['newest first', 'oldest first'];
-/** What is needed less often. */
+/** The fields that are needed less often. */
 const RARE = {
   ...{ counterparty: '', kind: ANY, metadataKey: '', metadataValue: '', currency: '', minAmount: '', maxAmount: '' },
   order: NEWEST,
@@ -56,7 +56,7 @@ export function TransferSearch() {
           )}
         </Pages>
       ) : (
-        <Empty>Search for an account: your key may use only some.</Empty>
+        <Empty>Enter an account to search: your key may use only some accounts.</Empty>
       )}
     </Card>
   );
@@ -74,15 +74,15 @@ function Filters({ fields, set }: { fields: TransferFields; set: (fields: Transf
   const choice = (name: keyof TransferFields, label: string, options: readonly string[]) => (
     <Choice label={label} value={fields[name]} set={(value) => set({ ...fields, [name]: value })} options={options} />
   );
-  // Whoever comes back sees what was searched for; after that, the operator opens and closes it.
+  // Open at first if one of these filters is in use; after that, the operator opens and closes it.
   const [hasRare] = useState(() =>
     Object.entries(RARE).some(([name, none]) => fields[name as keyof typeof RARE] !== none),
   );
   return (
     <>
       <div class="row top-aligned">
-        {text('account', 'Account', 'From or to this account.')}
-        {text('reference', 'Reference', 'The whole reference.')}
+        {text('account', 'Account', 'Transfers from or to this account.')}
+        {text('reference', 'Reference', 'Has to match exactly.')}
         {choice('status', 'Status', [ANY, ...STATUSES])}
         {text('from', 'Accepted from', 'UTC, such as 2026-01-31 or 2026-01-31 12:00.')}
         {text('to', 'Accepted before', 'UTC, such as 2026-01-31 or 2026-01-31 12:00.')}
@@ -90,14 +90,14 @@ function Filters({ fields, set }: { fields: TransferFields; set: (fields: Transf
       <details open={hasRare}>
         <summary>More filters</summary>
         <div class="row top-aligned">
-          {text('counterparty', 'Counterparty', 'With an account: only between the two.')}
+          {text('counterparty', 'Counterparty', 'Only transfers between this account and the one above.')}
           {choice('kind', 'Kind', [ANY, ...KINDS])}
           {choice('order', 'Order', [NEWEST, OLDEST])}
           {text('metadataKey', 'Metadata key')}
-          {text('metadataValue', 'Metadata value', 'The whole value of this key.')}
+          {text('metadataValue', 'Metadata value', 'Has to match exactly.')}
           {text('currency', 'Currency', 'Such as EUR.')}
-          {text('minAmount', 'Amount from', 'With a currency.')}
-          {text('maxAmount', 'Amount up to', 'With a currency.')}
+          {text('minAmount', 'Amount from', 'Requires a currency.')}
+          {text('maxAmount', 'Amount up to', 'Requires a currency.')}
         </div>
       </details>
     </>

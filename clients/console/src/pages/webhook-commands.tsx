@@ -1,10 +1,10 @@
 import type { ComponentChildren } from 'preact';
-import { useRef, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { part } from '../api.ts';
 import { Confirm } from '../confirm.tsx';
 import type { IssuedWebhook, Webhook, WebhookDelivery } from '../schemas.ts';
 import { linkTo, useCommand, useIsOperator, useSession } from '../state.ts';
-import { Choice, Field, Notice, when } from '../ui.tsx';
+import { Choice, Field, Notice, skipToMain, when } from '../ui.tsx';
 
 interface CommandProps {
   webhook: Webhook;
@@ -14,12 +14,19 @@ interface CommandProps {
 const pathOf = ({ webhookId }: Webhook): string => `/v1/webhooks/${part(webhookId)}`;
 
 /** What can be done with a webhook as a whole. */
-export function WebhookCommands({ issued, ...props }: CommandProps & { issued: (secret: string) => void }) {
-  const { state, nextAttemptAt } = props.webhook;
+export function WebhookCommands({ issued, ...props }: CommandProps & { issued: (secret: string | null) => void }) {
+  const place = useRef<HTMLDivElement>(null);
+  const isActive = props.webhook.state === 'ACTIVE';
+  const isWaiting = isActive && props.webhook.nextAttemptAt !== null;
+  useEffect(() => {
+    // The button that had the focus may be gone.
+    if (document.activeElement === document.body) place.current?.focus({ preventScroll: true });
+  }, [isActive, isWaiting]);
+  // With keys, an open dialog never becomes that of another command when the state changes.
   return (
-    <div class="row">
-      {state === 'ACTIVE' ? <Pause {...props} /> : <Resume {...props} action="Resume" />}
-      {state === 'ACTIVE' && nextAttemptAt !== null && <Resume {...props} action="Try now" />}
+    <div ref={place} class="row commands" tabIndex={-1}>
+      {isActive ? <Pause {...props} /> : <Resume key="resume" {...props} action="Resume" />}
+      {isWaiting && <Resume key="try" {...props} action="Try now" />}
       <Test {...props} />
       <Rotate {...props} issued={issued} />
       <Remove {...props} />
@@ -33,8 +40,8 @@ function Pause({ webhook, reload }: CommandProps) {
   return (
     <Confirm action="Pause" title={`Pause webhook ${webhook.webhookId}`} command={command}>
       <p>
-        From the next request on, nothing is sent to <code>{webhook.url}</code>. Nothing is lost: events wait until it
-        is resumed.
+        No more requests are sent to <code>{webhook.url}</code>, except one that is in progress. Nothing is lost: events
+        wait until the webhook is resumed.
       </p>
     </Confirm>
   );
@@ -46,8 +53,8 @@ function Resume({ webhook, reload, action }: CommandProps & { action: string }) 
   return (
     <Confirm action={action} title={`${action}: webhook ${webhook.webhookId}`} tone="primary" command={command}>
       <p>
-        Events after its position are sent to <code>{webhook.url}</code> at once. Its deliveries stop if the API key
-        that you use now is revoked.
+        Events after its position are sent to <code>{webhook.url}</code> at once. From now on, deliveries stop if the
+        API key that you are signed in with is revoked.
       </p>
     </Confirm>
   );
@@ -74,7 +81,7 @@ const LOST =
  * Replaces the secret. The id of the rotation stays the same until it is answered, so that repeating it after a lost
  * answer does not add another secret.
  */
-function Rotate({ webhook, reload, issued }: CommandProps & { issued: (secret: string) => void }) {
+function Rotate({ webhook, reload, issued }: CommandProps & { issued: (secret: string | null) => void }) {
   const { api } = useSession();
   const [overlap, setOverlap] = useState('1 day');
   const [isLost, setLost] = useState(false);
@@ -87,8 +94,9 @@ function Rotate({ webhook, reload, issued }: CommandProps & { issued: (secret: s
     },
     ({ secret }) => {
       secretId.current = newId();
-      if (secret === null) setLost(true);
-      else issued(secret);
+      setLost(secret === null);
+      // Null hides an earlier secret, which is no longer the newest.
+      issued(secret);
       reload();
     },
   );
@@ -101,7 +109,8 @@ function Rotate({ webhook, reload, issued }: CommandProps & { issued: (secret: s
         command={command}
       >
         <p>
-          Requests are signed with a new secret, which is shown once. The receiver needs it before the old one ends.
+          Requests are signed with a new secret, which is shown only once. The receiver needs it before the old one
+          expires.
         </p>
         <Choice label="The old secret stays valid" value={overlap} set={setOverlap} options={Object.keys(OVERLAPS)} />
       </Confirm>
@@ -118,16 +127,22 @@ const ID_BYTES = 16;
 const newId = (): string =>
   [...crypto.getRandomValues(new Uint8Array(ID_BYTES))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 
-/** The new secret, until the operator has stored it or leaves the page. */
+/** The new secret, until the operator has stored it or leaves the page. The focus moves on, because the button is gone. */
 export const Secret = ({ secret, stored }: { secret: string; stored: () => void }) => (
   <Notice tone="warning">
     <p>
-      <strong>The new secret is shown only now.</strong> Store it in the receiver.
+      <strong>The new secret is shown only this once.</strong> Store it in the receiver.
     </p>
     <p>
       <code class="secret">{secret}</code>
     </p>
-    <button type="button" onClick={stored}>
+    <button
+      type="button"
+      onClick={() => {
+        skipToMain();
+        stored();
+      }}
+    >
       I have stored it
     </button>
   </Notice>
@@ -156,18 +171,19 @@ const PLACES: Readonly<Record<string, string>> = {
 };
 const SKIPPED = 'The end of the log';
 
-/** Moves the webhook to a position. The API knows positions only; those of a time are in the list of attempts. */
+/** Moves the webhook to a position. The API takes no times; the list of attempts has the position at each of them. */
 export function Replay({ webhook, reload }: CommandProps) {
   const isOperator = useIsOperator();
   const options = Object.keys(PLACES).filter((place) => place !== SKIPPED || isOperator);
   const [place, setPlace] = useState(options[0] ?? '');
   const [position, setPosition] = useState('');
   const after = PLACES[place] || position.trim();
+  const isSkip = after === PLACES[SKIPPED];
   return (
     <>
       <p class="intro">
-        The webhook continues from there, so its receiver gets events again that it already has. For a time, choose an
-        attempt of that time below.
+        The webhook continues from the chosen place, so its receiver gets events again that it already has. To go back
+        to a certain time, choose an attempt of that time below.
       </p>
       <div class="row">
         <Choice label="After" value={place} set={setPlace} options={options} />
@@ -176,7 +192,7 @@ export function Replay({ webhook, reload }: CommandProps) {
             label="Position"
             value={position}
             set={setPosition}
-            hint="As this page, or an answer of the API, shows it."
+            hint="As shown on this page, or in an answer of the API."
           />
         )}
         {after !== '' && (
@@ -184,13 +200,13 @@ export function Replay({ webhook, reload }: CommandProps) {
             webhook={webhook}
             reload={reload}
             after={after}
-            action={place === SKIPPED ? 'Skip' : 'Send again'}
-            {...(place === SKIPPED && { typed: 'SKIP' })}
+            action={isSkip ? 'Skip' : 'Send again'}
+            {...(isSkip && { typed: 'SKIP' })}
           >
-            {place === SKIPPED ? (
+            {isSkip ? (
               <p>
-                No event that waits now is sent. Note its present position, <code>{webhook.position}</code>: only after
-                it can they be sent later.
+                The events that wait now are not sent. Note the current position, <code>{webhook.position}</code>: to
+                send them later, you need it.
               </p>
             ) : (
               <p>
@@ -198,6 +214,7 @@ export function Replay({ webhook, reload }: CommandProps) {
                 to <code>{webhook.url}</code>.
               </p>
             )}
+            {place === 'A position' && !isSkip && <IfAhead webhook={webhook} />}
           </MoveTo>
         )}
       </div>
@@ -210,17 +227,27 @@ interface AttemptProps extends CommandProps {
 }
 
 /** Sends the events of an attempt, and all after it, again. */
-export const ReplayFrom = ({ delivery: { from, at }, ...props }: AttemptProps) => (
+export const ReplayFrom = ({ delivery: { from, at }, ...props }: AttemptProps & Pick<MoveProps, 'opened'>) => (
   <MoveTo {...props} after={from} action="Send again from here">
     <p>
-      Everything from the attempt of {when(at)} on is sent to <code>{props.webhook.url}</code> again.
+      The events of the attempt of {when(at)}, and all after them, are sent to <code>{props.webhook.url}</code> again.
     </p>
+    <IfAhead webhook={props.webhook} />
   </MoveTo>
 );
 
+/** A position is opaque, so the console cannot tell which of two is the earlier one. The API lets only operators skip. */
+const IfAhead = ({ webhook: { position } }: Pick<CommandProps, 'webhook'>) =>
+  useIsOperator() && (
+    <p>
+      If the current position, <code>{position}</code>, is earlier, the events in between are skipped.
+    </p>
+  );
+
 /**
- * Skips events that the receiver can never process. Repeated attempts have the same content, but may end further on in
- * the log: the place is that of the attempt that the operator has seen. Use the id of the message as the key.
+ * Skips events that the receiver can never process. A repeated attempt has the same content, but may end further on in
+ * the log: the webhook moves to the end of the attempt that the operator has seen. The key of this component has to be
+ * the id of the message.
  */
 export function Skip({ delivery, ...props }: AttemptProps) {
   const [{ to, events, at }] = useState(delivery);
@@ -229,8 +256,9 @@ export function Skip({ delivery, ...props }: AttemptProps) {
       <p>The receiver does not accept the events of the latest attempt, and everything after them waits.</p>
       <MoveTo {...props} after={to} action="Skip these events" typed="SKIP">
         <p>
-          The receiver does not get the events of the attempt of {when(at)} ({events}), unless they are sent again from
-          there. Deliveries continue after them, with the next attempt.
+          Deliveries continue after the events of the attempt of {when(at)} ({events}), with the next attempt. Nothing
+          between the current position, <code>{props.webhook.position}</code>, and the end of these events is sent. Note
+          the position: to send them later, you need it.
         </p>
       </MoveTo>
     </Notice>
@@ -241,10 +269,11 @@ interface MoveProps extends CommandProps {
   after: string;
   action: string;
   typed?: string;
+  opened?: (isOpen: boolean) => void;
   children: ComponentChildren;
 }
 
-function MoveTo({ webhook, reload, after, action, typed, children }: MoveProps) {
+function MoveTo({ webhook, reload, after, action, typed, opened, children }: MoveProps) {
   const { api } = useSession();
   const command = useCommand(() => api.post<Webhook>(`${pathOf(webhook)}/replay`, { after }), reload);
   return (
@@ -253,10 +282,11 @@ function MoveTo({ webhook, reload, after, action, typed, children }: MoveProps) 
       title={`${action}: webhook ${webhook.webhookId}`}
       tone={typed === undefined ? 'primary' : 'danger'}
       {...(typed !== undefined && { typed })}
+      {...(opened && { opened })}
       command={command}
     >
       {children}
-      {webhook.state !== 'ACTIVE' && <p>It is {webhook.state.toLowerCase()}: resume it afterwards.</p>}
+      {webhook.state !== 'ACTIVE' && <p>The webhook is {webhook.state.toLowerCase()}: resume it afterwards.</p>}
     </Confirm>
   );
 }

@@ -9,7 +9,7 @@ import { Replay, ReplayFrom, Secret, Skip, WebhookCommands } from './webhook-com
 const EVERY_MS = 5_000;
 const WAITING_EVERY_MS = 15_000;
 
-/** Whether webhooks are off is no failure of this page. */
+/** That webhooks are off is not a failure. */
 const OFF = {
   webhooks_disabled: (
     <p>
@@ -29,7 +29,7 @@ function List() {
   const list = useLoaded<WebhookList>(`/v1/webhooks?limit=50${more}`, EVERY_MS);
   const { api } = useSession();
   return (
-    <Page title="Webhooks" intro="Where events are sent, and whether they arrive. Create webhooks with the API.">
+    <Page title="Webhooks" intro="Where events are sent, and whether they arrive. Webhooks are created with the API.">
       <Card title="All webhooks that you may see">
         <Pages of={list} expected={OFF} cursor={cursor} setCursor={setCursor} first="First" next="Next">
           {({ items }) => (
@@ -73,10 +73,10 @@ const namesOf = (types: Webhook['types']): string =>
   types === null ? 'all' : types.map((type) => type.replace('holdfast.', '')).join(', ');
 
 const STOPPED_BECAUSE = {
-  failing: 'No attempt has succeeded for a day. Resume it when a test event arrives.',
+  failing: 'No attempt has succeeded for a day. Once a test event arrives, resume the webhook.',
   gone: 'The receiver answered 410: it wants no more events.',
   key_revoked:
-    'The API key with which it was created, directed to another URL, or resumed was revoked. Ask who may still get these events, then resume or delete it.',
+    'An API key was revoked: the one with which the webhook was created, got another URL, or was resumed. Find out who may still get these events, then resume or delete it.',
   events_gone: 'The events at its position are no longer in the log. Choose another position, then resume it.',
   other_log: 'Its position belongs to another log: a backup was restored. Choose another position, then resume it.',
   secret_unreadable:
@@ -134,7 +134,7 @@ function Progress({ of: webhook }: { of: Webhook }) {
         ['Last delivery', since(webhook.lastSuccessAt, api.now())],
         ['Failing since', since(webhook.failingSince, api.now())],
         ['Next attempt', when(webhook.nextAttemptAt)],
-        ...(waiting ? ([['Oldest event that waits', oldestOf(waiting, api.now())]] as const) : []),
+        ...(waiting ? ([['Oldest waiting event', oldestOf(waiting, api.now())]] as const) : []),
         ['Position', <code key="position">{webhook.position}</code>],
       ]}
     />
@@ -150,7 +150,7 @@ function useFirstWaiting({ position, accounts, types, accountPrefixes }: Webhook
   if (accounts) query.set('account', accounts.join());
   if (types) query.set('type', types.join());
   const page = useLoaded<EventPage>(mayRead ? `/v1/events/page?${query}` : null, WAITING_EVERY_MS);
-  // Each delivery changes the position: until the next answer, the one before it is shown.
+  // Each delivery changes the position and thereby the path. Until the next answer, the previous one is shown.
   const shown = useRef(page);
   if (page.data || page.error) shown.current = page;
   return mayRead ? shown.current : null;
@@ -181,13 +181,13 @@ const Settings = ({ of: webhook }: { of: Webhook }) => (
 
 const FAILED_BECAUSE = {
   address_not_allowed: 'the address is not allowed',
-  name_not_resolved: 'the name was not found',
+  name_not_resolved: 'the host name was not found',
   not_connected: 'no connection',
   tls_failed: 'TLS failed',
   timeout: 'no answer in time',
   connection_lost: 'the connection broke',
-  redirect: 'it redirected, which is not followed',
-  status: 'another status than 2xx',
+  redirect: 'a redirect, which is not followed',
+  status: 'a status other than 2xx',
 } as const;
 
 interface DeliveriesProps {
@@ -216,6 +216,10 @@ interface AttemptsProps extends Omit<DeliveriesProps, 'path'> {
 
 function Attempts({ items, isNewest, webhook, reload }: AttemptsProps) {
   const isOperator = useIsOperator();
+  // A busy webhook soon has newer attempts. Those on the screen stay while a dialog about one of them is open.
+  const [isChoosing, setChoosing] = useState(false);
+  const rows = useRef(items);
+  if (!isChoosing) rows.current = items;
   const latest = isNewest ? items.find(({ kind }) => kind === 'events') : undefined;
   return (
     <>
@@ -224,7 +228,7 @@ function Attempts({ items, isNewest, webhook, reload }: AttemptsProps) {
       )}
       <Table
         label="Latest attempts to deliver"
-        rows={items}
+        rows={rows.current}
         keyOf={({ attempt }) => String(attempt)}
         empty="Nothing has been sent yet."
         columns={[
@@ -238,7 +242,9 @@ function Attempts({ items, isNewest, webhook, reload }: AttemptsProps) {
           {
             name: 'Action',
             of: (delivery) =>
-              delivery.kind === 'events' && <ReplayFrom webhook={webhook} delivery={delivery} reload={reload} />,
+              delivery.kind === 'events' && (
+                <ReplayFrom webhook={webhook} delivery={delivery} reload={reload} opened={setChoosing} />
+              ),
           },
         ]}
       />
