@@ -20,8 +20,8 @@ export default defineConfig({
   test: {
     environment: 'node',
     pool: 'forks',
-    // Most tests wait for stores and processes: on two cores, Vitest's default of one worker leaves half of them idle.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // Most tests wait for stores and processes: on two cores, two workers leave a quarter of the CPU time unused.
+    maxWorkers: Math.max(3, availableParallelism()),
     // Tests use real stores and child processes, which are slow on a busy machine. Every test waits for a condition, so
     // its time limit matters only if the condition is never met. A test that passes on a second try is broken: no
     // retries.
