@@ -109,7 +109,8 @@ export class Stack {
   }
 
   /**
-   * @param {import('./stack-file.mjs').StoresFile | null} running the stores of another start, which this start uses
+   * @param {import('./stack-file.mjs').StoresFile | null} running the stores that another start runs, if this start
+   * uses them; otherwise null
    * @returns {Promise<Stores>}
    */
   async #startStores(running) {

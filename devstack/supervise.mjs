@@ -54,7 +54,7 @@ export async function keepRunning(program, { onNewPid, signal, delayMs = restart
         quickDeaths = performance.now() - startedAt < SETTLED_MS ? quickDeaths + 1 : 1;
         const delay = delayMs(quickDeaths);
         const again =
-          quickDeaths > 1 ? `, the ${ordinal(quickDeaths)} time in a row; its log is ${program.logFile}` : '';
+          quickDeaths > 1 ? `, for the ${ordinal(quickDeaths)} time in a row; its log is ${program.logFile}` : '';
         print(
           `${program.name} (pid ${running.pid}) has ended (${how})${again}; starting it again in ${delay / 1000} s.`,
         );

@@ -120,7 +120,7 @@ export class Replay {
     const known = knownAccount(state);
     const before = this.openHolds.get(holdId)?.hold ?? null;
     const isKnown = event.kind === 'PLACED' ? before === null : before !== null;
-    if (event.kind === 'PLACED' && before) this.#options.fault(place, what, 'the hold was placed before');
+    if (event.kind === 'PLACED' && before) this.#options.fault(place, what, 'the hold had already been placed');
     if (known && isKnown) {
       const windows = this.#options.windowsAt(acceptedAt);
       const violation = holdViolation(entry, known, { before, after: event, acceptedAt, windows });

@@ -10,7 +10,8 @@ type Range = readonly [Address, number];
  */
 const NOT_PUBLIC = ['168.63.129.16/32'];
 /**
- * All global unicast addresses of IPv6 so far. `ipaddr.js` treats every address outside its special ranges as unicast.
+ * The range from which all global unicast addresses of IPv6 have been assigned so far. `ipaddr.js` treats every address
+ * outside its special ranges as unicast.
  */
 const GLOBAL_IPV6: Range = ipaddr.parseCIDR('2000::/3');
 const HREF_LENGTH_MAX = 2048;

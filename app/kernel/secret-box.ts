@@ -26,7 +26,7 @@ export class SecretBox {
   constructor(keys: string) {
     this.#keys = keys.split(/\s+/).map((text) => {
       const key = Buffer.from(text, 'base64');
-      if (key.length !== KEY_BYTES) throw new TypeError('a key has 32 bytes, in base64');
+      if (key.length !== KEY_BYTES) throw new TypeError('a key must be 32 bytes, in base64');
       return { key, id: createHash('sha256').update(key).digest().subarray(0, KEY_ID_BYTES) };
     });
   }

@@ -22,7 +22,7 @@ function connect(url: string, slot = slotOfPrefix(shardPrefix('hf'))): Redis {
 const answers = (redis: Redis) => until('it is connected', () => redis.ping().catch(() => null));
 const portOf = async (redis: Redis) => Number(((await redis.config('GET', 'port')) as string[])[1]);
 
-/** The reason why this Redis cannot be used until someone changes the configuration. */
+/** Why this Redis is refused. Waiting does not help: someone has to change the configuration first. */
 const refusalOf = (redis: Redis) =>
   until('it is refused', async () => {
     const error = await inspectServer(redis).then(

@@ -91,7 +91,7 @@ describe.each(podScripts)('a pod’s %s is rejected, and changes nothing,', (_, 
   });
   it('if the fence is at an earlier epoch', () => expectRefused(() => run({ ...caller, epoch: 8 }), 'fenced'));
   it('if the pod is not registered', () => expectRefused(() => run({ ...caller, podId: 'stranger' }), 'unregistered'));
-  it('if the pod was retired, permanently', async () => {
+  it('if the pod was retired, even if it tries to register again', async () => {
     await scripts.retire(keeper, 'pod');
     await expectRefused(() => run(caller), 'retired');
     await expectRefused(() => scripts.register(caller, 'marker'), 'retired');

@@ -207,7 +207,7 @@ describe('any other log line', () => {
     expect(raw()).toContain('http://plain/x');
   });
 
-  it('may be a plain message, or contain errors under any key and circular structures', () => {
+  it('may be a plain message, or contain circular structures, and errors under any key', () => {
     const { log, lines } = logging();
     const round: Record<string, unknown> = { at: new Date(0) };
     round['round'] = round;

@@ -240,7 +240,7 @@ describe('a process', () => {
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line));
-    // This may not be the last line, because a warning about the collector may follow it.
+    // `end` is not always the last line: a warning about the collector may follow it.
     return {
       code: child.exitCode ?? (await once(child, 'close'))[0],
       lines,

@@ -25,7 +25,7 @@ export const PAGES: readonly [name: string, queryOf: (account: FilledAccount) =>
     (account) =>
       `limit=10&from=${time(timeOf(account, account.postings / 2))}&to=${time(timeOf(account, account.postings))}`,
   ],
-  ['the balance at a time', (account) => `at=${time(timeOf(account, account.postings / 2))}`],
+  ['the balance at a given time', (account) => `at=${time(timeOf(account, account.postings / 2))}`],
   ['only debits, newest first, 10 items', () => 'limit=10&order=desc&direction=debit'],
   ['newest first, 100 items', () => 'limit=100&order=desc'],
   ['newest first, 1000 items', () => 'limit=1000&order=desc'],

@@ -1,6 +1,6 @@
 import { round } from '../measure.ts';
 
-/** The figures of the load test's parts that are needed here. */
+/** What the model needs of the load test's result: the figures of each part, by its name. */
 export type Found = Readonly<Record<string, { figures: Readonly<Record<string, number>> } | undefined>>;
 
 /**

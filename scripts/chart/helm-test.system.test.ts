@@ -55,7 +55,7 @@ describe('`helm test`', () => {
       response.writeHead(answer.status, { 'content-type': 'application/json' }).end(await answer.text());
     }).listen(port, '127.0.0.1');
     expect(await program.ended).toBe(0);
-    expect(program.output).toContain('A cent was transferred once around 2 accounts.');
+    expect(program.output).toContain('A cent was passed once around a ring of 2 accounts.');
     const rows = await until('both are in MySQL', async () => {
       const found = await roles.db.database.rows<{ id: string }>(
         "SELECT transaction_id AS id FROM transfers WHERE transaction_id LIKE 'helm-test-%'",
@@ -75,7 +75,9 @@ describe('`helm test`', () => {
       const target = `http://127.0.0.1:${(api.server.address() as AddressInfo).port}`;
       const program = helmTest(target, API_KEY, 5);
       expect(await program.ended, program.output).toBe(0);
-      expect(program.output).toContain('A cent was transferred once around 5 accounts, each in a different shard.');
+      expect(program.output).toContain(
+        'A cent was passed once around a ring of 5 accounts, each in a different shard.',
+      );
       const pairs = await Promise.all(
         sharded.databases.map(({ database }, from) =>
           database

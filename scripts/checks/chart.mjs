@@ -72,7 +72,7 @@ function scores(name, text) {
   const faults = findings.filter((line) => line.startsWith('[CRITICAL]'));
   if (faults.length > 0) fault(`${name} violates the policy:\n${faults.join('\n')}`);
   console.log(
-    `${name}: ${lines.length} findings of kube-score, ${findings.length} warnings, ${faults.length} critical`,
+    `${name}: ${lines.length} results from kube-score, ${findings.length} warnings, ${faults.length} critical`,
   );
 }
 

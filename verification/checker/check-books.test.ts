@@ -136,7 +136,7 @@ describe('changes of settings', () => {
     sound.move('a', { settingsVersion: 3 });
     expect(found()).toEqual(['doubled']);
   });
-  it('may be answered with the settings after a later change that was made at the same time', () => {
+  it('may be answered with the settings after a concurrent change that was applied later', () => {
     const answer = { kind: 'changed', settingsVersion: 3, overdraftLimit: 60, status: 'ACTIVE' } as const;
     changed({ answer });
     sound.history.changes.push({ ...change, correlationId: 'k2', overdraftLimit: 60, answer });

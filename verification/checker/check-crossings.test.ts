@@ -22,12 +22,12 @@ it('a transfer that arrived, and one that came back, are correct', () => {
 describe('errors in the legs', () => {
   it('`in` without `out`', () => {
     sound.remove('t1');
-    expect(said()).toContain('t1 never left, but has in');
+    expect(said()).toContain('t1 never left, but has the leg in');
     expect(found()).toContain('lost');
   });
   it('`in` although `out` was refused', () => {
     Object.assign(sound.leg('t1'), { refusal: 'account_frozen', source: null, destination: null });
-    expect(said()).toContain('t1 never left, but has in');
+    expect(said()).toContain('t1 never left, but has the leg in');
   });
   it('`out` that ended nowhere', () => {
     sound.remove('t1~0');

@@ -63,7 +63,7 @@ export function checkCrossings(books: Books, violations: Violations): void {
 function checkEnd(legs: Legs, fail: (what: string) => void): void {
   const ends = [legs.in, legs.back, legs.returns].filter(isPosted).map(({ leg }) => leg.name);
   if (!isPosted(legs.out)) {
-    if (ends.length > 0) fail(`never left, but has ${ends.join(' and ')}`);
+    if (ends.length > 0) fail(`never left, but has the leg ${ends.join(' and the leg ')}`);
     return;
   }
   if (ends.length === 0) fail('left, and did not arrive anywhere');

@@ -149,7 +149,7 @@ export interface ChangeHistory extends Request {
   status?: AccountStatus;
   /** The change may be made only if the account has this settings version. */
   expectedSettingsVersion?: number;
-  /** `changed`: with the settings after the change, or after a later one that was made at the same time. */
+  /** `changed`: with the settings after the change, or after a concurrent change that was applied later. */
   answer: ({ kind: 'changed' } & Settings) | { kind: 'refused' | 'unknown' | 'given-up' };
 }
 

@@ -15,7 +15,7 @@ import { previewAnswer } from '../transfers/transfer-schema.ts';
 import { captureAnswer } from './capture-schema.ts';
 import { etagOf, holdAnswer, placingProblem, stateAnswer } from './hold-schema.ts';
 
-/** What a dry run reads. It writes nothing, and uses no id. */
+/** What a dry run reads. It writes nothing, and does not use up an id. */
 interface Stores {
   holds: Holds;
   ledger: Pick<Ledger, 'outcome'>;

@@ -149,7 +149,7 @@ function moveFormat({ ops }: OpsDependencies): Route {
     summary: 'Move the ledger to the rule format of this release',
     description:
       'This cannot be undone: afterwards, a release that supports only the older format can neither change nor serve this ledger. With `dryRun: true`, ' +
-      'nothing changes, and the response states whether the move would succeed, and what prevents it. Without it, the response is 409, and nothing changes, if something prevents the move: a process of an older release that has sent a heartbeat within the last minute, accounts that wait for a journal, or an authority that is moving. ' +
+      'nothing changes, and the response states whether the move would succeed, and what prevents it. Without it, if something prevents the move, the response is 409, and nothing changes. The move is prevented by a process of an older release that has sent a heartbeat within the last minute, accounts that wait for a journal, or an authority that is moving. ' +
       'Transfers are held while the last epoch of the older format is being recovered, as in a switch-over. Repeating the request afterwards changes nothing.',
     body: {
       schema: FormatMoveRequest,

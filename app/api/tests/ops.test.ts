@@ -63,7 +63,7 @@ describe('What is waiting for a journal', () => {
 });
 
 describe('the Redis of another ledger', () => {
-  it('is taken over with the observed owner and a reason, with the scope ops only', async () => {
+  it('can be taken over only with the scope ops, by giving the observed owner and a reason', async () => {
     const takeover = { owner: 'a'.repeat(32), reason: 'that ledger was shut down in May' };
     const taken = await api.post('/v1/ops/redis-takeovers', takeover, { key: keyWith('ops') });
     expect(taken).toMatchObject({ status: 200, json: { epoch: 19, mode: 'DIRECT' } });
@@ -84,7 +84,7 @@ describe('the Redis of another ledger', () => {
 
 describe('The rule format', () => {
   const move = { epoch: 17, dryRun: false, reason: 'all pods run the new release' };
-  it('is changed with the observed epoch and a reason, with the scope ops only', async () => {
+  it('can be changed only with the scope ops, by giving the observed epoch and a reason', async () => {
     const moved = await api.post('/v1/ops/format', move, { key: keyWith('ops') });
     expect(moved).toMatchObject({ status: 200, json: { from: 1, to: 2, epoch: 20, done: true } });
     const others = keyWith('balances:read', 'accounts:write', 'transfers:write');

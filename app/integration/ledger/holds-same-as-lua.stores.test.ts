@@ -288,7 +288,7 @@ const stepsOf = ({ holdCall, storedHold, timed }: typeof anyPlain) =>
 let run = 0;
 it.each([
   ['any history', anyPlain, SEEN],
-  ['any history of accounts with limits, over midnights', anyLimited, SEEN_OF_LIMITED],
+  ['any history of accounts with limits, across midnights', anyLimited, SEEN_OF_LIMITED],
 ] as const)(
   'The transactions of MySQL and the scripts of Redis decide holds in the same way, in %s',
   async (_, any, words) => {

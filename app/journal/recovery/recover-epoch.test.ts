@@ -180,7 +180,7 @@ describe('recoverEpoch, when seqs are missing', () => {
     expect(recovered.outcomes).toHaveLength(1);
   });
 
-  it('applies entries that follow, and holds the others, their accounts, and later entries of these accounts', async () => {
+  it('applies entries that follow the state in MySQL; holds the others, their accounts, and later entries of these', async () => {
     const entries = await journal(
       ['t1', 'world', 'ada'],
       ['t2', 'world', 'bob'],

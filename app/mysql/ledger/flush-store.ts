@@ -97,10 +97,10 @@ function sealingOfBatch({ epoch, outcomes, holdEvents, groups, changes }: FlushB
 }
 
 /**
- * Moves accounts from their state before the batch to their state after it. It detects a version or a balance that differs in
- * MySQL (the statement then sets a NOT NULL column to NULL, which is an error) and a missing account (the upsert inserts it,
- * which counts 1, while an update counts 2). The same checks apply to the held amount of an account, which only few batches
- * change.
+ * Moves accounts from their state before the batch to their state after it. It detects a version or a balance that
+ * differs in MySQL (the statement then sets a NOT NULL column to NULL, which is an error) and a missing account (the
+ * upsert inserts it, which counts 1, while an update counts 2). The same checks apply to the held amount of an account,
+ * which only a few batches change.
  */
 export async function moveAccounts(session: Session, moves: readonly AccountMove[]): Promise<void> {
   const withHeld = moves.filter(({ held }) => held !== undefined);

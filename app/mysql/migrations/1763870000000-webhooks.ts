@@ -10,7 +10,7 @@ export class Webhooks1763870000000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(WEBHOOKS);
     await runner.query(DELIVERIES);
-    // Its lock makes creations run one at a time, so that they are counted exactly.
+    // Whoever creates a webhook locks this row, so that webhooks are created one at a time and counted exactly.
     await runner.query("INSERT IGNORE INTO job_leases (job) VALUES ('webhook-creation')");
   }
 

@@ -58,7 +58,7 @@ it('A limit set by a client applies in Redis and in MySQL, counts each transfer 
   expect(await used()).toBe('6.00');
   expect(await payTwice('together', '1.00', '3.01')).toMatchObject(groupRefused('3.00'));
   expect(await used()).toBe('6.00');
-  // Returned money is not counted.
+  // A reversal does not change the usage.
   expect(await api.request('POST', '/v1/transfers/funds/reversal')).toMatchObject({ status: 422 });
   expect(await api.request('POST', '/v1/transfers/first/reversal')).toMatchObject({ status: 201 });
   expect(await used()).toBe('6.00');

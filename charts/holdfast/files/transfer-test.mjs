@@ -89,5 +89,5 @@ for (const [accountId, balance] of before) {
   if (after !== balance) throw new Error(`the balance of ${accountId} changed from ${balance} to ${after}`);
 }
 console.log(
-  `A cent was transferred once around ${accounts.length} accounts${shards === 1 ? '' : ', each in a different shard'}.`,
+  `A cent was passed once around a ring of ${accounts.length} accounts${shards === 1 ? '' : ', each in a different shard'}.`,
 );

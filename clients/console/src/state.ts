@@ -56,8 +56,8 @@ export const waitAfter = (error: ApiError, failures: number, everyMs: number): n
   Math.max(everyMs, error.retryAfterMs ?? 0, Math.min(BACK_OFF_MS_MAX, everyMs * 2 ** (failures - 1)));
 
 /**
- * Reads once, again on `reload`, and every `everyMs` while the page is visible; at once when it becomes visible again. A
- * null path reads nothing.
+ * Reads once, again on `reload`, and every `everyMs` while the page is visible. A read that falls due while it is
+ * hidden is made as soon as it becomes visible again. A null path reads nothing.
  */
 export function useLoaded<T>(path: string | null, everyMs: number | null = null): Loaded<T> {
   const { api } = useSession();

@@ -38,7 +38,8 @@ local function unchanged(status, detail, seq, hold, moved, limit, value, remaini
     captured, expires, revision, hold_status, at, day, month, 0, 0)
 end
 
--- Sums of exact numbers are only compared. A sum outside the exact range may be rounded, but never back into the range.
+-- A sum here may exceed the exact range and be rounded. It is only compared, and rounding never brings it back into the
+-- range.
 local function raise_refusal(account, amount)
   local held = account.held or 0
   if account.balance - held - amount < -account.overdraft then return INSUFFICIENT_FUNDS end
