@@ -11,7 +11,7 @@ export interface ImportState {
   /** The digest of the content of the file. */
   fileDigest: string;
   rows: number;
-  /** The URLs of the ledger that gave all results; empty if several ledgers or versions of the file may have. */
+  /** The URLs of the ledger that gave all results; empty if they may be of several ledgers or versions of the file. */
   urls: readonly string[];
   /** The URLs to which rows were last sent; absent in files of earlier releases. */
   sentTo?: readonly string[];

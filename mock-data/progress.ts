@@ -9,7 +9,7 @@ export interface ProgressOutput {
 const REDRAW_MS = 100;
 const LINE_EVERY_MS = 3_000;
 /**
- * The displayed rate is that of the last seconds: an average since the start would hide that the service has stopped.
+ * The displayed rate is that of the last few seconds: an average since the start would hide a service that has stopped.
  */
 const RATE_WINDOW_MS = 5_000;
 

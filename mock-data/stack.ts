@@ -26,7 +26,7 @@ export function stackDir(): string {
   return resolve(process.env['STACK_DIR'] ?? '.local');
 }
 
-/** The stack of that folder, or null if there is no stack.json. @throws Error if the file is invalid */
+/** The stack in a folder; null if the folder has no stack.json. @throws Error if the file is invalid */
 export async function readStack(dir: string): Promise<Stack | null> {
   const path = join(dir, 'stack.json');
   let text: string;

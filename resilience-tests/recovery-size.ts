@@ -81,7 +81,7 @@ async function loss(epoch: LargeEpoch, api: MeasuredRole): Promise<void> {
   await recovered(epoch, api, { what: 'accepted loss', redisUrl: NO_REDIS, until: allRecovered, posted: POSTED });
 }
 
-/** Like `loss`, but nothing that was handed over applies to the state of the books, so all of it is given up. */
+/** Like `loss`, but nothing that was handed over follows the state of the books, so all of it is given up. */
 async function givenUp(epoch: LargeEpoch, api: MeasuredRole): Promise<void> {
   await epoch.close();
   await epoch.turnSettingsBack();

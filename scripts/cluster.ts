@@ -30,8 +30,8 @@ from Go modules (as root, on Debian or Ubuntu; about 20 minutes the first time),
   },
   operands: {
     label: 'COMMAND',
-    help: `up starts the cluster. install builds this checkout's image, installs the chart and tests the release. image only
-  builds the image of a --commit under a --tag, for upgrades between releases. monitoring
+    help: `up starts the cluster. install builds this checkout's image, installs the chart and tests the release. image
+  builds the image of a --commit under a --tag without installing it, for upgrades between releases. monitoring
   adds Prometheus and prometheus-adapter, for scaling on transfers per second. external-secrets adds
   the External Secrets operator, for npm run examples:kubernetes. down stops everything and deletes its data.`,
     choices: COMMANDS,

@@ -7,7 +7,7 @@ import { readCommandLine, text } from '../app/config/command-line.mjs';
 /**
  * @param {string} changelog
  * @param {string} version
- * @returns {string | null} the changelog section of the version; null if it has no dated section for it
+ * @returns {string | null} the section of the version; null if the changelog has none with a date
  */
 export function notesOf(changelog, version) {
   const sections = changelog.split(/^## /m).slice(1);

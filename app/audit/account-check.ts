@@ -18,10 +18,7 @@ interface AccountCheckOptions {
 
 const UNPLACED = { position: null, index: null };
 
-/**
- * Compares the rows that change (accounts and holds) with a replay of the log, one part of the accounts after the
- * other.
- */
+/** Compares the rows that change (accounts and holds) with a replay of the log, one part of the accounts at a time. */
 export class AccountCheck {
   readonly #source: AuditSource;
   readonly #scope: AuditScope;

@@ -86,7 +86,7 @@ export class AnchorCheck {
   /**
    * @param anchors of any ledgers and shards, in any order; those of other ledgers and shards are not compared
    * @param readAt when the end of the log was read, ms, by a clock that administrators of the database cannot set: only
-   * anchors that were signed later may be beyond the end. By default, all anchors are older.
+   * anchors that were signed later may be beyond the end. By default, no anchor may.
    */
   constructor(
     anchors: Iterable<Anchor>,

@@ -32,7 +32,7 @@ export interface AuditScope {
   shards: number;
   /** The end of the log. */
   head: LogHead;
-  /** The time at which this was its end, by the clock of the database, ms. */
+  /** When this was the end of the log, by the clock of the database, ms. */
   at: number;
   /** Whether all accounts that are older than the log have their states in it. */
   isComplete: boolean;
@@ -41,7 +41,7 @@ export interface AuditScope {
 export interface MomentView {
   /** The end of the log at this moment. */
   head: LogHead;
-  /** The position of a row beyond this end (no process has sealed such a row); null if there is none. */
+  /** The position of a row beyond this end, which no process can have sealed; null if there is none. */
   beyond: number | null;
   /** Lines that were committed but are not in the log yet, in order. */
   waiting: readonly string[];
@@ -56,7 +56,7 @@ export interface AuditedAccount {
   openingOverdraftLimit: number;
   /** JSON, as stored. */
   openingLimits: string | null;
-  /** The latest acceptance, ms; null if there was none. */
+  /** The time of the latest acceptance (`last_accepted_ms`); null if there was none. */
   lastAcceptedAt: number | null;
   /** Whether the account is in the log. */
   isLogged: boolean;

@@ -101,12 +101,12 @@ function concerns(line: string, isWanted: (accountId: string) => boolean): boole
   return accounts === null || accounts.some(isWanted);
 }
 
-/** Feeds would send a row beyond the end of the log. @throws BrokenLog */
+/** Refuses a log that has a row beyond its end, because feeds would send that row. @throws BrokenLog */
 export function refuseBeyond({ beyond }: Pick<MomentView, 'beyond'>): void {
   if (beyond !== null) throw new BrokenLog(beyond, 'it is beyond the recorded end of the log');
 }
 
-/** An entry that waits to be sealed after a head. @throws BrokenLog */
+/** Decodes an entry that waits to be sealed; `head` is the end of the log. @throws BrokenLog */
 export const waitingEntry = (line: string, head: Pick<LogHead, 'position'>): SealedEntry =>
   decoded(line, head.position + 1);
 

@@ -9,7 +9,7 @@ export interface ServerFacts extends ServerIdentity {
   version: string;
   /** `run_id`: identifies the process, and changes with each restart. */
   runId: string;
-  /** `master_replid2`: the replid that the server had as a replica, until its replication backlog was recreated. */
+  /** `master_replid2`: the replid that the server had as a replica; kept until its replication backlog is recreated. */
   formerReplid: string;
   /** `appenddirname`: a name of the node; it is not replicated. */
   node: string;

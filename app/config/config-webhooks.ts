@@ -12,7 +12,7 @@ export const WEBHOOK_SETTINGS = {
     secretKeys: optional(
       'WEBHOOK_SECRET_KEYS',
       textWhere(areBoxKeys, '32 bytes in base64, or several of these, separated by spaces', { secret: true }),
-      'Keys that encrypt the secrets of webhooks in MySQL. The first one encrypts; all of them decrypt. API pods and the role `webhooks` need the same keys. If it is not set, webhooks are disabled.',
+      'Keys that encrypt the secrets of webhooks in MySQL. The first one encrypts; all of them decrypt. API pods and the role `webhooks` need the same keys. Without a key, webhooks are disabled.',
     ),
     perUserMax: setting('WEBHOOKS_PER_USER_MAX', integer(1, 1_000), 20, 'Maximum number of webhooks of one user.'),
     max: setting(

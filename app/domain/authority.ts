@@ -19,7 +19,7 @@ export interface NamedEpoch {
 /** The Redis server on which a cache epoch was activated. */
 export interface CacheServerIdentity {
   cacheEpoch: number;
-  /** The name of the node if it has one that is not replicated; otherwise ''. */
+  /** A name of the node that is not replicated, if the node has one; otherwise ''. */
   redisNode: string;
   replid: string;
   marker: string;

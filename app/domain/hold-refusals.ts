@@ -1,6 +1,6 @@
 import type { Refusal } from './problem.ts';
 
-/** The request that was refused: for a hold, its change, or its capture. */
+/** The refused request: what it was to do, and to which hold. */
 interface About {
   what: 'place' | 'change' | 'capture' | 'void' | 'expire';
   holdId: string;

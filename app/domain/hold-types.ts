@@ -2,8 +2,8 @@
 export type HoldStatus = 'OPEN' | 'CAPTURED' | 'VOIDED' | 'EXPIRED';
 
 /**
- * How much of a hold's remaining amount the windows of its account count, minor units. Earlier windows do not matter,
- * because an account never returns to one.
+ * How much of a hold's remaining amount is counted in the windows of its account, minor units. Earlier windows do not
+ * matter, because an account never returns to one.
  */
 export interface CountedHold {
   /** When a part of the hold was last counted, ms since 1970 by the ledger's clock. */

@@ -107,7 +107,7 @@ describe('decideChange', () => {
     expect(decideChange(open(), change(51), holder({ balance: 0, held: 50 }), NOW)).toBe('insufficient_funds');
   });
 
-  it('keeps the amount above what was captured', () => {
+  it('does not lower the amount to what was captured, or below', () => {
     const hold = open({ captured: 20 });
     expect(decideChange(hold, change(21), holder({ held: 30 }), NOW)).toMatchObject({ heldChange: -29 });
     expect(decideChange(hold, change(20), holder({ held: 30 }), NOW)).toBe('hold_exceeded');

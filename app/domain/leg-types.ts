@@ -8,8 +8,9 @@ import type { Refusal } from './problem.ts';
  *   leg      shard  id           moves                            may be refused
  *   out      s      T            source → transit account         by the rules, or with the refusal of the destination
  *   in       d      T~<s>        transit account → destination    by the rules
- *   back     s      T~back       transit account → source         only if the source is closed, or at the exact range
- *   returns  s      T~returns    transit account → ~returns       only at the exact range
+ *   back     s      T~back       transit account → source         only if the source is closed or leaves the exact
+ *   range
+ *   returns  s      T~returns    transit account → ~returns       only if it leaves the exact range
  *
  * Clients cannot send ids that contain `~`.
  */

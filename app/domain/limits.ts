@@ -132,8 +132,8 @@ export const isCountedIn = (start: number, at: number, { countedSince }: Usage):
   at >= start && at >= countedSince;
 
 /**
- * Returns debits that were counted at `at` to each window that is still the account's latest. @returns the new usage
- * Whether the window has ended in the meantime makes no difference, so no calendar is needed.
+ * Subtracts debits that were counted at `at` from each window that is still the account's latest. Whether the window
+ * has ended in the meantime makes no difference, so no calendar is needed. @returns the new usage
  */
 export function givingBack(usage: Usage, at: number, back: { day: number; month: number }): Usage {
   const { dayStart, monthStart, dayDebit, monthDebit } = usage;

@@ -47,7 +47,7 @@ export class Outbox {
     return this.#ended;
   }
 
-  /** The position after what was sent, while more is waiting; otherwise null. */
+  /** If more events are waiting, the position after the last one that was sent; otherwise null. */
   get sentWhileWaiting(): FeedPosition | null {
     return this.#waiting.length > 0 ? this.#sent : null;
   }

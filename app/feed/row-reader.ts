@@ -101,7 +101,7 @@ export class RowReader {
     return rows;
   }
 
-  /** Changes are rare, and the log does not contain the currencies of their accounts. */
+  /** The currencies of changed accounts, which the log does not contain. Changes are rare. */
   async #currenciesOf(rows: readonly SealedLines[]): Promise<Map<string, string>> {
     const currencies = new Map<string, string>();
     const changes = rows.flatMap(({ lines }) => lines.filter(isAccountChange).map(decodeEntry));

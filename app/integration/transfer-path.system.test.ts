@@ -95,7 +95,7 @@ function luaLog(): { script: string; file: string }[] {
   return [...lines].map(([, script = '', file = '']) => ({ script, file }));
 }
 
-/** The functions that have run in both roles since the last check. */
+/** The functions that have run in either role since the last check. */
 async function executed(): Promise<Set<string>> {
   const answers = roles.map(async (role, index) => {
     const answer = once(role, 'message') as Promise<[string[]]>;

@@ -25,7 +25,7 @@ export function businessDays(
   let date = last ? Date.parse(last.day) + DAY_MS : firstOfMonth(wallClock(settings.timeZone, from) - DAY_MS);
   for (let previous = last; previous === null || previous.dayStart <= until; date += DAY_MS) {
     const dayStart = startOf(settings, date);
-    // Skips a date that the zone skips, or that would begin before the previous one after a change of the settings.
+    // Skips a date that the zone skips, or that, after a change of the settings, would begin before the previous one.
     if (dayStart === null || (previous && dayStart <= previous.dayStart)) continue;
     const day = new Date(date).toISOString().slice(0, 10);
     const sameMonth = previous?.day.slice(0, 7) === day.slice(0, 7);

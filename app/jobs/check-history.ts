@@ -38,9 +38,9 @@ export function faultOf(row: HistoryRow): Pick<Drift, 'what' | 'minorUnits'> | n
     const offUnits = Number(BigInt(usage.counted.dayDebit) - BigInt(usage.posted.dayDebit));
     return { what: 'has usage of its limits that differs from its postings', minorUnits: offUnits };
   }
-  // Unique keys prevent a version from appearing twice among the debits, the credits, the placings of holds or their other
-  // events, but not once in each. Count, maximum, sum and sum of squares together reveal the gap that this leaves, except in
-  // contrived cases.
+  // Unique keys prevent a version from appearing twice among the debits, the credits, the placings of holds or their
+  // other events, but not from appearing once in each of several of these. Count, maximum, sum and sum of squares
+  // together reveal the gap that this leaves, except in contrived cases.
   const n = BigInt(row.version);
   const versions = row.postings + row.holdEvents;
   const gapless =

@@ -94,7 +94,7 @@ describe('The comparison of transfers between shards', () => {
     [
       'paid a different amount',
       () => post('done-3', 'in', { from: 0, to: 1 }, 6),
-      ['done-3 moves 5 EUR, but its in 6 EUR'],
+      ['done-3 moves 5 EUR; its in moves 6 EUR'],
     ],
     ['lost at its destination', () => shard(1).posted.delete('done-3~0'), ['done-3 is done, but has no in']],
     [

@@ -218,7 +218,7 @@ function whatIsWrong(line: CrossingLine, legs: Readonly<Record<LegName, LegLine 
   const other = Object.values(legs).find(
     (leg) => leg && (leg.amount !== line.amount || leg.currency !== line.currency),
   );
-  if (other) return `moves ${line.amount} ${line.currency}, but its ${other.leg} ${other.amount} ${other.currency}`;
+  if (other) return `moves ${line.amount} ${line.currency}; its ${other.leg} moves ${other.amount} ${other.currency}`;
   const ends = [legs.in, legs.back, legs.returns].filter((leg) => leg !== undefined).map(({ leg }) => leg);
   if (ends.length > 1) return `has ${ends.join(' and ')}`;
   if (line.state === 'DONE' && !legs.in) return 'is done, but has no in';

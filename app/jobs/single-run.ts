@@ -3,7 +3,7 @@ import type { Clock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/log.ts';
 import { latestSlot } from '../kernel/schedule.ts';
 
-/** How long the lease of a crashed run blocks others, ms; an active run renews its lease three times as often. */
+/** How long the lease of a crashed run blocks others, ms; an active run renews its own every third of this time. */
 const LEASE_MS = 60_000;
 /** A slot that no keeper has started within this time, ms, is skipped: the keepers were down. */
 const START_WITHIN_MS = 60 * 60_000;

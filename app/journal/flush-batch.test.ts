@@ -16,7 +16,7 @@ import { ACCEPTED_AT, account, modelEpoch, order } from './testing/epoch-under-t
 const ACCOUNTS = [account('world'), account('ada'), account('bob')];
 const CHANGE_ID = '01890000-0000-7000-8000-000000000001';
 
-/** Three entries: two transfers, an account change, and a transfer and a refusal. */
+/** Three entries: one with two transfers, one with an account change, one with a transfer and a refusal. */
 async function anyJournal(): Promise<JournalEntry[]> {
   const epoch = await modelEpoch(ACCOUNTS);
   await epoch.apply(order('t1', { amount: 500 }), order('t2', { source: 'ada', destination: 'bob', amount: 120 }));

@@ -15,8 +15,8 @@ import { IntegrityError } from './integrity-error.ts';
 import type { JournalEntry } from './journal-entry.ts';
 
 /**
- * A lookup by id returns the whole entry of a group, so it must stay small; a group that would be larger is refused before it
- * enters the queue.
+ * A lookup by id returns the whole entry of a group, so entries must stay small; a group whose entry would be too large
+ * is refused before it enters the queue.
  */
 export const GROUP_BYTES_MAX = 64 * 1024;
 

@@ -40,7 +40,7 @@ export class OutgoingAddresses {
     this.#protocols = http ? ['https:', 'http:'] : ['https:'];
   }
 
-  /** @param text an IP address, as a resolver or a URL contains it */
+  /** @param text an IP address, as returned by a resolver or contained in a URL */
   allows(text: string): boolean {
     const bare = text.startsWith('[') ? text.slice(1, -1) : text;
     if (isIP(bare) === 0) return false;

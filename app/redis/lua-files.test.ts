@@ -105,7 +105,7 @@ it('every script is in the list of flags, and every name in the list is a script
 });
 
 describe.each(names)('%s.lua', (name) => {
-  it.each(['KEYS', 'ARGV'] as const)('declares all the %s that it uses in its header, and no others', (list) => {
+  it.each(['KEYS', 'ARGV'] as const)('declares in its header all the %s that it uses, and no others', (list) => {
     const listed = declared(name, list);
     const needed = used(name, list);
     if (list === 'ARGV') for (const number of PROLOGUE_ARGUMENTS) needed.add(number);

@@ -211,7 +211,7 @@ class History {
 let run = 0;
 it.each([
   ['any history', anyPlain, MEANT],
-  ['any history of accounts with limits that passes midnights', anyLimited, MEANT_OF_LIMITED],
+  ['any history of accounts with limits, across midnights', anyLimited, MEANT_OF_LIMITED],
 ] as const)(
   'For %s, the scripts and the model make the same decisions on holds, and leave the same holds and accounts',
   async (_, any, meanings) => {

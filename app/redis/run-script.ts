@@ -76,7 +76,7 @@ export function withIncludes(name: string): string {
 const LITERAL = String.raw`(?:\d+|'[^']*')`;
 const NAME = '[A-Z][A-Z0-9_]*';
 const CONSTANTS = new RegExp(`^ *local (${NAME}(?:, ${NAME})*) = (${LITERAL}(?:, ${LITERAL})*)$`, 'gm');
-/** What has to stay as it is, a comment or a string, or a name. */
+/** A comment or a string, which has to stay as it is; or a name. */
 const TOKEN = new RegExp(String.raw`--.*|'[^']*'|(?<![\w.])${NAME}(?!\w)`, 'g');
 
 /**

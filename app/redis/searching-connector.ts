@@ -48,7 +48,7 @@ export function searchingConnector(search: NodeSearch): new (options: unknown) =
       );
       // ioredis recognizes by this message that the connection was closed on purpose.
       if (!this.connecting) throw new Error('Connection is closed.');
-      // These are the options of the connection, which spans show as the address of the server.
+      // These are the options of the connection; spans show them as the address of the server.
       Object.assign(this.#options, node);
       const { tls } = this.#options;
       const stream = tls ? connectTls({ ...node, ...tls }) : connectTcp(node);

@@ -23,7 +23,7 @@ const exchange = async (demand: SharedDemand, rates: Record<string, number>) =>
   Object.fromEntries(await demand.exchange(new Map(Object.entries(rates))));
 
 describe('The request rates of the pods', () => {
-  it('are added for each user; the latest report of a pod replaces its earlier ones', async () => {
+  it('are added up for each user; the latest report of a pod replaces its earlier ones', async () => {
     const [a, b] = [pod('a'), pod('b')];
     expect(await exchange(a, { ada: 80.5, bob: 3 })).toEqual({ ada: 80.5, bob: 3 });
     expect(await exchange(b, { ada: 40 })).toEqual({ ada: 120.5 });

@@ -6,7 +6,7 @@ interface Watch {
   failed(error: unknown): void;
   /** Called with the ledger's time in each reply, ms. */
   heard?(timeMs: number): void;
-  /** Wraps each call that applies transfers, for example, in a span. */
+  /** Wraps each call that applies transfers: in a span, for example. */
   aroundApply?<T>(items: readonly CallItem[], call: () => Promise<T>): Promise<T>;
 }
 

@@ -10,7 +10,7 @@ const COUNT_SHARE = 20;
 export class HoldGauges implements Disposable {
   readonly #context: ShardContext;
   readonly #schedule: HoldSchedule;
-  /** Null before the first round, so that no value hides what other keepers report. */
+  /** Null until a round succeeds, and after one that fails, so that no old value hides what other keepers report. */
   #lateMs: number | null = null;
   #countAt = Number.NEGATIVE_INFINITY;
   #isCounting = false;

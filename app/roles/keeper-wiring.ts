@@ -13,7 +13,7 @@ import { tracedFlush } from './traced.ts';
  */
 const FLUSH_CHARS_MAX = 8 * 1024 * 1024;
 
-/** Creates the flusher of the journal, and the flusher for the rest of an epoch while the keeper recovers it. */
+/** Creates the flusher of the journal, and the one that flushes the rest of an ended epoch while it is recovered. */
 export function createFlushers(context: ShardContext): { flusher: Flusher; recoveryFlusher: Flusher } {
   const { clock, scripts: cache } = context;
   const { sync } = context.config;

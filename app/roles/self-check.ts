@@ -9,7 +9,7 @@ import type { ShardContext } from './shard-context.ts';
 /** How often a keeper checks whether the self-check is due, and what the latest run has found. */
 const EVERY_MS = 60_000;
 const MINUTE_MS = 60_000;
-/** A little less than a week, so that the walk is due at the same time of day. */
+/** A little less than a week, so that the walk over all hashes is due at the same time of day. */
 const WALK_EVERY_MS = 6.5 * 24 * 60 * MINUTE_MS;
 const ACCOUNTS_MAX = 200_000;
 /** After each page, the check pauses for as long as the page took, at most this long. */
@@ -62,8 +62,8 @@ export class SharedSelfCheck {
   }
 
   /**
-   * Exports what the latest run, in whatever process, has found. Before the first success, the time counts from the
-   * beginning of the log, so that an alert notices if no run ever succeeds.
+   * Exports what the latest run, in whatever process, has found. Before the first success, the time when the log began
+   * is exported instead, so that an alert notices if no run ever succeeds.
    */
   async showLatest(): Promise<void> {
     const { metrics, sealedLog } = this.#context;

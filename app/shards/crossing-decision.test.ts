@@ -52,7 +52,7 @@ describe('the next step of a crossing', () => {
     }
   });
 
-  it('never ends while the money is in transit, unless an operator has to help', () => {
+  it('never ends the crossing while the money is in transit, unless an operator has to help', () => {
     for (const facts of every) {
       const step = nextStep(facts);
       if (step.do !== 'end' || !isPosted(facts.out)) continue;

@@ -10,7 +10,7 @@ import type { TransitAccounts } from './transit-accounts.ts';
 
 /** Maximum number of transit accounts that are tried for a leg; trying all of them takes about 5 s. */
 const TRANSITS_MAX = 100;
-/** After a few tries, the reason is probably temporary. */
+/** After this many tries, the reason is probably temporary, so each further try waits. */
 const HASTY_TRIES_MAX = 4;
 const TRY_AGAIN_MS = 50;
 
@@ -57,7 +57,7 @@ export class Legs {
     durability: Durability,
   ): Promise<Outcome | Problem> {
     const { currency } = order;
-    if (!out.persisted) throw new TypeError(`${leg} of ${order.transactionId} must wait until MySQL has the leg out`);
+    if (!out.persisted) throw new TypeError(`${leg} of ${order.transactionId} must wait until MySQL has its leg "out"`);
     if (leg === 'in')
       return this.#send(to, currency, durability, async (transit) => inOrder(out.order, { transit, fromShard: from }));
     return this.#send(from, currency, durability, async (transit) => {

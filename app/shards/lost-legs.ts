@@ -15,8 +15,8 @@ export interface RowPlan {
   /** `in` will be sent, so its destination has to exist. */
   awaitsDelivery: boolean;
   /**
-   * `in` was refused, because `back` was sent, but the refusal is lost. It has to be written again. Otherwise the id of
-   * `in` would be free, and the reason why the money was returned would be unknown.
+   * `in` was refused (otherwise `back` would not have been sent), but the refusal is lost. It has to be written again.
+   * Otherwise the id of `in` would be free, and the reason why the money was returned would be unknown.
    */
   lacksRefusal: boolean;
   /** The legs contradict each other, so nothing can be done. */

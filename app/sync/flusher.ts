@@ -174,7 +174,7 @@ export class Flusher {
       if (reading.published < reading.seq) await this.#publish(reading, caller);
       return 0;
     }
-    // The next entry may not have been read yet; it was accepted after the last entry of this batch.
+    // If the next entry has not been read yet, the time of this batch's last entry serves as a lower bound.
     const following = reading.nextAcceptedAt ?? batch.outcomes.at(-1)?.acceptedAt ?? null;
     const started = clock.monotonic();
     const committed = store.commit(batch, authorityEpoch);

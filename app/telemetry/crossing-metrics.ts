@@ -15,7 +15,7 @@ export class CrossingMetrics extends MetricSet {
   ]);
   readonly #courierFailures = this.counter(
     'courier_failures_total',
-    'Attempts to complete transfers between shards that failed and are repeated',
+    'Failed attempts to complete a transfer between shards, which are repeated',
   );
   readonly #open = this.gauge('crossings_open', 'Open transfers between two shards', ['from', 'to']);
   readonly #oldestAge = this.gauge(

@@ -53,7 +53,7 @@ export class LedgerMetrics extends MetricSet {
   readonly #held = this.gauge('held_minor_units', 'Total that open holds reserve, in minor units', ['currency']);
   readonly #returns = this.gauge(
     'returns_minor_units',
-    'Money of returned transfers between shards that their source accounts could not take, in minor units',
+    'Money that the source accounts of returned transfers between shards could not take, in minor units',
     ['currency'],
   );
   readonly #holdsExpired = this.counter(

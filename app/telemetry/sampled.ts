@@ -6,7 +6,7 @@ export const SAMPLED = {
     'Seconds since this pod last reached the end of the sealed log; 0 while there are no listeners',
   ],
   webhooksActive: ['webhooks_active', 'Webhooks of the ledger that are active'],
-  webhooksStopped: ['webhooks_stopped', 'Webhooks of the ledger whose deliveries were given up'],
+  webhooksStopped: ['webhooks_stopped', 'Webhooks of the ledger to which deliveries were given up'],
   webhooksHeld: ['webhooks_held', 'Webhooks to which this process delivers'],
   webhooksFailing: ['webhooks_failing', 'Webhooks to which the latest delivery by this process has failed'],
   webhookBehindSeconds: [

@@ -83,7 +83,7 @@ export class WebhookRun {
   get isFailing(): boolean {
     return this.#webhook.failures > 0;
   }
-  /** The time since which it has had something to deliver, ms; 0 if it has delivered everything. */
+  /** How long the webhook has had something to deliver, ms; 0 if everything has been delivered. */
   get behindMs(): number {
     return this.#caughtUpAtMs === 0 ? 0 : this.#deps.clock.monotonic() - this.#caughtUpAtMs;
   }

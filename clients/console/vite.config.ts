@@ -10,7 +10,7 @@ export default defineConfig({
     outDir: fileURLToPath(new URL('../../dist/console', import.meta.url)),
     emptyOutDir: true,
     assetsDir: '',
-    // Data URLs in styles would be images that the policy allows, but files are easier to cache.
+    // The policy would allow images as data URLs in styles, but files are easier to cache.
     assetsInlineLimit: 0,
     modulePreload: false,
     reportCompressedSize: false,

@@ -11,7 +11,7 @@ export function temporaryFile(content: string | Uint8Array, name = 'payments.csv
   return path;
 }
 
-/** All rows of a file that a reader finds; valid ones without their line. */
+/** All rows that a reader finds in a file with this content, valid or not. */
 export async function rowsOf(
   content: string | Uint8Array,
   read: (file: SourceFile) => AsyncIterable<FileRow>,

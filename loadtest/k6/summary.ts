@@ -20,7 +20,7 @@ export interface Figures {
   dropped: number;
   refusals: number;
   refusalP95Ms: number | null;
-  /** For failure under load. */
+  /** Only in the scenario of failure under load. */
   idsKnown: number;
   idsUnknown: number;
   idsRetried: number;

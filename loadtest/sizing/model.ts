@@ -1,6 +1,6 @@
 import { round } from '../measure.ts';
 
-/** What the model needs of the load test's result: the figures of each part, by its name. */
+/** What the model needs from the load test's result: the figures of each part, by its name. */
 export type Found = Readonly<Record<string, { figures: Readonly<Record<string, number>> } | undefined>>;
 
 /**

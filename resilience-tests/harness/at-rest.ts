@@ -9,7 +9,7 @@ import { HELD_MS_MAX } from '../../verification/load/recorder.ts';
 import { readShardBooks, untilClosed } from '../../verification/load/shard-books.ts';
 
 /**
- * How long after it was sent an attempt may still be carried out. A transfer between shards gets the full time of a
+ * How long an attempt may still be carried out after it was sent. A transfer between shards gets the full time of a
  * request in its destination's shard, and then again in its source's shard.
  */
 export const heldMsMaxOf = ({ file }: System): number => HELD_MS_MAX * (file.shards ? 2 : 1);

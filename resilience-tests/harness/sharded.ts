@@ -44,7 +44,7 @@ const PAUSE_MS_MAX = 1_500;
 const WAIT_MS_MAX = 1_000;
 const WAIT_FACTOR_MAX = 3;
 
-/** Compares transfers that do not touch a shard before and during its fault: they must not notice it. */
+/** Compares, before and during the fault of a shard, transfers that do not touch it: they must not notice the fault. */
 export function othersUnaffected(away: number) {
   return ({ note, wrong, late, short }: Scene<ShardedGround>, seen: Seen): void => {
     const { began, fault, ended } = seen.span;

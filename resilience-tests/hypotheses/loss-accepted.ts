@@ -18,7 +18,7 @@ export const lossAccepted: Hypothesis<Ground<Cluster>> = {
   // `transfer_not_found` and `hold_not_found`: the lookup of an attempt, or the capture of a hold, that was given up.
   errorsAllowed: /^(account_unsettled|transfer_not_found|hold_not_found|504 outcome_unknown)$/,
   seconds: { full: { before: 10, after: 15 }, short: { before: 3, after: 3 } },
-  // The load changes no account settings, because the service would list a change that was given up under an id that no
+  // The load changes no account settings: if a change were given up, the service would list it under an id that no
   // client knows.
   load: { ...BUSY_LOAD, changes: 0, groups: 0 },
   population: (prefix) => smallTown(prefix, 2_000),

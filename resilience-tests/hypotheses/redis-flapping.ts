@@ -6,7 +6,7 @@ import { type Ground, type Hypothesis, ownCluster } from '../harness/hypothesis.
 export const redisFlapping: Hypothesis<Ground<Cluster>> = {
   name: 'redis-flapping',
   expectation:
-    'Redis is repeatedly killed soon after it is back, at every stage of the return. It gets the authority again only once it stays available.',
+    'Redis is repeatedly killed soon after it is back, at every stage of the return. It does not get the authority back until it stays available.',
   pauseMsMax: 15_000,
   errorsAllowed: /^504 outcome_unknown$|^ledger_switching$/,
   seconds: { full: { before: 10, after: 15 }, short: { before: 3, after: 3 } },

@@ -81,7 +81,7 @@ export function rowsOf(graph) {
 }
 
 /**
- * Orders each row by the middle of its neighbors, a few times down and up, so that few arrows cross.
+ * Sorts each row by the average place of each folder's neighbors, a few times down and up, so that few arrows cross.
  * @param {string[][]} rows
  * @param {Arrows} arrows
  */

@@ -337,7 +337,7 @@ export const LEDGER_ROWS = [
         ],
       },
       {
-        title: 'Transfers between shards that do not match',
+        title: 'Mismatched transfers between shards',
         about: 'Differences that the latest comparison found; the report of the reconciliation lists them.',
         queries: [
           [

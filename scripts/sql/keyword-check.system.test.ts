@@ -24,7 +24,7 @@ describe('Bare keywords', () => {
     ['that only contain a keyword', 'SELECT user_name, statuses FROM transfers'],
     ['that name a character set', 'ALTER TABLE t MODIFY c CHAR(3) CHARACTER SET ascii'],
     ['in upper case, because these are meant as keywords', 'SELECT NOW(3) AS moment'],
-  ])('are not words %s', (_what, sql) => {
+  ])('do not include words %s', (_what, sql) => {
     expect(bareKeywords(sql)).toEqual([]);
   });
 

@@ -21,7 +21,7 @@ export const HANDING_OVER: Mutant[] = [
   },
   {
     name: 'hand-over-without-replays',
-    rule: 'Every answer with an outcome adds its entry to the tail of the pod that received it, including replays.',
+    rule: 'Every answer with an outcome, including a replay, adds its entry to the tail of the pod that received it.',
     theme: 'lostReplies',
     assembly: pods(({ handOverStore, cache }) => {
       const own = new Set<number>();
@@ -94,7 +94,7 @@ export const HANDING_OVER: Mutant[] = [
   },
   {
     name: 'answers-after-the-hand-over',
-    rule: 'After the hand-over no reply of the epoch counts, including reads and refusals.',
+    rule: 'After the hand-over, all replies of the epoch are ignored, including refusals and replies to reads.',
     theme: 'divided',
     assembly: pods(() => ({
       cut: () => {},

@@ -17,6 +17,6 @@ export function backupOf(tables: Tables): () => void {
   };
 }
 
-/** Copies nested maps, too, because a table may be a map of maps, but not rows, which are never changed in place. */
+/** Copies nested maps, too, because a table may be a map of maps. Rows are shared: they are never changed in place. */
 const copyOf = (map: ReadonlyMap<unknown, unknown>): Map<unknown, unknown> =>
   new Map([...map].map(([key, row]) => [key, row instanceof Map ? copyOf(row) : row]));

@@ -26,7 +26,7 @@ export class HoldScheduleTables implements DueHolds {
   }
 }
 
-/** The lease on the expiry of holds, like a row of `jobs`. */
+/** The lease on the expiry of holds, like a row of `job_leases`. */
 export class ExpiryLeaseTables implements Lease {
   readonly #client: MysqlClient;
   constructor(client: MysqlClient) {

@@ -57,7 +57,7 @@ export class RedisNode {
   /** Incremented by every crash: events from before it are discarded. */
   #life = 0;
   #wallOffsetMs = 0;
-  /** True while the file is being replayed. */
+  /** The original time of the write that is being replayed; null unless the file is being replayed. */
   #replayedMs: number | null = null;
   readonly #scheduler: Scheduler;
   readonly #random: Random;

@@ -252,7 +252,7 @@ export class HoldClient {
     this.#record(holdId, { op: 'read', sentAt, endedAt: scheduler.nowMs, answer }, reply);
   }
 
-  /** Sends the request to place a hold until its outcome is known. Used at the end of a run. */
+  /** Until the outcome of a hold is known, sends the request to place it. Used at the end of a run. */
   settle(holdId: string): Promise<void> {
     const { history } = this.#deps;
     const placing = history.ofHold(holdId).requests.find(({ op }) => op === 'place');

@@ -51,7 +51,7 @@ describe('the postings of an account', () => {
   });
   it('limits: the debits of one day exceed the limit, or differ from the usage of the account', () => {
     const b = sound.history.accounts.find(({ accountId }) => accountId === 'a');
-    if (!b) throw new Error('there is an account a');
+    if (!b) throw new Error('there is no account a');
     const limited = (
       dailyDebitMax: number,
       businessDays: number[],

@@ -23,8 +23,8 @@ interface Step extends HoldAfter {
 
 /**
  * Checks that the events of each hold are complete and follow from one another: nothing follows a final state, no more
- * than the amount is captured, captures are accepted before `expiresAt`, and an expiry is not. Independent of
- * app/domain.
+ * than the amount is captured, captures are accepted before `expiresAt`, and an expiry is accepted only from then on.
+ * Independent of app/domain.
  */
 export function checkHolds({ holds = [], holdEvents = [], transfers }: Books, violations: Violations): void {
   const steps = stepsByHold(holdEvents, transfers);

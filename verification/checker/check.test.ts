@@ -150,7 +150,7 @@ describe('what exists', () => {
     sound.lookUp('t2', 6);
     expect(found()).toEqual(['denied']);
   });
-  it('may be missing from a lookup that was sent before its answer', () => {
+  it('may be missing from a lookup that was sent before any answer reported it', () => {
     sound.lookUp('t2', 1);
     expect(found()).toEqual([]);
   });
@@ -220,7 +220,7 @@ describe('what an operator gave up', () => {
   it('excuses nothing that was sent afterwards', () => {
     expect(without(['t2'], 3.5).lost).toBe(1);
   });
-  it("excuses only reads that show a later version than the account's, if that is known", () => {
+  it('excuses only reads of versions later than the one that MySQL had, if that one is known', () => {
     const accounts = new Map([['a', { version: 1, settingsVersion: 1 }]]);
     expect(without(['t2'], 10, { accounts }).verdict).toBe('valid');
     sound.read('a', at(101, 1), 4.5);

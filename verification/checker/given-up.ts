@@ -27,8 +27,8 @@ export interface GivenUp {
 
 /**
  * The history without what an operator gave up. Answers about it from before the acceptance do not count, and neither
- * do reads from before then that saw its effects; a request that was in progress at that moment was decided later. An
- * id that was sent again later has the outcome that it got then. Everything else still holds. Pure.
+ * do reads from before then that saw its effects; a request that was in progress at that moment counts as decided
+ * later. An id that was sent again later has the outcome that it got then. Everything else still holds. Pure.
  */
 export function withoutGivenUp(history: History, givenUp: GivenUp): History {
   const { at, transactionIds, changes } = givenUp;

@@ -48,7 +48,7 @@ export class RedisServer extends Member implements Address {
     rmSync(files, { recursive: true });
   }
 
-  /** Calls a command on a separate connection. */
+  /** Sends a command on a separate connection. */
   async call(command: string, ...args: string[]): Promise<unknown> {
     const { host, port } = this;
     const redis = new Redis({ host, port, lazyConnect: true, maxRetriesPerRequest: 0, retryStrategy: () => null });

@@ -204,7 +204,7 @@ export class ShardedCluster implements System, AsyncDisposable {
       service.configure({ REDIS_URL: this.#redisUrls.join(' '), MYSQL_URL });
   }
 
-  /** Points the links of all processes to the MySQL of a shard to another server, as if its host name had moved. */
+  /** Moves the links of all processes from the MySQL of a shard to another server, as if its host name had moved. */
   renameMysql(shard: number, to: MysqlServer): void {
     this.#readFrom(shard, to);
     for (const link of this.wires('mysql', shard)) link.redirect(to);

@@ -151,7 +151,7 @@ describe('Holds', () => {
     expect(await kinds()).toEqual([]);
   });
 
-  it('are sound if an earlier build has placed them', async () => {
+  it('are sound even if an earlier build placed them', async () => {
     await placeByEvents(test.database, ['h1']);
     const { holdEvents } = await readBooks(address(), client, 'bank:', ACCOUNTS);
     expect(holdEvents?.map(({ holdId, kind }) => [holdId, kind]).sort()).toEqual([

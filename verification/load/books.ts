@@ -71,7 +71,7 @@ export async function readRows(mysql: Mysql, prefix: string, query: { sql: strin
   };
 }
 
-/** The events of holds except captures, those that placed them first. */
+/** The events of holds, except captures; those that placed a hold come first. */
 async function holdEventsIn(mysql: Mysql, condition: string, values: unknown[]): Promise<BookedHoldEvent[]> {
   const placings = await mysql.rows(`${PLACINGS} WHERE ${condition} AND placed_version IS NOT NULL`, values);
   const others = await mysql.rows(`${HOLD_EVENTS} WHERE ${condition}`, values);

@@ -81,8 +81,7 @@ export class HoldLoad {
   }
 
   /**
-   * Places a hold, for the first time or again. @returns the hold; null if it was not placed or may not have been
-   * placed
+   * Places a hold, for the first time or again. @returns the hold; null if it was not placed, or if that is not known
    */
   async place(holdId: string, content: HoldContent): Promise<HoldShown | null> {
     const { account, destination, amount, currency, expiresAt } = content;

@@ -26,7 +26,7 @@ export function openApiDocument(routes: readonly Route[]) {
     type: 'http',
     scheme: 'bearer',
     description:
-      'An API key, or a JWT where the deployment accepts them (`sub` is the user; `scope` or `scp` lists its scopes).',
+      'An API key, or, if the deployment accepts JWTs, a JWT (`sub` is the user; `scope` or `scp` lists its scopes).',
   });
   for (const route of routes) if (!route.undocumented) registerRoute(registry, route);
   return new OpenApiGeneratorV31(registry.definitions).generateDocument({

@@ -45,7 +45,7 @@ const TransferPosted = z.object({
   destinationBalance: Money.optional().meta({ description: side }),
   destinationVersion: Version.optional(),
   heldAfter: Money.optional().meta({
-    description: 'For a capture: the amount that the holds of the source reserve after it.',
+    description: 'For a capture: the amount reserved by the holds of the source after it.',
   }),
   heldChange: Money.optional(),
 });

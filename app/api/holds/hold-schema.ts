@@ -190,7 +190,7 @@ const IF_MATCH = /^(?:W\/)?(?:"(\d{1,10})"|(\d{1,10}))$/;
 export const IfMatch = z.object({
   'If-Match': z.string().meta({
     description:
-      'Change the hold only at this `revision`; 412 if it has changed. `"3"` or `3`; `*` changes any revision.',
+      'Change the hold only at this `revision`; 412 if it has changed. `"3"` or `3`; `*` allows any revision.',
     example: '*',
   }),
 });

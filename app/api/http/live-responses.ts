@@ -7,8 +7,8 @@ import type { Clock } from '../../kernel/clock.ts';
 const CHECK_EVERY_MS = 30_000;
 const CHECK_AFTER_MS_MIN = 1_000;
 /**
- * A live response ends after a random 50 to 100 % of this time (ms), because a client chooses a pod only when it
- * connects.
+ * A live response ends after a random 50 to 100 % of this time (ms), so that its client chooses a pod again: clients do
+ * that only when they connect.
  */
 const AGE_MAX_MS = 15 * 60_000;
 /** How long to wait for a client to read the end of its response, ms. */

@@ -15,7 +15,7 @@ export interface StreamedContent {
   chunks: AsyncIterable<string>;
 }
 
-/** A place for a stream, to be released when the request is over, sent or not. */
+/** A place for a stream, to be released when the request is over, whether or not the stream was sent. */
 export interface StreamSlot {
   /** Sends the chunks as fast as the client reads them. @returns an error if the client did not get all of them */
   send(response: ServerResponse, content: StreamedContent): Promise<unknown>;

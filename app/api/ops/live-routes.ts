@@ -9,7 +9,7 @@ const LiveShard = z
     mode: z.string().nullable().meta({ description: 'As this pod last read it; null until it has been read.' }),
     epoch: z.int().nullable(),
     stopped: z.boolean(),
-    open: z.boolean().meta({ description: 'Whether this pod serves changes of the shard.' }),
+    open: z.boolean().meta({ description: 'Whether this pod accepts changes in the shard.' }),
     seq: z
       .int()
       .nullable()

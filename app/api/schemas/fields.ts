@@ -196,8 +196,8 @@ let latest = { ms: 0, text: '1970-01-01T00:00:00.000Z' };
 let before = latest;
 
 /**
- * RFC 3339 in UTC with milliseconds: `2026-01-02T03:04:05.678Z`. The latest two results are cached: all items of a batch
- * have one time, and all holds that are placed at one time have two.
+ * RFC 3339 in UTC with milliseconds: `2026-01-02T03:04:05.678Z`. The latest two results are cached: all items of a
+ * batch have the same time, and all holds that are placed together have the same two times.
  */
 export function formatTimestamp(ms: number): string {
   if (ms === latest.ms) return latest.text;

@@ -5,7 +5,7 @@ import type { Ledger } from '../../ledger/ports/ledger.ts';
 
 /**
  * By how much the clock of a store may be set back, or may be behind that of the store from which it takes over the
- * authority. Beyond the same deviation, transfers that depend on the time are refused.
+ * authority. If clocks deviate by more than this, transfers that depend on the time are refused.
  */
 const CLOCKS_APART_MS = 5_000;
 /** A transfer is in MySQL tens of milliseconds after its acceptance. */

@@ -24,7 +24,7 @@ import type {
 } from '../../ledger/ports/ledger.ts';
 
 /**
- * A simple ledger for testing the shapes of the API, with none of the ledger's guarantees. Tests can modify `accounts`
+ * A simple ledger for testing the shapes of the API, without the guarantees of a real one. Tests can modify `accounts`
  * and `postingList`, and inject `failures`.
  */
 export class MemoryLedger implements Ledger, Books, History {

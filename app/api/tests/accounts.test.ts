@@ -222,7 +222,7 @@ describe('PATCH /v1/accounts/{id}', () => {
     for (const nonsense of ['"x"', '"1", "2"', '-1', ''])
       expect([nonsense, (await patch({ status: 'ACTIVE' }, nonsense)).status]).toEqual([nonsense, 400]);
   });
-  it('requires a change, and accepts no other field', async () => {
+  it('requires a change of at least one setting, and accepts no other field', async () => {
     expect(await patch({})).toMatchObject({
       status: 400,
       json: { detail: 'The request must change status, overdraftLimit or limits.' },

@@ -66,7 +66,7 @@ describe('A batch with an id', () => {
     expect(await items('?status=UNDECIDED')).toEqual({ items: [], nextCursor: null });
   });
 
-  it('shows an item that failed at first, and was posted when it was sent again, as posted', async () => {
+  it('shows an item as posted if it failed at first, and was posted when it was sent again', async () => {
     await post([{ ...transfer, transactionId: 't', destinationAccount: 'new' }]);
     expect(await items()).toMatchObject({ items: [{ status: 'FAILED', code: 'account_not_found' }] });
     api.ledger.open('new');

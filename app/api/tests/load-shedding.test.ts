@@ -205,8 +205,7 @@ it('a request keeps its slot exactly until its handler has finished, even if the
 it('counts every rejection, and logs a few of them and the number of the rest', async () => {
   const { hold } = await held({ max: 1, busyMax: 1 });
   await hold(1);
-  // A list, because the log is not the only one to set timers: on a busy machine, the search for slow bodies sets one,
-  // too.
+  // A list, because other code sets timers, too: on a busy machine, the search for slow bodies does.
   const waiting: (() => void)[] = [];
   api.clock.after = (_ms, action) => {
     waiting.push(action);

@@ -28,7 +28,7 @@ describe('a body', () => {
     expect(reply).toMatchObject({ status: 413, json: { code: 'payload_too_large' } });
     expect(reply.headers.get('connection')).toBe('close');
   });
-  it('takes memory only for the part that has arrived, and is rejected when none is left', async () => {
+  it('takes memory only for the part that has arrived, and is rejected when no memory is left', async () => {
     const announced = Array.from({ length: 90 }, () => sendRaw('Content-Length: 65536\r\n\r\n{'));
     const status = async () => (await send(JSON.stringify(transfer))).status;
     expect(await status()).toBe(201);

@@ -112,7 +112,7 @@ describe('A statement', () => {
     expect(await api.get(path(0, 9).replace('/a/', '/no/'))).toMatchObject({ status: 404 });
     expect(await api.get(path(0, 9), { key: keyWith('ops') })).toMatchObject({ status: 403 });
   });
-  it('sends only headers in response to HEAD', async () => {
+  it('consists of headers only in response to HEAD', async () => {
     const pages = countPages();
     const { status, text, headers } = await api.request('HEAD', path(0, 9));
     expect([status, text, headers.get('content-type')]).toEqual([200, '', 'text/csv; charset=utf-8; header=present']);

@@ -260,7 +260,7 @@ describe('A dry run', () => {
     expect(await api.post('/v1/transfers', { ...asked, amount: '1.00' })).toMatchObject({ status: 409 });
   });
 
-  it('without an id shows none', async () => {
+  it('without an id shows no id', async () => {
     expect((await api.post('/v1/transfers', transfer('a', 'b', '1.00', { dryRun }))).json).not.toHaveProperty(
       'transactionId',
     );

@@ -10,7 +10,7 @@ import {
 } from '../../ledger/ports/batch-records.ts';
 import type { BatchRecording } from './batch-schema.ts';
 
-/** How much of a problem is recorded: enough to find the mistake. */
+/** Limits for what is recorded of a problem: enough to find the mistake. */
 const DETAIL_LENGTH_MAX = 300;
 const ERRORS_MAX = 5;
 const POINTER_LENGTH_MAX = 100;

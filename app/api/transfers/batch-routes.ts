@@ -88,7 +88,7 @@ function readItems({ batches, ledger }: BatchDependencies): Route {
 function nameOf(batchId: string, postedBy: string | undefined, identity: Identity): BatchName {
   const own = postedBy === undefined || postedBy === identity.user;
   if (!own && !identity.scopes.has('balances:read'))
-    throw new Problem('forbidden', 'Batches of other users require the scope balances:read.');
+    throw new Problem('forbidden', 'To read the batches of other users, you need the scope balances:read.');
   return { postedBy: postedBy ?? identity.user, batchId };
 }
 

@@ -290,7 +290,7 @@ function splitOf(group: GroupOrder) {
   return { sourceAccount: source, amount: formatAmount(total, currency), currency, destinations };
 }
 
-/** Everything known about a group, including refused ones. */
+/** Everything known about a group, even a refused one. */
 export function groupRecord(outcome: GroupOutcome, identity: Identity): z.input<typeof TransferGroupRecord> {
   const destinations = partsOf(outcome.group);
   const more = { persisted: outcome.persisted, ...(destinations && { destinations }) };

@@ -27,7 +27,7 @@ export const TransferRecord = Transfer.extend({
   holdId: Id.nullable().meta({ description: 'The hold that this transfer captures.' }),
 }).meta({ id: 'TransferRecord' });
 
-/** Everything known about a transfer, including refused ones. */
+/** Everything known about a transfer, even a refused one. */
 export function transferRecord(outcome: Outcome, identity: Identity): z.input<typeof TransferRecord> {
   const { order, persisted } = outcome;
   const { currency, kind, reference, metadata, reverses, groupId = null } = order;

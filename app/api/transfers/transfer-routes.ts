@@ -48,7 +48,7 @@ const POSTED_ANSWERS = {
 };
 
 const DEMO_TRANSFER = { sourceAccount: 'demo-alice', destinationAccount: 'demo-bob', amount: '1.00', currency: 'EUR' };
-/** The example has no ids or timestamps, so that each request from the page is a new transfer. */
+/** The example has no ids or timestamps, so that each request sent from /docs is a new transfer. */
 const TRANSFER_EXAMPLE = { ...DEMO_TRANSFER, reference: 'Invoice 2026-0042', metadata: { invoice: '2026-0042' } };
 const BATCH_EXAMPLE = { transfers: [DEMO_TRANSFER, { ...DEMO_TRANSFER, amount: '2.00' }] };
 

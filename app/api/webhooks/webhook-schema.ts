@@ -84,7 +84,7 @@ export const WebhookChangeRequest = z
     details: Details.optional(),
     state: z.enum(['ACTIVE', 'PAUSED']).optional().meta({
       description:
-        '`PAUSED`: nothing is sent, and nothing is lost. A webhook that is `STOPPED` remains stopped; resume it.',
+        '`PAUSED`: nothing is sent, and nothing is lost. A `STOPPED` webhook remains stopped until it is resumed.',
     }),
   })
   .meta({ id: 'WebhookChange' });
@@ -119,7 +119,8 @@ export const WebhookAnswer = z
     types: z.array(z.enum(EVENT_TYPES)).nullable(),
     details: z.boolean(),
     accountPrefixes: z.array(z.string()).nullable().meta({
-      description: 'Only events of accounts with these prefixes, those of its creator; null: all accounts.',
+      description:
+        'Only events of accounts with these prefixes, to which its creator is restricted; null: all accounts.',
     }),
     state: z.enum(WEBHOOK_STATES).meta({
       description: '`STOPPED`: deliveries were given up at `position`; nothing is skipped. See `stopReason`.',

@@ -20,7 +20,7 @@ const CLOSING: Authority = {
   ageMs: 0,
 };
 
-it('a journal that takes a long time to flush is interrupted every few seconds, its progress is logged, and the flush continues', async () => {
+it('the flush of a long journal pauses every few seconds to log its progress, and then continues', async () => {
   const b = new Bench(await modelEpoch(ACCOUNTS), { batchMax: 50 });
   const log = keptLog();
   for (let n = 0; n < 5; n++) await b.post(50);

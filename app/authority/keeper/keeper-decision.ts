@@ -142,7 +142,7 @@ const isReachable = ({ live, mostReachRedis }: ReachabilityVote) => live === 0 |
 const lostTime = (f: KeeperFactsByState['rebuilding']) => Math.min(f.ageMs, f.server ? f.ageMs : f.lostForMs);
 
 /**
- * The first row of the state whose condition holds decides; the condition of the last row of each state always holds.
+ * Of the rows of a state, the first one whose condition is true decides; the condition of the last one is always true.
  */
 // biome-ignore format: a table
 export const KEEPER_TRANSITIONS: readonly KeeperTransition[] = [

@@ -221,7 +221,7 @@ export class Keeper {
       this.#complaints.add(`closed until these pods hand over what they know: ${pods}`);
     } else if ('unexplained' in page) {
       const gap = JSON.stringify(page.unexplained);
-      this.#complaints.add(`closed: more is missing than the attempts in doubt explain ${gap}`);
+      this.#complaints.add(`closed: more is missing than the attempts in doubt explain: ${gap}`);
     }
     return authority;
   }

@@ -88,7 +88,7 @@ describe('The events of a row', () => {
       expect(payout?.data).not.toHaveProperty(name);
   });
 
-  it('of each account are those that name it, whether found through the index or line by line', () => {
+  it('for each account are those that name it, whether found through the index or line by line', () => {
     const clients = new Set(row.events.flatMap(({ accounts }) => accounts));
     expect([...clients].sort()).toEqual(['ada', 'bob', 'eve']);
     for (const account of clients) {
@@ -127,7 +127,7 @@ describe('The events of a row', () => {
     });
   });
 
-  it('of two accounts in one filter are each found once, in order', () => {
+  it('for two accounts in one filter are each found once, in order', () => {
     const found = row.matching(
       { accounts: new Set(['bob', 'ada']), types: new Set(['holdfast.transfer.posted']), details: false },
       null,

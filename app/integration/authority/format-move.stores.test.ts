@@ -81,7 +81,7 @@ describe("The operator's command", () => {
     expect(await command()).toMatchObject({ from: 2, to: 2, epoch: 5, done: true });
   });
 
-  it('reports in a dry run that the move cannot be undone and what prevents it, and changes nothing', async () => {
+  it('reports in a dry run what prevents the move, and that it cannot be undone, and changes nothing', async () => {
     const before = await bench.authority.read();
     expect(await command(true)).toMatchObject({ from: 1, to: 2, epoch: before.epoch, dryRun: true, obstacles: [] });
     await db.database.rows("INSERT INTO processes (process_id, redis_seen) VALUES ('p-old', 1)");

@@ -101,7 +101,7 @@ async function expectAllEnded(): Promise<void> {
   expect(await history.at('ada', systemClock.now())).toMatchObject({ balanceAfter: 10_000, heldAfter: 0 });
 }
 
-describe('Holds that are due end', () => {
+describe('Holds end when they are due', () => {
   it('once each, although two pods end them at the same time and replies are lost', async () => {
     await dueHolds();
     const other = await pod.another();

@@ -121,7 +121,7 @@ describe('A Redis that is no longer the server of the epoch', () => {
     await bench.report('one', false);
     await happens();
     expect(await keeper.step()).toMatchObject({ mode: 'CLOSING', cacheEpoch: epoch.pod.epoch });
-    // The change of master_replid is explained only if it is the reason.
+    // Only the reason other_server ends with a description of what happened to the server.
     const explained = reason === 'other_server' ? / \(.*\)$/ : /$^/;
     expect((await why())?.replace(explained, '')).toBe(`Redis is not the server of the epoch: ${reason}`);
   });

@@ -115,7 +115,7 @@ describe('Keepers that take the same step', () => {
   });
 
   it.each(steps)(
-    'one after the other, where the second paused after its check: %s happens once',
+    'one after the other, because the second paused after its check: %s happens once',
     async (_, prepare) => {
       await prepare();
       const looked = await bench.authority.read();

@@ -10,7 +10,7 @@ import { KeeperBench, staysIn, stepTo } from '../testing/keeper-bench.ts';
 let db: TestDatabase;
 let master: ReplicableRedis;
 let replica: ReplicableRedis;
-/** Keepers that reach the master, and, once it is promoted, the replica. */
+/** Keepers that reach the master, and keepers that reach the replica once it has been promoted. */
 let bench: KeeperBench;
 let promoted: KeeperBench;
 let epoch: EpochUnderTest<RedisScripts>;

@@ -101,7 +101,7 @@ describe('The ledger stays closed, and the keeper reports why, while not all pod
     await expectStaysClosing(UNPROVEN);
   });
 
-  it('the node could have had replicas from the beginning: its name proved nothing then', async () => {
+  it('the node could have had replicas from the beginning, so its name proves nothing', async () => {
     await bench.redis.call('ACL', 'SETUSER', 'default', '+psync');
     await bench.closing();
     epoch = await bench.begin();

@@ -207,7 +207,7 @@ describe('A pod that was retired while it was paused', () => {
   });
 
   it.each([0, 1, 2, 3, 4, 5, 6])(
-    'never opens under an id if it learns %i microtasks after the reply that the id has ended',
+    'never opens under an id if it learns, %i microtasks after the reply, that the id has ended',
     async (later) => {
       const view = await pod.serve();
       const opened: (string | undefined)[] = [];

@@ -4,7 +4,7 @@ import { until } from '../../kernel/testing/until.ts';
 import { migratedDatabase, type TestDatabase } from '../../mysql/testing/test-database.ts';
 import { OwnRedis, randomPrefix } from '../../redis/testing/own-redis.ts';
 
-/** The keepers' own time zones; the last two change their clocks on different days from New York, or never. */
+/** The keepers' own time zones. Berlin changes its clocks on other days than New York, and UTC never does. */
 const ZONES = ['America/New_York', 'America/New_York', 'Europe/Berlin', 'UTC'];
 const HALF_HOUR_MS = 30 * 60_000;
 
@@ -52,7 +52,7 @@ async function allHaveChecked(ms: number): Promise<boolean> {
   return checked.length === ZONES.length && running.length === 0;
 }
 
-it('reconciliation runs once per scheduled time while clocks change, with keepers in any time zones', async () => {
+it('reconciliation runs once per scheduled time while clocks change, with keepers in several time zones', async () => {
   // The nights in which New York loses 02:00 to 03:00, and has 01:00 to 02:00 twice.
   for (const night of ['2026-03-08T05:00:00Z', '2026-11-01T04:00:00Z']) {
     for (let step = 0; step < 9; step++) {

@@ -179,7 +179,7 @@ describe('a repeated change id', () => {
     expect(await change(expected)).toMatchObject({ settingsVersion: 2 });
   });
 
-  it('is answered only once it is in MySQL: its entry was in a reply that may have been lost', async () => {
+  it('is not answered until it is in MySQL: its entry was in a reply that may have been lost', async () => {
     const changeId = newUuidV7(Date.now());
     await change({ changeId, overdraftLimit: 5 });
     const again = { answered: false };

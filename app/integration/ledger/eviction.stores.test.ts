@@ -38,7 +38,7 @@ const install = (from: readonly string[], { cursor = 0, max = 10 } = {}) =>
   );
 
 describe('An evicted account', () => {
-  it('is loaded again between two calls with its latest state', async () => {
+  it('is loaded again, in its latest state, for the next call that needs it', async () => {
     const pod = await stage.pod();
     await pod.apply([orderOf({ source: world, destination: idOf(0), amount: 70 })]);
     await stage.flush();

@@ -218,8 +218,8 @@ describe('The recovery of any history that all pods have handed over', () => {
 /*
  * A recovery cannot detect that a pod is missing: registrations exist for that. It must still guarantee this much: it
  * counts a seq as recovered only if a pod has handed it over; what it applies is correct; if it calls an epoch
- * complete, nothing that any pod has received up to the highest known seq is missing; and if nothing is in doubt, it
- * recovers nothing with a gap.
+ * complete, nothing that any pod has received up to the highest known seq is missing; and if a seq is missing and
+ * nothing is in doubt, it recovers nothing.
  */
 describe('The recovery of a history that one pod has not handed over', () => {
   const without = (check: (lived: Lived, handedOver: ReturnType<typeof handedOverOf>) => void) =>

@@ -163,7 +163,7 @@ describe('recoverEpoch, when seqs are missing', () => {
     );
   });
 
-  it('counts seqs that were observed but never received as missing', async () => {
+  it('counts seqs that were observed but never received among the missing ones', async () => {
     const entries = await journal(['t1', 'world', 'ada']);
     expect(recoverEpoch(handedOver(entries, { observed: 3 }))).toMatchObject({
       kind: 'unexplained',

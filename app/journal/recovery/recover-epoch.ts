@@ -60,7 +60,7 @@ export type EpochRecoveryResult = RecoveredEpoch | Unexplained;
 /**
  * Recovers an epoch from what all of its pods have handed over. This is the specification: the keeper works in pages
  * (recovery.ts, app/mysql/authority/recovery-pages.ts) with the same result, and property tests compare the two. A pure
- * function; the order and repetition of the entries make no difference:
+ * function, for which the order and repetition of the entries make no difference. There are three cases:
  *
  * - no seq is missing up to the highest known seq: everything is applied. In-doubt attempts count as not done, because
  *   no pod has received their outcomes.

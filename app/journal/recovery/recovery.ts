@@ -44,7 +44,7 @@ export interface Recovery {
   highestKnownSeq: number;
   /** Outcomes and account changes that the recovery has posted. */
   posted: number;
-  /** Entries that wait for the journal or, if the loss is accepted, were given up. */
+  /** Entries that wait for the journal, or that were given up because the loss is accepted. */
   held: number;
   /** The operator who accepted the loss. */
   accepted: MovedBy | null;

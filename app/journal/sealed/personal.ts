@@ -32,7 +32,7 @@ export class SaltSource {
   }
 }
 
-/** SHA-256 of the salt in hexadecimal, followed by the JSON text in UTF-8; base64url. */
+/** SHA-256 of the hexadecimal salt followed by the JSON text in UTF-8; base64url. */
 export const digestOf = (salt: string, json: string): string => hash('sha256', salt + json, 'base64url');
 
 // The JSON texts of personal data. Each is computed in the same way from what is sealed and from the books, so its form

@@ -39,7 +39,7 @@ export interface HoldRules {
   decide: typeof decideHold;
   /** Whether the hold may be evicted, because MySQL has it in this state. */
   isClean(hold: CachedHold, cursor: number): boolean;
-  /** The highest seq among evicted holds: a snapshot from before it is too old. */
+  /** The highest seq among evicted holds: a snapshot that does not include this seq is too old. */
   evictedUpTo(evicted: readonly CachedHold[]): number;
 }
 export const HOLD_RULES: HoldRules = {

@@ -10,9 +10,9 @@ import type { LedgerEvents } from '../ports/ledger-events.ts';
 import { Loads } from './loads.ts';
 
 /**
- * An account read from MySQL for which the cache has no room, because everything in the cache waits to be persisted. It
- * is current: an account that is not in the cache has no journal entries that the snapshot lacks. But transfers cannot
- * use the account yet.
+ * An account that was read from MySQL, but for which the cache has no room, because everything in the cache waits to be
+ * persisted. It is current: an account that is not in the cache has no journal entries that the snapshot lacks. But
+ * transfers cannot use the account yet.
  */
 export class Uncached {
   readonly account: Account;

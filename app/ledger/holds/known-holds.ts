@@ -1,6 +1,6 @@
 import type { HoldFacts } from '../ports/holds.ts';
 
-/** Of each of two generations: at least this many holds are cached, and at most twice as many. */
+/** Holds in one generation; there are two, so at least this many stay cached, and at most twice as many. */
 const GENERATION_MAX = 20_000;
 
 /**

@@ -5,7 +5,7 @@ import type { LegVerdict } from '../../domain/leg-types.ts';
  * row, which is written in the same transaction as the leg. All times are by the clock of that shard's MySQL.
  */
 export interface OpenCrossing {
-  /** The id that the client has sent. */
+  /** The id that the client sent. */
   transactionId: string;
   /** The shard of the destination. */
   toShard: number;

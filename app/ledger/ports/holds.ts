@@ -46,7 +46,7 @@ export interface HoldPreview extends HoldParties {
  */
 export interface Holds {
   /**
-   * Checks that the feature holds is active for an account, for reads that bypass this interface. @throws Problem
+   * Checks that the feature `holds` is active for an account, for reads that bypass this interface. @throws Problem
    * feature_not_active, ledger_switching
    */
   requireActive(accountId: string): void;

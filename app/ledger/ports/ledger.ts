@@ -121,7 +121,7 @@ export interface BusinessWindows {
 /** Operations that use MySQL alone; they are never on the path of a transfer. */
 export interface Books {
   /**
-   * Opens accounts at a balance of zero; returns `account_id_reused` for each id that exists with different content.
+   * Opens accounts with a balance of zero; returns `account_id_reused` for each id that exists with different content.
    */
   openAccounts(accounts: readonly NewAccount[], openedBy: string): Promise<(AccountOpening | Problem)[]>;
   /**

@@ -109,8 +109,8 @@ export const DELIVERY_FAILURES = [
 export type DeliveryFailure = (typeof DELIVERY_FAILURES)[number];
 
 /**
- * The management of webhooks. A caller sees those of its own webhooks whose accounts it may all use; a caller with the
- * scope `ops` sees all webhooks. Any other webhook is reported as webhook_not_found. All methods throw Problem
+ * The management of webhooks. A caller sees those of its own webhooks for which it may use all accounts; a caller with
+ * the scope `ops` sees all webhooks. Any other webhook is reported as webhook_not_found. All methods throw Problem
  * database_unavailable while MySQL is unavailable; a change may then have been made.
  */
 export interface Webhooks {

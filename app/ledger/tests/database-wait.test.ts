@@ -137,7 +137,7 @@ it('While MySQL does not answer at all, the same limit applies to transfers whos
   expect((await stage.clock.until(Promise.all(waiting))).flat().map(summaryOf)).toEqual(['POSTED', 'POSTED']);
 });
 
-it('A transfer whose deadline passes before Redis replies is no longer counted as waiting after that', async () => {
+it('A transfer whose deadline passes before Redis replies is not counted as waiting after the reply', async () => {
   stage.database.broken = away;
   const gate = new Gate();
   stage.cache.next('apply', gate.reply);

@@ -87,7 +87,7 @@ describe('While MySQL has the authority', () => {
     expect(bench.clock.monotonic()).toBeLessThan(6_000);
   });
 
-  it('if MySQL stays unavailable, they return 503 database_unavailable at the deadline, after a limited number of attempts', async () => {
+  it('if MySQL stays unavailable, transfers return 503 database_unavailable at the deadline, after a limited number of attempts', async () => {
     bench.direct.always(unable);
     bench.session.reason = 'database_unavailable';
     expect((await bench.apply(bench.order())).map(summaryOf)).toEqual(['database_unavailable']);

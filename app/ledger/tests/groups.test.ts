@@ -86,7 +86,7 @@ describe.each(['Redis', 'MySQL'])('While %s decides, a group', (store) => {
 
   it('gets account_not_found if an account does not exist, and leaves its ids free', async () => {
     const [first] = through();
-    if (!first) throw new Error('there is a first order');
+    if (!first) throw new Error('there is no first order');
     expect(said(await send('g', [first, order({ source: 'a', destination: 'nobody' })]))).toBe('account_not_found');
     expect(said(await send('g', [first, order({ source: 'a', destination: 'b', amount: 1 })]))).toBe('POSTED');
   });

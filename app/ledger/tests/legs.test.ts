@@ -227,7 +227,7 @@ describe('A preview of a leg', () => {
     await expect(preview(bench)).rejects.toMatchObject({ code: 'transit_unavailable', reason: 'unsettled' });
   });
 
-  it('does not report this merely because the cache has just failed, or the authority has just moved', async () => {
+  it('reports no waiting transit account if the cache has just failed or the authority has just moved', async () => {
     const bench = await SwitchBench.open();
     bench.database.accounts.set(TRANSIT, inner);
     bench.cache.next('read', commandLost);

@@ -120,7 +120,7 @@ describe('Reading accounts', () => {
     expect((await read('a')).map(shortly)).toEqual(['internal_error']);
   });
 
-  it('records in its view the seq that an answer depends on', async () => {
+  it('records in the view of the session the seq that an answer depends on', async () => {
     const view = await stage.sit();
     await stage.model.publish(stage.keeper, 1, 0);
     await read('a');

@@ -13,7 +13,7 @@ import { migratedDatabase, type TestDatabase } from '../testing/test-database.ts
 import { MysqlAuditBooks } from './audit-books.ts';
 import { DIRECT_EPOCH, sealAll, smallLedger } from './testing/small-ledger.ts';
 
-/** Those of the small ledger that were placed: h1 and h2 by the flush, h4 and h5 in direct mode; h2 and h5 are counted. */
+/** The placed holds of the small ledger: h1, h2 by the flush; h4, h5 in direct mode. Limits count h2 and h5. */
 const HOLDS = ['h1', 'h2', 'h4', 'h5'];
 const ACCOUNTS = ['ada', 'bob', 'lea', 'world'];
 

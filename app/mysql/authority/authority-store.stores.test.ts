@@ -145,7 +145,7 @@ describe('AuthorityStore.move', () => {
   });
 });
 
-describe('Registration', () => {
+describe('A registration', () => {
   it('is accepted only in mode CACHE, and only in its epoch', async () => {
     expect(await store.register('early', 0)).toBe(false);
     const { epoch } = await inCache();
@@ -189,7 +189,7 @@ describe('Registration', () => {
     expect(pod?.silentMs).toBeLessThan(60_000);
   });
 
-  it('keeps nothing from another epoch, and no longer counts as handed over', async () => {
+  it('keeps nothing from another epoch, and its pod no longer counts as handed over', async () => {
     const { epoch } = await inCache();
     await db.database.rows(
       "INSERT INTO pods (pod_id, epoch, observed_seq, retired_seq, drained_at) VALUES ('old', 1, 9, 7, NOW(3)), ('pod', ?, 9, 7, NOW(3))",

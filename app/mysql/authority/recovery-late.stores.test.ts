@@ -212,7 +212,7 @@ describe('RecoveryStore.acceptLoss', () => {
     expect(await bench.accept(closing, OPERATOR)).toBeNull();
   });
 
-  it('is recorded under the longest possible user name', async () => {
+  it('records the user even if the name has the maximum length', async () => {
     const { now } = await bench.frozen();
     const keeper = `jwt:${'s'.repeat(255)}`;
     expect(await bench.accept(now, { ...OPERATOR, keeper })).toMatchObject({

@@ -8,7 +8,7 @@ export interface ShardIdentity {
   shards: number;
 }
 
-/** The condition on the rows of `authority` and `flush_cursor` that belong to this shard. @param alias of the table */
+/** The condition that selects this shard's rows of `authority` and `flush_cursor`. @param alias of the table */
 export type OwnRow = (alias?: string) => string;
 /** A statement, or a function that builds it. */
 export type Sql = string | ((own: OwnRow) => string);

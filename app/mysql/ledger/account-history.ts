@@ -15,14 +15,14 @@ interface Versions {
 type Reading = Pick<HistoryQuery, 'toward' | 'limit' | 'filter'> & { holds: boolean };
 
 /**
- * The maximum number of rows that a filtered page examines on each side of the transfers, and of holds. There is
- * no index on kinds and amounts, because it would make every transfer more expensive.
+ * The maximum number of rows of each kind (debits, credits, events of holds) that a filtered page examines. There is no
+ * index on kinds and amounts, because it would make every transfer more expensive.
  */
 export const EXAMINED_MAX = 10_000;
 /** A page ends early if the metadata of its items exceeds this size, bytes. A row may have 17 kB. */
 const METADATA_BYTES_MAX = 2 * 1024 * 1024;
 
-/** One of the ranges of an index in which the versions of an account are, and a condition on its rows. */
+/** A range of an index that contains versions of an account, and a condition on its rows. */
 interface Arm extends SideTable {
   condition: string;
   values: unknown[];

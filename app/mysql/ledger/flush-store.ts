@@ -30,7 +30,7 @@ export class FlushStore implements JournalStore {
   /** The end of the log after the last flush, if it was sealed. It may be outdated. */
   #logEnd: LogHead | null = null;
 
-  /** @param onReached called with the limits of accounts that a commit has reached */
+  /** @param onReached called with the account limits that a commit has reached */
   constructor(database: Database, onReached: OnLimitsReached = () => {}) {
     this.#database = database;
     this.#onReached = onReached;

@@ -19,8 +19,8 @@ import {
 } from './hold-literals.ts';
 
 /**
- * Writes the changes of holds: their rows, which contain their placing, their later events, and the list of their captures.
- * The captures themselves are transfers.
+ * Writes the changes of holds: their rows (with the placing), their later events, and the list of their captures. The
+ * captures themselves are transfers.
  * @param outcomes may contain captures @throws IntegrityError if MySQL has a hold in a different state
  */
 export async function writeHolds(
@@ -152,9 +152,9 @@ async function endHolds(session: Session, end: string, moves: readonly HoldMove[
 }
 
 /**
- * Moves holds from their state before the steps to their state after them. If a hold in MySQL has another revision or account,
- * the statement sets a NOT NULL column to NULL, which is an error. A missing hold is inserted, which counts 1, while an update
- * counts 2.
+ * Moves holds from their state before the steps to their state after them. If a hold in MySQL has another revision or
+ * account, the statement sets a NOT NULL column to NULL, which is an error. A missing hold is inserted, which counts as
+ * 1 affected row; an update counts as 2.
  */
 async function moveHolds(session: Session, moves: readonly HoldMove[]): Promise<void> {
   const literals = moves.map(

@@ -13,7 +13,7 @@ import { type AuthorityColumns, modeOf } from '../rows/authority-row.ts';
 import { rowsByIds } from '../rows/unsettled-rows.ts';
 import { seal, sealWaiting } from './log-writer.ts';
 
-/** How many accounts are examined, and of how many the states are sealed, in one transaction. */
+/** How many accounts are examined in one transaction, and how many of them have their states sealed in it. */
 const LOOKED_AT = 2_000;
 const STATES_MAX = 500;
 /** Once all accounts are in the log, they are examined again after this time. */

@@ -11,8 +11,8 @@ import { calendarBetween } from '../rows/business-day-row.ts';
 import { rowsByIds } from '../rows/unsettled-rows.ts';
 
 /**
- * Counts the amounts of a batch in the windows of accounts with limits, which are already locked. @param decided the
- * outcomes and the events of holds; they are in the order of their decisions, or have seqs
+ * Counts the amounts of a batch in the windows of accounts with limits; these accounts are already locked. @param
+ * decided the outcomes and the events of holds; they are in the order of their decisions, or have seqs
  * @returns the limits that were reached
  */
 export async function countUsage(

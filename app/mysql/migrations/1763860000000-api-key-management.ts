@@ -4,7 +4,7 @@ const NAME = 'CHARACTER SET ascii COLLATE ascii_bin';
 const TEXT = 'CHARACTER SET utf8mb4 COLLATE utf8mb4_bin';
 
 /**
- * Processes of the previous release enforce neither expiry nor restrictions. The rights of a key that has either are
+ * Processes of the previous release enforce neither expiry nor restrictions. If a key has either, its rights are
  * therefore in `granted_scopes`, and its `scopes` are empty, so that those processes let it do nothing.
  */
 const COLUMNS = [

@@ -2,9 +2,9 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
  * Adds the placing of a hold to the row of the hold. Every column is nullable or has a default, and is the last one, so
- * adding it is instant; the index is built while the table is in use. Placings that builds between two releases have
- * written as rows of `hold_events` stay there: they may still be written during an upgrade, so they are read from both
- * tables.
+ * adding it is instant; the index is built while the table is in use. Builds between two releases wrote placings as
+ * rows of `hold_events`. Those rows stay there, and more may be written during an upgrade, so placings are read from
+ * both tables.
  */
 export class HoldPlacings1763880000000 implements MigrationInterface {
   readonly name = 'HoldPlacings1763880000000';
@@ -40,7 +40,7 @@ const COLUMNS = {
   placed_counted: "TINYINT(1) NOT NULL DEFAULT 0 COMMENT 'whether the windows of the account counted the amount'",
 };
 
-/** When a hold was accepted, ms since 1970; 7 days later, it expires if its request has not named another time. */
+/** When a hold was accepted, ms since 1970; it expires 7 days later unless its request named another time. */
 const ACCEPTED_MS = "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', h.accepted_at) DIV 1000";
 const WEEK_MS = 7 * 24 * 60 * 60 * 1000;
 const COUNTED = 'h.placed_counted * h.placed_amount';

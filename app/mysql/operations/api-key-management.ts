@@ -43,7 +43,7 @@ const TRIES_MAX = 5;
 const DEPLOYMENT = 'deployment';
 const LOG =
   'INSERT INTO api_key_log (`action`, key_id, `user`, user_key_id, correlation_id, content) VALUES (?, ?, ?, ?, ?, ?)';
-/** Maximum number of keys that are given a missing id each time keys are listed. */
+/** Maximum number of keys without an id that get one each time keys are listed. */
 const NAMED_MAX = 1_000;
 
 /** The management of API keys in MySQL. A change and its entries in both logs are one transaction. */

@@ -1,8 +1,8 @@
 import type { Database } from '../connection/pool.ts';
 
 /**
- * The money of returned transfers between shards that their source accounts could not take, by currency. It waits in
- * inner accounts until an operator pays it out. @throws Problem database_unavailable
+ * The money, by currency, of transfers between shards that were returned, but whose source accounts could not take it.
+ * It waits in inner accounts until an operator pays it out. @throws Problem database_unavailable
  */
 export const returnedMoney = (database: Pick<Database, 'rows'>): Promise<Money[]> => moneyOn('~returns', database);
 

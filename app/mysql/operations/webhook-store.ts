@@ -215,7 +215,7 @@ export class WebhookStore implements Webhooks {
     });
   }
 
-  /** URLs and descriptions may be personal, and so are the names of users. */
+  /** URLs, descriptions and the names of users may be personal data. */
   async #note(session: Session, type: string, webhookId: string, request: KeyRequest, content: object): Promise<void> {
     const { identity, correlationId } = request;
     const { url, description, ...rest } = content as Partial<Webhook>;

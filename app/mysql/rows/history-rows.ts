@@ -98,14 +98,14 @@ const HOLD_EVENTS: SideTable = {
   account: 'account_id',
   version: 'version',
   direction: null,
-  // A build before decision 070 has written placings, too.
+  // A build before decision 070 wrote placings, too.
   kinds: ['PLACED', 'CHANGED', 'VOIDED', 'EXPIRED'],
   columns: ofHold('version', 'kind', 'balance_after', 'held_after', 'held_change'),
 };
 /** Together they contain every version of every account exactly once. */
 export const SIDES: readonly SideTable[] = [DEBITS, CREDITS, PLACINGS, HOLD_EVENTS];
 
-/** Where the held amount of an account after a version is found, for each version that changed it. */
+/** For each version that changed what an account holds: where the amount held after it is stored. */
 export const HELD_AMOUNTS = [
   { table: HOLDS, account: 'account_id', version: 'placed_version', held: 'placed_held' },
   { table: 'hold_events', account: 'account_id', version: 'version', held: 'held_after' },

@@ -22,7 +22,7 @@ interface StateColumns {
   counted_day: number;
   counted_month: number;
 }
-/** The version of the account that placing a hold has created. The columns are null if the hold was refused. */
+/** The account version that was created by placing the hold. The columns are null if the hold was refused. */
 interface PlacedColumns {
   placed_version: number | null;
   placed_balance: number | null;
@@ -99,7 +99,7 @@ export function storedHoldOfRow(row: HoldRow): StoredHold | null {
 }
 
 /**
- * The outcome of placing a hold. @param event the event with its first revision, if it is not in the row
+ * The outcome of placing a hold. @param event the event that placed the hold, if the row does not contain it
  * @throws TypeError if there is neither
  */
 export function placingOfRow(row: HoldRow, event: HoldEventRow | null = null): HoldPlaced | HoldRefused {
@@ -184,11 +184,11 @@ const changedOf = (
 
 type Source = Pick<Session | Database, 'rows'>;
 
-/** Whether a hold was placed by a build before decision 070, which has written its placing as a row of `hold_events`. */
+/** Whether a hold was placed before decision 070, by a build that wrote placings as rows of `hold_events`. */
 export const isPlacedByEvent = (row: Pick<HoldRow, 'status' | 'placed_version'>): boolean =>
   row.status !== 'REFUSED' && row.placed_version === null;
 
-/** The events that placed those of the holds whose rows do not contain it, by hold id. */
+/** For the holds whose rows do not contain their placing: the events that placed them, by hold id. */
 export async function placingEventsOf(from: Source, holds: readonly HoldRow[]): Promise<Map<string, HoldEventRow>> {
   const rows = await rowsByIds<HoldEventRow>(
     from,

@@ -9,7 +9,7 @@ const ROW_CHARS_MAX = 128 * 1024;
 /**
  * Stores lines for the log, in a transaction that has already locked everything that the lines refer to. Of two
  * transactions that lock the same account, the later one thus gets the higher id, and becomes visible only after the
- * earlier one. The next transaction that seals gives them a position.
+ * earlier one. The next transaction that seals entries gives the lines their positions.
  */
 export async function noteUnsealed(session: Session, epoch: number, lines: readonly string[]): Promise<void> {
   let page: string[] = [];

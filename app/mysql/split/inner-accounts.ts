@@ -17,7 +17,7 @@ interface InnerAccount {
   lastAcceptedMs: number;
 }
 interface Moved {
-  /** Determines the transit account, so that legs are spread over the transit accounts in the same way as by pods. */
+  /** Determines the transit account, so that legs are spread over the transit accounts as pods spread them. */
   transactionId: string;
   currency: string;
   /** Minor units; negative if the account is the source. */

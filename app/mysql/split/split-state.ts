@@ -50,7 +50,7 @@ export interface Origin {
   cursor: { epoch: number; seq: number; idTimeMax: number };
 }
 
-/** @throws CannotSplit unless the ledger is at rest in MySQL, in format 2, and no process of it is running */
+/** @throws CannotSplit unless the ledger is at rest in MySQL, in format 2 */
 export async function originOf(from: Pick<Session, 'rows'>): Promise<Origin> {
   const { ledgerId } = await identityOf(from);
   const [authority] = await from.rows<{ epoch: number; mode: string; cache_epoch: number | null; stops: number }>(

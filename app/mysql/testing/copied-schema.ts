@@ -68,7 +68,7 @@ async function scriptFor(connection: Connection): Promise<string> {
   return ['SET FOREIGN_KEY_CHECKS = 0', identity, ...created, ...filled, 'SET FOREIGN_KEY_CHECKS = 1'].join(';\n');
 }
 
-/** Statements that copy the rows of a table. They get the identity of the new ledger, and the time of the copy. */
+/** Statements that copy the rows of a table. The copies get the new ledger's identity, and the time of the copy. */
 async function rowsFor(connection: Connection, table: string): Promise<string[]> {
   if ((await rowsOf(connection, `SELECT 1 FROM ${PATTERN}.\`${table}\` LIMIT 1`)).length === 0) return [];
   const columns = await rowsOf<{ name: string; kind: string }>(

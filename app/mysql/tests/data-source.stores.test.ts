@@ -251,7 +251,7 @@ describe('Migrations', () => {
     ).toEqual([]);
   });
 
-  it('leave older placings of holds in the events, and move all others there when they are reverted', async () => {
+  it('leave older placings of holds in the events, and when reverted, move all others there', async () => {
     await migrate(db.url);
     const dataSource = await createDataSource(db.url).initialize();
     const runner = dataSource.createQueryRunner();

@@ -106,7 +106,7 @@ describe('A transaction', () => {
   });
 });
 
-describe('A call that MySQL does not answer', () => {
+describe('A call that fails', () => {
   it('returns database_unavailable if a row stays locked too long, and is rolled back', async () => {
     await db.database.rows("INSERT INTO notes VALUES (1, 'a')");
     const holder = await createConnection(db.url);
@@ -194,7 +194,7 @@ describe('A call that MySQL does not answer', () => {
     });
   });
 
-  it('loses its connection, and the next statement gets another one', async () => {
+  it('loses its connection if it took too long, and the next statement gets another one', async () => {
     await using({ connectionsMax: 1, queryTimeoutMs: 200 }, async (database) => {
       // On a busy machine, even this short statement may take too long.
       const id = () =>
@@ -208,7 +208,7 @@ describe('A call that MySQL does not answer', () => {
     });
   });
 
-  it('fails with an error whose stack shows which code sent the statement', async () => {
+  it('throws an error whose stack shows which code sent the statement', async () => {
     async function sendNonsense() {
       await db.database.transaction(async (session) => session.run('SELEC 1'));
     }

@@ -18,7 +18,7 @@ refused = owner_refusal()
 if refused == 'REFUSED foreign' then return redis.error_reply(refused) end
 local state = redis.call('HGET', KEYS[2], 'pod:' .. ARGV[2])
 if state == 'retired' then return redis.error_reply('REFUSED retired') end
--- The marker proves that these keys belong to this ledger; a keeper of an older release has not written an owner.
+-- The marker proves that these keys belong to this ledger. They have no owner if an older release created them.
 if refused then redis.call('SET', KEYS[3], ARGV[4]) end
 if not state then redis.call('HSET', KEYS[2], 'pod:' .. ARGV[2], 'live') end
 if tonumber(ARGV[6]) > number_of(redis.call('HGET', KEYS[2], 'stops')) then redis.call('HSET', KEYS[2], 'stops', ARGV[6]) end

@@ -25,7 +25,7 @@ export interface ContextUnderTest extends ShardContext, AsyncDisposable {
   messagesAbout(trouble: string): string[];
 }
 
-/** A configuration with its own keys and free ports. It uses the Redis of all tests, unless `env` names another. */
+/** A configuration with its own keys and free ports. It uses the tests' shared Redis, unless `env` names another. */
 export function testConfig(mysqlUrl: string, env: Record<string, string> = {}): Config {
   return loadConfig({
     REDIS_URL: `redis://127.0.0.1:${inject('redisPort')}/0`,

@@ -85,7 +85,7 @@ describe('API keys of a ledger with two pods', () => {
     expect((await pods[1].request('GET', '/v1/ops/status', undefined, secret)).status).toBe(403);
   });
 
-  it('work while MySQL does not answer only if the pod knows them and they have not expired', async () => {
+  it('work, while MySQL does not answer, only if the pod knows them and they have not expired', async () => {
     const [known, unused, revoked] = [await create({}), await create({}), await create({})];
     const expiring = await create({ expiresAt: new Date(Date.now() + 8_000).toISOString() });
     for (const { secret } of [known, revoked, expiring]) expect(await balance(pods[1], secret)).toBe(200);

@@ -162,7 +162,7 @@ describe('Reports about the flush', () => {
     expect(await gauge(keeper, 'flush_alert')).toBe(0);
   });
 
-  it('include how long nothing was flushed when flushing falls behind', async () => {
+  it('show for how long nothing has been flushed when flushing falls behind', async () => {
     const keeper = await roles.keeper({ LAG_ALERT_MS: '1000' });
     const api = await podInCache();
     vi.spyOn(keeper.context.flushStore, 'commit').mockRejectedValue(new Error('away'));

@@ -94,7 +94,7 @@ describe('The list of transfers', () => {
     expect(await listed('currency=USD')).toEqual([]);
   });
 
-  it('has its limit in the metrics, whether or not a process maintains the index', async () => {
+  it('has the limit on its delay in the metrics, whether or not a process maintains the index', async () => {
     const { text } = (await api.request('GET', '/metrics')).json;
     expect(text).toContain('holdfast_limit{name="search_behind_seconds"} 30');
   });

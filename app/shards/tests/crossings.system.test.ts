@@ -26,7 +26,7 @@ describe('random histories of transfers between shards', () => {
   }, 300_000);
 });
 
-/** Changes the answers that the layer receives to the legs that it sends. */
+/** Changes the answers to legs before the sender of the legs receives them. */
 const changedAnswers =
   (change: (answer: Outcome | Problem, order: TransferOrder) => Outcome | Problem): Tampering =>
   ({ ledger }) => ({

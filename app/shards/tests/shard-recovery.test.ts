@@ -91,7 +91,7 @@ describe('The recovery of a restored shard', () => {
     expect(await recovered()).toMatchObject({ refusalsRestored: 0 });
   });
 
-  it('lets the account of losses pay for transfers that arrived, and writes others as refused again', async () => {
+  it('lets the account of losses pay for transfers that arrived, and writes the refusals of others again', async () => {
     arrive('t1', 70);
     other.change('a', { status: 'FROZEN' });
     arrive('t2');

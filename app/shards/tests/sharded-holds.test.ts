@@ -77,7 +77,7 @@ describe('holds in several shards', () => {
     expect(await codeOf(holds.factsOf('h', { account: elsewhere }))).toBe('hold_not_found');
   });
 
-  it('are reported as unknown only if every shard has answered', async () => {
+  it('are reported as not found only if every shard has answered', async () => {
     const holds = holdsIn(shardsWith([[], ['h1'], []], [2]));
     expect(await codeOf(holds.hold('none'))).toBe('database_unavailable');
     expect(await holds.hold('h1')).toMatchObject({ shard: 1 });

@@ -166,7 +166,7 @@ describe('The emergency stop', () => {
     expect(await holdfast('release --reason prices-are-corrected --number 1')).toMatchObject({ code: 0 });
     expect((await holdfast('stops')).out).toMatch(/^state +open\n/);
   });
-  it('is not done before the stores have confirmed it', async () => {
+  it('is not complete until the stores have confirmed it', async () => {
     const state = { stopped: true, enforced: false, number: 1, changes: [], olderProcesses: ['old-pod'] };
     vi.spyOn(api.deps.ops, 'setStopped').mockResolvedValueOnce(state);
     const answer = await holdfast('stop --reason wrong-prices-since-nine');

@@ -20,9 +20,9 @@ export interface CallOptions {
 export interface OutcomeOptions extends CallOptions {
   /**
    * Whether an earlier call with the same id may have been carried out, for example one that your program made before
-   * it was restarted. If so, only an answer about the id itself settles the matter: an error that would otherwise be
-   * thrown, because this call has changed nothing, becomes the outcome `unknown`. This option is not needed for a
-   * `request` from an outcome.
+   * it was restarted. If so, only an answer about the id itself settles the matter: an error that proves only that this
+   * call changed nothing becomes the outcome `unknown`, and is not thrown. This option is not needed for a `request`
+   * from an outcome.
    */
   readonly inDoubt?: boolean;
 }

@@ -5,7 +5,7 @@ export interface LoadFigures {
   /** The number of transfers and reads. */
   requests: number;
   posted: number;
-  /** The number of first attempts of transfers without an outcome, and of reads without a balance. */
+  /** The number of first attempts that failed: a transfer got no outcome, or a read got no balance. */
   failedFirst: number;
   /** These failures by answer and by kind of connection. */
   failures: Record<string, number>;

@@ -42,7 +42,7 @@ export const ATTEMPT_MS_MAX = 3000;
 export const CONNECT_MS_MAX = 1000;
 /** The number of clients. Each has its own connections, because a single client would open only a few. */
 export const CLIENTS = 64;
-/** The average pause between attempts; a pause may be up to half longer or shorter. */
+/** The average pause between attempts; each pause is up to 50 % longer or shorter. */
 export const RETRY_MS = 250;
 export const READS_SHARE = 0.15;
 /** The share of requests that are made over a new connection. */

@@ -20,8 +20,8 @@ export const STATES = [
 ] as const;
 
 /**
- * The sound history, followed by a hold of 20 of `a` for `b` that is placed, raised to 25, captured in part (10), and
- * voided.
+ * The sound history, followed by a hold of 20 on account `a` for `b`. It is placed, raised to 25, captured in part
+ * (10), and voided.
  */
 export class SoundHold extends Sound {
   readonly holds: BookedHold[] = [];

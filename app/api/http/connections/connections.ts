@@ -128,8 +128,8 @@ export class Connections {
    * True if the response that is about to be written must ask the client to close its connection, because the
    * connection is old. Call it once, right before the headers are written.
    *
-   * No request may be lost this way, so a connection whose client pipelines never grows old, and neither does one
-   * whose request has not arrived completely: its client could still be sending when the connection is closed.
+   * No request may be lost this way, so a connection never grows old if its client pipelines, or if its request has not
+   * arrived completely: the client could still be sending when the connection is closed.
    */
   expires({ socket, complete }: IncomingMessage): boolean {
     const connection = this.#connections.get(socket);

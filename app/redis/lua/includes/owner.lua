@@ -4,7 +4,7 @@
 local function owner_refusal()
   local owner = redis.call('GET', KEYS[3])
   if owner == ARGV[4] then return nil end
-  -- The server has no owner, because older releases wrote none.
+  -- `unclaimed`: the server has no owner, because older releases wrote none.
   return owner and 'REFUSED foreign' or 'REFUSED unclaimed'
 end
 

@@ -28,10 +28,10 @@ local function time_from(floor)
   return math.max(floor, clock[1] * 1000 + math.floor(clock[2] / 1000))
 end
 
--- The ledger's counters, or nil and the refusal. The hash has the lookup horizon as 'm', and the seq up to which accounts
--- and ids were evicted as 'dropped', because epochs that older releases began use these names. `time` is the time of this
--- call, `time_floor` the latest time stored. `is_stopped`: an operator has stopped the ledger; scripts then write no outcome.
--- 'stops' counts the stops and releases, as in MySQL: odd while stopped.
+-- The ledger's counters, or nil and the refusal. In the hash, 'm' is the lookup horizon, and 'dropped' is the seq up to
+-- which accounts and ids were evicted: epochs that older releases began use these names. `time` is the time of this
+-- call, `time_floor` the latest time stored. `is_stopped`: an operator has stopped the ledger; scripts then write no
+-- outcome. 'stops' counts the stops and releases, as in MySQL: odd while stopped.
 local function enter()
   local refused = server_refusal()
   if refused then return nil, redis.error_reply(refused) end

@@ -33,7 +33,7 @@ export const AUDIT_COMMANDS = [
     async run({ values, operands: [directory = ''], output }) {
       const { anchors = null, key = null, shard = null } = values;
       if (anchors !== null && key === null) throw new UsageError('--anchors requires --key.');
-      // Loaded only now, because it would slow down the start of every other command.
+      // Loaded only now: otherwise, it would slow down the start of every other command.
       const { verifyExport } = await import('../../../../app/tools/audit/verify-export.ts');
       const { resultsText } = await import('../../../../app/tools/audit/print.ts');
       const options = { accountsMax: values['accounts-at-once'], anchors, key, progress: progressOf(output) };

@@ -14,7 +14,7 @@ const limit = wholeNumber('how many', { min: 1, max: SHOWN_MAX, fallback: 20 });
 
 export const LIST_COMMANDS = [
   command('transfers list', {
-    about: 'Lists transfers, posted or refused, the latest first. The service needs search.',
+    about: 'Lists transfers, posted or refused, the latest first. Search must be enabled in the service.',
     options: {
       limit,
       'oldest-first': flag('in the order in which they were accepted'),
@@ -45,7 +45,7 @@ export const LIST_COMMANDS = [
     },
   }),
   command('accounts list', {
-    about: 'Lists accounts by id, with their balances. The service needs search.',
+    about: 'Lists accounts by id, with their balances. Search must be enabled in the service.',
     options: {
       limit,
       prefix: text('TEXT', 'only accounts whose ids begin with this text'),

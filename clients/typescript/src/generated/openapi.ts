@@ -3677,7 +3677,7 @@ export interface components {
             /** @description Increases by one with every posting of the account, and every event of its holds. */
             readonly destinationVersion?: number;
             /**
-             * @description For a capture: the amount that the holds of the source reserve after it.
+             * @description For a capture: the amount reserved by the holds of the source after it.
              * @example 12.34
              */
             readonly heldAfter?: string;
@@ -4608,7 +4608,7 @@ export interface components {
             readonly accounts: readonly string[] | null;
             readonly types: readonly ("holdfast.transfer.posted" | "holdfast.transfer.rejected" | "holdfast.group.posted" | "holdfast.group.rejected" | "holdfast.hold.placed" | "holdfast.hold.rejected" | "holdfast.hold.changed" | "holdfast.hold.voided" | "holdfast.hold.expired" | "holdfast.account.opened" | "holdfast.account.changed")[] | null;
             readonly details: boolean;
-            /** @description Only events of accounts with these prefixes, those of its creator; null: all accounts. */
+            /** @description Only events of accounts with these prefixes, to which its creator is restricted; null: all accounts. */
             readonly accountPrefixes: readonly string[] | null;
             /**
              * @description `STOPPED`: deliveries were given up at `position`; nothing is skipped. See `stopReason`.
@@ -4705,7 +4705,7 @@ export interface components {
             readonly accounts: readonly string[] | null;
             readonly types: readonly ("holdfast.transfer.posted" | "holdfast.transfer.rejected" | "holdfast.group.posted" | "holdfast.group.rejected" | "holdfast.hold.placed" | "holdfast.hold.rejected" | "holdfast.hold.changed" | "holdfast.hold.voided" | "holdfast.hold.expired" | "holdfast.account.opened" | "holdfast.account.changed")[] | null;
             readonly details: boolean;
-            /** @description Only events of accounts with these prefixes, those of its creator; null: all accounts. */
+            /** @description Only events of accounts with these prefixes, to which its creator is restricted; null: all accounts. */
             readonly accountPrefixes: readonly string[] | null;
             /**
              * @description `STOPPED`: deliveries were given up at `position`; nothing is skipped. See `stopReason`.
@@ -4773,7 +4773,7 @@ export interface components {
              */
             readonly details?: boolean;
             /**
-             * @description `PAUSED`: nothing is sent, and nothing is lost. A webhook that is `STOPPED` remains stopped; resume it.
+             * @description `PAUSED`: nothing is sent, and nothing is lost. A `STOPPED` webhook remains stopped until it is resumed.
              * @enum {string}
              */
             readonly state?: "ACTIVE" | "PAUSED";
@@ -4929,7 +4929,7 @@ export interface components {
             readonly mode: string | null;
             readonly epoch: number | null;
             readonly stopped: boolean;
-            /** @description Whether this pod serves changes of the shard. */
+            /** @description Whether this pod accepts changes in the shard. */
             readonly open: boolean;
             /** @description The last outcome in the journal of the epoch, by any pod; null in direct mode. */
             readonly seq: number | null;
@@ -6201,7 +6201,7 @@ export interface operations {
                 readonly account?: string;
             };
             readonly header: {
-                /** @description Change the hold only at this `revision`; 412 if it has changed. `"3"` or `3`; `*` changes any revision. */
+                /** @description Change the hold only at this `revision`; 412 if it has changed. `"3"` or `3`; `*` allows any revision. */
                 readonly "If-Match": string;
             };
             readonly path: {

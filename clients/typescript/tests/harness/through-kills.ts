@@ -17,7 +17,7 @@ export interface Result {
   counts: Record<string, number>;
   /** Transfers that needed more than one attempt. */
   repeated: number;
-  /** How many of those ended as unknown in their first call, and were passed again. */
+  /** How many calls ended without a known outcome, so that the transfer was passed to the client again. */
   unknown: number;
   faults: string[];
   seconds: number;
