@@ -12,7 +12,7 @@ const COLORS = ['--series-1', '--series-2', '--series-3'];
 
 const colorOf = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-/** Rates are lines that begin at zero. Balances are steps between the lowest and the highest one, at times in UTC. */
+/** Rates are lines on a scale from zero. Balances are steps on a scale from lowest to highest, with times in UTC. */
 type Shape = 'lines' | 'steps';
 
 /** Shows times like the tables do. uPlot's own templates use a.m. and p.m., and have the month first. */
