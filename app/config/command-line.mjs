@@ -94,7 +94,7 @@ export function texts(value, help) {
  * @returns {Option<number | D>}
  */
 export function wholeNumber(help, { min, max = Number.MAX_SAFE_INTEGER, fallback }) {
-  const range = max === Number.MAX_SAFE_INTEGER ? `from ${min}` : `from ${min} to ${max}`;
+  const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
   return {
     value: 'N',
     help,

@@ -40,7 +40,7 @@ describe('A command line', () => {
     [['small', '--layers'], "Option '--layers <value>' argument missing."],
     [['small', '--sweet=yes'], "Option '--sweet' does not take an argument."],
     [['small', '--layers=0'], '--layers must be a whole number from 1 to 9, not "0".'],
-    [['small', '--minutes=1e3'], '--minutes must be a whole number from 1, not "1e3".'],
+    [['small', '--minutes=1e3'], '--minutes must be a whole number of at least 1, not "1e3".'],
     [['small', '--color=blue'], '--color must be one of red, green, not "blue".'],
     [['small', '--fruits=pear,nut'], '--fruits: "nut" is not one of apple, pear.'],
     [['tiny'], '"tiny" is not one of small, large.'],

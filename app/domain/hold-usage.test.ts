@@ -18,7 +18,7 @@ const LATER_HOURS_MAX = 240;
 const CALENDAR = calendarFrom(BEGIN, 10 + (EVENTS_MAX * LATER_HOURS_MAX) / 24);
 const windowsOf = (time: number) => {
   const windows = windowsAt(CALENDAR, time);
-  if (!windows) throw new Error('the calendar covers every history');
+  if (!windows) throw new Error('the calendar must cover every history');
   return windows;
 };
 const LIMITS = { ...NO_LIMITS, transferMax: 100, dailyDebitMax: 150, monthlyDebitMax: 400 };

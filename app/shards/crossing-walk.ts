@@ -122,7 +122,7 @@ export class CrossingWalk {
       } catch (error) {
         if (!(error instanceof Problem)) throw error;
         if (clock.monotonic() >= deadline || !mayLookAgain(error, looks)) throw error;
-        // The first few times, the transit account may only appear to be unusable.
+        // On the first few looks, the transit account may seem unusable although it is not.
         if (isTransitUnavailable(error) && looks >= UNSETTLED_LOOKS_MAX)
           await transits.avoid(to, order.currency, transit, error);
         await clock.sleep(HELD_LOOK_MS);

@@ -5,7 +5,7 @@ import type { HoldBooks, Holds } from '../ledger/ports/holds.ts';
 import type { Books, Ledger } from '../ledger/ports/ledger.ts';
 import type { LedgerDatabase } from '../ledger/ports/ledger-database.ts';
 
-/** A shard, which is a complete ledger in itself: the parts of it that this layer uses. */
+/** The parts of a shard that this layer uses. Each shard is a complete ledger in itself. */
 export interface Shard {
   ledger: Ledger;
   books: Books;

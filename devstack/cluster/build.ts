@@ -41,8 +41,8 @@ const VERSION_FLAGS = [
 ];
 
 /**
- * Builds the programs that are missing or outdated. The first build takes about 20 minutes on two cores, and 4 GiB of
- * Go's cache.
+ * Builds the programs that are missing or outdated. The first build takes about 20 minutes on two cores and adds 4 GiB
+ * to Go's cache.
  */
 export async function build(modules: readonly GoModule[]): Promise<void> {
   mkdirSync(BIN, { recursive: true });

@@ -11,7 +11,8 @@ const NAMESPACE = 'monitoring';
 
 /** Installs the components for scaling on transfers per second: Prometheus with the chart's rules, and prometheus-adapter. */
 export async function installMonitoring(provider: Provider): Promise<void> {
-  // kind and k3d pull the adapter's image, but no official image contains Debian's Prometheus, so it is built.
+  // kind and k3d pull the adapter's image. That of Prometheus is always built, because no official one contains
+  // Debian's.
   const images = provider.kind === 'own' ? ['prometheus', 'prometheus-adapter'] : ['prometheus'];
   await provider.load(await testingImages(images));
   makeNamespace(NAMESPACE);

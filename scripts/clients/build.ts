@@ -44,7 +44,7 @@ export async function buildClient(folder: string): Promise<void> {
   await promisify(execFile)(process.execPath, args);
 }
 
-/** Builds the command line as one file that needs nothing but Node.js. @returns its path */
+/** Builds the command-line tool as one file that needs nothing but Node.js. @returns its path */
 export async function buildCli(folder: string): Promise<string> {
   const outfile = join(folder, 'dist', 'holdfast.mjs');
   const entryPoints = [join(CLI, 'src/main.ts')];

@@ -210,7 +210,7 @@ describe('what an operator gave up', () => {
   const without = (ids: string[], moment: number, more: Partial<GivenUp> = {}) =>
     check(withoutGivenUp(sound.history, { transactionIds: new Set(ids), at: moment, ...more }), sound.books);
 
-  it('does not count as lost, and the reads that saw it do not count', () => {
+  it('does not count as lost, and the reads that saw it are ignored', () => {
     expect(without(['t2'], 10)).toMatchObject({ verdict: 'valid', ok: 2, failed: 1, violations: [] });
   });
   it('excuses nothing else', () => {

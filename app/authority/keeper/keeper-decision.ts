@@ -6,7 +6,8 @@ import type { ReachabilityVote } from './reachability-vote.ts';
 /** The times that determine when the authority moves. Wrong values cost time, never money. */
 export interface KeeperTiming {
   /**
-   * Redis counts as lost once this keeper has not reached it for this long, ms, and the pods do not report otherwise.
+   * Redis counts as lost once this keeper has been unable to reach it for this many ms, unless the pods report
+   * otherwise.
    */
   lostAfterMs: number;
   /** Redis counts as lost once most pods have not reached it for this long, ms. */

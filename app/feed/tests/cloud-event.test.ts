@@ -137,7 +137,7 @@ describe('The events of a row', () => {
     expect(indexes.length).toBeGreaterThan(4);
   });
 
-  it('contain no state of accounts that a restricted listener may not use, and none of groups with such accounts', async () => {
+  it('contain no state of accounts that a restricted listener may not use; groups with such accounts are left out', async () => {
     const all = { accounts: null, types: null, details: false };
     const accounts = new Set(row.events.flatMap((event) => event.accounts));
     for (const own of accounts) {

@@ -55,7 +55,7 @@ export type StopReason = (typeof STOP_REASONS)[number];
 export interface Webhook extends WebhookSettings {
   readonly webhookId: string;
   readonly owner: string;
-  /** It gets events only of accounts with these prefixes; null: of all. */
+  /** It gets only events of accounts with these prefixes; null: events of all accounts. */
   readonly accountPrefixes: readonly string[] | null;
   readonly state: WebhookState;
   readonly stopReason: StopReason | null;

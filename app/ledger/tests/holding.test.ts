@@ -47,7 +47,7 @@ describe('While the session is closed', () => {
     expect((await stage.clock.until(waiting)).map(summaryOf)).toEqual(['POSTED']);
   });
 
-  it('transfers past their deadline are released, so that they do not fill the memory while the session stays closed', async () => {
+  it('transfers are removed at their deadline, so that they do not fill the memory while the session stays closed', async () => {
     stage.session.close();
     for (let n = 0; n < 10; n++) {
       const answers = stage.ledger.apply([stage.order(), stage.order()], 'cache');

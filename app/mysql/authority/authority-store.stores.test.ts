@@ -69,7 +69,7 @@ describe('AuthorityStore.move', () => {
     ]);
   });
 
-  it('keeps the cache epoch of the row for CLOSING, and clears it for other modes', async () => {
+  it('keeps the cache epoch in a move to CLOSING, and clears it in moves to other modes', async () => {
     await inCache();
     expect(await moved('CLOSING')).toEqual({ epoch: 3, mode: 'CLOSING', ...existing, ageMs: 0 });
     await db.database.rows('UPDATE authority SET cache_epoch = NULL');

@@ -66,7 +66,7 @@ describe('a transfer of a ledger that is split', () => {
   it.each([
     [{ group_id: 'g' }, 'group g'],
     [{ kind: 'CAPTURE' as const }, 'capture t'],
-  ])('cannot be divided with %j', (different, what) => {
+  ])('cannot be divided if it has %j', (different, what) => {
     expect(() => placed(stored(different))).toThrow(`the accounts of ${what} would be in different shards`);
     expect(placed(stored({ ...different, destination_account: neighbor }))[0]).not.toBeNull();
   });

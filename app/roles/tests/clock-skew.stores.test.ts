@@ -72,7 +72,7 @@ it('with one pod and the keeper an hour ahead, ids and history follow the clocks
   expect(Math.abs(Date.parse(String(balance.json['asOf'])) - Date.now())).toBeLessThan(HOUR_MS / 2);
 });
 
-it('a process with a deviating clock reports it in metric, status and log, but no other process does', async () => {
+it('a process whose clock deviates reports it in its metric, status and log; no other process does', async () => {
   await until('it has logged a warning', () =>
     ahead.context.messages('warn').includes("the clock of this process deviates from the ledger's"),
   );

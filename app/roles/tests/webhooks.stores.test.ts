@@ -49,8 +49,10 @@ it('A receiver that fails a third of its calls gets exactly what was committed, 
   await subscribe(receiver, 'w');
   const kinds = [refuse(500), refuse(302, { Location: 'http://127.0.0.1:1/' }), refuse(404)];
   receiver.behavior = (response, request, self) => {
-    if (Math.random() > 1 / 3) return accept(response, request, self);
-    const failure = Math.floor(Math.random() * 5);
+    // The first request fails, then every third one, each in another way.
+    const turn = self.requests.length - 1;
+    if (turn % 3 !== 0) return accept(response, request, self);
+    const failure = (turn / 3) % 5;
     // The receiver processes the events, and then breaks the connection, so the events are sent again.
     if (failure === 3) request.socket.destroy();
     return failure === 4 ? hang(response, request, self) : (kinds[failure]?.(response, request, self) ?? true);

@@ -1,9 +1,10 @@
 -- Holds: their layout and rules, the same as app/domain/holds.ts and app/journal/hold-decision.ts; a test compares them
 -- over random histories. This part runs only if a call has hold items.
 --
--- A hold in Redis, little endian: amount d, captured d, expires at d, revision I4, status B, modified B, currency c3, seq d,
---   account s, destination s ('': none). `modified` and `seq` as for accounts. If windows have ever counted it, the parts of the
---   remaining amount that they count follow: counted at d, in the business day of that time d, in its month d
+-- A hold in Redis, little endian: amount d, captured d, expires at d, revision I4, status B, modified B, currency c3,
+--   seq d, account s, destination s ('': none). `modified` and `seq` as for accounts. If windows have ever counted the
+--   hold, three more fields follow: counted at d, the part of the remaining amount counted in that business day d, the
+--   part counted in that month d
 local HOLD, COUNTED = '<dddI4BBc3dss', '<ddd'
 -- The record of a hold item: that of a transfer (includes/layout.lua), then: held after d, change of held d, amount
 --   moved d, the hold's amount d, captured d, expires at d, revision I4, status B, counted at d, the part counted in

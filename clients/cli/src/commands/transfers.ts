@@ -111,7 +111,7 @@ export function reportRejected(
   return EXIT.rejected;
 }
 
-/** @param again the options with which the same command determines the outcome */
+/** @param again the options to add when the command is run again to find out the outcome */
 export function reportUnknown(id: string, error: Error, output: Output, again = `--id ${id} --in-doubt`): ExitCode {
   output.result({ outcome: 'unknown', id, detail: error.message }, () =>
     factsOf({ unknown: id, why: error.message, next: `Run the same command again with ${again}` }),

@@ -23,7 +23,7 @@ export interface FollowOptions {
    * connection.
    */
   readonly onReconnect?: (error: Error | null) => void;
-  /** Called when the place has moved without an event for these filters. */
+  /** Called with the new cursor when the stream has advanced without an event that passes the filters. */
   readonly onCursor?: (cursor: string) => void;
 }
 

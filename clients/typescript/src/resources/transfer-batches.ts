@@ -110,7 +110,7 @@ async function sendBatch(
   const untilMs = clock.monotonic() + limits.timeoutMs;
   const attempt = await transport.send(request, limits);
   if (attempt.kind === 'answered' && attempt.status === PAYLOAD_TOO_LARGE_STATUS && items.length > 1) {
-    // The operator has set a lower limit. Nothing of the batch was processed.
+    // The operator has set a lower limit. None of the batch was processed.
     const middle = Math.ceil(items.length / 2);
     const left = (): AttemptLimits => ({ ...limits, timeoutMs: untilMs - clock.monotonic() });
     const first = await sendBatch(sending, items.slice(0, middle), left());
