@@ -168,7 +168,7 @@ describe('npm run mock-data', () => {
 
   it('reports invalid options in one line', async () => {
     for (const [args, message] of [
-      [['--days', '0'], '--days must be a whole number of at least 1'],
+      [['--days', '0'], '--days must be a whole number from 1 to 36500'],
       [['--ids', 'later'], '--ids must be one of now, history'],
       [['--pkdd99', 'a', '--in', 'b'], 'cannot be combined'],
       [['--post', 'http://127.0.0.1:1'], 'Posting needs --key'],
