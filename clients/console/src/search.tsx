@@ -1,6 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { useMemo } from 'preact/hooks';
 import { part } from './api.ts';
+import { Pages } from './paging.tsx';
 import { queryOf } from './query.ts';
 import { type Loaded, useKept, useLoaded, useSession } from './state.ts';
 import { duration, Guide, Notice, when } from './ui.tsx';
@@ -79,7 +80,7 @@ export const SearchForm = ({ label, search, children }: FormProps) => (
 );
 
 /** Why a list may be unavailable although nothing is broken, by the code of the problem. */
-export const NO_SEARCH = {
+const NO_SEARCH = {
   search_disabled: (
     <p>
       Search is off for this ledger, so nothing can be listed. If you know an id, you can open it above.{' '}
@@ -104,7 +105,7 @@ export const NO_SEARCH = {
 const BEHIND_MS_MAX = 60_000;
 
 /** How many items a page has, and up to what time it is complete. */
-export function Completeness({ page }: { page: { asOf: string; items: readonly unknown[] } }) {
+function Completeness({ page }: { page: { asOf: string; items: readonly unknown[] } }) {
   const { api } = useSession();
   const { asOf, items } = page;
   const behindMs = useMemo(() => api.now() - Date.parse(asOf), [page]);
@@ -124,6 +125,30 @@ export function Completeness({ page }: { page: { asOf: string; items: readonly u
     </>
   );
 }
+
+interface Results {
+  nextCursor: string | null;
+  asOf: string;
+  items: readonly unknown[];
+}
+
+/** The results of a search, one page at a time. */
+export const SearchResults = <L extends Results>({
+  search: { list, cursor, setCursor },
+  children,
+}: {
+  search: Pick<Search<Fields, L>, 'list' | 'cursor' | 'setCursor'>;
+  children: (page: L) => ComponentChildren;
+}) => (
+  <Pages of={list} expected={NO_SEARCH} cursor={cursor} setCursor={setCursor} first="First" next="Next">
+    {(page) => (
+      <>
+        <Completeness page={page} />
+        {children(page)}
+      </>
+    )}
+  </Pages>
+);
 
 export const nothingOn = ({ nextCursor }: { nextCursor: string | null }): string =>
   nextCursor === null ? 'Nothing was found.' : 'Nothing was found on this page. There may be more on the next one.';

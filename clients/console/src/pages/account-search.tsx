@@ -1,6 +1,5 @@
-import { Pages } from '../paging.tsx';
 import type { AccountList } from '../schemas.ts';
-import { ANY, Completeness, chosen, NO_SEARCH, nothingOn, SearchForm, useSearch } from '../search.tsx';
+import { ANY, chosen, nothingOn, SearchForm, SearchResults, useSearch } from '../search.tsx';
 import { linkTo } from '../state.ts';
 import { Badge, Card, Choice, Field, Table, when } from '../ui.tsx';
 
@@ -39,21 +38,7 @@ export function AccountSearch() {
           />
         </div>
       </SearchForm>
-      <Pages
-        of={search.list}
-        expected={NO_SEARCH}
-        cursor={search.cursor}
-        setCursor={search.setCursor}
-        first="First"
-        next="Next"
-      >
-        {(page) => (
-          <>
-            <Completeness page={page} />
-            <Found page={page} />
-          </>
-        )}
-      </Pages>
+      <SearchResults search={search}>{(page) => <Found page={page} />}</SearchResults>
     </Card>
   );
 }

@@ -1,8 +1,7 @@
 import { useState } from 'preact/hooks';
-import { Pages } from '../paging.tsx';
 import { timestampOf } from '../query.ts';
 import type { TransferList, TransferRecord } from '../schemas.ts';
-import { ANY, Completeness, chosen, NO_SEARCH, nothingOn, SearchForm, useSearch } from '../search.tsx';
+import { ANY, chosen, nothingOn, SearchForm, SearchResults, useSearch } from '../search.tsx';
 import { linkTo, useSession } from '../state.ts';
 import { Badge, Card, Choice, Empty, Field, Table, when } from '../ui.tsx';
 
@@ -40,21 +39,7 @@ export function TransferSearch() {
         <Filters fields={search.fields} set={search.set} />
       </SearchForm>
       {search.isAllowed ? (
-        <Pages
-          of={search.list}
-          expected={NO_SEARCH}
-          cursor={search.cursor}
-          setCursor={search.setCursor}
-          first="First"
-          next="Next"
-        >
-          {(page) => (
-            <>
-              <Completeness page={page} />
-              <Found page={page} />
-            </>
-          )}
-        </Pages>
+        <SearchResults search={search}>{(page) => <Found page={page} />}</SearchResults>
       ) : (
         <Empty>Enter an account to search: your key may use only some accounts.</Empty>
       )}
