@@ -48,8 +48,6 @@ async function install(wanted) {
 function runVitest() {
   // Modules that have not changed since the last run are not transformed again.
   const args = [values.watch ? 'watch' : 'run', '--project', project, '--experimental.fsModuleCache', ...paths];
-  // Unit tests need nothing but this machine's CPU; by default, Vitest leaves one core to itself.
-  if (project === 'unit' && !values.watch) args.push('--maxWorkers', '100%');
   if (values.name !== undefined) args.push('--testNamePattern', values.name);
 
   const child = spawn(join(root, 'node_modules', '.bin', 'vitest'), args, { cwd: root, stdio: 'inherit' });
